@@ -1,0 +1,55 @@
+/** What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it. */
+import type { BootDevice } from '../bmc/driver.ts'
+import type { InterfaceType, Node, PowerTarget } from '../nodes/node.ts'
+import type { Json } from '../plugin-api/index.ts'
+
+/** Body of PUT /v1/nodes/{node}/states/provision. */
+export type ProvisionRequest = {
+  target: string
+  configdrive?: string | Json | null
+  deploy_steps?: readonly Json[]
+  clean_steps?: readonly Json[]
+  service_steps?: readonly Json[]
+  rescue_password?: string
+  disable_ramdisk?: boolean
+}
+export type ValidationResult = { result: boolean | null; reason?: string }
+export type Heartbeat = {
+  callback_url: string
+  agent_token?: string
+  agent_version?: string
+  agent_verify_ca?: string
+  agent_status?: string
+  agent_status_message?: string
+}
+export type Driver = {
+  name: string
+  hosts: readonly string[]
+  /** By interface type: the enabled ones, the default first. */
+  interfaces: Readonly<Partial<Record<InterfaceType, readonly string[]>>>
+  /** Name to help text, the deploy plugins' own included. */
+  properties: Readonly<Record<string, string>>
+}
+
+export type Conductor = {
+  readonly hostname: string
+  drivers(): readonly Driver[]
+  /**
+   * The interfaces of a node to be created or patched: those asked for, checked, and the defaults for the rest.
+   * @throws InvalidParameterValue  unknown driver or interface, in Ironic's words (wire section 0, "node create")
+   */
+  chooseInterfaces(driver: string, wanted: Partial<Record<InterfaceType, string>>): Node['interfaces']
+  /** Runs `change` while holding the node's reservation. @throws NodeLocked */
+  withNode<T>(uuid: string, purpose: string, change: (node: Node) => Promise<T>): Promise<T>
+  /** @throws InvalidStateRequested, NodeLocked, InvalidParameterValue */
+  provision(uuid: string, request: ProvisionRequest): Promise<void>
+  power(uuid: string, target: PowerTarget, timeout_s?: number): Promise<void>
+  validate(uuid: string): Promise<Record<string, ValidationResult>>
+  supportedBootDevices(uuid: string): readonly BootDevice[]
+  getBootDevice(uuid: string): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
+  setBootDevice(uuid: string, device: string, persistent: boolean): Promise<void>
+  /** The body of GET /v1/lookup's answer. @throws NotFound, InvalidParameterValue, NodeLocked */
+  lookup(query: { addresses: readonly string[]; node_uuid?: string }): Promise<{ node: Node; config: Json }>
+  /** @throws NotFound, InvalidParameterValue, NodeLocked */
+  heartbeat(uuid: string, heartbeat: Heartbeat): Promise<void>
+}

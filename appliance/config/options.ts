@@ -1,0 +1,335 @@
+/** Every option of the appliance: one table a section gives parser, defaults, sample file, docs and types. Ironic's names and defaults where it has the option. */
+import type { Options, Values } from '../plugin-api/index.ts'
+
+const DEFAULT = {
+  state_path: {
+    section: 'DEFAULT',
+    type: 'string',
+    default: '/var/lib/rackstrap',
+    help: 'Records and everything that must survive a restart.',
+  },
+  host: { section: 'DEFAULT', type: 'string', help: "Name of this conductor; the machine's host name when not set." },
+  my_ip: {
+    section: 'DEFAULT',
+    type: 'string',
+    help: "Address of this box on the rack's network; that of [dhcp] interface, else of the default route, when not set.",
+  },
+  debug: { section: 'DEFAULT', type: 'boolean', default: false, help: 'Log at debug level, and have the agent do so.' },
+  auth_strategy: {
+    section: 'DEFAULT',
+    type: 'string',
+    default: 'noauth',
+    choices: ['noauth'],
+    help: 'How the API tells who calls. One box has no keystone.',
+  },
+  enabled_hardware_types: {
+    section: 'DEFAULT',
+    type: 'list',
+    default: ['ipmi', 'fake-hardware'],
+    help: 'Hardware types that nodes may name as driver.',
+  },
+  enabled_deploy_interfaces: {
+    section: 'DEFAULT',
+    type: 'list',
+    default: ['direct'],
+    help: 'Deploy plugins to load; the first is the default.',
+  },
+  default_deploy_interface: { section: 'DEFAULT', type: 'string', help: 'Deploy interface of nodes that name none.' },
+  plugin_path: {
+    section: 'DEFAULT',
+    type: 'list',
+    default: [],
+    help: 'Further folders in which deploy plugins are looked for.',
+  },
+  force_raw_images: { section: 'DEFAULT', type: 'boolean', default: true, help: 'Convert images to raw in the cache.' },
+  raw_image_growth_factor: {
+    section: 'DEFAULT',
+    type: 'integer',
+    default: 2,
+    min: 1,
+    help: "Room reserved for a conversion, as a multiple of the image's size, when its virtual size is not known.",
+  },
+  image_download_concurrency: {
+    section: 'DEFAULT',
+    type: 'integer',
+    default: 20,
+    min: 1,
+    help: 'Image downloads and conversions at once.',
+  },
+  webserver_verify_ca: {
+    section: 'DEFAULT',
+    type: 'string',
+    default: 'True',
+    help: 'True, False, or a file or folder of CA certificates, for image servers over https.',
+  },
+  webserver_connection_timeout: {
+    section: 'DEFAULT',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    unit: 's',
+    help: 'How long an image server may be silent.',
+  },
+} as const satisfies Options
+
+const api = {
+  host_ip: { section: 'api', type: 'string', default: '0.0.0.0', help: 'Address the API listens on.' },
+  port: {
+    section: 'api',
+    type: 'integer',
+    default: 6385,
+    min: 0,
+    max: 65535,
+    help: 'Port of the API; 0 takes any free one and tells it in the log.',
+  },
+  public_endpoint: {
+    section: 'api',
+    type: 'string',
+    help: 'Base of the links in answers; the Host header when not set.',
+  },
+  max_limit: { section: 'api', type: 'integer', default: 1000, min: 1, help: 'Most records in one answer.' },
+  max_json_body_size: {
+    section: 'api',
+    type: 'integer',
+    default: 1024,
+    min: 1,
+    unit: 'KiB',
+    help: 'Largest request body.',
+  },
+  ramdisk_heartbeat_timeout: {
+    section: 'api',
+    type: 'integer',
+    default: 300,
+    min: 1,
+    unit: 's',
+    help: 'Longest pause between two heartbeats of an agent.',
+  },
+  restrict_lookup: {
+    section: 'api',
+    type: 'boolean',
+    default: true,
+    help: 'Answer lookups only for nodes that wait for an agent.',
+  },
+  enable_ramdisk_endpoints: { section: 'api', type: 'boolean', default: true, help: 'Serve lookup and heartbeat.' },
+} as const satisfies Options
+
+const conductor = {
+  deploy_callback_timeout: {
+    section: 'conductor',
+    type: 'integer',
+    default: 1800,
+    min: 0,
+    unit: 's',
+    help: 'Longest wait for an agent during a deploy; 0 waits for ever.',
+  },
+  clean_callback_timeout: {
+    section: 'conductor',
+    type: 'integer',
+    default: 1800,
+    min: 0,
+    unit: 's',
+    help: 'The same for cleaning.',
+  },
+  check_provision_state_interval: {
+    section: 'conductor',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    unit: 's',
+    help: 'How often deadlines are looked at.',
+  },
+  sync_power_state_interval: {
+    section: 'conductor',
+    type: 'integer',
+    default: 120,
+    min: 0,
+    unit: 's',
+    help: 'How often power states are read from the BMCs; 0 never.',
+  },
+  automated_clean: {
+    section: 'conductor',
+    type: 'boolean',
+    default: false,
+    help: 'Clean a machine before it becomes available. Ironic: True; here it comes with the cleaning issue.',
+  },
+  max_concurrent_deploy: { section: 'conductor', type: 'integer', default: 250, min: 1, help: 'Deploys at once.' },
+  permitted_image_formats: {
+    section: 'conductor',
+    type: 'list',
+    default: ['raw', 'gpt', 'qcow2', 'iso'],
+    help: 'Image formats, by content, that are let through.',
+  },
+  file_url_allowed_paths: {
+    section: 'conductor',
+    type: 'list',
+    default: ['/var/lib/ironic', '/var/lib/rackstrap/images'],
+    help: 'Folders that file:// images may lie in.',
+  },
+} as const satisfies Options
+
+const agent = {
+  image_download_source: {
+    section: 'agent',
+    type: 'string',
+    default: 'http',
+    choices: ['http', 'local'],
+    perNode: ['driver_info', 'instance_info'],
+    help: 'http hands http(s) images to the agent as they are; local caches them here.',
+  },
+  stream_raw_images: {
+    section: 'agent',
+    type: 'boolean',
+    default: true,
+    help: 'Have the agent write raw images to the disk as they come.',
+  },
+  require_tls: { section: 'agent', type: 'boolean', default: true, help: 'Refuse agents that do not serve https.' },
+  verify_ca: {
+    section: 'agent',
+    type: 'string',
+    default: 'True',
+    help: 'CA for agents that bring no certificate of their own: True, False, or a file.',
+  },
+  allow_md5_checksum: { section: 'agent', type: 'boolean', default: true, help: 'Accept md5 image checksums.' },
+  command_timeout: {
+    section: 'agent',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    unit: 's',
+    help: 'Longest wait for one answer of an agent.',
+  },
+  max_command_attempts: { section: 'agent', type: 'integer', default: 3, min: 1, help: 'Tries of one command.' },
+  post_deploy_get_power_state_retries: {
+    section: 'agent',
+    type: 'integer',
+    default: 6,
+    min: 1,
+    help: 'How often the power state is asked for after the agent was told to power off.',
+  },
+  post_deploy_get_power_state_retry_interval: {
+    section: 'agent',
+    type: 'integer',
+    default: 5,
+    min: 0,
+    unit: 's',
+    help: 'Pause between two of them.',
+  },
+} as const satisfies Options
+
+const deploy = {
+  http_url: {
+    section: 'deploy',
+    type: 'string',
+    help: 'Base of what machines fetch; http://<my_ip>:8080 when not set. Its port is listened on; 0 takes any free one.',
+  },
+  http_root: {
+    section: 'deploy',
+    type: 'string',
+    help: 'Folder of the files served there; <state_path>/httpboot when not set.',
+  },
+  http_image_subdir: {
+    section: 'deploy',
+    type: 'string',
+    default: 'agent_images',
+    help: 'Path of images under http_url.',
+  },
+  external_http_url: { section: 'deploy', type: 'string', help: 'What machines are told instead of http_url.' },
+  external_callback_url: {
+    section: 'deploy',
+    type: 'string',
+    help: "What agents are told instead of this API's address.",
+  },
+  default_boot_mode: {
+    section: 'deploy',
+    type: 'string',
+    default: 'uefi',
+    choices: ['uefi', 'bios'],
+    help: 'Boot mode of nodes that name none.',
+  },
+  power_off_after_deploy_failure: {
+    section: 'deploy',
+    type: 'boolean',
+    default: true,
+    help: 'Power a machine off when its deploy failed.',
+  },
+} as const satisfies Options
+
+const dhcp = {
+  dhcp_provider: {
+    section: 'dhcp',
+    type: 'string',
+    default: 'none',
+    choices: ['none', 'dnsmasq'],
+    help: 'none: somebody else gives addresses; dnsmasq: this box does.',
+  },
+  interface: { section: 'dhcp', type: 'string', help: "Network interface on the rack's side; needed with dnsmasq." },
+  dhcp_range: {
+    section: 'dhcp',
+    type: 'list',
+    default: [],
+    help: "Address ranges in dnsmasq's words, separated by semicolons because they hold commas.",
+  },
+  dnsmasq_options: {
+    section: 'dhcp',
+    type: 'list',
+    default: [],
+    help: 'Further lines for dnsmasq, separated by semicolons.',
+  },
+} as const satisfies Options
+
+const pxe = {
+  tftp_root: { section: 'pxe', type: 'string', help: 'Folder of TFTP; <state_path>/tftpboot when not set.' },
+  ipxe_path: { section: 'pxe', type: 'string', default: '/usr/lib/ipxe', help: "Folder that holds iPXE's boot files." },
+  ipxe_bootfile_name: { section: 'pxe', type: 'string', default: 'undionly.kpxe', help: 'iPXE for BIOS machines.' },
+  uefi_ipxe_bootfile_name: {
+    section: 'pxe',
+    type: 'string',
+    default: 'snponly.efi',
+    help: 'iPXE for UEFI machines. Debian has it as ipxe.efi and snponly.efi.',
+  },
+  kernel_append_params: {
+    section: 'pxe',
+    type: 'string',
+    default: 'nofb vga=normal',
+    help: 'Kernel parameters of the ramdisk.',
+    perNode: ['driver_info', 'instance_info'],
+  },
+  ramdisk_path: {
+    section: 'pxe',
+    type: 'string',
+    help: 'Folder of the deploy ramdisk: kernel, core and layers; <state_path>/ramdisk when not set.',
+  },
+  instance_master_path: {
+    section: 'pxe',
+    type: 'string',
+    help: 'Folder of the image cache; <state_path>/master_images when not set.',
+  },
+  image_cache_size: {
+    section: 'pxe',
+    type: 'integer',
+    default: 20480,
+    min: 0,
+    unit: 'MiB',
+    help: 'Most that the image cache keeps.',
+  },
+  image_cache_ttl: {
+    section: 'pxe',
+    type: 'integer',
+    default: 10080,
+    min: 0,
+    unit: 'min',
+    help: 'Longest that an unused image is kept.',
+  },
+  boot_retry_timeout: {
+    section: 'pxe',
+    type: 'integer',
+    min: 1,
+    unit: 's',
+    help: 'Reboot a machine whose ramdisk has not called within this time.',
+  },
+} as const satisfies Options
+
+export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe } as const
+
+/** The configuration, checked and complete: config.api.port, config.DEFAULT.state_path, ... */
+export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]> }

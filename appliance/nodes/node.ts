@@ -1,0 +1,117 @@
+/** The node record: Ironic's fields by Ironic's names, and what the conductor must find again after a restart. */
+import type { Json } from '../plugin-api/index.ts'
+
+/** @source Ironic states.py; the verbs that lead from one to the next are in conductor/state-machine.ts. */
+export type ProvisionState =
+  | 'enroll'
+  | 'verifying'
+  | 'manageable'
+  | 'available'
+  | 'cleaning'
+  | 'clean wait'
+  | 'clean hold'
+  | 'clean failed'
+  | 'inspecting'
+  | 'inspect wait'
+  | 'inspect failed'
+  | 'adopting'
+  | 'adopt failed'
+  | 'deploying'
+  | 'wait call-back'
+  | 'deploy hold'
+  | 'deploy failed'
+  | 'active'
+  | 'deleting'
+  | 'error'
+  | 'rescue'
+  | 'rescuing'
+  | 'rescue wait'
+  | 'rescue failed'
+  | 'unrescuing'
+  | 'unrescue failed'
+  | 'servicing'
+  | 'service wait'
+  | 'service hold'
+  | 'service failed'
+export type PowerState = 'power on' | 'power off' | 'error'
+export type PowerTarget = 'power on' | 'power off' | 'rebooting' | 'soft power off' | 'soft rebooting'
+
+/** What a node waits for. Kept in the store: after a restart the node goes on from here, or fails at the deadline. */
+export type Wait = {
+  for: 'agent-command' | 'agent-boot' | 'callback'
+  /** ISO 8601. Past it, the node fails with the reason. */
+  deadline: string
+  note?: string
+}
+
+export type Node = {
+  uuid: string
+  created_at: string
+  updated_at: string | null
+  name: string | null
+  description: string | null
+  driver: string
+  driver_info: Json
+  driver_internal_info: Json
+  properties: Json
+  instance_info: Json
+  instance_uuid: string | null
+  extra: Json
+  network_data: Json
+  resource_class: string | null
+  conductor_group: string
+  owner: string | null
+  lessee: string | null
+  shard: string | null
+  parent_node: string | null
+  chassis_uuid: string | null
+  provision_state: ProvisionState
+  target_provision_state: ProvisionState | null
+  provision_updated_at: string | null
+  power_state: PowerState | null
+  target_power_state: PowerState | null
+  last_error: string | null
+  fault: string | null
+  maintenance: boolean
+  maintenance_reason: string | null
+  protected: boolean
+  protected_reason: string | null
+  retired: boolean
+  retired_reason: string | null
+  automated_clean: boolean | null
+  disable_power_off: boolean
+  console_enabled: boolean
+  boot_mode: string | null
+  secure_boot: boolean | null
+  /** Host name of the conductor that holds the node, or null. */
+  reservation: string | null
+  /** The step under way: {step, interface, priority, args?}; {} or null when there is none. */
+  deploy_step: Json
+  clean_step: Json
+  service_step: Json
+  raid_config: Json
+  target_raid_config: Json
+  traits: readonly string[]
+  inspection_started_at: string | null
+  inspection_finished_at: string | null
+  /** Chosen at creation from the enabled ones, e.g. {deploy: 'direct', power: 'ipmitool', ...}; in the API as deploy_interface, ... */
+  interfaces: Readonly<Record<InterfaceType, string>>
+  /** Never in an answer of the API. */
+  wait: Wait | null
+}
+export const INTERFACE_TYPES = [
+  'bios',
+  'boot',
+  'console',
+  'deploy',
+  'firmware',
+  'inspect',
+  'management',
+  'network',
+  'power',
+  'raid',
+  'rescue',
+  'storage',
+  'vendor',
+] as const
+export type InterfaceType = (typeof INTERFACE_TYPES)[number]
