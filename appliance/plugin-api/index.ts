@@ -3,6 +3,8 @@
 /** Raised when a plugin's object or manifest names another major version. Bumped only when a field changes meaning or goes. */
 export type ApiVersion = '1'
 
+export type Json = Record<string, unknown>
+
 /** One configuration option, read from the ini file as `[section] name`; the same table makes the sample file and the docs. */
 export type Option = {
   section: string
@@ -30,62 +32,106 @@ export type Values<O extends Options> = {
   readonly [K in keyof O]: ValueOf<O[K]> | (O[K] extends { default: unknown } ? never : undefined)
 }
 
-/** What a step returned. `wait` persists and frees the runner: the next heartbeat calls `resume`, also after a restart. */
+/**
+ * What a step returned. `wait` is written to the store, with a deadline of [conductor] deploy_callback_timeout, and frees
+ * the node: the next sign of life calls `resume`, also after a restart of the appliance. The node is then in `wait call-back`.
+ * - agent-boot: the machine was started into the agent; its first heartbeat goes on
+ * - agent-command: the agent works on the command that this step gave it
+ * - callback: something else on the machine (an installer) will report to `task.callback`
+ */
 export type StepResult = { done: true } | { wait: 'agent-command' | 'agent-boot' | 'callback'; note?: string }
 
-export type Step<O extends Options> = {
+/** One step of the deploy interface. */
+export type Step<O extends Options = Options> = {
   /** Name as the API shows it in `deploy_step`; snake_case, unique within the interface. */
   step: string
-  /** Higher runs first; 0 = only when asked for by a deploy template. Core steps stand at 100, 80, 60, 40, 30, 20. */
+  /** Higher runs first; 0 = only when a deploy's own deploy_steps ask for it. The core's steps stand at 100, 60, 40, 30, 20. */
   priority: number
-  argsInfo?: Record<string, { description: string; required?: boolean }>
-  run(task: Task<O>, args: Record<string, unknown>): Promise<StepResult>
-  /** Called for each sign of life while this step waits. Left out: done once the agent's newest command has succeeded. */
+  /** Arguments that deploy_steps of the API may give, name to meaning. Others are refused. */
+  argsInfo?: Readonly<Record<string, { description: string; required?: boolean }>>
+  /**
+   * Cut off in `run` by a restart of the appliance, the step is run once more from its beginning.
+   * Left out: the node becomes `deploy failed`, with the reason.
+   */
+  again?: boolean
+  /**
+   * Does the step, or starts it and returns what it waits for. Anything thrown becomes the node's last_error.
+   * Fails when it neither ends nor calls `progress` for [conductor] deploy_callback_timeout.
+   */
+  run(task: Task<O>, args: Json): Promise<StepResult>
+  /**
+   * Called for each sign of life while this step waits. Left out: done once the agent has booted, once the command given
+   * has succeeded, or once the callback says `end`; failed with its error otherwise.
+   */
   resume?(task: Task<O>, sign: SignOfLife): Promise<StepResult>
 }
+/** `commands`: all that the agent remembers, oldest first. `command`: the one that this step gave it, when there is one. */
 export type SignOfLife =
-  | { from: 'agent'; commands: readonly AgentCommand[] }
+  | { from: 'agent'; waited: 'agent-command' | 'agent-boot'; commands: readonly AgentCommand[]; command?: AgentCommand }
   | { from: 'callback'; status: 'start' | 'end' | 'error'; message?: string }
+/** As the agent tells it, untrusted: `result` may be anything, `error` is a text of at most a few KiB. */
 export type AgentCommand = {
+  id: string
+  /** Without its extension: execute_deploy_step, not deploy.execute_deploy_step. */
   name: string
-  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED'
+  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'VERSION_MISMATCH'
   result?: unknown
   error?: string
 }
+export type InBandStep = { interface: string; step: string; priority: number }
+
+export type Progress = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
 
 /** Everything a step may touch. Handed in, never imported: so a plugin folder needs no node_modules. */
 export type Task<O extends Options = Options> = {
-  readonly node: Readonly<{ uuid: string; driver: string; properties: Json; driver_info: Json; instance_info: Json }>
-  /** The options with this node's overrides applied. */
+  /** Frozen, as it was when this task was made. Secrets are in plain here, and masked wherever the appliance shows them. */
+  readonly node: Readonly<{
+    uuid: string
+    name: string | null
+    driver: string
+    properties: Json
+    driver_info: Json
+    instance_info: Json
+  }>
+  /** The plugin's options with this node's overrides applied. */
   readonly options: Values<O>
-  readonly log: {
-    debug(m: string, f?: Json): void
-    info(m: string, f?: Json): void
-    warn(m: string, f?: Json): void
-    error(m: string, f?: Json): void
-  }
-  /** Aborted on node abort, on timeout and on shutdown. */
+  readonly log: Readonly<Record<'debug' | 'info' | 'warn' | 'error', (message: string, fields?: Json) => void>>
+  /** Aborted on node abort, on timeout and on shutdown. Hand it to everything that can take long. */
   readonly signal: AbortSignal
   readonly power: {
+    /** Resolves when the machine is on. Errors of the BMC come as they are: the operator reads them. */
     on(): Promise<void>
+    /** Resolves when the machine is off. The agent is forgotten with it: its token, address and certificate. */
     off(o?: { soft?: boolean }): Promise<void>
-    bootFrom(device: 'disk' | 'network' | 'cdrom'): Promise<void>
+    /** Sets the boot device; `persistent` (default: for disk) keeps it beyond the next boot. */
+    bootFrom(device: 'disk' | 'network' | 'cdrom', o?: { persistent?: boolean }): Promise<void>
   }
   readonly boot: {
+    /** Starts the machine anew into the deploy ramdisk, with this plugin's layers. Follow it with `{ wait: 'agent-boot' }`. */
     agent(): Promise<void>
-    instance(
-      what:
-        | { kernel: string; ramdisk: string; cmdline?: string }
-        | { iso: string }
-        | { kickstart: string; kernel: string; ramdisk: string },
-    ): Promise<void>
+    /** From now on, the machine is sent to its own disk when it asks on the network. */
+    disk(): Promise<void>
   }
   readonly agent: {
-    run(command: string, params: Json, o?: { wait?: boolean }): Promise<AgentCommand>
-    steps(): Promise<readonly { interface: string; step: string; priority: number }[]>
+    /** Where the agent listens, once it has called; its host is the machine's address. */
     readonly url: string | undefined
+    /**
+     * Gives the agent a command, e.g. run('standby.sync', {}, { wait: true }).
+     * `wait`: the answer comes when the command has ended (commands of seconds only); a failed one throws.
+     * Else it is RUNNING: return `{ wait: 'agent-command' }`.
+     * @throws AgentFailure  no answer within [agent] command_timeout and its attempts, refused, or nonsense
+     */
+    run(command: string, params: Json, o?: { wait?: boolean }): Promise<AgentCommand>
+    /** Has the agent execute a deploy step of its own; to be returned from `run`. An agent that is busy is waited for. */
+    execute(step: { interface: string; step: string; args: Json }): Promise<StepResult>
+    /** The deploy steps that the agent offers; empty before its first heartbeat. */
+    steps(): readonly InBandStep[]
   }
   readonly images: {
+    /** What is wrong with the node's image_* and checksum fields, in Ironic's words. Touches no network. */
+    validate(): void
+    /** Starts `resolve` while the machine boots. When it fails, the deploy fails at once. Cheap to call often. */
+    prefetch(): void
     /** The node's image_source as the agent should fetch it: cached, verified and converted where the options say so. */
     resolve(): Promise<ServedImage>
     /**
@@ -94,22 +140,35 @@ export type Task<O extends Options = Options> = {
      */
     make(key: string, build: (path: string, signal: AbortSignal) => Promise<void>): Promise<ServedImage>
   }
-  /** Shown in the CLI, the pages and the node's history; cheap to call often. */
-  readonly progress: (p: { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }) => void
-  readonly configDrive: { encoded(): Promise<string | undefined> }
-  readonly registry: {
-    credentialsFor(reference: string): Promise<string | undefined>
-    isBootable(reference: string): Promise<boolean>
+  /** Shown in the log and the pages; cheap to call often. */
+  readonly progress: (p: Progress) => void
+  readonly configDrive: {
+    /** base64 of a gzipped ISO9660 volume `config-2`, or an http(s) URL of such a text; undefined when the deploy has none. */
+    encoded(): Promise<string | undefined>
   }
+  /** For installers that report by themselves: they POST {callback_url: "", agent_token, agent_status} to `url`. */
+  readonly callback: {
+    readonly url: string
+    /** Made at the first call, good until the machine is powered off. */
+    token(): Promise<string>
+  }
+  /** What this plugin kept with `keep` for this deploy; gone when the deploy has ended. JSON values only. */
+  readonly kept: Json
+  /** Adds to `kept`; resolves when it survives a restart. */
+  keep(values: Json): Promise<void>
+  /**
+   * Runs a program with a clean environment, without a shell; killed when `signal` is aborted.
+   * `onLine` gets each line of its standard output and error. @throws with the end of what it wrote to standard error
+   */
   readonly exec: (
     file: string,
     args: readonly string[],
-    o?: { cwd?: string; env?: Record<string, string>; onLine?(line: string): void },
+    o?: { cwd?: string; env?: Record<string, string>; timeout_s?: number; onLine?(line: string): void },
   ) => Promise<{ stdout: string }>
-  /** An error in the operator's words: `throw task.failure('…')`. Becomes the node's last_error. */
+  /** An error in the operator's words: `throw task.failure('…')`. Becomes the node's last_error; 400 when thrown in `validate`. */
   readonly failure: (message: string, cause?: unknown) => Error
 }
-export type Json = Record<string, unknown>
+
 /** A precompressed form that the appliance offers under the same url by Accept-Encoding; our agent reads the list, a stock one ignores it. */
 export type ImageVariant = {
   encoding: 'zstd' | 'gzip'
@@ -130,13 +189,19 @@ export type ServedImage = {
 }
 
 /** Ready-made steps; a plugin composes them instead of inheriting from another plugin. */
-export type Kit<O extends Options> = {
-  /** deploy 100, prepare_instance_boot 60, tear_down_agent 40, switch_to_tenant_network 30, boot_instance 20. */
+export type Kit<O extends Options = Options> = {
+  /**
+   * deploy 100, prepare_instance_boot 60, tear_down_agent 40, switch_to_tenant_network 30, boot_instance 20.
+   * @param o.without  names of those to leave out, because the plugin brings its own
+   */
   agentFlow(o?: { without?: readonly string[] }): Step<O>[]
-  /** The in-band steps that the agent itself offers, found once it is up. */
-  inBandSteps(range: { from: number; to: number }): Step<O>[]
 }
 
+/**
+ * A way to put an operating system on a machine; the default export of the plugin's entry file.
+ * Order of life: options read > validate > prepare > steps by priority > cleanUp. While an agent is up (`usesAgent`), the
+ * steps that the agent itself offers with a priority from 41 to 99 run too, unless a step of the plugin has the same name.
+ */
 export type DeployPlugin<O extends Options = Options> = {
   apiVersion: ApiVersion
   /** The `deploy_interface` value; must equal the manifest's. */
@@ -146,16 +211,14 @@ export type DeployPlugin<O extends Options = Options> = {
   properties?: Readonly<Record<string, string>>
   /** Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use it; e.g. ['podman']. */
   ramdiskLayers?: readonly string[]
-  /** False: no agent is booted; the plugin drives boot and power itself (ramdisk, anaconda). */
+  /** False: no agent is booted; the plugin drives boot and power itself. */
   usesAgent: boolean
   /** Throws with what is missing, in the operator's words. No side effects; called by the validate API and before a deploy. */
   validate(task: Task<O>): Promise<void>
-  /** May be called again after a restart: must be idempotent. */
+  /** May be called again after a restart: must be idempotent. The machine may still run its old system. */
   prepare?(task: Task<O>): Promise<void>
+  /** Describes; has no side effects, and gives the same list each time. */
   deploySteps(kit: Kit<O>): readonly Step<O>[]
-  cleanSteps?(kit: Kit<O>): readonly Step<O>[]
-  /** Always runs: after success, failure, abort and tear down. Idempotent. */
+  /** Always runs: after success, failure, abort and tear down. Idempotent; may run without `prepare` before it. */
   cleanUp?(task: Task<O>): Promise<void>
-  /** For `autodetect`: is this plugin the one for this node's image? */
-  supports?(task: Task<O>): Promise<boolean>
 }
