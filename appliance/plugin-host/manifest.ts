@@ -1,0 +1,114 @@
+/** Reads and checks a plugin's manifest, the "appliance" key of its package.json. Runs none of the plugin's code. */
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { isAbsolute, join, relative } from 'node:path'
+import { ApplianceError, messageOf } from '../errors.ts'
+import type { ApiVersion } from '../plugin-api/index.ts'
+
+/** A plugin is not what it must be; the text says what was found, what is accepted and what to do. */
+export class PluginRefused extends ApplianceError {}
+
+export type Manifest = {
+  name: string
+  apiVersion: ApiVersion
+  folder: string
+  /** Absolute path of the file whose default export is the plugin; lies in `folder`. */
+  entry: string
+}
+
+export const ACCEPTED_API_VERSION: ApiVersion = '1'
+const ACCEPTED_KIND = 'deploy'
+const NAME = /^[a-z][a-z0-9-]{0,62}$/
+const SIZE_LIMIT_BYTES = 64 * 1024
+
+type Package = Record<string, unknown>
+
+/** @returns undefined when the folder holds no package.json, or one that does not say it is a plugin */
+export async function readManifest(folder: string): Promise<Manifest | undefined> {
+  const file = join(folder, 'package.json')
+  const text = await readPackage(file)
+  if (text === undefined) return undefined
+  const described = parsePackage(file, text)
+  if (described.appliance === undefined) return undefined
+  const appliance = described.appliance
+  if (appliance === null || typeof appliance !== 'object') {
+    throw new PluginRefused(
+      `"appliance" in ${file} is ${JSON.stringify(appliance)}: an object with kind, name and apiVersion is expected`,
+    )
+  }
+  return {
+    ...checkKeys(file, appliance as Record<string, unknown>),
+    folder,
+    entry: await findEntry(folder, file, described),
+  }
+}
+
+async function readPackage(file: string): Promise<string | undefined> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+      throw new PluginRefused(`${file} cannot be read: ${error.message}`)
+    },
+  )
+  if (size === undefined) return undefined
+  if (size > SIZE_LIMIT_BYTES) {
+    throw new PluginRefused(`${file} has ${size} bytes: a plugin's package.json has at most ${SIZE_LIMIT_BYTES}`)
+  }
+  return readFile(file, 'utf8').catch((error: Error) => {
+    throw new PluginRefused(`${file} cannot be read: ${error.message}`, { cause: error })
+  })
+}
+
+function parsePackage(file: string, text: string): Package {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Package
+  } catch (error) {
+    throw new PluginRefused(`${file} is not JSON: ${messageOf(error)}`, { cause: error })
+  }
+  throw new PluginRefused(`${file} is not a JSON object`)
+}
+
+function checkKeys(file: string, found: Record<string, unknown>): Pick<Manifest, 'name' | 'apiVersion'> {
+  const { kind, name, apiVersion } = found
+  if (kind !== ACCEPTED_KIND) {
+    throw new PluginRefused(
+      `appliance.kind in ${file} is ${JSON.stringify(kind)}: this appliance takes plugins of kind "${ACCEPTED_KIND}"`,
+    )
+  }
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw new PluginRefused(
+      `appliance.name in ${file} is ${JSON.stringify(name)}: lower case letters, digits and hyphens are expected, a letter first`,
+    )
+  }
+  if (apiVersion !== ACCEPTED_API_VERSION) {
+    throw new PluginRefused(
+      `appliance.apiVersion in ${file} is ${JSON.stringify(apiVersion)}: this appliance speaks "${ACCEPTED_API_VERSION}". ` +
+        'Take the release of the plugin that names this version, or another release of the appliance.',
+    )
+  }
+  return { name, apiVersion }
+}
+
+async function findEntry(folder: string, file: string, described: Package): Promise<string> {
+  const { exports, main } = described
+  const named =
+    typeof exports === 'string'
+      ? exports
+      : exports !== null && typeof exports === 'object' && '.' in exports
+        ? exports['.']
+        : (main ?? 'index.js')
+  if (typeof named !== 'string') {
+    throw new PluginRefused(
+      `"exports" in ${file} is ${JSON.stringify(exports)}: the path of one file is expected, e.g. "./index.ts"`,
+    )
+  }
+  const entry = await realpath(join(folder, named)).catch(() => {
+    throw new PluginRefused(`${file} names ${named} as entry, and there is no such file`)
+  })
+  const inside = relative(await realpath(folder), entry)
+  if (inside.startsWith('..') || isAbsolute(inside)) {
+    throw new PluginRefused(`${file} names ${named} as entry, which lies outside the plugin's folder`)
+  }
+  return entry
+}
