@@ -1,0 +1,136 @@
+/** What an agent answers, taken as hostile: checked by schema, cut to size, turned into the plugin contract's words. */
+import { z } from 'zod'
+import { AgentFailure } from '../errors.ts'
+import type { AgentCommand, InBandStep, Json, Progress } from '../plugin-api/index.ts'
+
+const COMMANDS_LIMIT = 1000
+const STEPS_LIMIT = 1000
+const ERROR_LIMIT = 2000
+
+const commandSchema = z.object({
+  id: z.string().max(200),
+  command_name: z.string().max(200),
+  command_status: z.string().max(100),
+  command_error: z.unknown(),
+  command_result: z.unknown(),
+  command_progress: z.unknown(),
+})
+const listSchema = z.object({ commands: z.array(commandSchema).max(COMMANDS_LIMIT) })
+
+export type Command = AgentCommand & { progress?: Progress }
+
+/** @throws AgentFailure */
+export function parseCommand(node: string, body: unknown): Command {
+  const parsed = commandSchema.safeParse(body)
+  if (!parsed.success) throw misshapen(node, 'a command', parsed.error)
+  return toCommand(node, parsed.data)
+}
+
+/** @throws AgentFailure */
+export function parseCommands(node: string, body: unknown): Command[] {
+  const parsed = listSchema.safeParse(body)
+  if (!parsed.success) throw misshapen(node, 'a list of commands', parsed.error)
+  return parsed.data.commands.map((command) => toCommand(node, command))
+}
+
+function misshapen(node: string, what: string, error: z.ZodError): AgentFailure {
+  const issue = error.issues[0]
+  const where = issue ? `${issue.path.join('.') || 'answer'}: ${issue.message}` : 'unknown shape'
+  return new AgentFailure(`The agent of node ${node} answered something that is not ${what}: ${where.slice(0, 300)}`)
+}
+
+const STATUSES: Readonly<Record<string, AgentCommand['status']>> = {
+  RUNNING: 'RUNNING',
+  SUCCEEDED: 'SUCCEEDED',
+  FAILED: 'FAILED',
+  VERSION_MISMATCH: 'VERSION_MISMATCH',
+  CLEAN_VERSION_MISMATCH: 'VERSION_MISMATCH',
+}
+
+function toCommand(node: string, raw: z.infer<typeof commandSchema>): Command {
+  const status = STATUSES[raw.command_status]
+  if (!status) {
+    throw new AgentFailure(
+      `The agent of node ${node} says that ${raw.command_name} is "${raw.command_status}", which is no status`,
+    )
+  }
+  const error = errorText(raw.command_error)
+  const progress = toProgress(raw.command_progress)
+  return {
+    id: raw.id,
+    name: raw.command_name,
+    status,
+    result: raw.command_result,
+    ...(error
+      ? { error }
+      : status === 'FAILED'
+        ? { error: 'Invalid agent response: it failed without saying why' }
+        : {}),
+    ...(progress ? { progress } : {}),
+  }
+}
+
+/** @source Ironic agent_client.get_command_error: details, else message, else the whole of it */
+function errorText(error: unknown): string | undefined {
+  if (error === null || error === undefined) return undefined
+  if (typeof error === 'string') return error.slice(0, ERROR_LIMIT)
+  const { details, message } = error as { details?: unknown; message?: unknown }
+  const text =
+    typeof details === 'string' && details ? details : typeof message === 'string' && message ? message : undefined
+  return (text ?? JSON.stringify(error)).slice(0, ERROR_LIMIT)
+}
+
+const progressSchema = z.object({
+  note: z.string().max(200),
+  done: z.number().nonnegative().optional(),
+  total: z.number().nonnegative().optional(),
+  unit: z.enum(['bytes', 'steps']).optional(),
+})
+
+/** Only our own agent tells it. */
+function toProgress(progress: unknown): Progress | undefined {
+  const parsed = progressSchema.safeParse(progress)
+  if (!parsed.success) return undefined
+  const { note, ...rest } = parsed.data
+  return { note, ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) }
+}
+
+const stepSchema = z.looseObject({
+  interface: z.string().max(100),
+  step: z.string().max(200),
+  priority: z.number().int(),
+  reboot_requested: z.boolean().optional(),
+  argsinfo: z
+    .record(z.string(), z.looseObject({ description: z.string().optional(), required: z.boolean().optional() }))
+    .nullish(),
+})
+const deployStepsSchema = z.object({
+  deploy_steps: z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT)),
+  hardware_manager_version: z.unknown(),
+})
+
+export type OfferedStep = InBandStep & {
+  reboot_requested: boolean
+  argsinfo: Readonly<Record<string, { description: string; required?: boolean }>>
+}
+
+/** The result of deploy.get_deploy_steps. @throws AgentFailure */
+export function parseDeploySteps(node: string, result: unknown): { steps: OfferedStep[]; version: Json } {
+  const parsed = deployStepsSchema.safeParse(result)
+  if (!parsed.success) throw misshapen(node, 'its list of deploy steps', parsed.error)
+  const steps = Object.values(parsed.data.deploy_steps)
+    .flat()
+    .map(({ interface: name, step, priority, reboot_requested, argsinfo }) => ({
+      interface: name,
+      step,
+      priority,
+      reboot_requested: reboot_requested ?? false,
+      argsinfo: Object.fromEntries(
+        Object.entries(argsinfo ?? {}).map(([key, info]) => [
+          key,
+          { description: info.description ?? '', ...(info.required ? { required: true } : {}) },
+        ]),
+      ),
+    }))
+  return { steps, version: (parsed.data.hardware_manager_version ?? {}) as Json }
+}

@@ -1,0 +1,85 @@
+/** Lookup: which node asks, may it be told, and what an agent is told. Gives no token (see conductor/agent-calls.ts). */
+import { InvalidParameterValue, NotFound } from '../errors.ts'
+import type { Node, ProvisionState } from '../nodes/node.ts'
+import type { Store } from '../nodes/store.ts'
+import type { Json } from '../plugin-api/index.ts'
+
+export type LookupQuery = { addresses: readonly string[]; node_uuid?: string }
+
+/** States in which a node waits for an agent. @source Ironic states.LOOKUP_ALLOWED_STATES */
+const LOOKUP_STATES: ReadonlySet<ProvisionState> = new Set([
+  'deploying',
+  'wait call-back',
+  'cleaning',
+  'clean wait',
+  'inspecting',
+  'inspect wait',
+  'rescuing',
+  'rescue wait',
+  'service wait',
+])
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
+
+/**
+ * A node that does not exist and one in the wrong state give the same answer: it tells a stranger nothing.
+ * @throws InvalidParameterValue  neither a MAC nor a uuid; NotFound
+ */
+export function findForLookup(store: Store, query: LookupQuery, options: { restrict_lookup: boolean }): Node {
+  const addresses = query.addresses
+    .map((address) => address.trim().toLowerCase().replaceAll('-', ':'))
+    .filter((a) => MAC.test(a))
+  if (addresses.length === 0 && !query.node_uuid) {
+    throw new InvalidParameterValue("At least one of 'addresses' and 'node_uuid' parameters is required")
+  }
+  const node = query.node_uuid ? store.nodes.get(query.node_uuid) : nodeOfAddresses(store, addresses)
+  if (!node || (options.restrict_lookup && !LOOKUP_STATES.has(node.provision_state))) {
+    throw new NotFound('Resource could not be found.')
+  }
+  return node
+}
+
+/** Addresses of two nodes name none of them. */
+function nodeOfAddresses(store: Store, addresses: readonly string[]): Node | undefined {
+  const uuids = new Set(addresses.flatMap((address) => store.ports.byAddress(address)?.node_uuid ?? []))
+  const [uuid, ...others] = uuids
+  return uuid !== undefined && others.length === 0 ? store.nodes.get(uuid) : undefined
+}
+
+export type AgentConfigOptions = {
+  agent_token: string
+  heartbeat_timeout_s: number
+  allow_md5_checksum: boolean
+  permitted_image_formats: readonly string[]
+}
+
+/** The `config` of a lookup's answer, every key that ironic-python-agent reads. @source Ironic api/controllers/v1/ramdisk.py */
+export function agentConfig(options: AgentConfigOptions): Json {
+  return {
+    heartbeat_timeout: options.heartbeat_timeout_s,
+    agent_token: options.agent_token,
+    agent_token_required: true,
+    agent_md5_checksum_enable: options.allow_md5_checksum,
+    disable_deep_image_inspection: false,
+    permitted_image_formats: options.permitted_image_formats,
+    agent_skip_bmc_detect: false,
+    enable_bios_bootloader_install: false,
+    tls_min_version: '1.2',
+    tls_cipher_suites: null,
+    metrics: {
+      backend: 'noop',
+      prepend_host: false,
+      prepend_uuid: false,
+      prepend_host_reverse: true,
+      global_prefix: null,
+    },
+    metrics_statsd: { statsd_host: 'localhost', statsd_port: 8125 },
+    agent_containers: {
+      allow_arbitrary_containers: false,
+      allowed_containers: [],
+      container_steps_file: '/etc/ironic-python-agent.d/mysteps.yaml',
+      runner: 'podman',
+      pull_options: '--tls-verify=false',
+      run_options: '--rm --network=host --tls-verify=false',
+    },
+  }
+}
