@@ -11,7 +11,7 @@ export type Log = {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Keys whose values never leave the appliance, in logs or in answers. @source Ironic masks the same words. */
-const SECRET_KEY = /password|passwd|secret|token|authorization|private_key|pull_secret|credential/i
+const SECRET_KEY = /password|passwd|secret|token|authorization|private_key|pull_secret|credential|kg_key/i
 const DEPTH_LIMIT = 8
 
 export const MASK = '******'

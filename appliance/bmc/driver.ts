@@ -1,5 +1,6 @@
 /** How a machine's power and boot device are reached: one object a hardware type (ipmi, fake-hardware, ...). */
 import type { InterfaceType, Node, PowerState, PowerTarget } from '../nodes/node.ts'
+import type { Json } from '../plugin-api/index.ts'
 
 export type BootDevice = 'disk' | 'pxe' | 'cdrom' | 'bios' | 'safe'
 
@@ -22,5 +23,7 @@ export type BmcDriver = {
     signal: AbortSignal,
   ): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
   setBootDevice(node: Node, device: BootDevice, persistent: boolean, signal: AbortSignal): Promise<void>
+  /** To be merged into driver_internal_info after setBootDevice; for BMCs that forget their boot device over a power cycle. */
+  bootDeviceToRemember?(node: Node, device: BootDevice, persistent: boolean): Json
 }
 export type BmcDrivers = ReadonlyMap<string, BmcDriver>

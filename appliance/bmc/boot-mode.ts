@@ -1,0 +1,55 @@
+/** Which firmware interface a machine boots with, read from its record. Never asks the machine. */
+import { InvalidParameterValue } from '../errors.ts'
+import type { Node } from '../nodes/node.ts'
+
+export type BootMode = 'bios' | 'uefi'
+
+/**
+ * Ironic's order: secure boot asked for; instance_info.capabilities; instance_info.deploy_boot_mode;
+ * properties.capabilities; driver_internal_info.deploy_boot_mode; the default.
+ * @throws InvalidParameterValue  not a boot mode, or an instance that asks for another than the node's properties allow
+ * @source Ironic drivers/modules/boot_mode_utils.py
+ */
+export function bootModeOf(node: Node, default_boot_mode: BootMode): BootMode {
+  const instance = capabilitiesOf(node, 'instance_info', node.instance_info.capabilities)
+  if (instance.secure_boot?.toLowerCase() === 'true') return 'uefi'
+  const allowed = capabilitiesOf(node, 'properties', node.properties.capabilities).boot_mode?.toLowerCase()
+  const asked =
+    instance.boot_mode ?? node.instance_info.deploy_boot_mode ?? allowed ?? node.driver_internal_info.deploy_boot_mode
+  const mode = String(asked ?? default_boot_mode).toLowerCase()
+  if (allowed !== undefined && allowed !== mode) {
+    throw new InvalidParameterValue(
+      `Node ${node.uuid} boot mode ${mode} violates node properties/capabilities ${allowed}`,
+    )
+  }
+  if (mode !== 'bios' && mode !== 'uefi') {
+    throw new InvalidParameterValue(`Boot mode of node ${node.uuid} is "${mode}": expected bios or uefi.`)
+  }
+  return mode
+}
+
+/** Both forms are in use: 'boot_mode:uefi,cpus:4' and {"boot_mode": "uefi"}, the latter also as JSON text. */
+function capabilitiesOf(node: Node, field: string, value: unknown): Record<string, string> {
+  if (value === undefined || value === null || value === '') return {}
+  if (typeof value === 'object') return stringValues(value)
+  const text = String(value)
+  if (text.trimStart().startsWith('{')) {
+    try {
+      return stringValues(JSON.parse(text))
+    } catch (cause) {
+      throw new InvalidParameterValue(`${field}/capabilities of node ${node.uuid} is no JSON object.`, { cause })
+    }
+  }
+  const pairs = text.split(',').map((pair) => pair.split(':', 2))
+  const malformed = pairs.find((pair) => pair.length !== 2)
+  if (malformed) {
+    throw new InvalidParameterValue(
+      `Malformed capability "${malformed[0]}" in ${field}/capabilities of node ${node.uuid}: expected key:value, separated by commas.`,
+    )
+  }
+  return Object.fromEntries(pairs.map(([key, item]) => [(key ?? '').trim(), (item ?? '').trim()]))
+}
+
+function stringValues(value: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, String(item)]))
+}

@@ -1,0 +1,209 @@
+/** Reads and checks what driver_info says of a BMC that speaks IPMI. Names and rules are Ironic's; never touches the BMC. */
+import { isIP } from 'node:net'
+import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
+import type { Node } from '../nodes/node.ts'
+import type { Json } from '../plugin-api/index.ts'
+
+const PRIV_LEVELS = ['ADMINISTRATOR', 'CALLBACK', 'OPERATOR', 'USER'] as const
+const PROTOCOL_VERSIONS = ['2.0', '1.5'] as const
+const DEFAULT_PORT = 623
+/** AES-128 with SHA1. Without a number ipmitool asks the BMC for its list, which costs 10 s a command with some. */
+const DEFAULT_CIPHER_SUITE = '3'
+/** IPMI 2.0 section 22.30: 20 bytes; 1.5 had 16. ipmitool refuses a longer one. */
+const PASSWORD_LIMIT_BYTES = { '2.0': 20, '1.5': 16 } as const
+/** IPMI 2.0 section 22.28. */
+const USERNAME_LIMIT_BYTES = 16
+const KG_KEY_LIMIT_BYTES = 20
+
+/** driver_info key, ipmitool's option. @source Ironic's BRIDGING_OPTIONS */
+const BRIDGING = [
+  ['ipmi_local_address', '-m'],
+  ['ipmi_transit_channel', '-B'],
+  ['ipmi_transit_address', '-T'],
+  ['ipmi_target_channel', '-b'],
+  ['ipmi_target_address', '-t'],
+] as const
+const BRIDGING_NEEDS = {
+  no: [],
+  single: ['ipmi_target_channel', 'ipmi_target_address'],
+  dual: ['ipmi_target_channel', 'ipmi_target_address', 'ipmi_transit_channel', 'ipmi_transit_address'],
+} as const
+
+/** How to reach one BMC, checked. */
+export type IpmiAccess = {
+  node: string
+  address: string
+  port: number
+  username: string
+  password: string
+  /** ipmitool's options, all but the password. */
+  args: readonly string[]
+  force_boot_device: boolean
+  disable_boot_timeout: boolean
+}
+
+export const IPMI_PROPERTIES: Readonly<Record<string, string>> = {
+  ipmi_address: 'IP address or hostname of the node. Required.',
+  ipmi_password: 'password. Optional.',
+  ipmi_hex_kg_key: 'Kg key for IPMIv2 authentication. The key is expected in hexadecimal format. Optional.',
+  ipmi_port: 'remote IPMI RMCP port. Optional.',
+  ipmi_priv_level: `privilege level; default is ADMINISTRATOR. One of ${PRIV_LEVELS.join(', ')}. Optional.`,
+  ipmi_username: 'username; default is NULL user. Optional.',
+  ipmi_bridging: 'bridging_type; default is "no". One of "single", "dual", "no". Optional.',
+  ipmi_transit_channel: 'transit channel for bridged request. Required only if ipmi_bridging is set to "dual".',
+  ipmi_transit_address: 'transit address for bridged request. Required only if ipmi_bridging is set to "dual".',
+  ipmi_target_channel:
+    'destination channel for bridged request. Required only if ipmi_bridging is set to "single" or "dual".',
+  ipmi_target_address:
+    'destination address for bridged request. Required only if ipmi_bridging is set to "single" or "dual".',
+  ipmi_local_address:
+    'local IPMB address for bridged requests. Used only if ipmi_bridging is set to "single" or "dual". Optional.',
+  ipmi_protocol_version: 'the version of the IPMI protocol; default is "2.0". One of "1.5", "2.0". Optional.',
+  ipmi_force_boot_device:
+    'Whether the boot device is told to the BMC each time the machine is turned on, because the BMC forgets it over a power cycle; default value is False. Optional.',
+  ipmi_disable_boot_timeout:
+    'Whether the 60 second timeout for booting is disabled by a raw IPMI command before a boot device is set; default value is True. Optional.',
+  ipmi_cipher_suite:
+    'The number of a cipher suite to use: 3 (AES-128 with SHA1) or 17 (AES-128 with SHA256); default is 3. Optional.',
+}
+
+/** @throws MissingParameterValue, InvalidParameterValue  with Ironic's words where it has the check */
+export function ipmiAccessOf(node: Node): IpmiAccess {
+  const info = node.driver_info
+  if (!text(info, 'ipmi_address')) {
+    throw new MissingParameterValue("Missing the following IPMI credentials in node's driver_info: ['ipmi_address'].")
+  }
+  const version = oneOf(
+    text(info, 'ipmi_protocol_version') || '2.0',
+    PROTOCOL_VERSIONS,
+    (value, valid) => `Invalid IPMI protocol version value ${value}, the valid value can be one of ${valid}`,
+  )
+  const username = text(info, 'ipmi_username')
+  const port = portOf(info)
+  const access = {
+    node: node.uuid,
+    address: addressOf(node),
+    port,
+    username,
+    password: text(info, 'ipmi_password'),
+    force_boot_device: flag(info, 'ipmi_force_boot_device', false),
+    disable_boot_timeout: flag(info, 'ipmi_disable_boot_timeout', true),
+  }
+  refuseTooLong(node, 'ipmi_username', username, USERNAME_LIMIT_BYTES)
+  refuseTooLong(node, 'ipmi_password', access.password, PASSWORD_LIMIT_BYTES[version])
+  const args = [
+    ...['-I', version === '2.0' ? 'lanplus' : 'lan', '-H', access.address, '-p', String(port)],
+    ...['-L', privilegeOf(info)],
+    ...(username ? ['-U', username] : []),
+    ...cipherSuiteArgs(info, version),
+    ...kgKeyArgs(info),
+    ...bridgingArgs(info),
+  ]
+  return { ...access, args }
+}
+
+/** Numbers are welcome: the CLI parses `--driver-info ipmi_password=1234` as JSON. */
+function text(info: Json, key: string): string {
+  const value = info[key]
+  if (value === undefined || value === null) return ''
+  if (typeof value === 'object') throw new InvalidParameterValue(`driver_info/${key} is an object: expected a string.`)
+  const string = String(value)
+  if (/\p{Cc}/u.test(string)) {
+    throw new InvalidParameterValue(`driver_info/${key} holds a control character (a line break?): remove it.`)
+  }
+  return string
+}
+
+function flag(info: Json, key: string, otherwise: boolean): boolean {
+  const value = text(info, key).toLowerCase()
+  return value === '' ? otherwise : ['1', 't', 'true', 'on', 'y', 'yes'].includes(value)
+}
+
+function oneOf<T extends string>(
+  value: string,
+  valid: readonly T[],
+  refusal: (value: string, valid: string) => string,
+): T {
+  const found = valid.find((word) => word === value)
+  if (found === undefined) throw new InvalidParameterValue(refusal(value, valid.join(', ')))
+  return found
+}
+
+/** Labels of letters, digits and hyphens, never a hyphen first: so an address can be no option of ipmitool either. */
+const HOSTNAME = /^(?=.{1,255}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?$/i
+
+function addressOf(node: Node): string {
+  const address = text(node.driver_info, 'ipmi_address')
+  if (isIP(address) || HOSTNAME.test(address)) return address
+  throw new InvalidParameterValue(
+    `Invalid IPMI address "${address}" for node ${node.uuid}. Must be a valid IP address or hostname.`,
+  )
+}
+
+function portOf(info: Json): number {
+  const given = text(info, 'ipmi_port')
+  if (given === '') return DEFAULT_PORT
+  const port = /^\d{1,5}$/.test(given) ? Number(given) : Number.NaN
+  if (port >= 1 && port <= 65535) return port
+  throw new InvalidParameterValue(`ipmi_port "${given}" is not a valid port.`)
+}
+
+function refuseTooLong(node: Node, key: string, value: string, limit_bytes: number): void {
+  const size_bytes = Buffer.byteLength(value)
+  if (size_bytes <= limit_bytes) return
+  throw new InvalidParameterValue(
+    `driver_info/${key} of node ${node.uuid} has ${size_bytes} bytes: IPMI takes at most ${limit_bytes}.`,
+  )
+}
+
+function privilegeOf(info: Json): string {
+  return oneOf(
+    text(info, 'ipmi_priv_level') || 'ADMINISTRATOR',
+    PRIV_LEVELS,
+    (value, valid) => `Invalid privilege level value:${value}, the valid value can be one of ${valid}`,
+  )
+}
+
+function cipherSuiteArgs(info: Json, version: (typeof PROTOCOL_VERSIONS)[number]): string[] {
+  const given = text(info, 'ipmi_cipher_suite')
+  if (given !== '' && !/^\d{1,3}$/.test(given)) {
+    throw new InvalidParameterValue(`Invalid cipher suite ${given}, expected a number`)
+  }
+  if (version === '2.0') return ['-C', given || DEFAULT_CIPHER_SUITE]
+  if (given === '') return []
+  throw new InvalidParameterValue('Cipher suites cannot be used with IPMI 1.5')
+}
+
+/** ipmitool takes a binary Kg key on its command line only. */
+function kgKeyArgs(info: Json): string[] {
+  const key = text(info, 'ipmi_hex_kg_key')
+  if (key === '') return []
+  if (key.length % 2 !== 0) throw new InvalidParameterValue('Number of ipmi_hex_kg_key characters is not even')
+  if (!/^[0-9a-f]+$/i.test(key) || key.length > 2 * KG_KEY_LIMIT_BYTES) {
+    throw new InvalidParameterValue(
+      `driver_info/ipmi_hex_kg_key: expected at most ${2 * KG_KEY_LIMIT_BYTES} hex digits.`,
+    )
+  }
+  return ['-y', key]
+}
+
+function bridgingArgs(info: Json): string[] {
+  const given = text(info, 'ipmi_bridging') || 'no'
+  if (!Object.hasOwn(BRIDGING_NEEDS, given)) {
+    throw new InvalidParameterValue(
+      `Invalid value for ipmi_bridging: ${given}, the valid value can be one of: ['single', 'dual', 'no']`,
+    )
+  }
+  const type = given as keyof typeof BRIDGING_NEEDS
+  const needs: readonly string[] = BRIDGING_NEEDS[type]
+  const missing = needs.filter((key) => text(info, key) === '')
+  if (missing.length > 0) throw new MissingParameterValue(`['${missing.join("', '")}'] not provided`)
+  if (type === 'no') return []
+  return BRIDGING.filter(
+    ([key]) => text(info, key) !== '' && (needs.includes(key) || key === 'ipmi_local_address'),
+  ).flatMap(([key, option]) => {
+    const value = text(info, key)
+    if (/^(0x[0-9a-f]{1,2}|\d{1,3})$/i.test(value)) return [option, value]
+    throw new InvalidParameterValue(`driver_info/${key} is "${value}": expected a number, such as 0x20.`)
+  })
+}

@@ -1,0 +1,129 @@
+/** driver_info of IPMI nodes, as validate judges it. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createIpmi } from '../../../appliance/bmc/ipmi.ts'
+import { ipmiAccessOf } from '../../../appliance/bmc/ipmi-access.ts'
+import { createLog } from '../../../appliance/log.ts'
+import { nodeOnPaper } from './node-on-paper.ts'
+
+const UUID = nodeOnPaper().uuid
+const driver = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'uefi' })
+const validate = (driver_info: Record<string, unknown>) =>
+  driver.validate(nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ...driver_info } }))
+
+describe('driver_info of an ipmi node', () => {
+  it('needs ipmi_address and nothing else', () => {
+    validate({})
+    assert.throws(() => validate({ ipmi_address: undefined }), {
+      name: 'MissingParameterValue',
+      message: "Missing the following IPMI credentials in node's driver_info: ['ipmi_address'].",
+    })
+  })
+
+  it('becomes the command line of ipmitool, without the password', () => {
+    const { args } = ipmiAccessOf(
+      nodeOnPaper({
+        driver_info: {
+          ipmi_address: 'bmc1.rack.example',
+          ipmi_username: 'admin',
+          ipmi_password: 'x',
+          ipmi_priv_level: 'OPERATOR',
+        },
+      }),
+    )
+
+    assert.deepEqual(args.join(' '), '-I lanplus -H bmc1.rack.example -p 623 -L OPERATOR -U admin -C 3')
+  })
+
+  it('may ask for another cipher suite, protocol, Kg key or a bridge', () => {
+    const args = (driver_info: Record<string, unknown>) =>
+      ipmiAccessOf(nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ...driver_info } }))
+        .args.slice(8)
+        .join(' ')
+
+    assert.equal(args({ ipmi_cipher_suite: 17, ipmi_hex_kg_key: '0a0B' }), '-C 17 -y 0a0B')
+    assert.equal(args({ ipmi_protocol_version: 1.5 }), '')
+    assert.equal(
+      args({ ipmi_bridging: 'single', ipmi_target_channel: 0, ipmi_target_address: '0x20', ipmi_local_address: 32 }),
+      '-C 3 -m 32 -b 0 -t 0x20',
+    )
+  })
+
+  it('may hold numbers where the CLI made a number of a string', () => {
+    const { password, port } = ipmiAccessOf(
+      nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ipmi_password: 1234, ipmi_port: '6230' } }),
+    )
+
+    assert.deepEqual([password, port], ['1234', 6230])
+  })
+
+  for (const address of [
+    '-H evil',
+    '--help',
+    '-oProxyCommand',
+    '10.0.0.1 -f /etc/shadow',
+    '10.0.0.1;id',
+    '$(id)',
+    'a..b',
+    '_',
+  ]) {
+    it(`is refused with the address ${address}`, () => {
+      assert.throws(() => validate({ ipmi_address: address }), {
+        name: 'InvalidParameterValue',
+        message: `Invalid IPMI address "${address}" for node ${UUID}. Must be a valid IP address or hostname.`,
+      })
+    })
+  }
+
+  for (const address of ['10.0.0.1', 'fe80::1%eth0', '2001:db8::1', 'bmc-1.rack', 'BMC1']) {
+    it(`is fine with the address ${address}`, () => validate({ ipmi_address: address }))
+  }
+
+  it('is refused with a line break or a NUL anywhere', () => {
+    for (const key of ['ipmi_address', 'ipmi_username', 'ipmi_password', 'ipmi_hex_kg_key']) {
+      for (const value of ['a\nb', 'a\0b', 'a\u0085b']) {
+        assert.throws(() => validate({ [key]: value }), {
+          message: `driver_info/${key} holds a control character (a line break?): remove it.`,
+        })
+      }
+    }
+  })
+
+  const REFUSED: readonly (readonly [Record<string, unknown>, string])[] = [
+    [{ ipmi_port: 0 }, 'ipmi_port "0" is not a valid port.'],
+    [{ ipmi_port: '623x' }, 'ipmi_port "623x" is not a valid port.'],
+    [{ ipmi_port: 65536 }, 'ipmi_port "65536" is not a valid port.'],
+    [
+      { ipmi_priv_level: 'ROOT' },
+      'Invalid privilege level value:ROOT, the valid value can be one of ADMINISTRATOR, CALLBACK, OPERATOR, USER',
+    ],
+    [
+      { ipmi_protocol_version: '3.0' },
+      'Invalid IPMI protocol version value 3.0, the valid value can be one of 2.0, 1.5',
+    ],
+    [{ ipmi_cipher_suite: 'best' }, 'Invalid cipher suite best, expected a number'],
+    [{ ipmi_cipher_suite: 3, ipmi_protocol_version: '1.5' }, 'Cipher suites cannot be used with IPMI 1.5'],
+    [{ ipmi_hex_kg_key: 'abc' }, 'Number of ipmi_hex_kg_key characters is not even'],
+    [{ ipmi_hex_kg_key: 'zz' }, 'driver_info/ipmi_hex_kg_key: expected at most 40 hex digits.'],
+    [
+      { ipmi_bridging: 'triple' },
+      "Invalid value for ipmi_bridging: triple, the valid value can be one of: ['single', 'dual', 'no']",
+    ],
+    [
+      { ipmi_bridging: 'dual', ipmi_target_channel: 1 },
+      "['ipmi_target_address', 'ipmi_transit_channel', 'ipmi_transit_address'] not provided",
+    ],
+    [
+      { ipmi_bridging: 'single', ipmi_target_channel: '-f', ipmi_target_address: 1 },
+      'driver_info/ipmi_target_channel is "-f": expected a number, such as 0x20.',
+    ],
+    [
+      { ipmi_password: 'ööööööööööö' },
+      `driver_info/ipmi_password of node ${UUID} has 22 bytes: IPMI takes at most 20.`,
+    ],
+    [{ ipmi_username: ['admin'] }, 'driver_info/ipmi_username is an object: expected a string.'],
+  ]
+  for (const [driver_info, message] of REFUSED) {
+    it(`is refused: ${message}`, () => assert.throws(() => validate(driver_info), { message }))
+  }
+})

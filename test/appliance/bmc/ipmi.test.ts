@@ -1,0 +1,182 @@
+/** Against a real BMC simulator, ipmi_sim, whose machine is a few files. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { createIpmi, type IpmiOptions } from '../../../appliance/bmc/ipmi.ts'
+import { createLog } from '../../../appliance/log.ts'
+import type { Node } from '../../../appliance/nodes/node.ts'
+import { testBmcDriver } from '../../conformance/bmc-driver.ts'
+import { freeUdpPort } from '../../rack/free-port.ts'
+import { type IpmiSim, startIpmiSim } from '../../rack/ipmi-sim.ts'
+import { createMachineOnPaper, type MachineOnPaper } from '../../rack/machine-on-paper.ts'
+import { nodeOnPaper } from './node-on-paper.ts'
+
+const PASSWORD = 'correct-horse'
+const signal = () => AbortSignal.timeout(10_000)
+
+describe('hardware type ipmi', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ipmi-'))
+  let lines: string[] = []
+  const log = createLog('debug', (line) => lines.push(line))
+  let sim: IpmiSim
+  let port: number
+  let machine: MachineOnPaper
+
+  const ipmi = (change: Partial<IpmiOptions> = {}) => createIpmi({ log, default_boot_mode: 'bios', ...change })
+  const node = (driver_info = {}, change: Partial<Node> = {}) =>
+    nodeOnPaper({
+      driver_info: {
+        ipmi_address: '127.0.0.1',
+        ipmi_port: port,
+        ipmi_username: 'admin',
+        ipmi_password: PASSWORD,
+        ...driver_info,
+      },
+      ...change,
+    })
+  const reset = () => {
+    machine = createMachineOnPaper(folder)
+    lines = []
+  }
+
+  before(async () => {
+    port = await freeUdpPort()
+    machine = createMachineOnPaper(folder)
+    sim = await startIpmiSim({ folder, port, username: 'admin', password: PASSWORD, hook: machine.hook })
+  })
+  after(async () => {
+    await sim.stop()
+    rmSync(folder, { recursive: true })
+  })
+
+  testBmcDriver(() => {
+    reset()
+    return { driver: ipmi(), node: () => node(), record: () => {} }
+  })
+
+  describe('power', () => {
+    it('waits until the machine has followed, not only until the BMC has heard', async () => {
+      reset()
+      machine.lag(3)
+
+      await ipmi().setPowerState(node(), 'power on', signal())
+
+      assert.deepEqual(machine.calls(), ['set power 1', 'get power', 'get power', 'get power', 'get power'])
+      assert.equal(machine.power(), 'on')
+    })
+
+    it('says so when the machine does not follow in time', async () => {
+      reset()
+      machine.goDeaf()
+
+      await assert.rejects(ipmi({ power_state_change_timeout_s: 0.3 }).setPowerState(node(), 'power on', signal()), {
+        name: 'BmcFailure',
+        message: `The BMC 127.0.0.1 port ${port} of node ${node().uuid} did not reach "power on" within 0.3 s: it still says power off. Look at the machine.`,
+      })
+    })
+
+    it('resets a machine that must not be powered off', async () => {
+      reset()
+      await ipmi().setPowerState(node(), 'power on', signal())
+      machine.calls()
+
+      await ipmi().setPowerState(node({}, { disable_power_off: true }), 'rebooting', signal())
+
+      assert.deepEqual(machine.calls(), ['set reset 1', 'get power'])
+    })
+
+    it('sends one command at a time to a BMC, however many are asked for at once', async () => {
+      reset()
+      const driver = ipmi()
+
+      const states = await Promise.all([1, 2, 3, 4].map(() => driver.getPowerState(node(), signal())))
+
+      assert.deepEqual(states, Array(4).fill('power off'))
+      assert.deepEqual(machine.calls(), Array(4).fill('get power'))
+    })
+
+    it('ends with the reason of the abort when it is aborted, also while it waits its turn', async () => {
+      reset()
+      const driver = ipmi()
+      const first = driver.getPowerState(node(), signal())
+
+      await assert.rejects(driver.getPowerState(node(), AbortSignal.abort(new Error('shutdown'))), /^Error: shutdown$/)
+
+      assert.equal(await first, 'power off')
+    })
+  })
+
+  describe('boot device', () => {
+    const ran = () => lines.map((line) => JSON.parse(line)).map(({ command }) => command)
+    const device = ipmi
+
+    it('is set in one session, without the 60 seconds after which a BMC forgets it', async () => {
+      reset()
+
+      await device().setBootDevice(node(), 'pxe', true, signal())
+
+      assert.deepEqual(ran(), ['raw 0x00 0x08 0x03 0x08; chassis bootdev pxe options=persistent'])
+      assert.equal(machine.boot(), 'pxe')
+    })
+
+    it('is set for UEFI by the flag of its own, when the node boots by UEFI', async () => {
+      reset()
+      const uefi = node({}, { properties: { capabilities: 'boot_mode:uefi' } })
+
+      await device().setBootDevice(uefi, 'disk', true, signal())
+      await device().setBootDevice(uefi, 'pxe', false, signal())
+
+      assert.deepEqual(ran(), [
+        'raw 0x00 0x08 0x03 0x08; raw 0x00 0x08 0x05 0xe0 0x08 0x00 0x00 0x00',
+        'raw 0x00 0x08 0x03 0x08; raw 0x00 0x08 0x05 0xa0 0x04 0x00 0x00 0x00',
+      ])
+    })
+
+    it('leaves the timeout alone with ipmi_disable_boot_timeout=False', async () => {
+      reset()
+
+      await device().setBootDevice(node({ ipmi_disable_boot_timeout: 'False' }), 'disk', false, signal())
+
+      assert.deepEqual(ran(), ['chassis bootdev disk'])
+    })
+
+    it('is told again at each power on with ipmi_force_boot_device, but not after one for once', async () => {
+      reset()
+      const driver = device()
+      const info = { ipmi_force_boot_device: true, ipmi_disable_boot_timeout: false }
+      const remembered = driver.bootDeviceToRemember?.(node(info), 'disk', true)
+      assert.deepEqual(remembered, { persistent_boot_device: 'disk' })
+      const forced = node(info, { driver_internal_info: remembered })
+
+      await driver.setPowerState(forced, 'power on', signal())
+      await driver.setBootDevice(forced, 'pxe', false, signal())
+      await driver.setPowerState(forced, 'power on', signal())
+
+      assert.deepEqual(
+        ran().filter((command) => command !== 'power status'),
+        ['chassis bootdev disk', 'power on', 'chassis bootdev pxe', 'power on'],
+      )
+    })
+
+    it('is refused when it is none', async () => {
+      await assert.rejects(device().setBootDevice(node(), 'floppy' as 'disk', false, signal()), {
+        name: 'InvalidParameterValue',
+        message: 'Invalid boot device floppy specified.',
+      })
+    })
+  })
+
+  it('never shows the password: not on a command line, not in the log', async () => {
+    reset()
+    machine.spy()
+
+    await ipmi().setPowerState(node(), 'power on', signal())
+
+    assert.match(machine.seen(), /ipmitool .*-U admin/)
+    assert.doesNotMatch(machine.seen(), /correct-horse/)
+    assert.ok(lines.length > 0)
+    assert.doesNotMatch(lines.join(), /correct-horse/)
+  })
+})

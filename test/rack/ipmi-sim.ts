@@ -1,0 +1,76 @@
+/** A BMC that speaks IPMI: ipmi_sim of OpenIPMI. What it switches on and off is the hook's affair. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { probeBmc } from '../../appliance/bmc/rmcp-probe.ts'
+
+export type IpmiSimOptions = {
+  /** Its own: configuration and state go there. */
+  folder: string
+  port: number
+  /** 127.0.0.1 when left out. */
+  address?: string
+  username: string
+  password: string
+  /** Called as `HOOK 0x20 get|set|check power|boot|reset|shutdown ...`; answers `get` with NAME:VALUE lines. */
+  hook: string
+  /** host:port of the machine's serial line, for serial over LAN. */
+  serial?: string
+}
+export type IpmiSim = { stop(): Promise<void> }
+
+const START_DEADLINE_MS = 5_000
+const AUTHS = 'none md2 md5 straight'
+
+function configuration({ address = '127.0.0.1', port, username, password, hook, serial }: IpmiSimOptions): string {
+  return [
+    'name "bmc"',
+    'set_working_mc 0x20',
+    'startlan 1',
+    `addr ${address} ${port}`,
+    'priv_limit admin',
+    ...['callback', 'user', 'operator', 'admin'].map((level) => `allowed_auths_${level} ${AUTHS}`),
+    'guid a123456789abcdefa123456789abcdef',
+    'endlan',
+    ...(serial ? [`sol "telnet:${serial}" 115200`] : []),
+    `chassis_control "${hook} 0x20"`,
+    `user 1 false "" "" user 10 ${AUTHS}`,
+    `user 2 true "${username}" "${password}" admin 10 ${AUTHS}`,
+    '',
+  ].join('\n')
+}
+/** A management controller at 0x20 that knows chassis commands, and a system event log. */
+const EMULATOR = `mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+`
+
+/** @throws what ipmi_sim wrote, when it does not answer in time */
+export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
+  const { folder, port, address = '127.0.0.1' } = options
+  const state = join(folder, 'ipmi-state')
+  mkdirSync(state, { recursive: true })
+  writeFileSync(join(folder, 'lan.conf'), configuration(options))
+  writeFileSync(join(folder, 'emulator'), EMULATOR)
+  const child = spawn('ipmi_sim', ['-c', 'lan.conf', '-f', 'emulator', '-s', state, '-n'], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let words = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (words += chunk))
+  const ended = once(child, 'exit').catch((error) => (words += error))
+  const signal = AbortSignal.timeout(START_DEADLINE_MS)
+  while ((await probeBmc(address, port, { timeout_ms: 100, signal })) !== 'ipmi') {
+    if (!signal.aborted && child.exitCode === null && child.pid !== undefined) continue
+    child.kill('SIGKILL')
+    throw new Error(`ipmi_sim did not start on ${address} port ${port}: ${words || 'no word from it'}`)
+  }
+  return {
+    async stop() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
