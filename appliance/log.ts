@@ -10,11 +10,13 @@ export type Log = {
 }
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Keys whose values never leave the appliance, in logs or in answers. @source Ironic masks the same words. */
+/** Keys whose values never leave the appliance, in logs or in answers, and are encrypted on the disk. @source Ironic masks the same words. */
 const SECRET_KEY = /password|passwd|secret|token|authorization|private_key|pull_secret|credential|kg_key/i
 const DEPTH_LIMIT = 8
 
 export const MASK = '******'
+
+export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key)
 
 /** A deep copy in which the value under every secret-looking key is masked. */
 export function maskSecrets(value: unknown, depth = 0): unknown {
@@ -24,7 +26,7 @@ export function maskSecrets(value: unknown, depth = 0): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      SECRET_KEY.test(key) && item !== null && item !== undefined && typeof item !== 'boolean'
+      isSecretKey(key) && item !== null && item !== undefined && typeof item !== 'boolean'
         ? MASK
         : maskSecrets(item, depth + 1),
     ]),

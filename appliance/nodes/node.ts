@@ -1,5 +1,7 @@
 /** The node record: Ironic's fields by Ironic's names, and what the conductor must find again after a restart. */
+import { randomUUID } from 'node:crypto'
 import type { Json } from '../plugin-api/index.ts'
+import { timestamp } from './timestamp.ts'
 
 /** @source Ironic states.py; the verbs that lead from one to the next are in conductor/state-machine.ts. */
 export type ProvisionState =
@@ -115,3 +117,57 @@ export const INTERFACE_TYPES = [
   'vendor',
 ] as const
 export type InterfaceType = (typeof INTERFACE_TYPES)[number]
+
+/** A node of which only these fields are known; the others are as in a node just enrolled. */
+export function newNode(fields: Partial<Node> & Pick<Node, 'driver' | 'interfaces'>): Node {
+  return {
+    uuid: randomUUID(),
+    created_at: timestamp(),
+    updated_at: null,
+    name: null,
+    description: null,
+    driver_info: {},
+    driver_internal_info: {},
+    properties: {},
+    instance_info: {},
+    instance_uuid: null,
+    extra: {},
+    network_data: {},
+    resource_class: null,
+    conductor_group: '',
+    owner: null,
+    lessee: null,
+    shard: null,
+    parent_node: null,
+    chassis_uuid: null,
+    provision_state: 'enroll',
+    target_provision_state: null,
+    provision_updated_at: null,
+    power_state: null,
+    target_power_state: null,
+    last_error: null,
+    fault: null,
+    maintenance: false,
+    maintenance_reason: null,
+    protected: false,
+    protected_reason: null,
+    retired: false,
+    retired_reason: null,
+    automated_clean: null,
+    disable_power_off: false,
+    console_enabled: false,
+    boot_mode: null,
+    secure_boot: null,
+    reservation: null,
+    deploy_step: {},
+    clean_step: {},
+    service_step: {},
+    raid_config: {},
+    target_raid_config: {},
+    traits: [],
+    inspection_started_at: null,
+    inspection_finished_at: null,
+    wait: null,
+    ...fields,
+  }
+}

@@ -2,7 +2,10 @@
 import type { Node } from './node.ts'
 import type { Port } from './port.ts'
 
-/** Records of one kind, whole in memory. What `get` and `all` give is frozen: change it by `update` only. */
+/**
+ * Records of one kind, whole in memory. What `get` and `all` give is durable and frozen: change it by `update` only. A write
+ * that rejects with InsufficientStorage (disk full) or another ApplianceError has changed nothing, here or on the disk.
+ */
 export type Records<R extends { uuid: string }> = {
   readonly size: number
   get(uuid: string): R | undefined
@@ -11,7 +14,8 @@ export type Records<R extends { uuid: string }> = {
   /** Resolves when durable. @throws Conflict  uuid, or another unique field, is taken */
   create(record: R): Promise<R>
   /**
-   * Applies `change` to the record as it is now, in one turn of the event loop; resolves when durable. Sets updated_at unless `quiet`.
+   * Applies `change` to the record as it is now, changes still under way included, in one turn of the event loop; resolves when
+   * durable. Sets updated_at unless `quiet`. A change of nothing but a node's `reservation` shows at once and is never durable.
    * @throws NotFound, Conflict (unique fields)
    */
   update(uuid: string, change: Partial<R> | ((record: R) => Partial<R>), options?: { quiet?: boolean }): Promise<R>

@@ -1,0 +1,124 @@
+/** Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in plain. */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { ApplianceError } from '../../errors.ts'
+import { isSecretKey } from '../../log.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { type Disk, folderOf, isMissing, NEW_SUFFIX, writeFileDurably } from './disk.ts'
+
+const PREFIX = 'aes-256-gcm:'
+const KEY_BYTES = 32
+const IV_BYTES = 12
+const TAG_BYTES = 16
+const KEY_FILE = /^[0-9a-f]{64}\n?$/
+
+/** The key file is not there, or is not the one that the records were written with. */
+export class SecretKeyRefused extends ApplianceError {}
+
+type Path = readonly string[]
+type Owner = { kind: string; uuid: string }
+
+export class Secrets {
+  readonly #file: string
+  #master: Buffer | undefined
+
+  /** @throws SecretKeyRefused  the file is no key */
+  constructor(file: string) {
+    this.#file = file
+    this.#master = readKey(file)
+  }
+
+  /** Makes the key at the first start. To be called when no record on the disk needed one. */
+  async ensureKey(disk: Disk): Promise<void> {
+    if (this.#master) return
+    const key = randomBytes(KEY_BYTES)
+    await writeFileDurably(disk, this.#file + NEW_SUFFIX, `${key.toString('hex')}\n`)
+    await disk.rename(this.#file + NEW_SUFFIX, this.#file)
+    await disk.syncFolder(folderOf(this.#file))
+    this.#master = key
+  }
+
+  encrypt(record: Json, owner: Owner): Json {
+    const key = this.#keyOf(owner)
+    return mapSecrets(record, [], (value, path) => {
+      const iv = randomBytes(IV_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', key(), iv).setAAD(place(owner, path))
+      const text = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()])
+      return PREFIX + Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64')
+    })
+  }
+
+  /** @throws SecretKeyRefused */
+  decrypt(record: Json, owner: Owner): Json {
+    const key = this.#keyOf(owner)
+    return mapSecrets(record, [], (value, path) => {
+      if (typeof value !== 'string' || !value.startsWith(PREFIX)) return value
+      const bytes = Buffer.from(value.slice(PREFIX.length), 'base64')
+      const iv = bytes.subarray(0, IV_BYTES)
+      const tag = bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES)
+      try {
+        const decipher = createDecipheriv('aes-256-gcm', key(), iv, { authTagLength: TAG_BYTES })
+        decipher.setAuthTag(tag).setAAD(place(owner, path))
+        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+        return JSON.parse(text)
+      } catch (error) {
+        if (error instanceof SecretKeyRefused) throw error
+        throw new SecretKeyRefused(
+          `${this.#file} is not the key that the secrets of ${owner.kind}/${owner.uuid} were encrypted with ` +
+            `(${path.join('/')} does not decrypt). Put the right key file back: without it the passwords in ${folderOf(this.#file)} are lost.`,
+          { cause: error },
+        )
+      }
+    })
+  }
+
+  /** One key a record, made when the first secret needs it: random nonces stay far from their limit of 2^32 a key. */
+  #keyOf({ kind, uuid }: Owner): () => Buffer {
+    let key: Buffer | undefined
+    return () => {
+      if (!this.#master) {
+        throw new SecretKeyRefused(
+          `${this.#file} is missing, and the secrets of ${kind}/${uuid} are encrypted with it. Put the key file back from a backup: ` +
+            `without it the passwords in ${folderOf(this.#file)} are lost.`,
+        )
+      }
+      key ??= Buffer.from(hkdfSync('sha256', this.#master, '', uuid, KEY_BYTES))
+      return key
+    }
+  }
+}
+
+function readKey(file: string): Buffer | undefined {
+  let text: string
+  try {
+    text = readFileSync(file, 'latin1')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+  if (KEY_FILE.test(text)) return Buffer.from(text.trim(), 'hex')
+  throw new SecretKeyRefused(
+    `${file} is no key: found ${text.length} bytes, expected ${KEY_BYTES * 2} hexadecimal digits. Put the right key file back.`,
+  )
+}
+
+/** A secret moved to another record or field does not decrypt. */
+const place = ({ kind, uuid }: Owner, path: Path) => Buffer.from(JSON.stringify([kind, uuid, ...path]))
+
+const isSecret = (key: string, value: unknown) =>
+  isSecretKey(key) && value !== null && value !== undefined && typeof value !== 'boolean'
+
+function mapSecrets(value: Json, path: Path, change: (value: unknown, path: Path) => unknown): Json {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const here = [...path, key]
+      return [key, isSecret(key, item) ? change(item, here) : mapNested(item, here, change)]
+    }),
+  )
+}
+
+function mapNested(value: unknown, path: Path, change: (value: unknown, path: Path) => unknown): unknown {
+  if (value === null || typeof value !== 'object') return value
+  if (!Array.isArray(value)) return mapSecrets(value as Json, path, change)
+  return value.map((item, index) => mapNested(item, [...path, String(index)], change))
+}
