@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { probeBmc } from '../../appliance/bmc/rmcp-probe.ts'
 
 export type IpmiSimOptions = {
@@ -17,6 +19,8 @@ export type IpmiSimOptions = {
   hook: string
   /** host:port of the machine's serial line, for serial over LAN. */
   serial?: string
+  /** Network namespace to run in; that of the caller when left out. */
+  netns?: string
 }
 export type IpmiSim = { stop(): Promise<void> }
 
@@ -47,6 +51,13 @@ sel_enable 0x20 1000 0x0a
 mc_enable 0x20
 `
 
+/** Looks from outside whether somebody listens in the namespace of that process. */
+async function holdsUdpPort(pid: number, port: number): Promise<boolean> {
+  await setTimeout(20)
+  const table = await readFile(`/proc/${pid}/net/udp`, 'utf8').catch(() => '')
+  return table.toLowerCase().includes(`:${port.toString(16).padStart(4, '0')} 00000000:0000`)
+}
+
 /** @throws what ipmi_sim wrote, when it does not answer in time */
 export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
   const { folder, port, address = '127.0.0.1' } = options
@@ -54,7 +65,10 @@ export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
   mkdirSync(state, { recursive: true })
   writeFileSync(join(folder, 'lan.conf'), configuration(options))
   writeFileSync(join(folder, 'emulator'), EMULATOR)
-  const child = spawn('ipmi_sim', ['-c', 'lan.conf', '-f', 'emulator', '-s', state, '-n'], {
+  const args = ['ipmi_sim', '-c', 'lan.conf', '-f', 'emulator', '-s', state, '-n']
+  const [command = '', ...rest] = options.netns ? ['ip', 'netns', 'exec', options.netns, ...args] : args
+  const child = spawn(command, rest, {
+    detached: options.netns !== undefined,
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -62,7 +76,11 @@ export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (words += chunk))
   const ended = once(child, 'exit').catch((error) => (words += error))
   const signal = AbortSignal.timeout(START_DEADLINE_MS)
-  while ((await probeBmc(address, port, { timeout_ms: 100, signal })) !== 'ipmi') {
+  const answers = async () =>
+    options.netns
+      ? holdsUdpPort(child.pid ?? 0, port)
+      : (await probeBmc(address, port, { timeout_ms: 100, signal })) === 'ipmi'
+  while (!(await answers())) {
     if (!signal.aborted && child.exitCode === null && child.pid !== undefined) continue
     child.kill('SIGKILL')
     throw new Error(`ipmi_sim did not start on ${address} port ${port}: ${words || 'no word from it'}`)

@@ -13,6 +13,7 @@ export const PACKAGES = [
   'udev',
   'linux-image-cloud-amd64',
   'busybox-static',
+  'dbus',
   'iproute2',
   'e2fsprogs',
   'kmod',
@@ -34,6 +35,8 @@ export const BOOT_MODULES = [
   'failover',
   'net_failover',
   'virtio_net',
+  'evdev',
+  'button',
 ] as const
 
 /** Units that a machine of a virtual rack has no use for: each costs time under emulation. */
