@@ -1,6 +1,6 @@
 /** Where this box gets its Debian packages from: the image comes from there too. Never names a server itself. */
 import { readFile } from 'node:fs/promises'
-import { run } from '../command.ts'
+import { run } from '../run-program.ts'
 
 /**
  * @returns the address of the archive that this box's own apt sources name for its release

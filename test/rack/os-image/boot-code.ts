@@ -1,7 +1,7 @@
 /** GRUB on a disk that no kernel of ours ever mounted: BIOS boot code written by hand, and a boot partition for UEFI. */
 import { copyFile, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../command.ts'
+import { run } from '../run-program.ts'
 
 const SECTOR = 512
 /** Fields of GRUB's boot.img and of the first sector of core.img. @source grub-core/boot/i386/pc/{boot,diskboot}.S */

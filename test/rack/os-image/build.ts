@@ -1,7 +1,8 @@
 /** A small Debian that boots from its disk on BIOS and UEFI and phones home. Built once per recipe; needs root, and no loop device. */
-import { mkdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../command.ts'
+import { sha256Of } from '../cache.ts'
+import { run } from '../run-program.ts'
 import { installBiosGrub, makeEfiPartition } from './boot-code.ts'
 import { DISK_MIB, ROOT_LABEL, recipeDigest } from './recipe.ts'
 import { buildRoot } from './root.ts'
@@ -20,15 +21,32 @@ start=${EFI_AT_MIB * SECTORS_PER_MIB}, size=${EFI_MIB * SECTORS_PER_MIB}, type=C
 start=${ROOT_AT_MIB * SECTORS_PER_MIB}, size=${ROOT_MIB * SECTORS_PER_MIB}, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4
 `
 
-export type OsImage = { raw: string; qcow2: string; digest: string; size_bytes: number; fresh: boolean }
+export type OsImage = {
+  raw: string
+  qcow2: string
+  /** Of the recipe. */
+  digest: string
+  /** Of the raw file. */
+  sha256: string
+  size_bytes: number
+}
 
 /** @returns the image's files in `cache`, built when this recipe was not built before */
 export async function ensureOsImage(cache: string, signal: AbortSignal): Promise<OsImage> {
   const digest = recipeDigest()
   const folder = join(cache, `os-image-${digest}`)
-  const image = { raw: join(folder, 'disk.raw'), qcow2: join(folder, 'disk.qcow2'), digest }
-  const size_bytes = DISK_MIB * 1024 * 1024
-  if (await exists(folder)) return { ...image, size_bytes, fresh: false }
+  if (!(await exists(folder))) await build(folder, signal)
+  return {
+    raw: join(folder, 'disk.raw'),
+    qcow2: join(folder, 'disk.qcow2'),
+    digest,
+    sha256: await readFile(join(folder, 'disk.raw.sha256'), 'utf8'),
+    size_bytes: DISK_MIB * 1024 * 1024,
+  }
+}
+
+/** Appears whole or not at all; another run may build the same at the same time. */
+async function build(folder: string, signal: AbortSignal): Promise<void> {
   const work = `${folder}.${process.pid}`
   await mkdir(work, { recursive: true })
   try {
@@ -39,7 +57,6 @@ export async function ensureOsImage(cache: string, signal: AbortSignal): Promise
   } finally {
     await rm(work, { recursive: true, force: true })
   }
-  return { ...image, size_bytes, fresh: true }
 }
 
 async function assemble(work: string, signal: AbortSignal): Promise<void> {
@@ -64,6 +81,7 @@ async function assemble(work: string, signal: AbortSignal): Promise<void> {
   }
   await installBiosGrub(file('disk.raw'), BIOS_BOOT_MIB * SECTORS_PER_MIB, grub)
   await run('qemu-img', ['convert', '-O', 'qcow2', file('disk.raw'), file('disk.qcow2')], { signal })
+  await writeFile(file('disk.raw.sha256'), await sha256Of(file('disk.raw'), signal))
   for (const name of ['root', 'root.ext4', 'efi.fat', 'core.img', 'grubx64.efi', 'BOOTX64.EFI']) {
     await rm(file(name), { recursive: true })
   }

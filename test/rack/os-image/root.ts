@@ -1,7 +1,7 @@
 /** The image's root folder: Debian packages by mmdebstrap, our few files over it, and an initial ramdisk of one shell script. */
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../command.ts'
+import { run } from '../run-program.ts'
 import { debianArchive } from './archive.ts'
 import { BOOT_MODULES, ENABLED_UNITS, MASKED_UNITS, PACKAGES, ROOT_LABEL, SUITE } from './recipe.ts'
 

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { type IpmiSim, startIpmiSim } from './ipmi-sim.ts'
+import { type IpmiSim, startIpmiSim } from '../ipmi-sim.ts'
 import type { Machine } from './machine.ts'
 
 export const BMC_USERNAME = 'admin'

@@ -1,5 +1,5 @@
 /** The rack's own network: a namespace with a bridge and one tap for each machine. Nothing of the box's own network changes. */
-import { run } from './command.ts'
+import { run } from '../run-program.ts'
 
 export const BRIDGE = 'rack0'
 export const ADDRESS = '172.22.0.1'

@@ -1,0 +1,38 @@
+/** The configuration that the rack's appliance runs with. Only text: the appliance checks it. */
+import { join } from 'node:path'
+import { ADDRESS, BRIDGE } from './steel/network.ts'
+
+/** Options by section, as in its file; null leaves an option out. */
+export type ConfigChange = Record<string, Record<string, string | null>>
+type Place = { folder: string; ramdisk: string; images: readonly string[] }
+
+export function configFor({ folder, ramdisk, images }: Place): ConfigChange {
+  return {
+    DEFAULT: { state_path: join(folder, 'state'), my_ip: ADDRESS },
+    api: { host_ip: ADDRESS },
+    deploy: { http_url: `http://${ADDRESS}:8080` },
+    conductor: { file_url_allowed_paths: images.join(',') },
+    dhcp: {
+      dhcp_provider: 'dnsmasq',
+      interface: BRIDGE,
+      // iPXE of Debian waits 13 s for a router advertisement; dnsmasq would ping an address for 3 s before it gives it.
+      dhcp_range: '172.22.0.50,172.22.0.250,255.255.255.0,10m; fd66::,ra-only',
+      dnsmasq_options: 'no-ping',
+    },
+    pxe: { ramdisk_path: ramdisk, kernel_append_params: 'nofb vga=normal console=tty0 console=ttyS0,115200' },
+  }
+}
+
+export function renderIni(base: ConfigChange, change: ConfigChange = {}): string {
+  const sections = new Set([...Object.keys(base), ...Object.keys(change)])
+  return [...sections]
+    .map((section) => {
+      const options = Object.entries({ ...base[section], ...change[section] })
+      return [
+        `[${section}]`,
+        ...options.flatMap(([name, value]) => (value === null ? [] : `${name} = ${value}`)),
+        '',
+      ].join('\n')
+    })
+    .join('\n')
+}

@@ -1,0 +1,40 @@
+/** Makes several things at once before the rack starts, and shows how each gets on. */
+
+import type { Activity } from '../timeline.ts'
+import type { Display } from './display.ts'
+
+export type Making<T> = { name: string; make(progress: (done: number, total: number | undefined) => void): Promise<T> }
+
+const SHOW_INTERVAL_MS = 500
+/** What takes less was there already, and is not worth a line. */
+const WORTH_TELLING_S = 2
+
+/** @throws what the first one that failed threw, when all have ended */
+export async function prepare<A, B>(display: Display, makings: [Making<A>, Making<B>]): Promise<[A, B]> {
+  const began_ms = Date.now()
+  const elapsed_s = () => (Date.now() - began_ms) / 1000
+  const going = new Map<string, Activity>()
+  const follow = async <T>({ name, make }: Making<T>): Promise<T> => {
+    const activity: Activity = { name: 'in the making (kept for the next run)', since_ms: began_ms }
+    going.set(name, activity)
+    try {
+      return await make((done, total) => Object.assign(activity, { name: 'fetched', done, total }))
+    } finally {
+      going.delete(name)
+      if (elapsed_s() > WORTH_TELLING_S) display.say(`${name}: ready after ${elapsed_s().toFixed(1)} s`)
+    }
+  }
+  const show = () => {
+    if (elapsed_s() < WORTH_TELLING_S) return
+    display.show([...going].map(([name, activity]) => ({ name, elapsed_s: elapsed_s(), activity })))
+  }
+  const timer = setInterval(show, SHOW_INTERVAL_MS)
+  try {
+    const [a, b] = [follow(makings[0]), follow(makings[1])]
+    await Promise.allSettled([a, b])
+    return [await a, await b]
+  } finally {
+    clearInterval(timer)
+    display.end()
+  }
+}

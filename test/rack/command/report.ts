@@ -1,0 +1,80 @@
+/** What a run that succeeded leaves: the times of all stages, for a person and as JSON, and how to look around. */
+import { stat } from 'node:fs/promises'
+import type { Image } from '../image.ts'
+import type { Rack } from '../rack.ts'
+import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from '../steel/bmc.ts'
+import type { Stage, Timeline } from '../timeline.ts'
+import { inMiB } from './display.ts'
+import type { RackCommand } from './options.ts'
+
+export type NodeResult = { name: string; deploy_to_os_up_s: number; stages: readonly Stage[]; bytes_to_machine: number }
+export type Result = {
+  /** From the arrival of the deploy call to the phone-home; of the slowest machine. */
+  deploy_to_os_up_s: number
+  stages: readonly Stage[]
+  bytes_to_machine: number
+  firmware: string
+  memory_mib: number
+  image: { file: string; format: string; file_bytes: number; virtual_bytes: number }
+  nodes: readonly NodeResult[]
+}
+
+export async function resultOf(
+  command: RackCommand,
+  image: Image,
+  timelines: readonly Timeline[],
+  bytes: readonly number[],
+): Promise<Result> {
+  const nodes = timelines.map((timeline, index) => ({
+    name: timeline.name,
+    deploy_to_os_up_s: timeline.at_s('phone-home') ?? Number.NaN,
+    stages: timeline.stages,
+    bytes_to_machine: bytes[index] ?? 0,
+  }))
+  const slowest = nodes.reduce((one, other) => (other.deploy_to_os_up_s > one.deploy_to_os_up_s ? other : one))
+  const { deploy_to_os_up_s, stages, bytes_to_machine } = slowest
+  const { path: file, format, virtual_bytes } = image
+  return {
+    ...{ deploy_to_os_up_s, stages, bytes_to_machine },
+    ...{ firmware: command.firmware, memory_mib: command.memory_mib },
+    image: { file, format, file_bytes: (await stat(file)).size, virtual_bytes },
+    nodes,
+  }
+}
+
+export function summary({ nodes, image }: Result): string {
+  return nodes
+    .map(({ name, deploy_to_os_up_s, stages, bytes_to_machine }) =>
+      [
+        '',
+        `${name} runs its operating system ${deploy_to_os_up_s.toFixed(1)} s after the deploy call; ` +
+          `${inMiB(bytes_to_machine)} went over its wire for a disk of ${inMiB(image.virtual_bytes)}.`,
+        ...tableOf(stages),
+      ].join('\n'),
+    )
+    .join('\n')
+}
+
+/** When each stage ended, and how long after the one before. */
+function tableOf(stages: readonly Stage[]): string[] {
+  return stages.map(({ name, at_s }, index) => {
+    const before = stages[index - 1]?.at_s ?? at_s
+    return `  ${name.padEnd(30)} ${at_s.toFixed(1).padStart(7)} s  ${`+${(at_s - before).toFixed(1)}`.padStart(7)}`
+  })
+}
+
+export function howToLookAround(rack: Rack): string {
+  const [machine] = rack.hardware.machines
+  const bmc = `-I lanplus -C 3 -H 127.0.0.1 -p ${bmcPort(0)} -U ${BMC_USERNAME} -P ${BMC_PASSWORD}`
+  const enter = rack.enterScript
+  return `
+The rack stays up until Ctrl-C. From another terminal of this box, as root:
+  ${enter} baremetal node list
+  ${enter} baremetal node show ${machine?.name}
+  ${enter} baremetal node undeploy ${machine?.name}
+  ${enter} ipmitool ${bmc} power status
+  ${enter} bash                           a shell in the rack's network
+console of ${machine?.name}: tail -f ${machine?.options.console}
+  ${enter} ipmitool ${bmc} sol activate   to type there (root, no password; ~. ends it)
+log of the appliance: ${rack.appliance.options.log}`
+}

@@ -1,0 +1,111 @@
+/** A virtual rack: steel and an appliance in a network of their own, for the command, the end-to-end tests, and experiments. */
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Appliance } from './appliance.ts'
+import type { ConfigChange } from './appliance-config.ts'
+import { baremetal, CLIENT_ENVIRONMENT } from './baremetal.ts'
+import { createLogFolder } from './cache.ts'
+import { RackFailed } from './failure.ts'
+import { clearLeftovers, rackFolder, rackName } from './leftovers.ts'
+import type { Ramdisk } from './ramdisk.ts'
+import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from './steel/bmc.ts'
+import { type Hardware, startHardware } from './steel/hardware.ts'
+import type { Firmware } from './steel/machine.ts'
+
+export type RackOptions = {
+  ramdisk: Ramdisk
+  /** Folders that file:// images may lie in. */
+  images: readonly string[]
+  firmware?: Firmware
+  /** Machines in the rack; 1. */
+  machines?: number
+  memory_mib?: number
+  disk_bytes?: number
+  /** Over the rack's own configuration of the appliance. */
+  config?: ConfigChange
+  /** Folder for the logs; a new one in the cache when left out. */
+  logs?: string
+  signal: AbortSignal
+}
+
+/** Everything in it ends when it is disposed of. */
+export type Rack = AsyncDisposable & {
+  name: string
+  folder: string
+  /** appliance.log and a console log for each machine; they stay. */
+  logs: string
+  hardware: Hardware
+  appliance: Appliance
+  ramdisk: Ramdisk
+  firmware: Firmware
+  /** A script that runs a command in the rack's network, with the client's environment. */
+  enterScript: string
+  /** The real client. @throws ClientFailed */
+  baremetal(...args: string[]): Promise<string>
+  /** What `baremetal node create` needs to know of a machine's BMC. */
+  bmcArguments(machine: number): string[]
+}
+
+export const DEFAULT_MEMORY_MIB = 1024
+export const DEFAULT_DISK_BYTES = 4 * 1024 ** 3
+
+let racks = 0
+
+/** @throws Error  in words for the person at the terminal; nothing is left running then */
+export async function startRack(options: RackOptions): Promise<Rack> {
+  const { signal, firmware = 'bios' } = options
+  await clearLeftovers()
+  const name = rackName(racks++)
+  const folder = rackFolder(name)
+  const logs = options.logs ?? (await createLogFolder(name))
+  const stack = new AsyncDisposableStack()
+  try {
+    stack.defer(() => rm(folder, { recursive: true, force: true }))
+    await mkdir(folder, { recursive: true, mode: 0o755 })
+    const { machines = 1, memory_mib = DEFAULT_MEMORY_MIB, disk_bytes = DEFAULT_DISK_BYTES } = options
+    const place = { name, folder, logs, signal }
+    const hardware = await startHardware({ ...place, machines, firmware, memory_mib, disk_bytes }, stack)
+    const { enter } = hardware.network
+    const appliance = new Appliance({
+      folder: join(folder, 'appliance'),
+      log: join(logs, 'appliance.log'),
+      ramdisk: options.ramdisk.folder,
+      images: options.images,
+      config: options.config,
+      enter,
+      apiSocket: hardware.apiSocket,
+    })
+    stack.defer(() => appliance.stop())
+    await appliance.start(signal).catch((error) => {
+      throw new RackFailed(error.message, appliance.options.log, { cause: error })
+    })
+    return {
+      ...{ name, folder, logs, hardware, appliance, ramdisk: options.ramdisk, firmware },
+      enterScript: await writeEnterScript(folder, enter),
+      baremetal: (...args) => baremetal(enter, args, { signal }),
+      bmcArguments,
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+function bmcArguments(machine: number): string[] {
+  const info = {
+    ipmi_address: '127.0.0.1',
+    ipmi_port: bmcPort(machine),
+    ipmi_username: BMC_USERNAME,
+    ipmi_password: BMC_PASSWORD,
+  }
+  return Object.entries(info).flatMap(([key, value]) => ['--driver-info', `${key}=${value}`])
+}
+
+async function writeEnterScript(folder: string, enter: readonly string[]): Promise<string> {
+  const path = join(folder, 'enter')
+  const environment = Object.entries(CLIENT_ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
+  await writeFile(path, `#!/bin/sh\nexec ${[...enter, 'env', ...environment].join(' ')} "$@"\n`)
+  await chmod(path, 0o755)
+  return path
+}
