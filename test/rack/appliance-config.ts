@@ -19,7 +19,7 @@ export function configFor({ folder, ramdisk, images }: Place): ConfigChange {
       dhcp_range: '172.22.0.50,172.22.0.250,255.255.255.0,10m; fd66::,ra-only',
       dnsmasq_options: 'no-ping',
     },
-    pxe: { ramdisk_path: ramdisk, kernel_append_params: 'nofb vga=normal console=tty0 console=ttyS0,115200' },
+    pxe: { ramdisk_path: ramdisk },
   }
 }
 

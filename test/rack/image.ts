@@ -28,7 +28,7 @@ export async function prepareImage(
   progress: Progress,
 ): Promise<Image> {
   if (source === undefined) {
-    const own = await ensureOsImage(cacheFolder(), signal)
+    const own = await ensureOsImage(signal)
     return { path: own.raw, format: 'raw', virtual_bytes: own.size_bytes, sha256: own.sha256, isOwn: true }
   }
   const path = /^https?:\/\//.test(source) ? await fetchImage(new URL(source), signal, progress) : resolve(source)

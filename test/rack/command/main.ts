@@ -48,9 +48,9 @@ function readCommand(display: Display): RackCommand | number {
 
 async function runRack(run: Run): Promise<number> {
   const { command, display, logs, signal } = run
-  const [ramdisk, image] = await prepare(display, [
-    { name: 'ramdisk', make: () => ensureRamdisk(signal) },
-    { name: 'image', make: (progress) => prepareImage(command.image, signal, progress) },
+  const [ramdisk, image] = await prepare(display, signal, [
+    { name: 'ramdisk', make: (either) => ensureRamdisk(either) },
+    { name: 'image', make: (either, progress) => prepareImage(command.image, either, progress) },
   ])
   await using rack = await start(run, ramdisk, image)
   const status = await deploy(rack, run, image).catch((error) => {

@@ -3,14 +3,23 @@
 import type { Activity } from '../timeline.ts'
 import type { Display } from './display.ts'
 
-export type Making<T> = { name: string; make(progress: (done: number, total: number | undefined) => void): Promise<T> }
+export type Making<T> = {
+  name: string
+  make(signal: AbortSignal, progress: (done: number, total: number | undefined) => void): Promise<T>
+}
 
 const SHOW_INTERVAL_MS = 500
 /** What takes less was there already, and is not worth a line. */
 const WORTH_TELLING_S = 2
 
-/** @throws what the first one that failed threw, when all have ended */
-export async function prepare<A, B>(display: Display, makings: [Making<A>, Making<B>]): Promise<[A, B]> {
+/** When one fails the others are ended. @throws what the first one that failed threw, when all have ended */
+export async function prepare<A, B>(
+  display: Display,
+  signal: AbortSignal,
+  makings: readonly [Making<A>, Making<B>],
+): Promise<[A, B]> {
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
   const began_ms = Date.now()
   const elapsed_s = () => (Date.now() - began_ms) / 1000
   const going = new Map<string, Activity>()
@@ -18,10 +27,14 @@ export async function prepare<A, B>(display: Display, makings: [Making<A>, Makin
     const activity: Activity = { name: 'in the making (kept for the next run)', since_ms: began_ms }
     going.set(name, activity)
     try {
-      return await make((done, total) => Object.assign(activity, { name: 'fetched', done, total }))
+      const made = await make(either, (done, total) => Object.assign(activity, { name: 'fetched', done, total }))
+      if (elapsed_s() > WORTH_TELLING_S) display.say(`${name}: ready after ${elapsed_s().toFixed(1)} s`)
+      return made
+    } catch (error) {
+      failed.abort()
+      throw error
     } finally {
       going.delete(name)
-      if (elapsed_s() > WORTH_TELLING_S) display.say(`${name}: ready after ${elapsed_s().toFixed(1)} s`)
     }
   }
   const show = () => {
@@ -31,8 +44,9 @@ export async function prepare<A, B>(display: Display, makings: [Making<A>, Makin
   const timer = setInterval(show, SHOW_INTERVAL_MS)
   try {
     const [a, b] = [follow(makings[0]), follow(makings[1])]
-    await Promise.allSettled([a, b])
-    return [await a, await b]
+    const both = Promise.all([a, b])
+    await Promise.allSettled([both, a, b])
+    return await both
   } finally {
     clearInterval(timer)
     display.end()

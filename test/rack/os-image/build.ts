@@ -1,7 +1,7 @@
 /** A small Debian that boots from its disk on BIOS and UEFI and phones home. Built once per recipe; needs root, and no loop device. */
-import { mkdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sha256Of } from '../cache.ts'
+import { cached, sha256Of } from '../cache.ts'
 import { run } from '../run-program.ts'
 import { installBiosGrub, makeEfiPartition } from './boot-code.ts'
 import { DISK_MIB, ROOT_LABEL, recipeDigest } from './recipe.ts'
@@ -31,11 +31,10 @@ export type OsImage = {
   size_bytes: number
 }
 
-/** @returns the image's files in `cache`, built when this recipe was not built before */
-export async function ensureOsImage(cache: string, signal: AbortSignal): Promise<OsImage> {
+/** @returns the image's files in the cache, built when this recipe was not built before */
+export async function ensureOsImage(signal: AbortSignal): Promise<OsImage> {
   const digest = recipeDigest()
-  const folder = join(cache, `os-image-${digest}`)
-  if (!(await exists(folder))) await build(folder, signal)
+  const folder = await cached('os-image', digest, (work) => assemble(work, signal))
   return {
     raw: join(folder, 'disk.raw'),
     qcow2: join(folder, 'disk.qcow2'),
@@ -45,23 +44,10 @@ export async function ensureOsImage(cache: string, signal: AbortSignal): Promise
   }
 }
 
-/** Appears whole or not at all; another run may build the same at the same time. */
-async function build(folder: string, signal: AbortSignal): Promise<void> {
-  const work = `${folder}.${process.pid}`
-  await mkdir(work, { recursive: true })
-  try {
-    await assemble(work, signal)
-    await rename(work, folder)
-  } catch (error) {
-    if (!(await exists(folder))) throw error
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
-}
-
 async function assemble(work: string, signal: AbortSignal): Promise<void> {
   const file = (name: string) => join(work, name)
   const grub = { folder: work, config: join(import.meta.dirname, 'grub.cfg'), signal }
+  await mkdir(work, { recursive: true })
   await buildRoot(file('root'), signal)
   await writeFile(file('disk.raw'), '')
   await truncate(file('disk.raw'), DISK_MIB * 1024 * 1024)
@@ -85,11 +71,4 @@ async function assemble(work: string, signal: AbortSignal): Promise<void> {
   for (const name of ['root', 'root.ext4', 'efi.fat', 'core.img', 'grubx64.efi', 'BOOTX64.EFI']) {
     await rm(file(name), { recursive: true })
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }
