@@ -1,0 +1,63 @@
+/** Work behind the API's back: what runs, how long it may, and how it is called off. Knows nothing of what the work is. */
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+
+/** Why a signal was aborted; the work is left as it is, and goes on after the next start. */
+export class Stopping extends Error {}
+
+const STOP_DEADLINE_MS = 3_000
+
+export type Jobs = {
+  /** Aborted when the appliance stops. */
+  readonly stopping: AbortSignal
+  /** Runs `job` behind; what it throws is a fault of ours, and logged. */
+  run(what: string, node: string, job: () => Promise<void>): void
+  /** The signal of a node's present operation, made when there is none; aborted by `callOff` and `stop`. */
+  signalOf(node: string): AbortSignal
+  /** Ends the present operation of a node: its signal is aborted, the next one gets a new signal. */
+  callOff(node: string, reason: string): void
+  /** Aborts everything, and waits a moment for it to end. */
+  stop(): Promise<void>
+}
+
+export function createJobs(log: Log): Jobs {
+  const stopping = new AbortController()
+  const running = new Set<Promise<void>>()
+  const operations = new Map<string, AbortController>()
+
+  return {
+    stopping: stopping.signal,
+    run(what, node, job) {
+      if (stopping.signal.aborted) return
+      const promise = job().catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.error('job failed', { what, node, reason: messageOf(error), error })
+      })
+      running.add(promise)
+      void promise.finally(() => running.delete(promise))
+    },
+    signalOf(node) {
+      let operation = operations.get(node)
+      if (!operation) {
+        operation = new AbortController()
+        if (stopping.signal.aborted) operation.abort(stopping.signal.reason)
+        operations.set(node, operation)
+      }
+      return operation.signal
+    },
+    callOff(node, reason) {
+      operations.get(node)?.abort(new Error(reason))
+      operations.delete(node)
+    },
+    async stop() {
+      const reason = new Stopping('the appliance stops')
+      stopping.abort(reason)
+      for (const operation of operations.values()) operation.abort(reason)
+      let timer: NodeJS.Timeout | undefined
+      const deadline = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STOP_DEADLINE_MS)
+      })
+      await Promise.race([Promise.all(running), deadline])
+      clearTimeout(timer)
+    },
+  }
+}

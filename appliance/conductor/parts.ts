@@ -1,0 +1,68 @@
+/** What the conductor works with: handed to each of its files, so that they need not know how it is put together. */
+import type { AgentClient } from '../agent/client.ts'
+import type { BmcDriver, BmcDrivers } from '../bmc/driver.ts'
+import type { Config } from '../config/options.ts'
+import { InvalidParameterValue } from '../errors.ts'
+import type { Images } from '../images/images.ts'
+import type { Log } from '../log.ts'
+import type { Node } from '../nodes/node.ts'
+import type { Store } from '../nodes/store.ts'
+import type { DeployPlugin, Json } from '../plugin-api/index.ts'
+import type { Holds } from './holds.ts'
+import type { Jobs } from './jobs.ts'
+
+export type ConductorOptions = {
+  hostname: string
+  store: Store
+  config: Config
+  log: Log
+  bmc: BmcDrivers
+  images: Images
+  /** The loaded ones, the first is the default unless [DEFAULT] default_deploy_interface says otherwise. */
+  plugins: readonly DeployPlugin[]
+  /** Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the port may be 0 before listening. */
+  api_url(): string
+  /** The values of a plugin's own options, before a node's overrides; none when left out. */
+  option_values?(plugin: string): Json
+}
+export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
+  plugins: ReadonlyMap<string, DeployPlugin>
+  option_values(plugin: string): Json
+  agent: AgentClient
+  holds: Holds
+  jobs: Jobs
+}
+
+/** @throws NotFound */
+export const nodeOf = (parts: Pick<Parts, 'store'>, uuid: string): Node =>
+  parts.store.nodes.get(uuid) ?? parts.store.nodes.find(uuid)
+
+/** @throws InvalidParameterValue  the node's hardware type is not enabled on this appliance */
+export function bmcOf(parts: Pick<Parts, 'bmc'>, node: Node): BmcDriver {
+  const driver = parts.bmc.get(node.driver)
+  if (driver) return driver
+  throw new InvalidParameterValue(
+    `Node ${node.uuid} has the driver "${node.driver}", which is not enabled here (enabled: ${[...parts.bmc.keys()].join(', ') || 'none'}). ` +
+      'Add it to [DEFAULT] enabled_hardware_types, or give the node another driver.',
+  )
+}
+
+/** @throws InvalidParameterValue  the node's deploy interface is not loaded on this appliance */
+export function pluginOf(parts: Pick<Parts, 'plugins'>, node: Node): DeployPlugin {
+  const plugin = parts.plugins.get(node.interfaces.deploy)
+  if (plugin) return plugin
+  throw new InvalidParameterValue(
+    `Node ${node.uuid} has the deploy interface "${node.interfaces.deploy}", which is not loaded here ` +
+      `(loaded: ${[...parts.plugins.keys()].join(', ') || 'none'}). Look into /healthz for the reason, or give the node another deploy interface.`,
+  )
+}
+
+/** Merges into driver_internal_info; undefined takes a key away. */
+export async function setInternal(parts: Pick<Parts, 'store'>, uuid: string, patch: Json): Promise<Node> {
+  return parts.store.nodes.update(uuid, (node) => ({ driver_internal_info: merged(node.driver_internal_info, patch) }))
+}
+
+/** `base` with `patch` over it; undefined takes a key away. */
+export function merged(base: Json, patch: Json): Json {
+  return Object.fromEntries(Object.entries({ ...base, ...patch }).filter(([, value]) => value !== undefined))
+}

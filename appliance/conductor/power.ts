@@ -1,0 +1,140 @@
+/** A machine's power: switched through its BMC, written to its record. Everything that must not survive power off is dropped here. */
+import type { BootDevice } from '../bmc/driver.ts'
+import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../errors.ts'
+import type { Node, PowerState, PowerTarget } from '../nodes/node.ts'
+import { bmcOf, merged, nodeOf, type Parts, setInternal } from './parts.ts'
+
+const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
+/** Longest power action; BMCs have their own, shorter, limits for one command. */
+const POWER_DEADLINE_S = 180
+/** @source Ironic [conductor] soft_power_off_timeout */
+const SOFT_POWER_DEADLINE_S = 600
+const BMC_DEADLINE_S = 60
+
+/** An agent's traces, gone with the boot it belongs to. @source Ironic utils.wipe_internal_info_on_power_off */
+export const AGENT_TRACES = {
+  agent_url: undefined,
+  agent_secret_token: undefined,
+  agent_verify_ca: undefined,
+  agent_cached_deploy_steps: undefined,
+  hardware_manager_version: undefined,
+  agent_command_id: undefined,
+} as const
+
+const stateAfter = (target: PowerTarget): PowerState =>
+  target === 'power off' || target === 'soft power off' ? 'power off' : 'power on'
+
+/** @throws InvalidParameterValue */
+export function checkPowerTarget(node: Node, target: string): asserts target is PowerTarget {
+  if (!POWER_TARGETS.includes(target)) {
+    throw new InvalidParameterValue(`The driver ${node.driver} does not support the power state, ${target}`)
+  }
+  if (node.disable_power_off && stateAfter(target as PowerTarget) === 'power off') {
+    throw new InvalidParameterValue(`Node ${node.uuid} has disable_power_off set: it can be rebooted, not powered off.`)
+  }
+}
+
+/** The state that the machine is in, asked of its BMC and written down. @throws BmcFailure */
+export async function readPowerState(parts: Parts, uuid: string, signal: AbortSignal): Promise<PowerState> {
+  const node = nodeOf(parts, uuid)
+  const state = await limited(signal, BMC_DEADLINE_S, (limit) => bmcOf(parts, node).getPowerState(node, limit))
+  if (state !== node.power_state) {
+    await parts.store.nodes.update(uuid, { power_state: state })
+    parts.log.info('power changed', { node: uuid, power_state: state })
+  }
+  return state
+}
+
+/**
+ * Brings the machine into the wanted state, or leaves it there. Off and reboots forget the agent.
+ * @throws BmcFailure; the record's last_error is set only by `failed` of the caller
+ */
+export async function setPower(
+  parts: Parts,
+  uuid: string,
+  target: PowerTarget,
+  o: { signal: AbortSignal; timeout_s?: number },
+): Promise<void> {
+  if (target !== 'power on') await forgetAgent(parts, uuid)
+  const wanted = stateAfter(target)
+  const isReboot = target === 'rebooting' || target === 'soft rebooting'
+  if (!isReboot && (await readPowerState(parts, uuid, o.signal)) === wanted) {
+    await parts.store.nodes.update(uuid, { target_power_state: null })
+    return
+  }
+  const node = await parts.store.nodes.update(uuid, { target_power_state: wanted })
+  const deadline_s = o.timeout_s ?? (target.startsWith('soft') ? SOFT_POWER_DEADLINE_S : POWER_DEADLINE_S)
+  try {
+    await limited(o.signal, deadline_s, (limit) => bmcOf(parts, node).setPowerState(node, target, limit))
+  } catch (error) {
+    await parts.store.nodes.update(uuid, { target_power_state: null })
+    throw error
+  }
+  await parts.store.nodes.update(uuid, { power_state: wanted, target_power_state: null })
+  parts.log.info('power changed', { node: uuid, power_state: wanted })
+}
+
+export async function forgetAgent(parts: Parts, uuid: string): Promise<void> {
+  parts.agent.forget(uuid)
+  await setInternal(parts, uuid, AGENT_TRACES)
+}
+
+/** For the power verb of the API: what went wrong is the node's last_error. */
+export async function changePower(
+  parts: Parts,
+  uuid: string,
+  target: PowerTarget,
+  o: { signal: AbortSignal; timeout_s?: number },
+): Promise<void> {
+  try {
+    await setPower(parts, uuid, target, o)
+  } catch (error) {
+    if (parts.jobs.stopping.aborted) return
+    const text = `Failed to change power state to '${stateAfter(target)}' by '${target}': ${messageOf(error)}`
+    parts.log.warn('power action failed', { node: uuid, reason: text })
+    await parts.store.nodes.update(uuid, { last_error: text, target_power_state: null })
+  }
+}
+
+/** Makes the next boot, or with `persistent` every boot, come from `device`. @throws BmcFailure, InvalidParameterValue */
+export async function setBootDevice(
+  parts: Parts,
+  uuid: string,
+  device: BootDevice,
+  o: { persistent: boolean; signal: AbortSignal },
+): Promise<void> {
+  const node = nodeOf(parts, uuid)
+  const driver = bmcOf(parts, node)
+  if (!driver.supportedBootDevices.includes(device)) {
+    throw new InvalidParameterValue(
+      `Invalid boot device ${device} specified. The driver ${node.driver} supports ${driver.supportedBootDevices.join(', ')}.`,
+    )
+  }
+  await limited(o.signal, BMC_DEADLINE_S, (limit) => driver.setBootDevice(node, device, o.persistent, limit))
+}
+
+export async function getBootDevice(parts: Parts, uuid: string, signal: AbortSignal) {
+  const node = nodeOf(parts, uuid)
+  return limited(signal, BMC_DEADLINE_S, (limit) => bmcOf(parts, node).getBootDevice(node, limit))
+}
+
+/** A BMC that hangs is a BMC that failed. */
+async function limited<T>(
+  signal: AbortSignal,
+  deadline_s: number,
+  act: (limit: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const deadline = AbortSignal.timeout(deadline_s * 1000)
+  try {
+    return await act(AbortSignal.any([signal, deadline]))
+  } catch (error) {
+    signal.throwIfAborted()
+    if (deadline.aborted) throw new BmcFailure(`The BMC did not finish within ${deadline_s} s`, { cause: error })
+    if (error instanceof ApplianceError) throw error
+    throw new BmcFailure(`The BMC failed: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** The network boot that a machine gets from us; see boot.ts. */
+export const networkBoot = (node: Node) => node.driver_internal_info.network_boot
+export const mergeInternal = merged
