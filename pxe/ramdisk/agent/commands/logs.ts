@@ -1,0 +1,49 @@
+/** Extension `log`: what an operator needs to find out why a deploy failed, as one archive. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { messageOf } from '../errors.ts'
+import { readInventory } from '../hardware/inventory.ts'
+import type { CommandDefinition } from '../protocol/commands.ts'
+import type { AgentContext } from './context.ts'
+import { packTar } from './tar.ts'
+
+const FILES = [
+  'var/log/agent.log',
+  'run/init.log',
+  'run/agent/output.log',
+  'proc/cmdline',
+  'proc/mounts',
+  'proc/partitions',
+  'proc/meminfo',
+  'proc/modules',
+]
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  dmesg: ['dmesg'],
+  ip_addr: ['ip', 'addr'],
+  ip_route: ['ip', 'route'],
+  ps: ['ps'],
+  df: ['df'],
+}
+const FILE_LIMIT_BYTES = 2 * 1024 * 1024
+/** A token given on the command line. */
+const SECRET = /(ipa-agent-token=)\S+/g
+
+export function logCommands(agent: AgentContext): Record<string, CommandDefinition> {
+  return { collect_system_logs: { kind: 'sync', run: () => collect(agent) } }
+}
+
+/** What cannot be had is told in its place. */
+async function collect({ root, programs, options }: AgentContext): Promise<{ system_logs: string }> {
+  const files = new Map<string, Buffer>()
+  const add = async (name: string, read: () => Promise<string>) => {
+    const text = await read().catch((error: unknown) => `${messageOf(error)}\n`)
+    files.set(name, Buffer.from(text.replace(SECRET, '$1***')).subarray(-FILE_LIMIT_BYTES))
+  }
+  for (const file of FILES) await add(file, () => readFile(join(root, file), 'utf8'))
+  for (const [name, [program = '', ...args]] of Object.entries(PROGRAMS))
+    await add(name, () => programs.run(program, args))
+  await add('inventory.json', async () => JSON.stringify(await readInventory(root, options.bootif), null, 2))
+  return { system_logs: (await promisify(gzip)(packTar(files))).toString('base64') }
+}

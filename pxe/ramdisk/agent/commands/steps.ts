@@ -1,0 +1,142 @@
+/** Extensions `deploy`, `clean` and `service`: the steps that this agent offers and executes. @source ironic-python-agent hardware.py */
+import { setTimeout as pause } from 'node:timers/promises'
+import { openDisk, rereadPartitions } from '../disk/disk-file.ts'
+import { eraseMetadata } from '../disk/erase-metadata.ts'
+import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
+import { listDisks } from '../hardware/disks.ts'
+import { chooseRootDevice, type NodeRecord } from '../hardware/root-device.ts'
+import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
+import type { AgentContext } from './context.ts'
+import { prepareImage } from './standby.ts'
+
+type Phase = 'deploy' | 'clean' | 'service'
+type OfferedStep = { step: string; priority: number; interface: string; reboot_requested: boolean; abortable?: boolean }
+
+/** Ironic sends it back with each step: another agent than the one that was asked would be noticed. */
+const MANAGER = 'GenericHardwareManager'
+const VERSIONS = { generic_hardware_manager: '1.2' }
+const FAILURES: Record<Phase, ErrorKind> = {
+  deploy: 'DeploymentError',
+  clean: 'CleaningError',
+  service: 'ServicingError',
+}
+
+const offered = (step: string, priority: number): OfferedStep => ({
+  step,
+  priority,
+  interface: 'deploy',
+  reboot_requested: false,
+})
+
+/** A deploy's write_image is called by the deploy interface: its priority here says only that it is there. */
+const OFFERED: Record<Phase, OfferedStep[]> = {
+  deploy: [offered('erase_devices_metadata', 0), offered('write_image', 0)],
+  clean: [{ ...offered('erase_devices_metadata', 99), abortable: true }],
+  service: [offered('write_image', 0)],
+}
+
+type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>
+const STEPS: Readonly<Record<string, StepFunction>> = {
+  write_image: async (agent, args, context) => ({
+    result: `prepare_image: ${await prepareImage(agent, args, context)}`,
+  }),
+  erase_devices_metadata: eraseDevicesMetadata,
+}
+
+export function stepCommands(agent: AgentContext, phase: Phase): Record<string, CommandDefinition> {
+  return {
+    [`get_${phase}_steps`]: {
+      kind: 'sync',
+      async run({ node }) {
+        remember(agent, node)
+        if (phase === 'deploy') await waitForDisk(agent)
+        return { [`${phase}_steps`]: { [MANAGER]: OFFERED[phase] }, hardware_manager_version: VERSIONS }
+      },
+    },
+    [`execute_${phase}_step`]: { kind: 'async', run: (params, context) => executeStep(agent, phase, params, context) },
+  }
+}
+
+function remember(agent: AgentContext, node: unknown): void {
+  if (node === null || typeof node !== 'object') return
+  agent.node = node as NodeRecord
+  if (typeof agent.node.name === 'string') agent.screen.note(`node ${agent.node.name}`)
+}
+
+/** Drivers may still be looking for theirs. None at all is the step's business, which says so in words. */
+async function waitForDisk({ root, node, options, screen }: AgentContext): Promise<void> {
+  for (let attempt = 1; attempt <= options.disk_wait_attempts; attempt++) {
+    try {
+      const { name } = chooseRootDevice(await listDisks(root), node)
+      screen.say(`Root device will be ${name}`)
+      return
+    } catch (error) {
+      if (attempt === 1 || attempt === options.disk_wait_attempts) screen.say(messageOf(error))
+    }
+    if (attempt < options.disk_wait_attempts) await pause(options.disk_wait_delay_s * 1000)
+  }
+}
+
+async function executeStep(
+  agent: AgentContext,
+  phase: Phase,
+  params: Params,
+  context: CommandContext,
+): Promise<unknown> {
+  remember(agent, params.node)
+  checkVersions(params[`${phase}_version`])
+  const step = (params.step ?? {}) as { step?: unknown; args?: unknown }
+  const name = typeof step.step === 'string' ? step.step : ''
+  const run = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined
+  if (!run) {
+    const known = Object.keys(STEPS).join(', ')
+    throw new AgentError(FAILURES[phase], `This ramdisk has no ${phase} step '${name}'; it has ${known}.`)
+  }
+  try {
+    const result = await run(agent, (step.args ?? {}) as Params, context)
+    return { [`${phase}_result`]: result ?? null, [`${phase}_step`]: step }
+  } catch (error) {
+    if (error instanceof AgentError) throw error
+    throw new AgentError(
+      FAILURES[phase],
+      `Unexpected exception performing ${phase} step ${name}. ${messageOf(error)}`,
+      { cause: error },
+    )
+  }
+}
+
+function checkVersions(provided: unknown): void {
+  if (provided === null || provided === undefined) return
+  const same = JSON.stringify(Object.entries(provided).sort()) === JSON.stringify(Object.entries(VERSIONS).sort())
+  if (same) return
+  const details = `Current versions: ${JSON.stringify(VERSIONS)}, versions used by ironic: ${JSON.stringify(provided)}`
+  throw new AgentError('VersionMismatch', details)
+}
+
+/** All disks but those that the kernel has marked read-only; one that fails does not save the others. */
+async function eraseDevicesMetadata(agent: AgentContext, _args: Params, context: CommandContext): Promise<void> {
+  const { root, programs, screen } = agent
+  const failures: string[] = []
+  const disks = await listDisks(root)
+  for (const [index, disk] of disks.entries()) {
+    context.progress({ note: `erasing metadata of ${disk.name}`, done: index, total: disks.length, unit: 'steps' })
+    screen.say(`Erasing partition tables and file system signatures of ${disk.name}`)
+    try {
+      await using file = await openDisk(root, disk)
+      await eraseMetadata(file)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EROFS') continue
+      failures.push(`"${disk.name}": ${messageOf(error)}`)
+      continue
+    }
+    await rereadPartitions(`${root}${disk.name}`.replace(/^\/\//, '/'), programs).catch((error: unknown) =>
+      screen.note(messageOf(error)),
+    )
+  }
+  if (failures.length > 0) {
+    throw new AgentError(
+      'BlockDeviceEraseError',
+      `Failed to erase the metadata on the device(s): ${failures.join('; ')}`,
+    )
+  }
+}

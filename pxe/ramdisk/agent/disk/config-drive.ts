@@ -1,0 +1,59 @@
+/** The config drive's content from what Ironic sends: base64 of a gzipped ISO 9660 volume, or an address of such a text. */
+import { gunzipSync } from 'node:zlib'
+import { AgentError, messageOf } from '../errors.ts'
+import { openRequest, readLimited, type TlsOptions } from '../protocol/http.ts'
+
+const MIB = 1024 * 1024
+/** @source ironic-python-agent partition_utils.MAX_CONFIG_DRIVE_SIZE_MB */
+export const CONFIG_DRIVE_LIMIT_BYTES = 64 * MIB
+/** base64 of as much that does not compress. */
+const TEXT_LIMIT_BYTES = Math.ceil(CONFIG_DRIVE_LIMIT_BYTES / 3) * 4 + MIB
+
+/** @throws AgentError DeploymentError  not reachable, not decodable, larger than 64 MiB */
+export async function decodeConfigDrive(
+  configdrive: string,
+  fetching: { timeout_s: number; tls: TlsOptions },
+): Promise<Buffer> {
+  const url = /^https?:\/\//i.test(configdrive) ? configdrive : undefined
+  const given = url ? await fetchConfigDrive(url, fetching) : Buffer.from(configdrive, 'latin1')
+  const content = unpack(fromBase64(given) ?? given, url)
+  if (content.length === 0) throw failure(`it is empty${url ? `. Downloaded from "${url}"` : ''}`)
+  return content
+}
+
+const failure = (why: string, cause?: unknown) =>
+  new AgentError('DeploymentError', `The config drive cannot be used: ${why}.`, { cause })
+
+async function fetchConfigDrive(
+  url: string,
+  { timeout_s, tls }: { timeout_s: number; tls: TlsOptions },
+): Promise<Buffer> {
+  try {
+    const response = await openRequest(new URL(url), { method: 'GET', timeout_s, tls })
+    const body = await readLimited(response, TEXT_LIMIT_BYTES)
+    if (response.statusCode === 200) return body
+    throw new Error(`got status code ${response.statusCode}`)
+  } catch (error) {
+    throw failure(`it cannot be downloaded from '${url}': ${messageOf(error)}`, error)
+  }
+}
+
+/** undefined: no base64, so the bytes themselves are meant. */
+function fromBase64(given: Buffer): Buffer | undefined {
+  const text = given.toString('latin1').replace(/\s+/g, '')
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined
+}
+
+function unpack(bytes: Buffer, url: string | undefined): Buffer {
+  const source = url ? `. Downloaded from "${url}"` : ''
+  try {
+    const packed = bytes[0] === 0x1f && bytes[1] === 0x8b
+    const content = packed ? gunzipSync(bytes, { maxOutputLength: CONFIG_DRIVE_LIMIT_BYTES }) : bytes
+    if (content.length <= CONFIG_DRIVE_LIMIT_BYTES) return content
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') {
+      throw failure(`it is not base64 of a gzip file: ${messageOf(error)}${source}`, error)
+    }
+  }
+  throw failure(`its size exceeds the maximum of ${CONFIG_DRIVE_LIMIT_BYTES / MIB} MiB${source}`)
+}

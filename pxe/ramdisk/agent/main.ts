@@ -1,0 +1,73 @@
+/** The deploy agent: finds its node, tells Ironic that it is there, executes its commands. Speaks ironic-python-agent's protocol. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { AgentContext } from './commands/context.ts'
+import { messageOf } from './errors.ts'
+import { macAddresses } from './hardware/network-cards.ts'
+import { identityOf } from './identity.ts'
+import { parseKernelParameters } from './kernel-parameters.ts'
+import { createPrograms } from './programs.ts'
+import { createIronicApi } from './protocol/ironic-api.ts'
+import { waitForLookup } from './protocol/lookup.ts'
+import { reachApi } from './reach-api.ts'
+import { createScreen } from './screen.ts'
+import { serve } from './serve.ts'
+
+/** Of the protocol that it speaks, ironic-python-agent's, and its own. */
+const VERSION = '13.0.0+rackstrap.1'
+
+/**
+ * Ends when the agent is locked down.
+ * @param root  where /proc, /sys, /dev, /run and the programs are: `/`, or a folder that stands for a machine
+ */
+async function main(root: string): Promise<void> {
+  const started_at = Date.now() / 1000
+  const screen = createScreen(root)
+  const programs = createPrograms(root)
+  const options = parseKernelParameters(readFileSync(join(root, 'proc/cmdline'), 'utf8'), (problem) =>
+    screen.say(problem),
+  )
+  if (options.api_urls.length === 0) {
+    throw new Error('The kernel parameter ipa-api-url names no Ironic API: there is nobody to ask what to do.')
+  }
+  screen.say(`Rackstrap deploy agent ${VERSION}, asking ${options.api_urls.join(', ')}`)
+  const api = createIronicApi({
+    urls: options.api_urls,
+    timeout_s: options.http_request_timeout_s,
+    tls: { insecure: options.insecure, minVersion: options.tls_min_version },
+    agent_version: VERSION,
+    version: options.ironic_api_version,
+    global_request_id: options.global_request_id,
+  })
+  await pause(options.hardware_initialization_delay_s * 1000)
+  const localAddress = await reachApi(api, { root, screen, programs, timeout_s: options.lookup_timeout_s })
+  const lookup = await waitForLookup(api, () => macAddresses(root), screen, {
+    timeout_s: options.lookup_timeout_s,
+    interval_s: options.lookup_interval_s,
+  })
+  screen.say(`This machine is node ${lookup.node.uuid}`)
+  const agent: AgentContext = {
+    root,
+    options,
+    programs,
+    screen,
+    node: lookup.node,
+    md5_enabled: lookup.config.agent_md5_checksum_enable !== false,
+    root_uuid: undefined,
+    lockDown: () => {},
+  }
+  const identity = await identityOf(lookup, { address: options.advertise_host ?? localAddress, api, agent })
+  await serve({ agent, api, identity, lookup, status: { started_at, version: VERSION } })
+}
+
+main(process.argv[2] ?? '/').then(
+  () => process.exit(0),
+  (error: unknown) => {
+    // The last line is what init shows.
+    console.error(error)
+    console.error(messageOf(error))
+    process.exit(1)
+  },
+)

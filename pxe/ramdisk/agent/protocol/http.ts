@@ -1,0 +1,79 @@
+/** HTTP requests with built-ins only: one connection each, a deadline, a limit on what is read. Follows no redirect. */
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { SecureVersion } from 'node:tls'
+
+export type TlsOptions = { insecure: boolean; minVersion: SecureVersion }
+export type HttpRequest = {
+  method: 'GET' | 'HEAD' | 'POST'
+  headers?: Record<string, string>
+  body?: string
+  /** Without any byte from the other side. */
+  timeout_s: number
+  tls: TlsOptions
+  signal?: AbortSignal
+}
+export type Exchange = {
+  status: number
+  headers: IncomingHttpHeaders
+  text: string
+  /** This machine's address on the way to the server. */
+  localAddress: string
+}
+
+const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+
+/** Resolves when the head of the answer is there; the body is still to be read. @throws the system's error, or a timeout in words */
+export function openRequest(url: URL, options: HttpRequest): Promise<IncomingMessage> {
+  const { method, headers, body, timeout_s, tls, signal } = options
+  const requestOptions: RequestOptions & TlsOptions & { rejectUnauthorized: boolean } = {
+    method,
+    agent: false,
+    timeout: timeout_s * 1000,
+    ...tls,
+    rejectUnauthorized: !tls.insecure,
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }) },
+    ...(signal ? { signal } : {}),
+  }
+  return new Promise((resolve, reject) => {
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+    const outgoing = send(url, requestOptions, resolve)
+    // Also after the head: a body that stalls is an error of the stream.
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeout_s} s`)))
+    outgoing.on('error', reject)
+    outgoing.end(body)
+  })
+}
+
+/** The whole exchange, for answers of some KiB. */
+export async function exchange(url: URL, options: HttpRequest): Promise<Exchange> {
+  const deadline = AbortSignal.timeout(options.timeout_s * 1000)
+  const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline
+  try {
+    const response = await openRequest(url, { ...options, signal })
+    const localAddress = plainAddress(response.socket.localAddress ?? '')
+    const text = (await readLimited(response, ANSWER_LIMIT_BYTES)).toString('utf8')
+    return { status: response.statusCode ?? 0, headers: response.headers, text, localAddress }
+  } catch (error) {
+    if (deadline.aborted && !options.signal?.aborted)
+      throw new Error(`no answer within ${options.timeout_s} s`, { cause: error })
+    throw error
+  }
+}
+
+/** @throws Error  more than the limit */
+export async function readLimited(response: IncomingMessage, limit_bytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size_bytes = 0
+  for await (const chunk of response) {
+    size_bytes += (chunk as Buffer).length
+    if (size_bytes > limit_bytes) throw new Error(`the answer is larger than ${limit_bytes} bytes`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** ::ffff:192.0.2.1 is how a socket of both families names an IPv4 address. */
+export const plainAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
+/** For use in a URL. */
+export const hostOf = (address: string) => (address.includes(':') ? `[${address}]` : address)

@@ -1,0 +1,131 @@
+/** Chooses kernel modules with all they depend on, and writes the tables that modprobe reads. Loads nothing. */
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Entry } from './cpio.ts'
+import { sectionOf } from './elf.ts'
+import type { KernelRecipe } from './recipe.ts'
+
+type Module = { name: string; path: string; content: Buffer; aliases: string[]; depends: string[]; firmware: string[] }
+
+const run = promisify(execFile)
+const BATCH = 200
+const XZ_TIMEOUT_MS = 120_000
+const COMPRESSED = /\.ko(\.xz)?$/
+const nameOf = (path: string) => basename(path).replace(COMPRESSED, '').replaceAll('-', '_')
+
+/** @returns entries below usr/lib/modules/VERSION and usr/lib/firmware. @throws Error  a module of the recipe that does not exist */
+export async function kernelModules(root: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Entry[]> {
+  const [version, ...others] = await readdir(join(root, 'usr/lib/modules'))
+  if (!version || others.length > 0)
+    throw new Error(`One kernel was wanted, found ${1 + others.length}: ${version}, ${others}`)
+  const folder = `usr/lib/modules/${version}`
+  const modules = await chooseModules(join(root, folder), recipe, signal)
+  const tables: Entry[] = [
+    { path: `${folder}/modules.dep`, kind: 'file', content: Buffer.from(dependencyTable(modules)) },
+    { path: `${folder}/modules.alias`, kind: 'file', content: Buffer.from(aliasTable(modules)) },
+  ]
+  const files = modules.map(({ path, content }): Entry => ({ path: `${folder}/${path}`, kind: 'file', content }))
+  return [...tables, ...files, ...(await firmwareOf(root, modules))]
+}
+
+async function chooseModules(folder: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Module[]> {
+  const all = (await readdir(join(folder, 'kernel'), { recursive: true }))
+    .filter((path) => COMPRESSED.test(path))
+    .sort()
+  const byName = new Map(all.map((path) => [nameOf(path), path]))
+  const chosen = new Map<string, Module>()
+  let wanted = initialNames(all, byName, recipe)
+  while (wanted.length > 0) {
+    signal.throwIfAborted()
+    // What is built into the kernel has no file.
+    const paths = wanted.flatMap((name) => byName.get(name) ?? [])
+    const modules = await readModules(join(folder, 'kernel'), paths, signal)
+    for (const module of modules) chosen.set(module.name, module)
+    wanted = [...new Set(modules.flatMap(({ depends }) => depends))].filter(
+      (name) => byName.has(name) && !chosen.has(name),
+    )
+  }
+  return [...chosen.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+function initialNames(all: readonly string[], byName: ReadonlyMap<string, string>, recipe: KernelRecipe): string[] {
+  const names = recipe.modules.flatMap((item) => {
+    if (item.endsWith('/')) return all.filter((path) => path.startsWith(item)).map(nameOf)
+    const name = item.replaceAll('-', '_')
+    if (!byName.has(name)) throw new Error(`${recipe.package} has no module ${item}: the recipe is out of date`)
+    return [name]
+  })
+  const out = (name: string) => recipe.without.some((item) => byName.get(name)?.startsWith(item))
+  return [...new Set(names)].filter((name) => !out(name))
+}
+
+async function readModules(folder: string, paths: readonly string[], signal: AbortSignal): Promise<Module[]> {
+  const compressed = paths.filter((path) => path.endsWith('.xz')).map((path) => join(folder, path))
+  for (let at = 0; at < compressed.length; at += BATCH) {
+    await run('xz', ['-d', '-f', '-T1', '--', ...compressed.slice(at, at + BATCH)], { signal, timeout: XZ_TIMEOUT_MS })
+  }
+  return Promise.all(
+    paths.map(async (path) => {
+      const plain = path.replace(/\.xz$/, '')
+      return moduleOf(`kernel/${plain}`, await readFile(join(folder, plain)))
+    }),
+  )
+}
+
+/** A module tells of itself in its section .modinfo: texts key=value, each with a zero byte at its end. */
+function moduleOf(path: string, content: Buffer): Module {
+  const lines = (sectionOf(content, '.modinfo') ?? Buffer.alloc(0)).toString('latin1').split('\0')
+  const values = (key: string) =>
+    lines.filter((line) => line.startsWith(`${key}=`)).map((line) => line.slice(key.length + 1))
+  const before = values('softdep').flatMap((text) => /pre:\s*([^:]*?)(?:\s+\w+:|$)/.exec(text)?.[1]?.split(/\s+/) ?? [])
+  const depends = [...values('depends').flatMap((text) => text.split(',')), ...before]
+  return {
+    name: nameOf(path),
+    path,
+    content,
+    aliases: values('alias'),
+    depends: [...new Set(depends.filter(Boolean).map((name) => name.replaceAll('-', '_')))],
+    firmware: values('firmware'),
+  }
+}
+
+/** As depmod writes it: all that must be there before, the last one to be loaded first. */
+function dependencyTable(modules: readonly Module[]): string {
+  const byName = new Map(modules.map((module) => [module.name, module]))
+  const before = (module: Module, done: Set<Module>): Module[] => {
+    for (const name of module.depends) {
+      const needed = byName.get(name)
+      if (!needed || needed === module || done.has(needed)) continue
+      before(needed, done)
+      done.add(needed)
+    }
+    return [...done]
+  }
+  return modules
+    .map(
+      (module) =>
+        `${module.path}:${before(module, new Set())
+          .reverse()
+          .map(({ path }) => ` ${path}`)
+          .join('')}\n`,
+    )
+    .join('')
+}
+
+const aliasTable = (modules: readonly Module[]) =>
+  modules.flatMap(({ name, aliases }) => aliases.map((alias) => `alias ${alias} ${name}\n`)).join('')
+
+/** Of the firmware packages only what the chosen modules may ask for. A file that no package has is left to the driver. */
+async function firmwareOf(root: string, modules: readonly Module[]): Promise<Entry[]> {
+  const names = [...new Set(modules.flatMap(({ firmware }) => firmware))].sort()
+  const found = await Promise.all(
+    names.map(async (name): Promise<Entry[]> => {
+      const path = `usr/lib/firmware/${name}`
+      const content = await readFile(join(root, path)).catch(() => undefined)
+      return content ? [{ path, kind: 'file', content }] : []
+    }),
+  )
+  return found.flat()
+}

@@ -1,0 +1,72 @@
+/** Debian's packages, unpacked and nothing else: no maintainer script runs, nothing is configured, so it takes seconds. */
+import { execFile } from 'node:child_process'
+import { access, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { SUITE } from './recipe.ts'
+
+export type UnpackOptions = {
+  packages: readonly string[]
+  components: readonly string[]
+  /** Where to; must not exist. */
+  folder: string
+  /** Address of a Debian archive; left out: the one of this box's own apt sources, else mmdebstrap's default. */
+  mirror?: string | undefined
+  signal: AbortSignal
+}
+
+const run = promisify(execFile)
+const TIMEOUT_MS = 15 * 60_000
+const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
+/** Debian 12's package has it since 2023.3+deb12u2 (Debian 12.10). */
+const KEY = '/usr/share/keyrings/debian-archive-trixie-stable.gpg'
+
+/** @throws Error  mmdebstrap's last words, or what this box lacks */
+export async function unpackPackages(options: UnpackOptions): Promise<void> {
+  const { packages, components, folder, signal } = options
+  await access(KEY).catch((cause: Error) => {
+    throw new Error(`${KEY} is not there. Upgrade the package debian-archive-keyring: it must know Debian 13.`, {
+      cause,
+    })
+  })
+  const mirror = options.mirror ?? (await archiveOfThisBox(signal))
+  const args = [
+    '--variant=extract',
+    `--mode=${process.getuid?.() === 0 ? 'root' : 'unshare'}`,
+    '--format=directory',
+    '--aptopt=Acquire::Languages "none"',
+    '--aptopt=Acquire::Retries "3"',
+    '--aptopt=APT::Install-Recommends "false"',
+    '--dpkgopt=path-exclude=/usr/share/doc/*',
+    '--dpkgopt=path-exclude=/usr/share/locale/*',
+    '--dpkgopt=path-exclude=/usr/share/man/*',
+    `--components=${components.join(',')}`,
+    `--include=${packages.join(',')}`,
+    SUITE,
+    folder,
+    ...(mirror ? [mirror] : []),
+  ]
+  try {
+    await run('mmdebstrap', args, { signal, timeout: TIMEOUT_MS, maxBuffer: OUTPUT_LIMIT_BYTES })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new Error(`The ramdisk's packages cannot be unpacked: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, stderr, message } = error as { code?: unknown; stderr?: string; message: string }
+  if (code === 'ENOENT') return 'mmdebstrap is not installed. Install the Debian package mmdebstrap.'
+  return stderr?.trim().split('\n').slice(-4).join(' | ') || message
+}
+
+/** undefined on a box that is not Debian, or has no archive in its sources. */
+async function archiveOfThisBox(signal: AbortSignal): Promise<string | undefined> {
+  const release = /^VERSION_CODENAME=(\S+)$/m.exec(await readFile('/etc/os-release', 'utf8').catch(() => ''))?.[1]
+  const format = '$(CREATED_BY) $(RELEASE) $(COMPONENT) $(REPO_URI)'
+  const { stdout } = await run('apt-get', ['indextargets', '--format', format], { signal, timeout: 30_000 }).catch(
+    // Without apt there are no sources either; mmdebstrap says what it misses.
+    () => ({ stdout: '' }),
+  )
+  const targets = stdout.split('\n').map((line) => line.split(' '))
+  return targets.find(([by, suite, part]) => by === 'Packages' && part === 'main' && suite === release)?.[3]
+}
