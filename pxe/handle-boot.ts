@@ -1,0 +1,72 @@
+/** What a machine gets for a path under http_url. Reads no request and writes no answer: that is the server's affair. */
+import { join } from 'node:path'
+import { type PxeConfig, PxeError } from './config.ts'
+import { renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
+import { parseMac } from './mac.ts'
+import type { MachineBoot } from './machine-boot.ts'
+import { filesOf, readRamdiskFiles } from './ramdisk-files.ts'
+
+export type BootAnswer =
+  | {
+      kind: 'script'
+      text: string
+      /** Of a machine's own script; not of the first one, which is the same for all. */
+      machine?: { mac: string; boot: MachineBoot['kind']; node?: string; refused?: string }
+    }
+  | { kind: 'file'; name: string; path: string }
+
+/** @param mac  lower case with colons */
+export type MachineBootOf = (mac: string) => MachineBoot | Promise<MachineBoot>
+
+/**
+ * /boot.ipxe, /boot/<mac>, /boot/files/<name>.
+ * @returns undefined  a path that is none of these
+ */
+export async function handleBoot(
+  path: string,
+  config: PxeConfig,
+  machineBootOf: MachineBootOf,
+): Promise<BootAnswer | undefined> {
+  const [, folder, name, more] = /^\/(boot\.ipxe|boot\/(?:files\/)?)([^/]*)(\/.*)?$/.exec(pathOf(path)) ?? []
+  if (folder === undefined || name === undefined || more !== undefined) return undefined
+  if (folder === 'boot/files/') return bootFile(name, config)
+  if (folder === 'boot.ipxe')
+    return name === '' ? { kind: 'script', text: renderFirstScript(config.http_url) } : undefined
+  const mac = parseMac(name)
+  return mac === undefined ? undefined : machineScript(mac, config, await machineBootOf(mac))
+}
+
+function pathOf(path: string): string {
+  const [bare = ''] = path.split(/[?#]/, 1)
+  try {
+    return decodeURIComponent(bare)
+  } catch {
+    // A broken escape names nothing of ours.
+    return ''
+  }
+}
+
+async function machineScript(mac: string, config: PxeConfig, boot: MachineBoot): Promise<BootAnswer> {
+  const machine = { mac, boot: boot.kind, ...(boot.kind === 'unknown' ? {} : { node: boot.node }) }
+  try {
+    const ramdisk = boot.kind === 'agent' ? await readRamdiskFiles(config.ramdisk_path) : NO_RAMDISK
+    return { kind: 'script', text: renderIpxeScript(boot, { http_url: config.http_url, mac, ramdisk }), machine }
+  } catch (error) {
+    if (!(error instanceof PxeError) || boot.kind === 'unknown') throw error
+    return { kind: 'script', text: renderRefusal(boot, error.message), machine: { ...machine, refused: error.message } }
+  }
+}
+/** Scripts without an agent need none. */
+const NO_RAMDISK = { kernel: '', core: [], layers: {}, digest: '', kernel_params: '' } as const
+
+/** Only what a script names, or UEFI HTTP boot is told of. */
+async function bootFile(name: string, config: PxeConfig): Promise<BootAnswer | undefined> {
+  if (name === config.uefi_ipxe_bootfile_name) return { kind: 'file', name, path: join(config.tftp_root, name) }
+  const ramdisk = await readRamdiskFiles(config.ramdisk_path).catch((error) => {
+    if (error instanceof PxeError) return undefined
+    throw error
+  })
+  return ramdisk && filesOf(ramdisk).includes(name)
+    ? { kind: 'file', name, path: join(config.ramdisk_path, name) }
+    : undefined
+}

@@ -1,0 +1,16 @@
+/** What a machine gets when its iPXE asks. Who decides it is the caller's affair. */
+
+export type MachineBoot =
+  /** The deploy ramdisk: kernel, core and layers; parameters are escaped when the script is rendered. */
+  | {
+      kind: 'agent'
+      node: string
+      name: string
+      /** Key and value in order; an empty value makes a bare word, such as `nofb`. */
+      parameters: readonly (readonly [string, string])[]
+      layers: readonly string[]
+    }
+  /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */
+  | { kind: 'disk'; node: string; name: string; why: string }
+  /** A MAC that no port has. */
+  | { kind: 'unknown'; mac: string }
