@@ -8,10 +8,16 @@ const DEFAULT = {
     default: '/var/lib/rackstrap',
     help: 'Records and everything that must survive a restart.',
   },
-  host: { section: 'DEFAULT', type: 'string', help: "Name of this conductor; the machine's host name when not set." },
+  host: {
+    section: 'DEFAULT',
+    type: 'string',
+    default: '',
+    help: "Name of this conductor; the machine's host name when not set.",
+  },
   my_ip: {
     section: 'DEFAULT',
     type: 'string',
+    default: '',
     help: "Address of this box on the rack's network; that of [dhcp] interface, else of the default route, when not set.",
   },
   debug: { section: 'DEFAULT', type: 'boolean', default: false, help: 'Log at debug level, and have the agent do so.' },
@@ -31,8 +37,8 @@ const DEFAULT = {
   enabled_deploy_interfaces: {
     section: 'DEFAULT',
     type: 'list',
-    default: ['direct'],
-    help: 'Deploy plugins to load; the first is the default.',
+    default: [],
+    help: 'Deploy plugins to load; the first is the default. Empty: all that come with the appliance, by name.',
   },
   default_deploy_interface: { section: 'DEFAULT', type: 'string', help: 'Deploy interface of nodes that name none.' },
   plugin_path: {
@@ -220,12 +226,14 @@ const deploy = {
   http_url: {
     section: 'deploy',
     type: 'string',
-    help: 'Base of what machines fetch; http://<my_ip>:8080 when not set. Its port is listened on; 0 takes any free one.',
+    default: 'http://$my_ip:8080',
+    help: 'Base of what machines fetch. Its port is listened on; 0 takes any free one.',
   },
   http_root: {
     section: 'deploy',
     type: 'string',
-    help: 'Folder of the files served there; <state_path>/httpboot when not set.',
+    default: '$state_path/httpboot',
+    help: 'Folder of the files served there.',
   },
   http_image_subdir: {
     section: 'deploy',
@@ -267,18 +275,20 @@ const dhcp = {
     section: 'dhcp',
     type: 'list',
     default: [],
+    separator: ';',
     help: "Address ranges in dnsmasq's words, separated by semicolons because they hold commas.",
   },
   dnsmasq_options: {
     section: 'dhcp',
     type: 'list',
     default: [],
+    separator: ';',
     help: 'Further lines for dnsmasq, separated by semicolons.',
   },
 } as const satisfies Options
 
 const pxe = {
-  tftp_root: { section: 'pxe', type: 'string', help: 'Folder of TFTP; <state_path>/tftpboot when not set.' },
+  tftp_root: { section: 'pxe', type: 'string', default: '$state_path/tftpboot', help: 'Folder of TFTP.' },
   ipxe_path: { section: 'pxe', type: 'string', default: '/usr/lib/ipxe', help: "Folder that holds iPXE's boot files." },
   ipxe_bootfile_name: { section: 'pxe', type: 'string', default: 'undionly.kpxe', help: 'iPXE for BIOS machines.' },
   uefi_ipxe_bootfile_name: {
@@ -297,12 +307,14 @@ const pxe = {
   ramdisk_path: {
     section: 'pxe',
     type: 'string',
-    help: 'Folder of the deploy ramdisk: kernel, core and layers; <state_path>/ramdisk when not set.',
+    default: '$state_path/ramdisk',
+    help: 'Folder of the deploy ramdisk: kernel, core and layers.',
   },
   instance_master_path: {
     section: 'pxe',
     type: 'string',
-    help: 'Folder of the image cache; <state_path>/master_images when not set.',
+    default: '$state_path/master_images',
+    help: 'Folder of the image cache.',
   },
   image_cache_size: {
     section: 'pxe',

@@ -15,7 +15,7 @@ export type Option = {
   | { type: 'string'; default?: string; choices?: readonly string[] }
   | { type: 'integer'; default?: number; min?: number; max?: number; unit?: string }
   | { type: 'boolean'; default?: boolean }
-  | { type: 'list'; default?: readonly string[] }
+  | { type: 'list'; default?: readonly string[]; separator?: ',' | ';' }
 )
 export type NodeField = 'driver_info' | 'instance_info'
 export type Options = Readonly<Record<string, Option>>

@@ -1,0 +1,25 @@
+/** The name that somebody may have meant. */
+
+/** @returns the candidate with the fewest edits, if those are few for the length of the word */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const limit = Math.max(2, Math.floor(word.length / 3))
+  let best: { name: string; edits: number } | undefined
+  for (const name of candidates) {
+    const edits = distance(word.toLowerCase(), name.toLowerCase())
+    if (edits <= limit && edits < (best?.edits ?? Number.POSITIVE_INFINITY)) best = { name, edits }
+  }
+  return best?.name
+}
+
+/** Levenshtein's: insertions, deletions and replacements. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, other] of [...b].entries()) {
+      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + (letter === other ? 0 : 1)))
+    }
+    row = next
+  }
+  return row.at(-1) ?? 0
+}

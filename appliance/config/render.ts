@@ -1,0 +1,72 @@
+/** The option tables as text: the sample file, the docs, and what a box would use. */
+import type { Option, Options } from '../plugin-api/index.ts'
+import { renderValue, type Value } from './values.ts'
+
+type Row = { name: string; option: Option }
+
+function bySection(tables: readonly Options[]): Map<string, Row[]> {
+  const sections = new Map<string, Row[]>()
+  for (const [name, option] of tables.flatMap((table) => Object.entries(table))) {
+    sections.set(option.section, [...(sections.get(option.section) ?? []), { name, option }])
+  }
+  return sections
+}
+
+/** A whole configuration file in which each option stands with its default, commented out. */
+export function renderSample(tables: readonly Options[]): string {
+  const sections = [...bySection(tables)].map(([section, rows]) => {
+    const options = rows.map(({ name, option }) => {
+      const value = renderValue(option, option.default)
+      return `# ${option.help}\n${detailsOf(option)
+        .map((line) => `# ${line}\n`)
+        .join('')}#${name} =${value ? ` ${value}` : ''}\n`
+    })
+    return `[${section}]\n\n${options.join('\n')}`
+  })
+  return `# Rackstrap. Each option stands here with its default; take the # away to change it.\n\n${sections.join('\n')}`
+}
+
+function detailsOf(option: Option): string[] {
+  return [
+    ...(option.type === 'string' && option.choices ? [`One of: ${option.choices.join(', ')}.`] : []),
+    ...(option.type === 'integer' ? [rangeOf(option)] : []),
+    ...(option.perNode ? [`For one node: ${option.perNode.join(', then ')}.`] : []),
+  ].filter((line) => line !== '')
+}
+
+function rangeOf({ min, max, unit }: Extract<Option, { type: 'integer' }>): string {
+  const range = [min === undefined ? '' : `at least ${min}`, max === undefined ? '' : `at most ${max}`]
+  const parts = [unit ? `In ${unit}` : '', ...range].filter((part) => part !== '')
+  return parts.length === 0 ? '' : `${upperFirst(parts.join(', '))}.`
+}
+
+const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** The same as Markdown tables. */
+export function renderDocs(tables: readonly Options[]): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|')
+  return [...bySection(tables)]
+    .map(([section, rows]) => {
+      const lines = rows.map(({ name, option }) => {
+        const meaning = [option.help, ...detailsOf(option)].join(' ')
+        const value = renderValue(option, option.default)
+        return `| \`${name}\` | ${option.type} | ${value ? `\`${cell(value)}\`` : ''} | ${cell(meaning)} |`
+      })
+      return `## [${section}]\n\n| option | type | default | meaning |\n|---|---|---|---|\n${lines.join('\n')}\n`
+    })
+    .join('\n')
+}
+
+/** What a box would use, as a configuration file. */
+export function renderValues(
+  tables: readonly { options: Options; values: Readonly<Record<string, Value | undefined>> }[],
+): string {
+  const sections = new Map<string, string[]>()
+  for (const { options, values } of tables) {
+    for (const [name, option] of Object.entries(options)) {
+      const text = renderValue(option, values[name]).replaceAll('\n', '\n  ')
+      sections.set(option.section, [...(sections.get(option.section) ?? []), `${name} = ${text}`.trimEnd()])
+    }
+  }
+  return [...sections].map(([section, lines]) => `[${section}]\n${lines.join('\n')}\n`).join('\n')
+}
