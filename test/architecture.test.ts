@@ -23,7 +23,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const WORKSPACES = ['appliance', 'pxe', 'registry-mirror', 'plugins', 'test']
 /** Which rooms of the appliance may import another workspace, by its name. */
 const WORKSPACE_USERS: Readonly<Record<string, readonly string[]>> = {
-  '@appliance/pxe': ['conductor', 'serve', 'rack-server'],
+  '@appliance/pxe': ['conductor', 'serve', 'cli'],
   '@appliance/registry-mirror': ['serve', 'jobs', 'cli'],
 }
 

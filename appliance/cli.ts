@@ -1,0 +1,132 @@
+/** The command line: reads arguments, files and environment, and tells errors in one sentence. Does no work itself. */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import process from 'node:process'
+import { buildRamdisk } from '@appliance/pxe'
+import { Command, Option } from 'commander'
+import { renderDocs, renderSample, renderValues } from './config/render.ts'
+import { messageOf } from './errors.ts'
+import { createLog } from './log.ts'
+import { thisBox } from './serve/box.ts'
+import { DEFAULT_CONFIG_FILE, loadSettings, type Settings } from './serve/settings.ts'
+import { startAppliance } from './serve.ts'
+import { createSystemdNotify } from './systemd-notify.ts'
+
+const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')).version
+/** A stop that takes longer is no clean stop any more. */
+const STOP_DEADLINE_MS = 5_000
+const CONFIG_OPTION = [
+  '--config <file>',
+  `configuration file (default: ${DEFAULT_CONFIG_FILE}, when it is there)`,
+] as const
+const PROGRESS_LOG = createLog('info', (line) => process.stderr.write(`${JSON.parse(line).message}\n`))
+
+const SILENT_LOG = createLog('error', () => {})
+
+type ConfigOption = { config?: string }
+
+async function serve({ config: path }: ConfigOption): Promise<void> {
+  const settings = await loadSettings(path, thisBox, ({ DEFAULT }) => createLog(DEFAULT.debug ? 'debug' : 'info'))
+  const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
+  log.info('starting', { version: VERSION, config: settings.file ?? 'none: every option has its default' })
+  for (const warning of settings.warnings) log.warn('configuration', { warning })
+  const appliance = await startAppliance(settings, log, VERSION)
+  using systemd = createSystemdNotify(process.env, log, () => appliance.isAlive())
+  await systemd.ready(`API on ${appliance.api_url}, machines fetch from ${appliance.http_url}`)
+  const signal = await endingSignal()
+  log.info('stopping', { signal })
+  setTimeout(() => {
+    log.error('stopped with work left over', { after_s: STOP_DEADLINE_MS / 1000 })
+    process.exit(1)
+  }, STOP_DEADLINE_MS).unref()
+  await Promise.all([systemd.stopping(), appliance.stop()])
+  log.info('stopped')
+}
+
+function endingSignal(): Promise<string> {
+  return new Promise((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal))
+  })
+}
+
+/** The configuration with every plugin's options; plugins that do not load are in `plugins.failures`. */
+const settingsFor = ({ config }: ConfigOption): Promise<Settings> => loadSettings(config, thisBox, () => SILENT_LOG)
+
+async function checkConfig(options: ConfigOption): Promise<void> {
+  const { file, tables, warnings, plugins } = await settingsFor(options)
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+  for (const { reason } of plugins.failures) process.stderr.write(`error: ${reason}\n`)
+  process.stdout.write(`# ${file ?? 'No configuration file'}: this is what would be used.\n\n${renderValues(tables)}`)
+  if (plugins.failures.length > 0) process.exitCode = 1
+}
+
+async function render(options: ConfigOption, as: typeof renderSample): Promise<void> {
+  const { tables } = await settingsFor(options)
+  process.stdout.write(as(tables.map((table) => table.options)))
+}
+
+type RamdiskOptions = { output: string; cache?: string; flavour: 'hardware' | 'virtual'; mirror?: string }
+
+async function ramdisk({ output, cache, flavour, mirror }: RamdiskOptions): Promise<void> {
+  const stop = new AbortController()
+  void endingSignal().then(() => stop.abort(new Error('interrupted; nothing is left half-made')))
+  const folder = resolve(output)
+  mkdirSync(folder, { recursive: true })
+  const built = await buildRamdisk({
+    output: folder,
+    cache: resolve(cache ?? join(folder, '.cache')),
+    flavour,
+    ...(mirror === undefined ? {} : { mirror }),
+    log: (message, fields) => PROGRESS_LOG.info(`${message} ${JSON.stringify(fields ?? {})}`),
+    signal: stop.signal,
+  })
+  process.stdout.write(`${built.path}: ${(built.bytes / 1024 / 1024).toFixed(0)} MiB, ${built.digest}\n`)
+}
+
+const program = new Command('rackstrap').version(VERSION).description('An edge provisioning appliance.')
+program
+  .command('serve')
+  .description('run the appliance')
+  .option(...CONFIG_OPTION)
+  .action(serve)
+const config = program.command('config').description('about the configuration')
+config
+  .command('sample')
+  .description('print a configuration file with every option and its default')
+  .option(...CONFIG_OPTION)
+  .action((options: ConfigOption) => render(options, renderSample))
+config
+  .command('docs')
+  .description('print the options as Markdown')
+  .option(...CONFIG_OPTION)
+  .action((options: ConfigOption) => render(options, renderDocs))
+config
+  .command('check')
+  .description('tell what is wrong with a configuration, and what would be used')
+  .argument('[file]', 'configuration file')
+  .option(...CONFIG_OPTION)
+  .action((file: string | undefined, options: ConfigOption) => checkConfig({ config: file ?? options.config }))
+program
+  .command('ramdisk')
+  .description('about the deploy ramdisk')
+  .command('build')
+  .description('build the deploy ramdisk from Debian packages')
+  .requiredOption('--output <folder>', 'where it goes, e.g. /var/lib/rackstrap/ramdisk')
+  .addOption(
+    new Option('--flavour <flavour>', 'drivers for real machines, or only for virtual ones')
+      .choices(['hardware', 'virtual'])
+      .default('hardware'),
+  )
+  .option('--cache <folder>', 'keeps what takes long to make (default: .cache in the output folder)')
+  .option('--mirror <url>', "Debian archive, when it is not to be the one of this box's apt sources")
+  .action(ramdisk)
+
+program.parseAsync().then(
+  () => process.exit(),
+  (error: unknown) => {
+    // One sentence for whoever typed it; the stack for whoever asks for it.
+    process.stderr.write(`rackstrap: ${messageOf(error)}\n`)
+    if (process.env.RACKSTRAP_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,158 @@
+/** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
+import { createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
+import { Hono } from 'hono'
+import { createApi } from './api/app.ts'
+import { createBmcDrivers } from './bmc/drivers.ts'
+import { type ConductorService, startConductor } from './conductor/start.ts'
+import type { Config } from './config/options.ts'
+import { messageOf } from './errors.ts'
+import { createImages } from './images/create-images.ts'
+import { cronTable, startJobs } from './jobs.ts'
+import type { Log } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { openStore } from './nodes/open-store.ts'
+import type { Store } from './nodes/store.ts'
+import { startRackServer } from './rack-server.ts'
+import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
+import { pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
+import { cannotListen, listen } from './serve/listen.ts'
+import type { Settings } from './serve/settings.ts'
+import { createOperations } from './web/operations.ts'
+
+export type Appliance = {
+  /** Where it listens. */
+  api_url: string
+  http_url: string
+  /** False: systemd had better start it anew. */
+  isAlive(): Promise<boolean>
+  /** Within 5 s. Waits go on after the next start. */
+  stop(): Promise<void>
+}
+
+/** @throws ApplianceError, PxeError  in the operator's words; nothing is left running then */
+export async function startAppliance(settings: Settings, log: Log, version: string): Promise<Appliance> {
+  const stack = new AsyncDisposableStack()
+  try {
+    return await assemble(settings, { log, version, stack })
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}
+
+type Ground = { log: Log; version: string; stack: AsyncDisposableStack }
+
+async function assemble(settings: Settings, ground: Ground): Promise<Appliance> {
+  const { config } = settings
+  const { log, stack } = ground
+  const metrics = createMetrics()
+  const store = await openStore({ state_path: config.DEFAULT.state_path, log })
+  stack.defer(() => store.close())
+
+  const rack = await startRack(config, { ...ground, metrics })
+  const images = createImages({
+    config,
+    log,
+    http_url: () => rack.http_url,
+    onBytes: (bytes) => metrics.countBytes('image', bytes),
+  })
+  stack.defer(() => images.close())
+
+  const bmc = createBmcDrivers({
+    enabled: config.DEFAULT.enabled_hardware_types,
+    log,
+    default_boot_mode: config.deploy.default_boot_mode,
+  })
+  let api_port = config.api.port
+  const conductor = startConductor({
+    hostname: config.DEFAULT.host,
+    ...{ store, config, log, bmc, images },
+    plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
+    api_url: () => apiUrlOf(config, api_port),
+    option_values: (plugin) => settings.pluginValues[plugin] ?? {},
+    onDeployEnd: (result) => metrics.countDeploy(result),
+  })
+  stack.defer(() => conductor.stop())
+
+  const pxe = rack.serve(conductor, (request, response) => images.handle(request, response))
+  const health = healthOf({ settings, store, pxe })
+  const app = new Hono()
+  app.route('/', createOperations({ health, metrics, version: ground.version }))
+  app.route('/', createApi({ conductor, store, config, log, metrics }))
+  const api = await listen(app.fetch, { host: config.api.host_ip, port: config.api.port })
+  stack.defer(() => api.close())
+  api_port = api.port
+
+  await conductor.recover()
+  stack.defer(startJobs(cronTable(conductor, config.conductor), log))
+  gauges(metrics, store)
+  await pxe.start()
+  stack.defer(() => pxe.stop())
+  const api_url = apiUrlOf(config, api.port)
+  log.info('listening', { api: api_url, http: rack.http_url, state_path: config.DEFAULT.state_path })
+  return {
+    api_url,
+    http_url: rack.http_url,
+    isAlive: async () => (await storeHealth(config.DEFAULT.state_path)).healthy,
+    stop: () => stack.disposeAsync(),
+  }
+}
+
+type Handler = Pxe['handle']
+
+/** Listens on the rack's side first: what machines are told depends on the port. */
+async function startRack(config: Config, { log, stack, metrics }: Ground & { metrics: Metrics }) {
+  const address = rackAddressOf(config)
+  const handlers: Handler[] = []
+  const server = await startRackServer(address.listen, handlers, log).catch((error: unknown) => {
+    throw cannotListen('[deploy] http_url', `${address.listen.host}:${address.listen.port}`, error)
+  })
+  stack.defer(() => server.close())
+  const http_url = address.urlFor(server.port)
+  return {
+    http_url,
+    serve(conductor: ConductorService, images: Handler): Pxe {
+      const pxe = createPxe(pxeConfigOf(config, http_url), {
+        log,
+        machineBootOf: (mac): MachineBoot => conductor.machineBootOf(mac),
+        onBytes: (bytes) => metrics.countBytes('boot', bytes),
+      })
+      handlers.push((request, response) => pxe.handle(request, response), images)
+      return pxe
+    },
+  }
+}
+
+function pxeConfigOf({ DEFAULT, dhcp, pxe }: Config, http_url: string): PxeConfig {
+  return {
+    dhcp_provider: dhcp.dhcp_provider,
+    state_path: DEFAULT.state_path,
+    tftp_root: pxe.tftp_root,
+    http_url,
+    interface: dhcp.interface ?? '',
+    dhcp_ranges: dhcp.dhcp_range,
+    dnsmasq_options: dhcp.dnsmasq_options,
+    ipxe_bootfile_name: pxe.ipxe_bootfile_name,
+    uefi_ipxe_bootfile_name: pxe.uefi_ipxe_bootfile_name,
+    ipxe_path: pxe.ipxe_path,
+    ramdisk_path: pxe.ramdisk_path,
+  }
+}
+
+type Watched = { settings: Settings; store: Store; pxe: Pxe }
+
+function healthOf({ settings, store, pxe }: Watched) {
+  return async () => ({
+    store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
+    plugins: pluginHealth(settings.plugins.failures),
+    pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
+  })
+}
+
+function gauges(metrics: Metrics, { nodes }: Store): void {
+  metrics.gauge('rackstrap_nodes', 'Nodes, by provision_state.', 'provision_state', () => {
+    const counts: Record<string, number> = {}
+    for (const { provision_state } of nodes.all()) counts[provision_state] = (counts[provision_state] ?? 0) + 1
+    return counts
+  })
+}

@@ -1,0 +1,40 @@
+/** Which addresses machines and agents are told. Only computes. */
+import type { Config } from '../config/options.ts'
+import { ConfigInvalid } from '../config/read.ts'
+
+/** A listening address that means "all" is no address that a machine could be told. */
+const ANY = new Set(['0.0.0.0', '::', ''])
+
+/** Base of the API as agents reach it, without a slash at the end. */
+export function apiUrlOf({ api, deploy, DEFAULT }: Config, port: number): string {
+  if (deploy.external_callback_url) return withoutSlash(deploy.external_callback_url)
+  return `http://${bracketed(ANY.has(api.host_ip) ? DEFAULT.my_ip : api.host_ip)}:${port}`
+}
+
+export type RackAddress = {
+  listen: { host: string; port: number }
+  /** @param port  the one listened on. @returns the base of what machines fetch, without a slash at the end */
+  urlFor(port: number): string
+}
+
+/** The rack's server listens where [deploy] http_url says. @throws ConfigInvalid */
+export function rackAddressOf({ deploy, api, DEFAULT }: Config): RackAddress {
+  const given = deploy.http_url
+  const url = /^http:\/\//.test(given) && URL.canParse(given) ? new URL(given) : undefined
+  if (url?.pathname !== '/' || url.search || url.hash || url.username) {
+    throw new ConfigInvalid(
+      `[deploy] http_url is "${given}": expected http://<address>:<port> with nothing behind it, e.g. http://${DEFAULT.my_ip}:8080.`,
+    )
+  }
+  const port = url.port === '' ? 80 : Number(url.port)
+  const external = deploy.external_http_url
+  return {
+    // An address that is this box's own, or the loopback: there and nowhere else. A name: wherever the API listens.
+    listen: { host: /^[\d.]+$|^\[/.test(url.hostname) ? unbracketed(url.hostname) : api.host_ip, port },
+    urlFor: (listened) => (external ? withoutSlash(external) : `http://${url.hostname}:${listened}`),
+  }
+}
+
+const withoutSlash = (url: string) => url.replace(/\/+$/, '')
+const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
+const unbracketed = (host: string) => host.replace(/^\[|\]$/g, '')

@@ -1,0 +1,30 @@
+/** What this box says of itself where its configuration is silent: its name, and its address on the rack's side. */
+import { readFileSync } from 'node:fs'
+import { hostname, networkInterfaces } from 'node:os'
+import type { BoxDefaults } from '../config/read.ts'
+
+const LOOPBACK = '127.0.0.1'
+
+export const thisBox: BoxDefaults = {
+  host: hostname(),
+  my_ip: (dhcpInterface) => addressOf(dhcpInterface) ?? addressOf(defaultRoute()) ?? LOOPBACK,
+}
+
+/** The first IPv4 address of a network interface. */
+function addressOf(name: string | undefined): string | undefined {
+  const addresses = name === undefined ? [] : (networkInterfaces()[name] ?? [])
+  return addresses.find(({ family }) => family === 'IPv4')?.address
+}
+
+/** @source proc(5), /proc/net/route: destination and mask of the default route are zero */
+function defaultRoute(): string | undefined {
+  let table: string
+  try {
+    table = readFileSync('/proc/net/route', 'utf8')
+  } catch {
+    // Without /proc there is no route to be found; the loopback address is told then.
+    return undefined
+  }
+  const routes = table.split('\n').map((line) => line.split(/\s+/))
+  return routes.find(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')?.[0]
+}

@@ -1,0 +1,83 @@
+/** Everything that a configuration file settles: the appliance's options, the plugins that it enables, and their options. */
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Config, SECTIONS } from '../config/options.ts'
+import {
+  type BoxDefaults,
+  type ConfigFile,
+  ConfigInvalid,
+  NO_FILE,
+  readConfig,
+  readConfigFile,
+  readOptions,
+  warningsOf,
+} from '../config/read.ts'
+import type { Value } from '../config/values.ts'
+import { messageOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Options } from '../plugin-api/index.ts'
+import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
+import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
+
+export const DEFAULT_CONFIG_FILE = '/etc/rackstrap/rackstrap.conf'
+
+export type Table = { options: Options; values: Readonly<Record<string, Value | undefined>> }
+export type Settings = {
+  /** The file that was read; undefined when there was none. */
+  file: string | undefined
+  config: Config
+  plugins: LoadedPlugins
+  /** Of each loaded plugin, by its name. */
+  pluginValues: Readonly<Record<string, Table['values']>>
+  /** The appliance's tables, then the plugins'. */
+  tables: readonly Table[]
+  warnings: readonly string[]
+}
+
+/**
+ * @param path  undefined: /etc/rackstrap/rackstrap.conf when it is there, else no file at all
+ * @throws ConfigInvalid
+ */
+export async function loadSettings(
+  path: string | undefined,
+  box: BoxDefaults,
+  logOf: (config: Config) => Log,
+): Promise<Settings> {
+  const file = await openConfigFile(path)
+  const config = readConfig(file, box)
+  const discovery = await discoverPlugins(config.DEFAULT.plugin_path)
+  const plugins = await loadPlugins(enabledOf(config, discovery), discovery, logOf(config))
+  const own = Object.entries(SECTIONS).map(([name, options]) => ({ options, values: config[name as keyof Config] }))
+  const brought = plugins.plugins.map(({ plugin }) => ({
+    name: plugin.name,
+    options: plugin.options,
+    values: readOptions(file, plugin.options, config),
+  }))
+  const tables = [...own, ...brought]
+  return {
+    file: file === NO_FILE ? undefined : file.path,
+    config,
+    plugins,
+    pluginValues: Object.fromEntries(brought.map(({ name, values }) => [name, values])),
+    tables,
+    warnings: warningsOf(
+      file,
+      tables.map(({ options }) => options),
+    ),
+  }
+}
+
+function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[] {
+  if (DEFAULT.enabled_deploy_interfaces.length > 0) return DEFAULT.enabled_deploy_interfaces
+  return found.filter(({ folder }) => dirname(folder) === BUNDLED_PLUGINS).map(({ name }) => name)
+}
+
+async function openConfigFile(path: string | undefined): Promise<ConfigFile> {
+  const name = path ?? DEFAULT_CONFIG_FILE
+  try {
+    return readConfigFile(name, await readFile(name, 'utf8'))
+  } catch (error) {
+    if (path === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return NO_FILE
+    throw new ConfigInvalid(`The configuration file ${name} cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+}
