@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
+import { apiUrlOf, rackAddressOf } from '../../../appliance/serve/addresses.ts'
+
+const read = (text: string) => readConfig(readConfigFile('r.conf', text), { host: 'box', my_ip: () => '192.0.2.1' })
+
+describe('address of the API, as agents are told', () => {
+  it("is the box's own where it listens on all", () => {
+    assert.equal(apiUrlOf(read(''), 6385), 'http://192.0.2.1:6385')
+  })
+
+  it('is the one it listens on otherwise', () => {
+    assert.equal(apiUrlOf(read('[api]\nhost_ip = 127.0.0.1'), 4), 'http://127.0.0.1:4')
+    assert.equal(apiUrlOf(read('[api]\nhost_ip = fd66::1'), 4), 'http://[fd66::1]:4')
+  })
+
+  it('is [deploy] external_callback_url where that is given', () => {
+    assert.equal(apiUrlOf(read('[deploy]\nexternal_callback_url = https://proxy/ironic/'), 4), 'https://proxy/ironic')
+  })
+})
+
+describe('[deploy] http_url', () => {
+  it('tells where the server for machines listens, and what they are told', () => {
+    const { listen, urlFor } = rackAddressOf(read('[deploy]\nhttp_url = http://192.0.2.7:0'))
+
+    assert.deepEqual(listen, { host: '192.0.2.7', port: 0 })
+    assert.equal(urlFor(8081), 'http://192.0.2.7:8081')
+  })
+
+  it('may be told to machines as another address', () => {
+    const { urlFor } = rackAddressOf(read('[deploy]\nexternal_http_url = http://proxy/images/'))
+
+    assert.equal(urlFor(8080), 'http://proxy/images')
+  })
+
+  it('is refused when it is no plain address of this box', () => {
+    assert.throws(() => rackAddressOf(read('[deploy]\nhttp_url = https://box/x')), {
+      message:
+        '[deploy] http_url is "https://box/x": expected http://<address>:<port> with nothing behind it, e.g. http://192.0.2.1:8080.',
+    })
+  })
+})
