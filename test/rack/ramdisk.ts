@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CHECKOUT, cached } from './cache.ts'
+import { CHECKOUT, cached, cacheFolder } from './cache.ts'
 import { run } from './run-program.ts'
 
 export type Ramdisk = {
@@ -18,7 +18,9 @@ const BUILD_DEADLINE_S = 1800
 /** @throws Error  the builder's last words */
 export async function ensureRamdisk(signal: AbortSignal): Promise<Ramdisk> {
   const folder = await cached('ramdisk', sourcesDigest(), async (output) => {
-    const args = [join(CHECKOUT, 'pxe/ramdisk/build.ts'), '--output', output, '--flavour', 'virtual']
+    const cache = join(cacheFolder(), 'ramdisk-pieces')
+    const program = join(CHECKOUT, 'appliance/cli.ts')
+    const args = [program, 'ramdisk', 'build', '--output', output, '--cache', cache, '--flavour', 'virtual']
     await run(process.execPath, args, { signal, timeout_s: BUILD_DEADLINE_S, cwd: CHECKOUT })
   })
   const { kernel, core } = JSON.parse(await readFile(join(folder, 'ramdisk.json'), 'utf8'))
