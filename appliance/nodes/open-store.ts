@@ -21,41 +21,48 @@ export type OpenStoreOptions = {
   log: Log
   /** How files are written; tests count and fail here. */
   disk?: Disk
+  /** From a change to the checkpoint that brings it from the journal into its document; tests hurry here. */
+  checkpoint_delay_ms?: number
 }
 
+const CHECKPOINT_DELAY_MS = 1000
+
 /** @throws StatePathInUse, SecretKeyRefused, ApplianceError (state_path cannot be written) */
-export async function openStore({ state_path, log, disk = realDisk }: OpenStoreOptions): Promise<Store> {
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { state_path, log, disk = realDisk, checkpoint_delay_ms = CHECKPOINT_DELAY_MS } = options
   makeFolder(state_path)
   const lock = lockStatePath(state_path)
   try {
-    return await openLocked({ state_path, log, disk }, lock)
+    return await openLocked({ state_path, log, disk, checkpoint_delay_ms }, lock)
   } catch (error) {
     lock.release()
     throw error
   }
 }
 
-async function openLocked({ state_path, log, disk }: Required<OpenStoreOptions>, lock: Lock): Promise<Store> {
+async function openLocked(options: Required<OpenStoreOptions>, lock: Lock): Promise<Store> {
+  const { state_path, log, disk } = options
   const found = await recover(disk, state_path, ['nodes', 'ports'])
-  for (const repair of found.repairs) log.error('store repaired', { repair })
-  let seq = found.last_seq
   const secrets = new Secrets(join(state_path, 'secret.key'))
+  const repairs = [...found.repairs, ...secrets.repairs]
+  for (const repair of repairs) log.error('store repaired', { repair })
+  let seq = found.last_seq
   const backing = { commits: () => commits, secrets, nextSeq: () => ++seq }
   const nodes = new NodeRecords(backing)
   const ports = new PortRecords(backing)
-  const lost = [
-    ...loadAll(found.documents, 'nodes', nodes, nodeDefaults()),
-    ...loadAll(found.documents, 'ports', ports, portDefaults()),
-  ]
+  loadAll(found.documents, 'nodes', nodes, nodeDefaults())
+  loadAll(found.documents, 'ports', ports, portDefaults())
   await secrets.ensureKey(disk)
-  const commits = startCommits({ state_path, log, disk, found }, () => {
+  // The folders of documents and journal may be new: a file in one of them is as durable as its folder's name.
+  await disk.syncFolder(state_path)
+  const commits = startCommits({ ...options, found }, () => {
     nodes.takeBack()
     ports.takeBack()
   })
   return {
     nodes,
     ports,
-    repairs: [...found.repairs, ...lost],
+    repairs,
     async close() {
       await commits.close()
       lock.release()
@@ -68,16 +75,15 @@ function loadAll<R extends { uuid: string; created_at: string; updated_at: strin
   kind: string,
   records: DurableRecords<R>,
   defaults: R,
-): string[] {
+): void {
   for (const document of documents) if (document.kind === kind) records.load(document, defaults)
-  return []
 }
 
 type CommitParts = Required<OpenStoreOptions> & { found: Found }
 
-function startCommits({ state_path, log, disk, found }: CommitParts, onRefused: () => void): Commits {
-  const journal = new Journal(join(state_path, 'journal'), disk, found.journal)
-  return new Commits({ state_path, disk, journal, log, dirty: found.dirty, onRefused })
+function startCommits({ found, ...options }: CommitParts, onRefused: () => void): Commits {
+  const journal = new Journal(join(options.state_path, 'journal'), options.disk, found.journal)
+  return new Commits({ ...options, journal, dirty: found.dirty, onRefused })
 }
 
 function makeFolder(state_path: string): void {

@@ -26,12 +26,13 @@ export type CommitOptions = {
   log: Log
   /** Changes that the journal holds and the documents do not. */
   dirty: Iterable<Document>
+  /** From a change to the checkpoint that brings it into its document. */
+  checkpoint_delay_ms: number
   /** Forgets every change that is not durable: one failed, and those after it build on it. */
   onRefused(): void
 }
 
 const BATCH_LIMIT = 1024
-const CHECKPOINT_DELAY_MS = 1000
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
 const RETRY_LIMIT_MS = 60_000
 /** More than that stays in the journal at the end, so that a stop is quick; the next start reads it. */
@@ -44,14 +45,15 @@ export class Commits {
   #running: Promise<void> | undefined
   #checkpoint: Promise<boolean> | undefined
   #timer: NodeJS.Timeout | undefined
-  #retry_ms = CHECKPOINT_DELAY_MS
+  #retry_ms: number
   #isDue = false
   #isClosed = false
 
   constructor(options: CommitOptions) {
     this.#options = options
+    this.#retry_ms = options.checkpoint_delay_ms
     for (const document of options.dirty) this.#dirty.set(nameOf(document), document)
-    this.#schedule(CHECKPOINT_DELAY_MS)
+    this.#schedule(this.#retry_ms)
   }
 
   /** Resolves when durable and shown. @throws InsufficientStorage, NotKept; then nothing has changed */
@@ -136,7 +138,7 @@ export class Commits {
   }
 
   async #writeCheckpoint(): Promise<boolean> {
-    const { journal, disk, state_path, log } = this.#options
+    const { journal, disk, state_path, log, checkpoint_delay_ms } = this.#options
     this.#isDue = false
     const taken = this.#dirty
     this.#dirty = new Map()
@@ -144,7 +146,7 @@ export class Commits {
     try {
       await writeDocuments(disk, state_path, [...taken.values()])
       await journal.drop()
-      this.#retry_ms = CHECKPOINT_DELAY_MS
+      this.#retry_ms = checkpoint_delay_ms
       return true
     } catch (error) {
       for (const [name, document] of taken) if (!this.#dirty.has(name)) this.#dirty.set(name, document)

@@ -1,5 +1,5 @@
 /** lowdb adapter for one document: appears whole or not at all, vouches for itself, and keeps the generation before it. */
-import { readFileSync, renameSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import type { Adapter } from 'lowdb'
 import { codeOf, type Disk, isMissing, NEW_SUFFIX, unlinkIfThere, writeFileDurably } from './disk.ts'
 import { type Document, seal, unseal } from './document.ts'
@@ -45,25 +45,35 @@ export class DurableAdapter implements Adapter<Document | null> {
     if (!document?.record) return this.#remove()
     const fresh = this.#path + NEW_SUFFIX
     await writeFileDurably(this.#disk, fresh, seal(document))
-    await this.#keepPrevious()
+    await this.#keepPrevious(document)
     await this.#disk.rename(fresh, this.#path)
   }
 
+  /** The last generation goes last: cut off in between, a previous one alone would look like damage. */
   async #remove(): Promise<void> {
-    for (const suffix of ['', PREVIOUS, NEW_SUFFIX, DAMAGED]) await unlinkIfThere(this.#disk, this.#path + suffix)
+    for (const suffix of [PREVIOUS, PREVIOUS + NEW_SUFFIX, NEW_SUFFIX, DAMAGED, '']) {
+      await unlinkIfThere(this.#disk, this.#path + suffix)
+    }
   }
 
   /** By a second name for the same file, so that at no instant the record has no file. */
-  async #keepPrevious(): Promise<void> {
+  async #keepPrevious(document: Document): Promise<void> {
     const spare = this.#path + PREVIOUS + NEW_SUFFIX
     try {
       await this.#disk.link(this.#path, spare)
     } catch (error) {
-      if (isMissing(error)) return
+      if (isMissing(error)) return this.#writeFirstTwice(document, spare)
       if (codeOf(error) !== 'EEXIST') throw error
       await this.#disk.unlink(spare)
       await this.#disk.link(this.#path, spare)
     }
+    await this.#disk.rename(spare, this.#path + PREVIOUS)
+  }
+
+  /** The first generation has none before it. A second copy in its place, lest one damaged file be the end of a record. */
+  async #writeFirstTwice(document: Document, spare: string): Promise<void> {
+    if (existsSync(this.#path + PREVIOUS)) return
+    await writeFileDurably(this.#disk, spare, seal(document))
     await this.#disk.rename(spare, this.#path + PREVIOUS)
   }
 

@@ -1,41 +1,61 @@
 /** Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in plain. */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ApplianceError } from '../../errors.ts'
 import { isSecretKey } from '../../log.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { type Disk, folderOf, isMissing, NEW_SUFFIX, writeFileDurably } from './disk.ts'
+import { codeOf, type Disk, folderOf, isMissing, NEW_SUFFIX, writeFileDurably } from './disk.ts'
 
 const PREFIX = 'aes-256-gcm:'
 const KEY_BYTES = 32
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const KEY_FILE = /^[0-9a-f]{64}\n?$/
+/** The second line vouches for the first; a key made by hand may go without. */
+const KEY_FILE = /^(?<key>[0-9a-f]{64})\n?(?<checksum>[0-9a-f]{64})?\n?$/
+const COPY = '.copy'
 
 /** The key file is not there, or is not the one that the records were written with. */
 export class SecretKeyRefused extends ApplianceError {}
 
+type KeyFile = Buffer | 'missing' | 'damaged'
 type Path = readonly string[]
 type Owner = { kind: string; uuid: string }
 
 export class Secrets {
   readonly #file: string
   #master: Buffer | undefined
+  /** What was not as it should be, in sentences. */
+  readonly repairs: readonly string[]
 
-  /** @throws SecretKeyRefused  the file is no key */
+  /** @throws SecretKeyRefused  a file that is no key, and no copy that is one */
   constructor(file: string) {
     this.#file = file
-    this.#master = readKey(file)
+    const key = readKey(file)
+    const copy = readKey(file + COPY)
+    if (typeof key === 'string' && typeof copy === 'string') {
+      if (key === 'damaged' || copy === 'damaged') throw notAKey(file, key, copy)
+      this.repairs = []
+    } else {
+      this.repairs = [
+        ...(typeof key === 'string' ? [`${file} is ${key}: made again from ${file}${COPY}`] : []),
+        ...(typeof copy === 'string' ? [`${file}${COPY} is ${copy}: made again from ${file}`] : []),
+      ]
+      this.#master = Buffer.isBuffer(key) ? key : Buffer.isBuffer(copy) ? copy : undefined
+    }
   }
 
-  /** Makes the key at the first start. To be called when no record on the disk needed one. */
+  /** Makes the key at the first start, and what is missing of it at later ones. To be called when all records are decrypted. */
   async ensureKey(disk: Disk): Promise<void> {
-    if (this.#master) return
-    const key = randomBytes(KEY_BYTES)
-    await writeFileDurably(disk, this.#file + NEW_SUFFIX, `${key.toString('hex')}\n`)
-    await disk.rename(this.#file + NEW_SUFFIX, this.#file)
-    await disk.syncFolder(folderOf(this.#file))
-    this.#master = key
+    const master = this.#master ?? randomBytes(KEY_BYTES)
+    for (const file of [this.#file, this.#file + COPY]) {
+      const found = readKey(file)
+      if (Buffer.isBuffer(found) && found.equals(master)) continue
+      const text = master.toString('hex')
+      await writeFileDurably(disk, file + NEW_SUFFIX, `${text}\n${hash('sha256', text)}\n`)
+      await disk.rename(file + NEW_SUFFIX, file)
+      await disk.syncFolder(folderOf(file))
+    }
+    this.#master = master
   }
 
   encrypt(record: Json, owner: Owner): Json {
@@ -88,17 +108,24 @@ export class Secrets {
   }
 }
 
-function readKey(file: string): Buffer | undefined {
+function readKey(file: string): KeyFile {
   let text: string
   try {
     text = readFileSync(file, 'latin1')
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (isMissing(error)) return 'missing'
+    if (codeOf(error) === 'EIO') return 'damaged'
     throw error
   }
-  if (KEY_FILE.test(text)) return Buffer.from(text.trim(), 'hex')
-  throw new SecretKeyRefused(
-    `${file} is no key: found ${text.length} bytes, expected ${KEY_BYTES * 2} hexadecimal digits. Put the right key file back.`,
+  const { key, checksum } = KEY_FILE.exec(text)?.groups ?? {}
+  if (!key || (checksum && checksum !== hash('sha256', key))) return 'damaged'
+  return Buffer.from(key, 'hex')
+}
+
+function notAKey(file: string, key: KeyFile, copy: KeyFile): SecretKeyRefused {
+  return new SecretKeyRefused(
+    `${file} is ${key} and ${file}${COPY} is ${copy}: expected a line of ${KEY_BYTES * 2} hexadecimal digits. ` +
+      `Put the key file back from a backup: without it the passwords in ${folderOf(file)} are lost.`,
   )
 }
 
