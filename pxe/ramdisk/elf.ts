@@ -1,12 +1,16 @@
 /** Reads what a build needs to know of 64-bit little-endian ELF files: libraries, sections, where the loaded part ends. Runs nothing. */
 
-const SHT_DYNAMIC = 6
+const PT_LOAD = 1
+const PT_DYNAMIC = 2
 const DT_NEEDED = 1n
+const DT_STRTAB = 5n
 const PROGRAM_HEADER_BYTES = 56
 const SECTION_HEADER_BYTES = 64
 const DYNAMIC_ENTRY_BYTES = 16
 
-type Section = { name: string; type: number; offset: number; size: number; link: number }
+type Section = { name: string; offset: number; size: number }
+/** What the loader maps: `address` in memory, `offset` in the file. */
+type Segment = { type: number; offset: number; address: number; size: number }
 
 export const isElf = (file: Buffer) => file.length > 64 && file.readUInt32BE(0) === 0x7f454c46 && file[4] === 2
 
@@ -18,10 +22,8 @@ function sectionsOf(file: Buffer): Section[] {
     const at = start + index * SECTION_HEADER_BYTES
     return {
       nameAt: file.readUInt32LE(at),
-      type: file.readUInt32LE(at + 4),
       offset: Number(file.readBigUInt64LE(at + 24)),
       size: Number(file.readBigUInt64LE(at + 32)),
-      link: file.readUInt32LE(at + 40),
     }
   })
   const names = headers[file.readUInt16LE(62)]
@@ -38,30 +40,45 @@ export function sectionOf(file: Buffer, name: string): Buffer | undefined {
   return section && file.subarray(section.offset, section.offset + section.size)
 }
 
-/** The sonames that the dynamic loader will look for. */
+/** @throws RangeError  the file is cut off */
+function segmentsOf(file: Buffer): Segment[] {
+  const start = Number(file.readBigUInt64LE(32))
+  return Array.from({ length: file.readUInt16LE(56) }, (_, index) => {
+    const at = start + index * PROGRAM_HEADER_BYTES
+    return {
+      type: file.readUInt32LE(at),
+      offset: Number(file.readBigUInt64LE(at + 8)),
+      address: Number(file.readBigUInt64LE(at + 16)),
+      size: Number(file.readBigUInt64LE(at + 32)),
+    }
+  })
+}
+
+/** The sonames that the dynamic loader will look for; found as it finds them, so that a stripped file has them too. */
 export function neededLibraries(file: Buffer): string[] {
-  const sections = sectionsOf(file)
-  const dynamic = sections.find(({ type }) => type === SHT_DYNAMIC)
-  const strings = dynamic && sections[dynamic.link]
-  if (!dynamic || !strings) return []
-  const needed: string[] = []
+  const segments = segmentsOf(file)
+  const dynamic = segments.find(({ type }) => type === PT_DYNAMIC)
+  if (!dynamic) return []
+  const entries: (readonly [bigint, number])[] = []
   for (let at = dynamic.offset; at < dynamic.offset + dynamic.size; at += DYNAMIC_ENTRY_BYTES) {
-    if (file.readBigUInt64LE(at) !== DT_NEEDED) continue
-    needed.push(textAt(file, strings.offset + Number(file.readBigUInt64LE(at + 8))))
+    entries.push([file.readBigUInt64LE(at), Number(file.readBigUInt64LE(at + 8))])
   }
-  return needed
+  const address = entries.find(([tag]) => tag === DT_STRTAB)?.[1] ?? -1
+  const holder = segments.find((part) => {
+    return part.type === PT_LOAD && address >= part.address && address < part.address + part.size
+  })
+  if (!holder) return []
+  const strings = address - holder.address + holder.offset
+  return entries.filter(([tag]) => tag === DT_NEEDED).map(([, name]) => textAt(file, strings + name))
 }
 
 /** Without symbols and section table: all that follows what is loaded. Debian's machines need no binutils for it. */
 export function stripped(file: Buffer): Buffer {
-  const start = Number(file.readBigUInt64LE(32))
-  const count = file.readUInt16LE(56)
-  let end = start + count * PROGRAM_HEADER_BYTES
-  for (let at = start; at < start + count * PROGRAM_HEADER_BYTES; at += PROGRAM_HEADER_BYTES) {
-    end = Math.max(end, Number(file.readBigUInt64LE(at + 8)) + Number(file.readBigUInt64LE(at + 32)))
-  }
+  const headersEnd = Number(file.readBigUInt64LE(32)) + file.readUInt16LE(56) * PROGRAM_HEADER_BYTES
+  const end = Math.max(headersEnd, ...segmentsOf(file).map(({ offset, size }) => offset + size))
   const copy = Buffer.from(file.subarray(0, end))
   copy.writeBigUInt64LE(0n, 40)
-  copy.writeUInt32LE(0, 60)
+  copy.writeUInt16LE(0, 60)
+  copy.writeUInt16LE(0, 62)
   return copy
 }

@@ -27,39 +27,19 @@ export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate']
 
 /** Programs of busybox that get a name of their own. */
 export const APPLETS = [
-  ...['sh', 'awk', 'basename', 'cat', 'chmod', 'cp', 'cut', 'date', 'dd', 'df', 'dmesg', 'echo', 'env', 'find', 'free'],
-  ...['grep', 'hexdump', 'hostname', 'hwclock', 'ip', 'kill', 'less', 'ln', 'ls', 'lsmod', 'mkdir', 'modprobe', 'more'],
-  ...[
-    'mount',
-    'mv',
-    'nslookup',
-    'ping',
-    'poweroff',
-    'ps',
-    'readlink',
-    'reboot',
-    'rm',
-    'sed',
-    'setsid',
-    'sleep',
-    'sort',
-  ],
-  ...[
-    'stty',
-    'sync',
-    'tail',
-    'tar',
-    'top',
-    'tr',
-    'udhcpc',
-    'umount',
-    'uname',
-    'vi',
-    'wget',
-    'xargs',
-    'blockdev',
-    'cttyhack',
-  ],
+  ...'sh awk basename blockdev cat chmod clear cp cttyhack cut date dd df diff dmesg du echo env false find free'.split(
+    ' ',
+  ),
+  ...'grep gunzip head hexdump hostname hwclock id ifconfig ip kill killall less ln ls lsmod lsusb md5sum mkdir'.split(
+    ' ',
+  ),
+  ...'mknod modprobe more mount mv nc nslookup pidof ping poweroff ps pwd readlink reboot rm rmdir sed seq setsid'.split(
+    ' ',
+  ),
+  ...'sha256sum sleep sort stat stty sync sysctl tail tar tee test top touch tr true udhcpc umount uname uniq uptime'.split(
+    ' ',
+  ),
+  ...'vi wc wget which xargs'.split(' '),
 ]
 
 /** For the base system: merged /usr as Debian has it, so that layers of Debian packages fit over it. */
