@@ -1,0 +1,38 @@
+/** The kit as the conductor hands it to deploySteps: the agent's ready-made steps, which do nothing here. */
+import type { Kit, Step } from '../../appliance/plugin-api/index.ts'
+
+/** @source plugin-api Kit.agentFlow */
+const AGENT_FLOW: readonly (readonly [step: string, priority: number])[] = [
+  ['deploy', 100],
+  ['prepare_instance_boot', 60],
+  ['tear_down_agent', 40],
+  ['switch_to_tenant_network', 30],
+  ['boot_instance', 20],
+]
+const NAMES = AGENT_FLOW.map(([step]) => step)
+
+export type KitOnPaper = {
+  kit: Kit
+  /** Steps that the plugin brings itself; those of the kit are the conductor's affair. */
+  isOwn(step: Step): boolean
+}
+
+export function createKitOnPaper(): KitOnPaper {
+  const made = new Set<Step>()
+  const ready = (step: string, priority: number): Step => {
+    const one: Step = { step, priority, run: async () => ({ done: true }) }
+    made.add(one)
+    return one
+  }
+  return {
+    kit: {
+      agentFlow({ without = [] } = {}) {
+        const unknown = without.filter((name) => !NAMES.includes(name))
+        if (unknown.length > 0)
+          throw new Error(`agentFlow has no step ${unknown.join(', ')}; it has ${NAMES.join(', ')}`)
+        return AGENT_FLOW.filter(([step]) => !without.includes(step)).map(([step, priority]) => ready(step, priority))
+      },
+    },
+    isOwn: (step) => !made.has(step),
+  }
+}

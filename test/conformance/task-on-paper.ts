@@ -1,0 +1,172 @@
+/** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
+import assert from 'node:assert/strict'
+import type { AgentCommand, Json, Options, ServedImage, Task, Values } from '../../appliance/plugin-api/index.ts'
+
+export type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json }
+/** What the appliance behind the task would say. */
+export type TaskSetting = {
+  node?: NodeFields
+  /** The plugin's table; its defaults are the values, `values` over them. */
+  options?: Options
+  values?: Json
+  signal?: AbortSignal
+  image?: Partial<ServedImage>
+  /** What task.images.validate finds wrong, besides an image_source that is missing. */
+  imageProblem?: string
+  configDrive?: string
+  /** How the agent's commands end. */
+  agent?: 'succeeds' | 'fails'
+  kept?: Json
+}
+export type Call = { name: string; args: readonly unknown[] }
+export type TaskOnPaper = {
+  task: Task
+  calls: readonly Call[]
+  /** Calls that ended at once because the signal was aborted. */
+  refused: readonly string[]
+  kept: Json
+}
+/** What the appliance would show as a 400 or as last_error; anything else that a plugin throws is a fault of the plugin. */
+export class Refusal extends Error {}
+
+export const NODE_UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
+export const IMAGE: ServedImage = {
+  url: `http://172.22.0.1:8080/agent_images/${NODE_UUID}`,
+  format: 'raw',
+  size_bytes: 1_610_612_736,
+  checksum: { algorithm: 'sha256', value: 'a3'.repeat(32) },
+  stream: true,
+  variants: [],
+}
+/** Fields with which an image can be deployed. */
+export const IMAGE_FIELDS: Json = { image_source: 'http://images.example/debian.raw', image_checksum: 'a3'.repeat(32) }
+
+/** Changes nothing in the world: a plugin may call these in `validate`. */
+export const HARMLESS: readonly string[] = ['failure', 'log', 'images.validate', 'agent.steps', 'configDrive.encoded']
+
+export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
+  const calls: Call[] = []
+  const refused: string[] = []
+  const kept = structuredClone(setting.kept ?? {})
+  const signal = setting.signal ?? new AbortController().signal
+  const note = (name: string, args: readonly unknown[]) => void calls.push({ name, args })
+  /** Like everything real, it ends when the node's operation is called off. */
+  const act = async <T>(name: string, args: readonly unknown[], answer: T): Promise<T> => {
+    if (signal.aborted) refused.push(name)
+    signal.throwIfAborted()
+    note(name, args)
+    return answer
+  }
+  const task: Task = {
+    node: frozenNode(setting.node),
+    options: Object.freeze({ ...defaultsOf(setting.options), ...setting.values }) as Values<Options>,
+    signal,
+    log: logWith(note),
+    power: {
+      on: () => act('power.on', [], undefined),
+      off: (...args) => act('power.off', args, undefined),
+      bootFrom: (...args) => act('power.bootFrom', args, undefined),
+    },
+    boot: { agent: () => act('boot.agent', [], undefined), disk: () => act('boot.disk', [], undefined) },
+    agent: agentWith(setting, { note, act }),
+    images: imagesWith(setting, { note, act }),
+    progress: (...args) => note('progress', args),
+    configDrive: { encoded: () => act('configDrive.encoded', [], setting.configDrive) },
+    callback: {
+      url: `http://172.22.0.1:6385/v1/heartbeat/${NODE_UUID}`,
+      token: () => act('callback.token', [], 'callback-token'),
+    },
+    kept,
+    async keep(values) {
+      assert.deepEqual(JSON.parse(JSON.stringify(values)), values, 'task.keep was given what JSON cannot hold')
+      await act('keep', [values], undefined)
+      Object.assign(kept, structuredClone(values))
+    },
+    exec: (...args) => act('exec', args, { stdout: '' }),
+    failure(message, cause) {
+      note('failure', [message])
+      return new Refusal(message, { cause })
+    },
+  }
+  return { task: onlyWhatThereIs(task, 'task'), calls, refused, kept }
+}
+
+type Paper = {
+  note(name: string, args: readonly unknown[]): void
+  act<T>(name: string, args: readonly unknown[], answer: T): Promise<T>
+}
+
+function agentWith({ agent = 'succeeds' }: TaskSetting, { act }: Paper): Task['agent'] {
+  return {
+    url: 'https://172.22.0.77:9999',
+    async run(command, params, o) {
+      const name = command.split('.').at(-1) ?? command
+      const ended = await act('agent.run', [command, params, o], agentCommand(name, agent))
+      if (!o?.wait) return { ...ended, status: 'RUNNING' }
+      if (ended.status === 'FAILED') throw new Error(`${command} failed: ${ended.error}`)
+      return ended
+    },
+    execute: (step) => act('agent.execute', [step], { wait: 'agent-command' }),
+    steps: () => [{ interface: 'deploy', step: 'write_image', priority: 0 }],
+  }
+}
+
+export function agentCommand(name: string, agent: 'succeeds' | 'fails'): AgentCommand {
+  return agent === 'succeeds'
+    ? { id: 'c1', name, status: 'SUCCEEDED', result: {} }
+    : { id: 'c1', name, status: 'FAILED', error: 'the disk is on fire' }
+}
+
+function imagesWith({ node, image, imageProblem }: TaskSetting, { note, act }: Paper): Task['images'] {
+  const served = { ...IMAGE, ...image }
+  return {
+    validate() {
+      note('images.validate', [])
+      const problem = imageProblem ?? (node?.instance_info?.image_source ? undefined : NO_SOURCE)
+      if (problem !== undefined) throw new Refusal(problem)
+    },
+    prefetch: () => note('images.prefetch', []),
+    resolve: () => act('images.resolve', [], served),
+    make: (key) => act('images.make', [key], served),
+  }
+}
+
+const NO_SOURCE =
+  `Node ${NODE_UUID} failed to validate deploy image info. Some parameters were missing. ` +
+  "Missing are: ['instance_info.image_source']"
+
+function frozenNode({ properties = {}, driver_info = {}, instance_info = {} }: NodeFields = {}): Task['node'] {
+  return frozen({
+    uuid: NODE_UUID,
+    name: 'n1',
+    driver: 'ipmi',
+    ...structuredClone({ properties, driver_info, instance_info }),
+  })
+}
+
+function frozen<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (inner !== null && typeof inner === 'object') frozen(inner)
+  return Object.freeze(value)
+}
+
+const defaultsOf = (options: Options = {}): Json =>
+  Object.fromEntries(Object.entries(options).map(([name, option]) => [name, option.default]))
+
+const logWith = (note: Paper['note']): Task['log'] => {
+  const at = (message: string, fields?: Json) => note('log', [message, fields])
+  return { debug: at, info: at, warn: at, error: at }
+}
+
+/** A task that was asked for something else than the contract has would be undefined at a stranger's, later. */
+function onlyWhatThereIs<T extends object>(value: T, path: string): T {
+  return new Proxy(value, {
+    get(target, key, receiver) {
+      if (typeof key === 'string' && key !== 'then' && key !== 'toJSON' && !(key in target)) {
+        throw new Error(`${path}.${key} is not in the contract`)
+      }
+      const inner: unknown = Reflect.get(target, key, receiver)
+      const isRoom = key === 'power' || key === 'boot' || key === 'agent' || key === 'images' || key === 'callback'
+      return isRoom && inner !== null && typeof inner === 'object' ? onlyWhatThereIs(inner, `${path}.${key}`) : inner
+    },
+  })
+}
