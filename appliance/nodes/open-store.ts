@@ -53,7 +53,7 @@ async function openLocked(options: Required<OpenStoreOptions>, lock: Lock): Prom
   loadAll(found.documents, 'nodes', nodes, nodeDefaults())
   loadAll(found.documents, 'ports', ports, portDefaults())
   await secrets.ensureKey(disk)
-  // The folders of documents and journal may be new: a file in one of them is as durable as its folder's name.
+  // The key and the folders of documents and journal may be new: a file in one of them is as durable as its folder's name.
   await disk.syncFolder(state_path)
   const commits = startCommits({ ...options, found }, () => {
     nodes.takeBack()

@@ -44,7 +44,10 @@ export class Secrets {
     }
   }
 
-  /** Makes the key at the first start, and what is missing of it at later ones. To be called when all records are decrypted. */
+  /**
+   * Makes the key at the first start, and what is missing of it at later ones. To be called when all records are decrypted;
+   * durable once the folder is synced.
+   */
   async ensureKey(disk: Disk): Promise<void> {
     const master = this.#master ?? randomBytes(KEY_BYTES)
     for (const file of [this.#file, this.#file + COPY]) {
@@ -53,7 +56,6 @@ export class Secrets {
       const text = master.toString('hex')
       await writeFileDurably(disk, file + NEW_SUFFIX, `${text}\n${hash('sha256', text)}\n`)
       await disk.rename(file + NEW_SUFFIX, file)
-      await disk.syncFolder(folderOf(file))
     }
     this.#master = master
   }

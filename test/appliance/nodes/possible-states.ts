@@ -27,7 +27,8 @@ export class PossibleStates {
     const wrong: string[] = []
     for (const [uuid, possible] of this.#possible) {
       const version = found.get(uuid) ?? null
-      if (!possible.has(version)) wrong.push(`${uuid} is ${version}, and is to be ${[...possible].join(' or ')}`)
+      if (!possible.has(version))
+        wrong.push(`${uuid} is ${version}, and is to be ${[...possible].map(String).join(' or ')}`)
       this.#possible.set(uuid, new Set([version]))
     }
     for (const [uuid, version] of found) {
