@@ -1,5 +1,5 @@
 /** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
-import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import type { AgentCommand, Json, Options, ServedImage, Task, Values } from '../../appliance/plugin-api/index.ts'
 
 export type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json }
@@ -78,7 +78,9 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
     },
     kept,
     async keep(values) {
-      assert.deepEqual(JSON.parse(JSON.stringify(values)), values, 'task.keep was given what JSON cannot hold')
+      if (!isDeepStrictEqual(JSON.parse(JSON.stringify(values)), values)) {
+        throw new Error('task.keep was given what JSON cannot hold')
+      }
       await act('keep', [values], undefined)
       Object.assign(kept, structuredClone(values))
     },

@@ -31,6 +31,8 @@ export function importsOnlyTypes({ folder }: Given): string[] {
 
 const PROBE = `
 const seen = () => ({ globals: Object.getOwnPropertyNames(globalThis), resources: process.getActiveResourcesInfo() })
+process.stdout.write('')
+process.stderr.write('')
 const before = seen()
 await import(process.argv[1])
 const after = seen()
