@@ -1,6 +1,6 @@
 /** Token, address and certificate of this agent. They outlive its process: Ironic gives a token once for each boot of the machine. */
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { AgentContext } from './commands/context.ts'
 import { type Certificate, makeCertificate } from './protocol/certificate.ts'
 import type { IronicApi, Lookup } from './protocol/ironic-api.ts'
@@ -42,13 +42,18 @@ function newCertificate(address: string, api: IronicApi, { options }: AgentConte
 }
 
 async function recall(root: string): Promise<Partial<Identity>> {
-  const text = await readFile(fileOf(root), 'utf8').catch(() => '{}')
-  return JSON.parse(text) as Partial<Identity>
+  try {
+    return JSON.parse(await readFile(fileOf(root), 'utf8')) as Partial<Identity>
+  } catch {
+    // The first start in this boot, or a file that nobody can read: Ironic will say whether it gives a token.
+    return {}
+  }
 }
 
 /** In the machine's memory only, and for root alone. */
 async function keep(root: string, identity: Identity): Promise<void> {
   const temporary = `${fileOf(root)}.new`
+  await mkdir(dirname(temporary), { recursive: true })
   await writeFile(temporary, JSON.stringify(identity), { mode: 0o600 })
   await rename(temporary, fileOf(root))
 }

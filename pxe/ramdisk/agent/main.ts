@@ -9,6 +9,7 @@ import { macAddresses } from './hardware/network-cards.ts'
 import { identityOf } from './identity.ts'
 import { parseKernelParameters } from './kernel-parameters.ts'
 import { createPrograms } from './programs.ts'
+import { shownUrl } from './protocol/http.ts'
 import { createIronicApi } from './protocol/ironic-api.ts'
 import { waitForLookup } from './protocol/lookup.ts'
 import { reachApi } from './reach-api.ts'
@@ -32,7 +33,7 @@ async function main(root: string): Promise<void> {
   if (options.api_urls.length === 0) {
     throw new Error('The kernel parameter ipa-api-url names no Ironic API: there is nobody to ask what to do.')
   }
-  screen.say(`Rackstrap deploy agent ${VERSION}, asking ${options.api_urls.join(', ')}`)
+  screen.say(`Rackstrap deploy agent ${VERSION}, asking ${options.api_urls.map(shownUrl).join(', ')}`)
   const api = createIronicApi({
     urls: options.api_urls,
     timeout_s: options.http_request_timeout_s,

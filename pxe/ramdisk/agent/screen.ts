@@ -31,7 +31,13 @@ export function createScreen(root: string): Screen {
       }
     }
   }
-  const note = (text: string) => appendFileSync(logFile, `${new Date().toISOString()} ${text}\n`)
+  const note = (text: string) => {
+    try {
+      appendFileSync(logFile, `${new Date().toISOString()} ${text}\n`)
+    } catch {
+      // The machine's memory is full. The deploy goes on; the consoles have what matters.
+    }
+  }
   return {
     note,
     say(text) {
@@ -47,17 +53,24 @@ export function createScreen(root: string): Screen {
 }
 
 function openConsoles(root: string): number[] {
-  const active = join(root, 'sys/class/tty/console/active')
-  const consoles: number[] = []
-  try {
-    for (const name of readFileSync(active, 'utf8').split(/\s+/).filter(Boolean)) {
-      const file = join(root, 'dev', name)
-      consoles.push(openSync(file, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK | constants.O_APPEND))
+  return activeConsoles(root).flatMap((name) => {
+    const file = join(root, 'dev', name)
+    try {
+      return [openSync(file, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK | constants.O_APPEND)]
+    } catch {
+      // One that is not there takes nothing from the others.
+      return []
     }
+  })
+}
+
+function activeConsoles(root: string): string[] {
+  try {
+    return readFileSync(join(root, 'sys/class/tty/console/active'), 'utf8').split(/\s+/).filter(Boolean)
   } catch {
     // No console at all: what is said goes to the log.
+    return []
   }
-  return consoles
 }
 
 /** The console's font has ASCII; control characters from afar must not move its cursor. */

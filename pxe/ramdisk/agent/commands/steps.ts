@@ -4,7 +4,7 @@ import { openDisk, rereadPartitions } from '../disk/disk-file.ts'
 import { eraseMetadata } from '../disk/erase-metadata.ts'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
-import { chooseRootDevice, type NodeRecord } from '../hardware/root-device.ts'
+import { chooseRootDevice, type NodeRecord, withoutSkipped } from '../hardware/root-device.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
 import { prepareImage } from './standby.ts'
@@ -113,11 +113,11 @@ function checkVersions(provided: unknown): void {
   throw new AgentError('VersionMismatch', details)
 }
 
-/** All disks but those that the kernel has marked read-only; one that fails does not save the others. */
+/** All disks but read-only ones and those that the node's skip_block_devices names; one that fails does not save the others. */
 async function eraseDevicesMetadata(agent: AgentContext, _args: Params, context: CommandContext): Promise<void> {
-  const { root, programs, screen } = agent
+  const { root, programs, screen, node } = agent
   const failures: string[] = []
-  const disks = await listDisks(root)
+  const disks = withoutSkipped(await listDisks(root), node)
   for (const [index, disk] of disks.entries()) {
     context.progress({ note: `erasing metadata of ${disk.name}`, done: index, total: disks.length, unit: 'steps' })
     screen.say(`Erasing partition tables and file system signatures of ${disk.name}`)

@@ -1,7 +1,7 @@
 /** The config drive's content from what Ironic sends: base64 of a gzipped ISO 9660 volume, or an address of such a text. */
 import { gunzipSync } from 'node:zlib'
 import { AgentError, messageOf } from '../errors.ts'
-import { openRequest, readLimited, type TlsOptions } from '../protocol/http.ts'
+import { openFollowing, readLimited, shownUrl, type TlsOptions } from '../protocol/http.ts'
 
 const MIB = 1024 * 1024
 /** @source ironic-python-agent partition_utils.MAX_CONFIG_DRIVE_SIZE_MB */
@@ -16,8 +16,9 @@ export async function decodeConfigDrive(
 ): Promise<Buffer> {
   const url = /^https?:\/\//i.test(configdrive) ? configdrive : undefined
   const given = url ? await fetchConfigDrive(url, fetching) : Buffer.from(configdrive, 'latin1')
-  const content = unpack(fromBase64(given) ?? given, url)
-  if (content.length === 0) throw failure(`it is empty${url ? `. Downloaded from "${url}"` : ''}`)
+  const source = url ? `. Downloaded from "${shownUrl(url)}"` : ''
+  const content = unpack(fromBase64(given) ?? given, source)
+  if (content.length === 0) throw failure(`it is empty${source}`)
   return content
 }
 
@@ -29,12 +30,12 @@ async function fetchConfigDrive(
   { timeout_s, tls }: { timeout_s: number; tls: TlsOptions },
 ): Promise<Buffer> {
   try {
-    const response = await openRequest(new URL(url), { method: 'GET', timeout_s, tls })
+    const response = await openFollowing(new URL(url), { method: 'GET', timeout_s, tls })
     const body = await readLimited(response, TEXT_LIMIT_BYTES)
     if (response.statusCode === 200) return body
     throw new Error(`got status code ${response.statusCode}`)
   } catch (error) {
-    throw failure(`it cannot be downloaded from '${url}': ${messageOf(error)}`, error)
+    throw failure(`it cannot be downloaded from '${shownUrl(url)}': ${messageOf(error)}`, error)
   }
 }
 
@@ -44,8 +45,7 @@ function fromBase64(given: Buffer): Buffer | undefined {
   return /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined
 }
 
-function unpack(bytes: Buffer, url: string | undefined): Buffer {
-  const source = url ? `. Downloaded from "${url}"` : ''
+function unpack(bytes: Buffer, source: string): Buffer {
   try {
     const packed = bytes[0] === 0x1f && bytes[1] === 0x8b
     const content = packed ? gunzipSync(bytes, { maxOutputLength: CONFIG_DRIVE_LIMIT_BYTES }) : bytes

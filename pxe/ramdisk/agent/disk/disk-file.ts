@@ -19,8 +19,10 @@ export type DiskFile = AsyncDisposable & {
 const REREAD_ATTEMPTS = 10
 const REREAD_PAUSE_MS = 300
 
+export const diskPath = (root: string, disk: Pick<Disk, 'name'>) => join(root, disk.name)
+
 export async function openDisk(root: string, disk: Pick<Disk, 'name' | 'size' | 'logical_sectors'>): Promise<DiskFile> {
-  const path = join(root, disk.name)
+  const path = diskPath(root, disk)
   const file = await open(path, 'r+')
   return {
     file,
@@ -46,7 +48,10 @@ export async function writeAt(disk: DiskFile, position: number, content: Buffer)
   }
 }
 
-/** Has the kernel read the partition table again. Whoever looks at the disk for partitions just then makes it busy. */
+/**
+ * Has the kernel read the partition table again. Whoever looks at the disk for partitions just then makes it busy.
+ * @throws Error  it does not
+ */
 export async function rereadPartitions(path: string, programs: Programs): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

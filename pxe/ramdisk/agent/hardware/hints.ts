@@ -31,7 +31,8 @@ function parse(text: string, standard: Operator): Expression {
   const operator = OPERATORS.find((candidate) => text.startsWith(candidate))
   if (!operator) return { operator: standard, values: [text] }
   const rest = text.slice(operator.length)
-  const values = operator === '<or>' ? rest.split('<or>') : operator === '<all-in>' ? rest.split(/\s+/) : [rest]
+  const values =
+    operator === '<or>' ? rest.split('<or>') : operator === '<all-in>' ? rest.split(/<all-in>|\s+/) : [rest]
   return { operator, values: values.map((value) => value.trim()).filter(Boolean) }
 }
 

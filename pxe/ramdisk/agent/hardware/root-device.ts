@@ -51,8 +51,11 @@ export async function findRootDevice(
 
 /** @throws AgentError DeviceNotFound */
 export function chooseRootDevice(all: readonly Disk[], node: NodeRecord): Disk {
-  const disks = withoutSkipped(all, objectOf(node.properties).skip_block_devices)
-  const hints = objectOf(objectOf(node.instance_info).root_device ?? objectOf(node.properties).root_device)
+  const disks = withoutSkipped(all, node)
+  const [own, standard] = [objectOf(node.instance_info).root_device, objectOf(node.properties).root_device].map(
+    objectOf,
+  )
+  const hints = Object.keys(own ?? {}).length > 0 ? (own ?? {}) : (standard ?? {})
   if (Object.keys(hints).length === 0) return smallest(disks)
   const found = disks.find(matcherOf(hints))
   if (found) return found
@@ -73,8 +76,9 @@ function smallest(disks: readonly Disk[]): Disk {
   )
 }
 
-/** @source ironic-python-agent: list of hints; volume_name is for software RAID */
-function withoutSkipped(disks: readonly Disk[], skip: unknown): Disk[] {
+/** Without those that properties/skip_block_devices keeps from us: a list of hints; volume_name is for software RAID. */
+export function withoutSkipped(disks: readonly Disk[], node: NodeRecord): Disk[] {
+  const skip = objectOf(node.properties).skip_block_devices
   const tests = (Array.isArray(skip) ? skip : [])
     .map(objectOf)
     .filter((hints) => !('volume_name' in hints) && Object.keys(hints).length > 0)
@@ -93,8 +97,9 @@ function matcherOf(hints: Record<string, unknown>): (disk: Disk) => boolean {
     const tests = Object.entries(hints).map(([name, expression]) => {
       const test = hintTest(name, HINTS[name as HintName], expression)
       return (disk: Disk) => {
+        // What a disk does not tell equals nothing, and differs from everything.
         const found = name === 'size' ? disk.size / GIB : disk[name as HintName]
-        return found !== null && test(String(found))
+        return test(String(found ?? ''))
       }
     })
     return (disk) => tests.every((test) => test(disk))

@@ -1,7 +1,7 @@
 /** Which checksum an image must have, from the fields that Ironic sends or from a file of checksums. Hashes nothing. */
 import { getHashes } from 'node:crypto'
 import { AgentError, messageOf } from '../errors.ts'
-import { openRequest, readLimited, type TlsOptions } from '../protocol/http.ts'
+import { openFollowing, readLimited, shownUrl, type TlsOptions } from '../protocol/http.ts'
 import type { ImageInfo } from './image-info.ts'
 
 export type Checksum = { algorithm: string; value: string }
@@ -61,15 +61,15 @@ async function fetchChecksum(url: string, image: ImageInfo, { timeout_s, tls }: 
   const headers: Record<string, string> = image.authorization ? { authorization: image.authorization } : {}
   let text: string
   try {
-    const response = await openRequest(new URL(url), { method: 'GET', headers, timeout_s, tls })
+    const response = await openFollowing(new URL(url), { method: 'GET', headers, timeout_s, tls })
     text = (await readLimited(response, FILE_LIMIT_BYTES)).toString('utf8')
     if (response.statusCode !== 200) throw new Error(`status code ${response.statusCode}, expected 200`)
   } catch (error) {
-    throw cannotVerify(image, `its checksum file ${url} cannot be fetched: ${messageOf(error)}`)
+    throw cannotVerify(image, `its checksum file ${shownUrl(url)} cannot be fetched: ${messageOf(error)}`)
   }
   const found = findChecksum(text, new URL(image.urls[0] ?? '').pathname.split('/').at(-1) ?? '')
   if (found) return found
-  throw cannotVerify(image, `its checksum file ${url} does not name it`)
+  throw cannotVerify(image, `its checksum file ${shownUrl(url)} does not name it`)
 }
 
 /** A bare value, or lines "HASH  name", "HASH *name", "SHA256 (name) = HASH"; # begins a comment. */

@@ -3,12 +3,12 @@ import { createHash, type Hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { PassThrough, type Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { AgentError, messageOf } from '../errors.ts'
-import { openRequest, type TlsOptions } from '../protocol/http.ts'
+import { openFollowing, Refused, shownUrl, type TlsOptions } from '../protocol/http.ts'
 import type { Checksum } from './checksum.ts'
 import type { ImageInfo, ImageVariant } from './image-info.ts'
+import type { Retries } from './retries.ts'
 
 export type DownloadOptions = {
   image: ImageInfo
@@ -17,8 +17,7 @@ export type DownloadOptions = {
   variant: ImageVariant | undefined
   checksum(): Promise<Checksum>
   timeout_s: number
-  retries: number
-  retry_interval_s: number
+  retries: Retries
   tls: TlsOptions
   signal: AbortSignal
   /** Each time more bytes have come over the wire. */
@@ -41,9 +40,6 @@ const DECODERS: Record<ImageVariant['encoding'], () => Transform> = {
   gzip: () => createGunzip({ chunkSize: DECODED_CHUNK_BYTES }),
 }
 
-/** A status that another attempt will not change. */
-class Refused extends Error {}
-
 /** Opens the first connection. @throws AgentError ImageDownloadError */
 export async function startDownload(options: DownloadOptions): Promise<Download> {
   const { image, variant } = options
@@ -65,7 +61,9 @@ export async function startDownload(options: DownloadOptions): Promise<Download>
 }
 
 function failed({ image, url }: DownloadOptions, why: string, cause?: unknown): AgentError {
-  return new AgentError('ImageDownloadError', `Download of image ${image.id} failed: ${url}: ${why}.`, { cause })
+  return new AgentError('ImageDownloadError', `Download of image ${image.id} failed: ${shownUrl(url)}: ${why}.`, {
+    cause,
+  })
 }
 
 const lengthOf = (response: IncomingMessage) => {
@@ -82,9 +80,8 @@ const headersOf = ({ image }: DownloadOptions, more: Record<string, string>) => 
 async function plainLength(options: DownloadOptions): Promise<number | undefined> {
   const { timeout_s, tls, signal } = options
   const headers = headersOf(options, { 'accept-encoding': 'identity' })
-  const response = await openRequest(new URL(options.url), { method: 'HEAD', headers, timeout_s, tls, signal }).catch(
-    () => undefined,
-  )
+  const request = { method: 'HEAD', headers, timeout_s, tls, signal } as const
+  const response = await openFollowing(new URL(options.url), request).catch(() => undefined)
   response?.resume()
   return response?.statusCode === 200 ? lengthOf(response) : undefined
 }
@@ -94,9 +91,9 @@ async function connect(options: DownloadOptions, offset: number, etag: string | 
   const { variant, timeout_s, tls, signal } = options
   const range: Record<string, string> = etag ? { range: `bytes=${offset}-`, 'if-range': etag } : {}
   const headers = headersOf(options, { 'accept-encoding': variant?.encoding ?? 'identity', ...range })
-  for (let attempt = 0; ; attempt++) {
+  for (;;) {
     try {
-      const response = await openRequest(new URL(options.url), { method: 'GET', headers, timeout_s, tls, signal })
+      const response = await openFollowing(new URL(options.url), { method: 'GET', headers, timeout_s, tls, signal })
       const status = response.statusCode ?? 0
       if (status === 200 || (status === 206 && etag)) return response
       response.destroy()
@@ -104,10 +101,9 @@ async function connect(options: DownloadOptions, offset: number, etag: string | 
       throw status < 500 ? new Refused(problem) : new Error(problem)
     } catch (error) {
       signal.throwIfAborted()
-      if (error instanceof Refused || attempt >= options.retries) throw failed(options, messageOf(error), error)
-      options.onRetry(messageOf(error))
+      if (error instanceof Refused || !(await options.retries.again())) throw failed(options, messageOf(error), error)
+      options.onRetry(`${messageOf(error)}; trying again`)
     }
-    await pause(options.retry_interval_s * 1000, undefined, { signal })
   }
 }
 
@@ -122,11 +118,12 @@ async function* receive(
   const total = lengthOf(first)
   let response = first
   let done = 0
-  for (let cuts = 0; ; cuts++) {
+  for (;;) {
     try {
       for await (const chunk of gather(response)) {
         hash.update(chunk)
         done += chunk.length
+        options.retries.progress(done)
         options.onBytes(done, total)
         yield chunk
       }
@@ -135,22 +132,32 @@ async function* receive(
     } catch (error) {
       options.signal.throwIfAborted()
       const why = `the connection broke after ${done}${total ? ` of ${total}` : ''} bytes: ${messageOf(error)}`
-      if (!etag || done > (total ?? 0) || cuts >= options.retries) throw new CutOff(failed(options, why, error))
+      if (!etag || done > (total ?? 0)) throw new CutOff(failed(options, why, error))
+      if (!(await options.retries.again())) throw failed(options, why, error)
       options.onRetry(`${why}; going on from there`)
-      response = await connect(options, done, etag)
-      if (response.statusCode !== 206) {
-        response.destroy()
-        throw new CutOff(failed(options, `${why}, and the image has changed since`, error))
-      }
+      response = await resume(options, done, etag)
     }
   }
   const found = hash.digest('hex')
   if (found === expected.value.toLowerCase()) return
   throw new AgentError(
     'ImageChecksumError',
-    `Image failed to verify against checksum. location: ${options.url}; image ID: ${options.image.id}; image checksum: ` +
+    `Image failed to verify against checksum. location: ${shownUrl(options.url)}; image ID: ${options.image.id}; image checksum: ` +
       `${expected.value}; verification checksum: ${found} (${expected.algorithm}, ${done} bytes)`,
   )
+}
+
+/** @throws CutOff  the rest of the same bytes cannot be had */
+async function resume(options: DownloadOptions, done: number, etag: string): Promise<IncomingMessage> {
+  const again = (why: string, cause: unknown) => new CutOff(failed(options, `it cannot be resumed: ${why}`, cause))
+  const response = await connect(options, done, etag).catch((error: unknown) => {
+    const cause = error instanceof AgentError ? error.cause : undefined
+    throw cause instanceof Refused ? again(cause.message, error) : error
+  })
+  const from = /^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1]
+  if (response.statusCode === 206 && Number(from) === done) return response
+  response.destroy()
+  throw again(response.statusCode === 206 ? `the server went on at ${from}` : 'the image has changed since', undefined)
 }
 
 /** The image came in part, and must be fetched from its beginning. */
@@ -192,6 +199,9 @@ async function* decode(
   } catch (error) {
     if (error instanceof AgentError || error instanceof CutOff) throw error
     options.signal.throwIfAborted()
-    throw failed(options, `what the server sent cannot be decompressed: ${messageOf(error)}`, error)
+    const why = `what the server sent as ${options.variant?.encoding} cannot be decompressed: ${messageOf(error)}`
+    throw new AgentError('InvalidImage', `Image ${options.image.id} from ${shownUrl(options.url)}: ${why}.`, {
+      cause: error,
+    })
   }
 }

@@ -37,7 +37,9 @@ export function parseImageInfo(value: unknown, options: { md5_enabled: boolean }
   if (urls.length === 0) throw refuse("Image 'urls' must be a list with at least one element.")
   const bad = urls.find((url) => !/^https?:\/\//.test(url) || !URL.canParse(url))
   if (bad !== undefined)
-    throw refuse(`Image 'urls' has '${bad}': expected an address that begins with http:// or https://.`)
+    throw refuse(
+      `Image 'urls' has '${bad.replace(/\/\/.*@/, '//***@')}': expected an address that begins with http:// or https://.`,
+    )
   checkChecksums(info, options.md5_enabled)
   return {
     id: String(info.id),

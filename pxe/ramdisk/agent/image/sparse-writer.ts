@@ -1,21 +1,21 @@
 /**
  * Writes a stream of bytes to a disk in large aligned blocks, several at a time, and past the page cache where the disk allows it.
- * Skips runs of zeros when told that the disk holds zeros already. Knows nothing of images.
+ * Skips runs of zeros where it is told that the disk holds zeros already. Knows nothing of images.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 export type SparseWriter = AsyncDisposable & {
+  /** The disk holds zeros from its beginning up to here; they need not be written. To be told before the first write. */
+  zerosUntil(end_bytes: number): void
   /** Resolves when there is room for more; the chunk may be reused then. @throws Error  an earlier write failed, the disk is full */
   write(chunk: Buffer): Promise<void>
   /** Resolves when all is on the disk. */
   finish(): Promise<{ written_bytes: number }>
 }
 export type SparseWriterOptions = {
+  /** Of the disk. */
   size_bytes: number
-  sector_bytes: number
-  /** The disk is known to hold zeros wherever this writer is going to write. */
-  skipZeros: boolean
 }
 
 const BLOCK_BYTES = 1024 * 1024
@@ -36,6 +36,7 @@ export async function openSparseWriter(path: string, options: SparseWriterOption
   const flights = new Set<Promise<void>>()
   let position = 0
   let written_bytes = 0
+  let zeros_until_bytes = 0
   let current: Block | undefined
   let failure: unknown
 
@@ -86,7 +87,8 @@ export async function openSparseWriter(path: string, options: SparseWriterOption
   /** A grain, or the part of one that is at hand. */
   async function take(chunk: Buffer, from: number, length: number): Promise<void> {
     const within = position % GRAIN_BYTES
-    if (options.skipZeros && length === GRAIN_BYTES && ZEROS.compare(chunk, from, from + length) === 0) {
+    const skippable = position - within + GRAIN_BYTES <= zeros_until_bytes
+    if (skippable && length === GRAIN_BYTES && ZEROS.compare(chunk, from, from + length) === 0) {
       position += length
     } else {
       const target = await block()
@@ -95,8 +97,7 @@ export async function openSparseWriter(path: string, options: SparseWriterOption
       position += length
       if (within + length === GRAIN_BYTES) {
         const begin = at - within
-        target.dirty[begin / GRAIN_BYTES] =
-          !options.skipZeros || ZEROS.compare(target.buffer, begin, begin + GRAIN_BYTES) !== 0
+        target.dirty[begin / GRAIN_BYTES] = !skippable || ZEROS.compare(target.buffer, begin, begin + GRAIN_BYTES) !== 0
       }
     }
     if (position % BLOCK_BYTES === 0) flush()
@@ -113,6 +114,9 @@ export async function openSparseWriter(path: string, options: SparseWriterOption
   }
 
   return {
+    zerosUntil(end_bytes) {
+      zeros_until_bytes = end_bytes
+    },
     async write(chunk) {
       if (position + chunk.length > options.size_bytes) throw new DiskFull(path, options.size_bytes)
       for (let at = 0; at < chunk.length; ) {

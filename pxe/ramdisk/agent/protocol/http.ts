@@ -1,4 +1,4 @@
-/** HTTP requests with built-ins only: one connection each, a deadline, a limit on what is read. Follows no redirect. */
+/** HTTP requests with built-ins only: one connection each, a deadline, a limit on what is read. */
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { SecureVersion } from 'node:tls'
@@ -22,6 +22,10 @@ export type Exchange = {
 }
 
 const ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+const REDIRECTS_LIMIT = 5
+
+/** What another attempt will not change. */
+export class Refused extends Error {}
 
 /** Resolves when the head of the answer is there; the body is still to be read. @throws the system's error, or a timeout in words */
 export function openRequest(url: URL, options: HttpRequest): Promise<IncomingMessage> {
@@ -37,12 +41,47 @@ export function openRequest(url: URL, options: HttpRequest): Promise<IncomingMes
   }
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const outgoing = send(url, requestOptions, resolve)
-    // Also after the head: a body that stalls is an error of the stream.
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeout_s} s`)))
+    let answer: IncomingMessage | undefined
+    const outgoing = send(url, requestOptions, (response) => {
+      answer = response
+      resolve(response)
+    })
+    outgoing.on('timeout', () => {
+      // After the head it is an error of the stream.
+      if (answer) answer.destroy(new Error(`nothing came for ${timeout_s} s`))
+      else outgoing.destroy(new Error(`no answer within ${timeout_s} s`))
+    })
     outgoing.on('error', reject)
     outgoing.end(body)
   })
+}
+
+/** As `openRequest`, and goes where a redirect leads; the Authorization header stays with the server it was meant for. */
+export async function openFollowing(url: URL, options: HttpRequest): Promise<IncomingMessage> {
+  let [at, headers] = [url, options.headers]
+  for (let hops = 0; hops <= REDIRECTS_LIMIT; hops++) {
+    const response = await openRequest(at, { ...options, ...(headers ? { headers } : {}) })
+    const status = response.statusCode ?? 0
+    const { location } = response.headers
+    if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return response
+    response.destroy()
+    const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined
+    if (!next || !/^https?:$/.test(next.protocol)) {
+      throw new Refused(`it redirects to '${location.slice(0, 100)}', which is no http address`)
+    }
+    if (next.origin !== at.origin) {
+      headers = Object.fromEntries(Object.entries(headers ?? {}).filter(([name]) => name !== 'authorization'))
+    }
+    at = next
+  }
+  throw new Refused(`it redirects more than ${REDIRECTS_LIMIT} times`)
+}
+
+/** For people to read: without a password, and without a query, which may hold a signature. */
+export function shownUrl(url: string): string {
+  if (!URL.canParse(url)) return url.slice(0, 100)
+  const { protocol, host, pathname, search } = new URL(url)
+  return `${protocol}//${host}${pathname}${search ? '?...' : ''}`
 }
 
 /** The whole exchange, for answers of some KiB. */
@@ -61,13 +100,19 @@ export async function exchange(url: URL, options: HttpRequest): Promise<Exchange
   }
 }
 
-/** @throws Error  more than the limit */
+export class TooLarge extends Error {
+  constructor(limit_bytes: number) {
+    super(`it is larger than ${limit_bytes} bytes`)
+  }
+}
+
+/** @throws TooLarge */
 export async function readLimited(response: IncomingMessage, limit_bytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size_bytes = 0
   for await (const chunk of response) {
     size_bytes += (chunk as Buffer).length
-    if (size_bytes > limit_bytes) throw new Error(`the answer is larger than ${limit_bytes} bytes`)
+    if (size_bytes > limit_bytes) throw new TooLarge(limit_bytes)
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks)

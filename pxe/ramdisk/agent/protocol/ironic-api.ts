@@ -1,6 +1,6 @@
 /** The calls that an agent makes to Ironic's API: version discovery, lookup, heartbeat. Tries each address it was given. */
 import { messageOf } from '../errors.ts'
-import { type Exchange, exchange, type HttpRequest, type TlsOptions } from './http.ts'
+import { type Exchange, exchange, type HttpRequest, shownUrl, type TlsOptions } from './http.ts'
 
 export type Version = readonly [major: number, minor: number]
 export type Lookup = { node: Record<string, unknown> & { uuid: string }; config: Record<string, unknown> }
@@ -18,7 +18,7 @@ export type Heartbeat = {
 export type HeartbeatAnswer = { accepted: boolean; status: number; why: string }
 
 export type IronicApi = {
-  /** The address that answered last. */
+  /** The address that answered last, for people to read. */
   readonly url: string
   /** Reaches the API for the first time. @returns this machine's address on the way there, and the server's time. @throws Error */
   reach(): Promise<{ localAddress: string; date: Date | undefined }>
@@ -71,7 +71,7 @@ export function createIronicApi(options: IronicApiOptions): IronicApi {
         urls = [...urls.slice(index), ...urls.slice(0, index)]
         return answer
       } catch (error) {
-        problems.push(`${url}: ${messageOf(error)}`)
+        problems.push(`${shownUrl(url)}: ${messageOf(error)}`)
       }
     }
     throw new Error(problems.join('; '))
@@ -79,7 +79,7 @@ export function createIronicApi(options: IronicApiOptions): IronicApi {
 
   return {
     get url() {
-      return urls[0] ?? ''
+      return shownUrl(urls[0] ?? '')
     },
     async reach() {
       const answer = await ask('/', { method: 'GET' })

@@ -7,7 +7,7 @@ import type { SecureVersion } from 'node:tls'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Certificate } from './certificate.ts'
 import type { Commands, Params } from './commands.ts'
-import { readLimited } from './http.ts'
+import { readLimited, TooLarge } from './http.ts'
 
 export type ServerOptions = {
   /** undefined: all addresses. */
@@ -107,7 +107,10 @@ function checkToken(given: string | null, own: string | undefined): void {
 }
 
 async function readCommand(request: IncomingMessage): Promise<{ name: string; params: Params }> {
-  const text = (await readLimited(request, BODY_LIMIT_BYTES)).toString('utf8')
+  const bytes = await readLimited(request, BODY_LIMIT_BYTES).catch((error: unknown) => {
+    throw error instanceof TooLarge ? new HttpError(413, `413 Request Entity Too Large: ${error.message}`) : error
+  })
+  const text = bytes.toString('utf8')
   let body: unknown
   try {
     body = JSON.parse(text)
