@@ -10,8 +10,7 @@ const PREFIX = 'aes-256-gcm:'
 const KEY_BYTES = 32
 const IV_BYTES = 12
 const TAG_BYTES = 16
-/** The second line vouches for the first; a key made by hand may go without. */
-const KEY_FILE = /^(?<key>[0-9a-f]{64})\n?(?<checksum>[0-9a-f]{64})?\n?$/
+const keyFileOf = (key: string) => `${key}\n${hash('sha256', key)}\n`
 const COPY = '.copy'
 
 /** The key file is not there, or is not the one that the records were written with. */
@@ -53,8 +52,7 @@ export class Secrets {
     for (const file of [this.#file, this.#file + COPY]) {
       const found = readKey(file)
       if (Buffer.isBuffer(found) && found.equals(master)) continue
-      const text = master.toString('hex')
-      await writeFileDurably(disk, file + NEW_SUFFIX, `${text}\n${hash('sha256', text)}\n`)
+      await writeFileDurably(disk, file + NEW_SUFFIX, keyFileOf(master.toString('hex')))
       await disk.rename(file + NEW_SUFFIX, file)
     }
     this.#master = master
@@ -119,14 +117,13 @@ function readKey(file: string): KeyFile {
     if (codeOf(error) === 'EIO') return 'damaged'
     throw error
   }
-  const { key, checksum } = KEY_FILE.exec(text)?.groups ?? {}
-  if (!key || (checksum && checksum !== hash('sha256', key))) return 'damaged'
-  return Buffer.from(key, 'hex')
+  const key = text.slice(0, KEY_BYTES * 2)
+  return text === keyFileOf(key) ? Buffer.from(key, 'hex') : 'damaged'
 }
 
 function notAKey(file: string, key: KeyFile, copy: KeyFile): SecretKeyRefused {
   return new SecretKeyRefused(
-    `${file} is ${key} and ${file}${COPY} is ${copy}: expected a line of ${KEY_BYTES * 2} hexadecimal digits. ` +
+    `${file} is ${key} and ${file}${COPY} is ${copy}: expected ${KEY_BYTES * 2} hexadecimal digits and their sha256. ` +
       `Put the key file back from a backup: without it the passwords in ${folderOf(file)} are lost.`,
   )
 }
