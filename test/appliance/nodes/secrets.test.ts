@@ -1,0 +1,149 @@
+/** Secrets at rest: never readable in state_path, bound to their place, and not to be had without the right key. */
+import assert from 'node:assert/strict'
+import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { SecretKeyRefused } from '../../../appliance/nodes/storage/secrets.ts'
+import { filesIn, openAt, someNode, stateFolder } from './state-folder.ts'
+
+const UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
+const PASSWORD = 'correct horse battery staple'
+const secretive = () =>
+  someNode({
+    uuid: UUID,
+    driver_info: { ipmi_address: '192.0.2.1', ipmi_password: PASSWORD, snmp: [{ auth_passwd: PASSWORD }] },
+    instance_info: { image_pull_secret: { user: 'u', text: PASSWORD } },
+    driver_internal_info: { agent_secret_token: PASSWORD, agent_token_required: true },
+  })
+
+async function written(t: TestContext): Promise<string> {
+  const state_path = stateFolder(t)
+  const store = await openAt(t, state_path)
+  await store.nodes.create(secretive())
+  await store.close()
+  return state_path
+}
+
+const refusedWith = (text: string) => (error: Error) => {
+  assert.ok(error instanceof SecretKeyRefused)
+  assert.equal(error.message, text)
+  return true
+}
+
+describe('secrets of a record', () => {
+  it('are in no file of state_path, neither in the journal nor in the documents, and are back after a start', async (t) => {
+    const state_path = stateFolder(t)
+    const store = await openAt(t, state_path, { checkpoint_delay_ms: 60_000 })
+    const node = await store.nodes.create(secretive())
+    const readable = () =>
+      filesIn(state_path).filter((file) => readFileSync(join(state_path, file)).includes(PASSWORD.slice(0, 12)))
+    const inJournal = readable()
+    await store.close()
+    const inDocuments = readable()
+
+    const again = await openAt(t, state_path)
+
+    assert.deepEqual([inJournal, inDocuments], [[], []])
+    assert.deepEqual(again.nodes.get(UUID), node)
+    const document = readFileSync(join(state_path, `nodes/${UUID}.json`), 'utf8')
+    assert.match(document, /"ipmi_address":"192\.0\.2\.1","ipmi_password":"aes-256-gcm:/)
+  })
+
+  it('lie in files that nobody else on the box can read', async (t) => {
+    const state_path = await written(t)
+
+    const modes = filesIn(state_path).map((file) => (statSync(join(state_path, file)).mode & 0o777).toString(8))
+
+    assert.deepEqual([...new Set(modes)], ['600'])
+    assert.equal((statSync(join(state_path, 'nodes')).mode & 0o777).toString(8), '700')
+  })
+
+  it('look different each time they are written', async (t) => {
+    const state_path = stateFolder(t)
+    const store = await openAt(t, state_path, { checkpoint_delay_ms: 60_000 })
+    await store.nodes.create(secretive())
+    await store.nodes.update(UUID, { extra: { touched: true } })
+
+    const journal = readFileSync(join(state_path, 'journal/00000001.log'), 'utf8')
+
+    const texts = [...journal.matchAll(/"ipmi_password":"([^"]+)"/g)].map(([, text]) => text)
+    assert.equal(texts.length, 2)
+    assert.notEqual(texts[0], texts[1])
+  })
+
+  it('keep a value that looks encrypted already as it was given', async (t) => {
+    const state_path = stateFolder(t)
+    const store = await openAt(t, state_path)
+    await store.nodes.create(someNode({ uuid: UUID, driver_info: { ipmi_password: 'aes-256-gcm:AAAA' } }))
+    await store.close()
+
+    const again = await openAt(t, state_path)
+
+    assert.equal(again.nodes.get(UUID)?.driver_info.ipmi_password, 'aes-256-gcm:AAAA')
+  })
+})
+
+describe('secret.key', () => {
+  it('is made at the first start, and stays', async (t) => {
+    const state_path = await written(t)
+    const key = readFileSync(join(state_path, 'secret.key'), 'utf8')
+
+    await (await openAt(t, state_path)).close()
+
+    assert.match(key, /^[0-9a-f]{64}\n[0-9a-f]{64}\n$/)
+    assert.equal(readFileSync(join(state_path, 'secret.key'), 'utf8'), key)
+    assert.equal(readFileSync(join(state_path, 'secret.key.copy'), 'utf8'), key)
+  })
+
+  it('that is missing with its copy stops the start when records need it', async (t) => {
+    const state_path = await written(t)
+    const key = join(state_path, 'secret.key')
+    for (const suffix of ['', '.copy']) rmSync(key + suffix)
+
+    await assert.rejects(
+      openAt(t, state_path),
+      refusedWith(
+        `${key} is missing, and the secrets of nodes/${UUID} are encrypted with it. Put the key file back from a backup: ` +
+          `without it the passwords in ${state_path} are lost.`,
+      ),
+    )
+    assert.deepEqual(
+      filesIn(state_path).filter((file) => file.startsWith('secret')),
+      [],
+    )
+  })
+
+  it('that is damaged with its copy stops the start', async (t) => {
+    const state_path = await written(t)
+    const key = join(state_path, 'secret.key')
+    for (const suffix of ['', '.copy']) writeFileSync(key + suffix, 'no key\n')
+
+    await assert.rejects(
+      openAt(t, state_path),
+      refusedWith(
+        `${key} is damaged and ${key}.copy is damaged: expected 64 hexadecimal digits and their sha256. ` +
+          `Put the key file back from a backup: without it the passwords in ${state_path} are lost.`,
+      ),
+    )
+  })
+
+  it('of another state_path stops the start, and the right one put back helps', async (t) => {
+    const state_path = await written(t)
+    const other = await written(t)
+    const key = join(state_path, 'secret.key')
+    const right = readFileSync(key)
+    copyFileSync(join(other, 'secret.key'), key)
+
+    await assert.rejects(
+      openAt(t, state_path),
+      refusedWith(
+        `${key} is not the key that the secrets of nodes/${UUID} were encrypted with (driver_info/ipmi_password does not decrypt). ` +
+          `Put the right key file back: without it the passwords in ${state_path} are lost.`,
+      ),
+    )
+    writeFileSync(key, right)
+    const { nodes } = await openAt(t, state_path)
+
+    assert.equal(nodes.get(UUID)?.driver_info.ipmi_password, PASSWORD)
+  })
+})
