@@ -16,6 +16,8 @@ export type DeployOptions = {
   onOngoing(ongoing: readonly Ongoing[]): void
   /** How long a machine may give no sign at all. */
   silence_limit_s?: number
+  /** The caller stops and starts the appliance meanwhile. */
+  applianceMayRest?: boolean
 }
 const LOOK_INTERVAL_MS = 200
 const STATE_DEADLINE_S = 120
@@ -97,10 +99,10 @@ function configDrive(name: string, image: Image): string[] {
 
 /** Returns when all are home and active. */
 async function watchOver(rack: Rack, timelines: readonly Timeline[], options: DeployOptions): Promise<void> {
-  const { signal, onOngoing, silence_limit_s = SILENCE_LIMIT_S } = options
+  const { signal, onOngoing } = options
   while (!timelines.every((timeline) => timeline.isHome && timeline.isActive)) {
     await setTimeout(LOOK_INTERVAL_MS, undefined, { signal })
-    for (const [index, timeline] of timelines.entries()) await checkOn(rack, index, timeline, silence_limit_s)
+    for (const [index, timeline] of timelines.entries()) await checkOn(rack, index, timeline, options)
     const bytes = await rack.hardware.network.bytesToMachines()
     for (const [index, timeline] of timelines.entries()) timeline.takeWire(bytes[index] ?? 0)
     onOngoing(
@@ -111,10 +113,12 @@ async function watchOver(rack: Rack, timelines: readonly Timeline[], options: De
   }
 }
 
-async function checkOn(rack: Rack, index: number, timeline: Timeline, silence_limit_s: number): Promise<void> {
+async function checkOn(rack: Rack, index: number, timeline: Timeline, options: DeployOptions): Promise<void> {
   const { log } = rack.appliance.options
+  const { silence_limit_s = SILENCE_LIMIT_S, applianceMayRest = false } = options
   if (timeline.failure) throw new RackFailed(`${timeline.name}: ${timeline.failure}`, log)
-  if (!rack.appliance.isUp) throw new RackFailed(`the appliance ended: ${rack.appliance.lastWords()}`, log)
+  if (!rack.appliance.isUp && !applianceMayRest)
+    throw new RackFailed(`the appliance ended: ${rack.appliance.lastWords()}`, log)
   if (timeline.isHome || Date.now() - timeline.heard_ms < silence_limit_s * 1000) return
   const screen = rack.hardware.machines[index]?.options.console ?? log
   const last = timeline.stages.at(-1)?.name ?? 'the start'
