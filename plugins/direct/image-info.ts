@@ -47,9 +47,9 @@ function accessTo({ node, options }: Given): Json {
   const secret = node.instance_info.image_request_authorization_secret
   const { image_server_auth_strategy, image_server_user, image_server_password } = options
   return {
-    ...(image_server_auth_strategy === 'noauth'
-      ? {}
-      : { image_server_auth_strategy, image_server_user, image_server_password }),
+    ...(image_server_auth_strategy === 'http_basic'
+      ? { image_server_auth_strategy, image_server_user, image_server_password }
+      : {}),
     ...(secret ? { image_request_authorization: Buffer.from(String(secret)).toString('base64') } : {}),
     ...(http || https ? { proxies: { ...(http ? { http } : {}), ...(https ? { https } : {}) } } : {}),
     ...((http || https) && no_proxy !== undefined ? { no_proxy } : {}),

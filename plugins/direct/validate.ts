@@ -80,7 +80,7 @@ function rootDevice({ uuid, properties, instance_info }: Node): string | undefin
 
 /** Names only: the values are secret. */
 function credentials(options: Values<DirectOptions>): string | undefined {
-  if (options.image_server_auth_strategy === 'noauth') return undefined
+  if (options.image_server_auth_strategy !== 'http_basic') return undefined
   const missing = (['image_server_user', 'image_server_password'] as const).filter((name) => !options[name])
   if (missing.length === 0) return undefined
   return (
