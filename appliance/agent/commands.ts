@@ -11,9 +11,9 @@ const commandSchema = z.object({
   id: z.string().max(200),
   command_name: z.string().max(200),
   command_status: z.string().max(100),
-  command_error: z.unknown(),
-  command_result: z.unknown(),
-  command_progress: z.unknown(),
+  command_error: z.unknown().optional(),
+  command_result: z.unknown().optional(),
+  command_progress: z.unknown().optional(),
 })
 const listSchema = z.object({ commands: z.array(commandSchema).max(COMMANDS_LIMIT) })
 
@@ -106,7 +106,7 @@ const stepSchema = z.looseObject({
 })
 const deployStepsSchema = z.object({
   deploy_steps: z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT)),
-  hardware_manager_version: z.unknown(),
+  hardware_manager_version: z.unknown().optional(),
 })
 
 export type OfferedStep = InBandStep & {

@@ -92,6 +92,7 @@ async function executeStep(
     const known = Object.keys(STEPS).join(', ')
     throw new AgentError(FAILURES[phase], `This ramdisk has no ${phase} step '${name}'; it has ${known}.`)
   }
+  agent.screen.say(`Executing ${phase} step ${name}`)
   try {
     const result = await run(agent, (step.args ?? {}) as Params, context)
     return { [`${phase}_result`]: result ?? null, [`${phase}_step`]: step }

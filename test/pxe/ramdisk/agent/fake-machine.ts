@@ -97,13 +97,13 @@ async function link(root: string, from: string, to: string): Promise<void> {
 async function addCard(root: string): Promise<void> {
   const device = 'sys/devices/pci0000:00/0000:00:03.0/virtio0'
   await put(root, {
-    [`${device}/net/eth0/address`]: `${MAC}\n`,
-    [`${device}/net/eth0/carrier`]: '1\n',
+    [`${device}/net/rack0/address`]: `${MAC}\n`,
+    [`${device}/net/rack0/carrier`]: '1\n',
     'sys/bus/virtio/drivers/virtio_net/module': '',
   })
   await link(root, `${device}/driver`, 'sys/bus/virtio/drivers/virtio_net')
-  await link(root, `${device}/net/eth0/device`, device)
-  await link(root, 'sys/class/net/eth0', `${device}/net/eth0`)
+  await link(root, `${device}/net/rack0/device`, device)
+  await link(root, 'sys/class/net/rack0', `${device}/net/rack0`)
 }
 
 async function addDisk(root: string, disk: FakeDisk, index: number): Promise<void> {
