@@ -81,7 +81,7 @@ export async function openFollowing(url: URL, options: HttpRequest): Promise<Inc
 export function shownUrl(url: string): string {
   if (!URL.canParse(url)) return url.slice(0, 100)
   const { protocol, host, pathname, search } = new URL(url)
-  return `${protocol}//${host}${pathname}${search ? '?...' : ''}`
+  return `${protocol}//${host}${pathname === '/' ? '' : pathname}${search ? '?...' : ''}`
 }
 
 /** The whole exchange, for answers of some KiB. */
