@@ -24,6 +24,8 @@ export type ConductorOptions = {
   api_url(): string
   /** The values of a plugin's own options, before a node's overrides; none when left out. */
   option_values?(plugin: string): Json
+  /** Counts. */
+  onDeployEnd?(result: 'active' | 'failed'): void
 }
 export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   plugins: ReadonlyMap<string, DeployPlugin>

@@ -2,7 +2,7 @@
 import type { BootDevice } from '../bmc/driver.ts'
 import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Node, PowerState, PowerTarget } from '../nodes/node.ts'
-import { bmcOf, merged, nodeOf, type Parts, setInternal } from './parts.ts'
+import { bmcOf, nodeOf, type Parts, setInternal } from './parts.ts'
 
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
 /** Longest power action; BMCs have their own, shorter, limits for one command. */
@@ -111,6 +111,8 @@ export async function setBootDevice(
     )
   }
   await limited(o.signal, BMC_DEADLINE_S, (limit) => driver.setBootDevice(node, device, o.persistent, limit))
+  const remembered = driver.bootDeviceToRemember?.(node, device, o.persistent) ?? {}
+  if (Object.keys(remembered).length > 0) await setInternal(parts, uuid, remembered)
 }
 
 export async function getBootDevice(parts: Parts, uuid: string, signal: AbortSignal) {
@@ -134,7 +136,3 @@ async function limited<T>(
     throw new BmcFailure(`The BMC failed: ${messageOf(error)}`, { cause: error })
   }
 }
-
-/** The network boot that a machine gets from us; see boot.ts. */
-export const networkBoot = (node: Node) => node.driver_internal_info.network_boot
-export const mergeInternal = merged

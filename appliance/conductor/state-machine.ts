@@ -22,7 +22,7 @@ export const VERBS = {
 } as const
 export type Verb = (typeof VERBS)[keyof typeof VERBS]
 /** What the conductor itself reports. */
-export type Event = 'done' | 'fail' | 'wait' | 'hold' | 'resume' | 'clean'
+export type Event = 'done' | 'fail' | 'wait' | 'hold' | 'resume' | 'clean' | 'manage'
 
 type Ways<K extends string> = Readonly<Partial<Record<K, ProvisionState>>>
 type Entry = {
@@ -65,7 +65,7 @@ export const STATES = {
   cleaning: {
     target: 'available',
     verbs: {},
-    events: { done: 'available', fail: 'clean failed', wait: 'clean wait', hold: 'clean hold' },
+    events: { done: 'available', manage: 'manageable', fail: 'clean failed', wait: 'clean wait', hold: 'clean hold' },
   },
   'clean wait': {
     target: 'available',

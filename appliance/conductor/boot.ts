@@ -1,0 +1,67 @@
+/** What a machine is given when its firmware asks on the network. Knows no script: pxe renders those. */
+import type { MachineBoot } from '@appliance/pxe'
+import type { Node } from '../nodes/node.ts'
+import { nodeOf, type Parts } from './parts.ts'
+
+type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url'>
+
+/** Base of the API as agents are told it, without a slash at the end. */
+export const agentApiUrl = ({ config, api_url }: Pick<Parts, 'config' | 'api_url'>): string =>
+  (config.deploy.external_callback_url ?? api_url()).replace(/\/+$/, '')
+
+/** @param mac  lower case with colons */
+export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
+  const port = parts.store.ports.byAddress(mac)
+  if (!port) return { kind: 'unknown', mac }
+  const node = nodeOf(parts, port.node_uuid)
+  const who = { node: node.uuid, name: node.name ?? node.uuid }
+  if (!port.pxe_enabled) {
+    return { kind: 'disk', ...who, why: `its port ${mac} has pxe_enabled false.` }
+  }
+  if (!bootsAgent(node)) return { kind: 'disk', ...who, why: whyDisk(node) }
+  return {
+    kind: 'agent',
+    ...who,
+    parameters: agentParameters(parts, node),
+    layers: parts.plugins.get(node.interfaces.deploy)?.ramdiskLayers ?? [],
+  }
+}
+
+const isDeployed = ({ provision_state }: Node) =>
+  provision_state === 'deploying' || provision_state === 'wait call-back'
+const bootsAgent = (node: Node) => node.driver_internal_info.network_boot === 'agent' && isDeployed(node)
+
+function whyDisk(node: Node): string {
+  const state = node.provision_state
+  if (isDeployed(node)) return 'its disk is written, and its operating system comes next.'
+  if (state === 'active') return 'it is active, so its operating system is there.'
+  if (state === 'available') return 'it is available: nothing is to be deployed. To deploy it: baremetal node deploy.'
+  if (node.last_error) return `it is "${state}", and nothing is to be deployed. ${node.last_error}`
+  return `it is "${state}": nothing is to be deployed.`
+}
+
+/** @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (wire section 7) */
+function agentParameters(parts: BootParts, node: Node): (readonly [string, string])[] {
+  const { config } = parts
+  return [
+    ['ipa-api-url', agentApiUrl(parts)],
+    ...(config.DEFAULT.debug ? [['ipa-debug', '1'] as const] : []),
+    ...wordsOf(kernelAppendParams(config, node)),
+  ]
+}
+
+/** The text as it is in the records, for validation and for the script. */
+export function kernelAppendParams(config: Parts['config'], node: Node): string {
+  const text = node.instance_info.kernel_append_params ?? node.driver_info.kernel_append_params
+  const configured = config.pxe.kernel_append_params
+  return text === undefined || text === null ? configured : String(text).replaceAll('%default%', configured)
+}
+
+/** Split at blanks that are not between double quotes. Whatever else is in them is refused where scripts are rendered. */
+function wordsOf(text: string): (readonly [string, string])[] {
+  return [...text.matchAll(/(?:[^ "]|"[^"]*"?)+/g)].map(([word]) => {
+    const at = word.indexOf('=')
+    const value = word.slice(at + 1).replace(/^"([^"]*)"$/, '$1')
+    return at < 1 || at === word.length - 1 ? [word, ''] : [word.slice(0, at), value]
+  })
+}

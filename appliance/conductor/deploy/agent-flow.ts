@@ -1,0 +1,105 @@
+/** The core's own deploy steps: boot the agent, and after the writing end it and start the machine from its disk. Ironic's names and priorities. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
+import type { Kit, Step, Task } from '../../plugin-api/index.ts'
+import { nodeOf, type Parts } from '../parts.ts'
+import { readPowerState, setPower } from '../power.ts'
+
+/** An agent that flushed its disks gets no longer to switch its machine off. */
+const AFTER_FLUSH_MS = 5000
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 1000
+
+export function createKit(parts: Parts): Kit {
+  const steps: readonly Step[] = [
+    {
+      step: 'deploy',
+      priority: 100,
+      again: true,
+      async run(task) {
+        await task.boot.agent()
+        return { wait: 'agent-boot', note: 'waiting for the agent' }
+      },
+    },
+    {
+      step: 'prepare_instance_boot',
+      priority: 60,
+      again: true,
+      async run(task) {
+        await task.power.bootFrom('disk')
+        await task.boot.disk()
+        return { done: true }
+      },
+    },
+    {
+      step: 'tear_down_agent',
+      priority: 40,
+      again: true,
+      async run(task) {
+        await tearDownAgent(parts, task)
+        return { done: true }
+      },
+    },
+    // The machines stay on the one network that there is.
+    { step: 'switch_to_tenant_network', priority: 30, again: true, run: async () => ({ done: true }) },
+    {
+      step: 'boot_instance',
+      priority: 20,
+      again: true,
+      async run(task) {
+        await task.boot.disk()
+        const target = nodeOf(parts, task.node.uuid).disable_power_off ? 'rebooting' : 'power on'
+        await setPower(parts, task.node.uuid, target, { signal: task.signal })
+        return { done: true }
+      },
+    },
+  ]
+  return { agentFlow: (o = {}) => steps.filter(({ step }) => !o.without?.includes(step)) }
+}
+
+/**
+ * Flushes the disks, has the agent switch its machine off, and when it does not, the BMC.
+ * @source Ironic agent_base.tear_down_agent, driver_info/deploy_forces_oob_reboot
+ */
+async function tearDownAgent(parts: Parts, task: Task): Promise<void> {
+  const { uuid, driver_info } = task.node
+  if ((await readPowerState(parts, uuid, task.signal)) === 'power off') return task.power.off()
+  const isFlushed = await tried(task, 'standby.sync', true)
+  if (nodeOf(parts, uuid).disable_power_off) return
+  const isForced = /^(true|yes|on|1)$/i.test(String(driver_info.deploy_forces_oob_reboot ?? false))
+  if (!isForced && (await tried(task, 'standby.power_off', false))) await untilOff(parts, task, isFlushed)
+  await task.power.off()
+}
+
+/** What the agent cannot do any more, the BMC does. */
+async function tried(task: Task, command: string, wait: boolean): Promise<boolean> {
+  try {
+    await task.agent.run(command, {}, { wait })
+    return true
+  } catch (error) {
+    if (!(error instanceof AgentFailure)) throw error
+    task.log.warn('agent did not follow', { command, reason: messageOf(error) })
+    return false
+  }
+}
+
+async function untilOff(parts: Parts, task: Task, isFlushed: boolean): Promise<void> {
+  const { post_deploy_get_power_state_retries: retries, post_deploy_get_power_state_retry_interval: interval_s } =
+    parts.config.agent
+  const longest_ms = retries * interval_s * 1000
+  const end_ms = performance.now() + (isFlushed ? Math.min(longest_ms, AFTER_FLUSH_MS) : longest_ms)
+  for (
+    let pause_ms = FIRST_PAUSE_MS;
+    performance.now() < end_ms;
+    pause_ms = Math.min(pause_ms * 1.5, LONGEST_PAUSE_MS)
+  ) {
+    await pause(pause_ms, undefined, { signal: task.signal })
+    const state = await readPowerState(parts, task.node.uuid, task.signal).catch((error: unknown) => {
+      // It is only asked whether one may stop waiting; the power off that follows tells what is wrong with the BMC.
+      if (!(error instanceof ApplianceError)) throw error
+      return undefined
+    })
+    if (state === 'power off') return
+  }
+  task.log.info('agent did not switch its machine off in time: the BMC does', { node: task.node.uuid })
+}

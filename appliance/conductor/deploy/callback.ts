@@ -1,0 +1,33 @@
+/** What a machine takes along into its installation: its config drive, and the token by which an installer reports. */
+import { randomBytes } from 'node:crypto'
+import { encodeConfigDrive } from '../../images/config-drive.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { merged, type Parts } from '../parts.ts'
+
+const TOKEN_BYTES = 32
+
+/** As long as the one of an agent, and dropped like it at power off. @returns whether it was made just now, too */
+export async function tokenOf(parts: Pick<Parts, 'store'>, uuid: string): Promise<{ token: string; isNew: boolean }> {
+  const fresh = randomBytes(TOKEN_BYTES).toString('base64url')
+  let token = fresh
+  await parts.store.nodes.update(uuid, ({ driver_internal_info }) => {
+    const known = driver_internal_info.agent_secret_token
+    if (typeof known === 'string' && known !== '') {
+      token = known
+      return {}
+    }
+    return { driver_internal_info: merged(driver_internal_info, { agent_secret_token: fresh }) }
+  })
+  return { token, isNew: token === fresh }
+}
+
+export const callbackToken = async (parts: Pick<Parts, 'store'>, uuid: string) => (await tokenOf(parts, uuid)).token
+
+/** Base64 of a gzipped ISO9660 volume, or a URL of such a text. */
+export async function configDriveOf(node: Node, signal: AbortSignal): Promise<string | undefined> {
+  const { configdrive } = node.instance_info
+  if (configdrive === undefined || configdrive === null || configdrive === '') return undefined
+  if (typeof configdrive === 'object') return encodeConfigDrive(configdrive as Json, signal)
+  return String(configdrive)
+}

@@ -1,0 +1,76 @@
+/** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
+import { DeployFailure, messageOf } from '../../errors.ts'
+import type { ProvisionState } from '../../nodes/node.ts'
+import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { setPower } from '../power.ts'
+import { move } from '../transitions.ts'
+import { DEPLOY_TRACES } from './plan.ts'
+import { whileItProgresses } from './stall.ts'
+import { makeTask } from './task.ts'
+
+const CLEAN_UP_DEADLINE_S = 120
+const LAST_ERROR_LIMIT = 4000
+
+/** The plugin's cleanUp, and the image's link. Their failures are noted, and change nothing. */
+export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
+  try {
+    const plugin = pluginOf(parts, nodeOf(parts, uuid))
+    await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.jobs.stopping, async (guard) =>
+      plugin.cleanUp?.(makeTask(parts, uuid, guard)),
+    )
+  } catch (error) {
+    parts.jobs.stopping.throwIfAborted()
+    parts.log.warn('plugin did not clean up', { node: uuid, reason: messageOf(error), error })
+  }
+  await parts.images.release(uuid).catch((error: unknown) => {
+    parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })
+  })
+}
+
+/** The node is held and `deploying`. */
+export async function finishDeploy(parts: Parts, uuid: string): Promise<void> {
+  await cleanUp(parts, uuid)
+  await move(parts, uuid, 'done', (node) => ({
+    last_error: null,
+    deploy_step: {},
+    driver_internal_info: merged(node.driver_internal_info, DEPLOY_TRACES),
+  }))
+  parts.jobs.callOff(uuid, 'the deploy has ended')
+  parts.onDeployEnd?.('active')
+}
+
+const FAILABLE: readonly ProvisionState[] = ['deploying', 'wait call-back']
+
+/** The node is held. Does nothing to one that is not being deployed. */
+export async function failDeploy(
+  parts: Parts,
+  uuid: string,
+  error: unknown,
+  way: 'fail' | 'abort' = 'fail',
+): Promise<void> {
+  if (!FAILABLE.includes(nodeOf(parts, uuid).provision_state)) return
+  parts.jobs.callOff(uuid, messageOf(error))
+  await move(parts, uuid, way, (node) => ({
+    last_error: messageOf(error).slice(0, LAST_ERROR_LIMIT),
+    deploy_step: {},
+    // Until the machine is off: found again after a restart.
+    driver_internal_info: merged(node.driver_internal_info, { deploy_cleanup_pending: true, network_boot: undefined }),
+  }))
+  if (!(error instanceof Error && 'code' in error)) parts.log.error('deploy failed unforeseen', { node: uuid, error })
+  parts.onDeployEnd?.('failed')
+  await endFailure(parts, uuid)
+}
+
+/** May come again after a restart. */
+export async function endFailure(parts: Parts, uuid: string): Promise<void> {
+  await cleanUp(parts, uuid)
+  if (parts.config.deploy.power_off_after_deploy_failure && !nodeOf(parts, uuid).disable_power_off) {
+    await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping }).catch((error: unknown) => {
+      parts.jobs.stopping.throwIfAborted()
+      parts.log.warn('machine of a failed deploy not powered off', { node: uuid, reason: messageOf(error) })
+    })
+  }
+  await setInternal(parts, uuid, DEPLOY_TRACES)
+}
+
+export const aborted = (uuid: string) => new DeployFailure(`The deploy of node ${uuid} was aborted on request.`)

@@ -1,0 +1,50 @@
+/** Runs a program for a plugin: no shell, a clean environment, ended by a signal. */
+import { execa } from 'execa'
+import { DeployFailure, messageOf } from '../../errors.ts'
+import type { Task } from '../../plugin-api/index.ts'
+
+const CLEAN = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+} as const
+const OUTPUT_LIMIT = 16 * 1024 * 1024
+const TAIL_CHARACTERS = 1000
+const KILL_AFTER_MS = 3000
+
+type Options = NonNullable<Parameters<Task['exec']>[2]>
+
+/** @throws DeployFailure  with the end of what it wrote to standard error */
+export async function exec(
+  file: string,
+  args: readonly string[],
+  o: Options,
+  signal: AbortSignal,
+): Promise<{ stdout: string }> {
+  const { cwd, env, timeout_s, onLine } = o
+  try {
+    const running = execa(file, args, {
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(timeout_s === undefined ? {} : { timeout: timeout_s * 1000 }),
+      env: { ...CLEAN, ...env },
+      extendEnv: false,
+      stdin: 'ignore',
+      cancelSignal: signal,
+      forceKillAfterDelay: KILL_AFTER_MS,
+      maxBuffer: OUTPUT_LIMIT,
+      all: true,
+    })
+    if (onLine) for await (const line of running.iterable({ from: 'all' })) onLine(line)
+    const { stdout } = await running
+    return { stdout }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new DeployFailure(`${file} failed: ${whyOf(error)}`, { cause: error })
+  }
+}
+
+function whyOf(error: unknown): string {
+  const { stderr, shortMessage, exitCode } = error as { stderr?: unknown; shortMessage?: string; exitCode?: number }
+  const end = typeof stderr === 'string' ? stderr.trimEnd().slice(-TAIL_CHARACTERS) : ''
+  if (end !== '' && exitCode !== undefined) return `exit status ${exitCode}: ${end}`
+  return end === '' ? (shortMessage ?? messageOf(error)) : `${shortMessage ?? messageOf(error)}: ${end}`
+}

@@ -1,0 +1,56 @@
+/** A plugin's options for one node: what the configuration says, overridden by the node's own fields where the option allows it. */
+import { InvalidParameterValue } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { DeployPlugin, Option, Options, Values } from '../../plugin-api/index.ts'
+import type { Parts } from '../parts.ts'
+
+/** @throws InvalidParameterValue  a node's field that is not what the option takes */
+export function optionsFor(parts: Pick<Parts, 'option_values'>, node: Node, plugin: DeployPlugin): Values<Options> {
+  const configured = parts.option_values(plugin.name)
+  const entries = Object.entries(plugin.options).map(([name, option]): [string, unknown] => {
+    const base = Object.hasOwn(configured, name) ? configured[name] : option.default
+    const field = option.perNode?.findLast((key) => node[key][name] !== undefined && node[key][name] !== null)
+    return [
+      name,
+      field === undefined ? base : readValue(option, node[field][name], `${field}/${name} of node ${node.uuid}`),
+    ]
+  })
+  return Object.freeze(Object.fromEntries(entries)) as Values<Options>
+}
+
+const YES = /^(true|yes|on|1|t|y)$/i
+const NO = /^(false|no|off|0|f|n)$/i
+
+function readValue(option: Option, value: unknown, where: string): unknown {
+  const text = String(value).trim()
+  if (option.type === 'boolean') {
+    if (YES.test(text)) return true
+    if (NO.test(text)) return false
+    throw wrong(where, value, 'true or false')
+  }
+  if (option.type === 'integer') return readInteger(option, text, where)
+  if (option.type === 'list') {
+    return Array.isArray(value)
+      ? value.map(String)
+      : text
+          .split(',')
+          .map((item) => item.trim())
+          .filter(Boolean)
+  }
+  if (option.choices && !option.choices.includes(text)) throw wrong(where, value, `one of ${option.choices.join(', ')}`)
+  return text
+}
+
+function readInteger(option: Extract<Option, { type: 'integer' }>, text: string, where: string): number {
+  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = option
+  const number = Number(text)
+  if (/^-?\d+$/.test(text) && number >= min && number <= max) return number
+  const range = [
+    option.min === undefined ? '' : ` from ${option.min}`,
+    option.max === undefined ? '' : ` up to ${option.max}`,
+  ]
+  throw wrong(where, text, `a whole number${range.join('')}`)
+}
+
+const wrong = (where: string, value: unknown, wanted: string) =>
+  new InvalidParameterValue(`${where} is ${JSON.stringify(value)?.slice(0, 100)}: expected ${wanted}.`)

@@ -1,0 +1,169 @@
+/** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { AgentBusy } from '../../agent/client.ts'
+import { DeployFailure } from '../../errors.ts'
+import type { ImageRequest } from '../../images/images.ts'
+import { deepFreeze } from '../../nodes/frozen.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { Json, Progress, Task } from '../../plugin-api/index.ts'
+import { agentApiUrl } from '../boot.ts'
+import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { setPower } from '../power.ts'
+import { nodeForAgent, portsForAgent } from './agent-words.ts'
+import { callbackToken, configDriveOf } from './callback.ts'
+import { exec } from './exec.ts'
+import { bootAgent, bootFrom } from './machine.ts'
+import { optionsFor } from './option-values.ts'
+import { offeredSteps, type PlannedStep } from './plan.ts'
+
+export type TaskContext = {
+  signal: AbortSignal
+  /** The step that the task is made for. */
+  step?: PlannedStep
+  onProgress?: (progress: Progress) => void
+  /** Begins to resolve the node's image in the background. */
+  prefetch?: (request: ImageRequest) => void
+}
+
+const BUSY_PAUSE_MS = 1000
+const PROGRESS_PAUSE_MS = 500
+
+/** @throws InvalidParameterValue  the node's plugin is not loaded, or its options do not fit */
+export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task {
+  const node = nodeOf(parts, uuid)
+  const { signal } = context
+  const progress = tellProgress(parts, uuid, context.onProgress)
+  const image = (): ImageRequest => imageRequest(parts, uuid, { signal, progress })
+  return {
+    node: deepFreeze({
+      uuid,
+      name: node.name,
+      driver: node.driver,
+      properties: node.properties,
+      driver_info: node.driver_info,
+      instance_info: node.instance_info,
+    }),
+    options: optionsFor(parts, node, pluginOf(parts, node)),
+    log: logFor(parts, uuid, context.step),
+    signal,
+    power: {
+      on: () => setPower(parts, uuid, 'power on', { signal }),
+      off: (o = {}) => setPower(parts, uuid, o.soft ? 'soft power off' : 'power off', { signal }),
+      bootFrom: (device, o = {}) =>
+        bootFrom(parts, uuid, device, { persistent: o.persistent ?? device === 'disk', signal }),
+    },
+    boot: {
+      agent: () => bootAgent(parts, uuid, signal),
+      disk: async () => void (await setInternal(parts, uuid, { network_boot: undefined })),
+    },
+    agent: agentFor(parts, uuid, context),
+    images: {
+      validate: () => parts.images.validate(image()),
+      prefetch: () => context.prefetch?.(image()),
+      resolve: () => parts.images.resolve(image()),
+      make: (key, build) => parts.images.make(key, image(), build),
+    },
+    progress,
+    configDrive: { encoded: () => configDriveOf(nodeOf(parts, uuid), signal) },
+    callback: {
+      url: `${agentApiUrl(parts)}/v1/heartbeat/${uuid}`,
+      token: () => callbackToken(parts, uuid),
+    },
+    get kept() {
+      return keptOf(nodeOf(parts, uuid))
+    },
+    async keep(values) {
+      await parts.store.nodes.update(uuid, (now) => ({
+        driver_internal_info: merged(now.driver_internal_info, { deploy_kept: { ...keptOf(now), ...values } }),
+      }))
+    },
+    exec: (file, args, o = {}) => exec(file, args, o, signal),
+    failure: (message, cause) => new DeployFailure(message, { cause }),
+  }
+}
+
+const keptOf = (node: Node): Json => (node.driver_internal_info.deploy_kept as Json | undefined) ?? {}
+
+export function imageRequest(
+  parts: Parts,
+  uuid: string,
+  { signal, progress }: Pick<ImageRequest, 'signal' | 'progress'>,
+): ImageRequest {
+  const { instance_info, driver_info } = nodeOf(parts, uuid)
+  return { node_uuid: uuid, instance_info, driver_info, signal, progress }
+}
+
+/** Shows progress in the log: the last of each note always, others as often as a reader can follow. */
+export function tellProgress(parts: Parts, uuid: string, onProgress?: (progress: Progress) => void) {
+  let shown = { note: '', at_ms: 0 }
+  return (progress: Progress): void => {
+    onProgress?.(progress)
+    const { note, done, total } = progress
+    const now = performance.now()
+    const isNew = note !== shown.note || (done !== undefined && done === total)
+    if (!isNew && now - shown.at_ms < PROGRESS_PAUSE_MS) return
+    shown = { note, at_ms: now }
+    parts.log.info('progress', {
+      node: uuid,
+      note,
+      ...(done === undefined ? {} : { done }),
+      ...(total === undefined ? {} : { total }),
+    })
+  }
+}
+
+function logFor({ log }: Parts, uuid: string, step: PlannedStep | undefined): Task['log'] {
+  const always = { node: uuid, ...(step ? { interface: step.interface, step: step.step } : {}) }
+  return {
+    debug: (message, fields) => log.debug(message, { ...fields, ...always }),
+    info: (message, fields) => log.info(message, { ...fields, ...always }),
+    warn: (message, fields) => log.warn(message, { ...fields, ...always }),
+    error: (message, fields) => log.error(message, { ...fields, ...always }),
+  }
+}
+
+function agentFor(parts: Parts, uuid: string, { signal, step }: TaskContext): Task['agent'] {
+  const run: Task['agent']['run'] = async (name, params, o = {}) => {
+    const wait = o.wait ?? false
+    const command = await parts.agent.run(nodeOf(parts, uuid), name, params, { wait, signal })
+    // What is found after a restart: this command is to be waited for, not given again.
+    if (!wait) await setInternal(parts, uuid, { agent_command_id: command.id })
+    return command
+  }
+  return {
+    get url() {
+      const url = nodeOf(parts, uuid).driver_internal_info.agent_url
+      return typeof url === 'string' && url !== '' ? url : undefined
+    },
+    run,
+    async execute(asked) {
+      const node = nodeOf(parts, uuid)
+      const params = {
+        step: { ...asked, ...(step ? { priority: step.priority } : {}) },
+        node: nodeForAgent(node),
+        ports: portsForAgent(parts.store, uuid),
+        deploy_version: node.driver_internal_info.hardware_manager_version ?? {},
+      }
+      await whenNotBusy(() => run('deploy.execute_deploy_step', params), signal)
+      return { wait: 'agent-command', note: `the agent runs ${asked.interface}.${asked.step}` }
+    },
+    steps: () =>
+      (offeredSteps(nodeOf(parts, uuid)) ?? []).map(({ interface: name, step: offered, priority }) => ({
+        interface: name,
+        step: offered,
+        priority,
+      })),
+  }
+}
+
+/** The signal ends it: that of a step has a deadline. */
+async function whenNotBusy<T>(give: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    try {
+      return await give()
+    } catch (error) {
+      if (!(error instanceof AgentBusy)) throw error
+    }
+    await pause(BUSY_PAUSE_MS, undefined, { signal })
+  }
+}

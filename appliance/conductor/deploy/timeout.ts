@@ -1,0 +1,24 @@
+/** What an operator reads when a deploy waited too long: for what, and where to look. */
+import { DeployFailure } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import { keyOf, type PlannedStep } from './plan.ts'
+
+/** Begins as Ironic's does. */
+export function timeoutOf(node: Node, planned: PlannedStep | undefined, limit_s: number): DeployFailure {
+  const step = planned ? keyOf(planned) : 'none'
+  return new DeployFailure(
+    `Timeout reached while waiting for callback for node ${node.uuid} (step ${step}, [conductor] deploy_callback_timeout ${limit_s} s): ${whatIsMissing(node)}`,
+  )
+}
+
+function whatIsMissing(node: Node): string {
+  const { agent_secret_token, agent_last_heartbeat } = node.driver_internal_info
+  if (node.wait?.for === 'callback') return 'the installer on the machine did not report. Look at its screen.'
+  if (node.wait?.for === 'agent-command') {
+    return `the agent does not tell any more how its command goes (last heartbeat ${agent_last_heartbeat ?? 'never'}). Look at the machine's screen.`
+  }
+  if (agent_secret_token === undefined) {
+    return "no agent has called. Look at the machine's screen, whether it boots from the network, and whether its network card is a port of this node with pxe_enabled."
+  }
+  return 'its agent has looked itself up, and sent no heartbeat. Look at its screen, and whether it reaches this API.'
+}

@@ -1,0 +1,56 @@
+/** Asks an agent every second how its command goes, so that its end is seen at once. Decides nothing about it. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { AgentUnreachable } from '../../agent/client.ts'
+import type { Command } from '../../agent/commands.ts'
+import { AgentFailure, messageOf } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { Progress } from '../../plugin-api/index.ts'
+import { nodeOf, type Parts } from '../parts.ts'
+
+const PAUSE_MS = 1000
+const UNREACHABLE_PAUSE_MS = 5000
+/** So many answers in a row that make no sense, or do not know the command, are the end of it. */
+const NONSENSE_LIMIT = 10
+
+export type Watch = {
+  uuid: string
+  command_id: string
+  /** Aborted when the node no longer waits for this. */
+  signal: AbortSignal
+  onProgress(progress: Progress): void
+  /** The agent answers, and works on it. */
+  onAlive(): Promise<void>
+}
+
+/** @returns when the command has ended. @throws AgentFailure  the agent no longer knows it, or makes no sense */
+export async function untilCommandEnds(parts: Parts, watch: Watch): Promise<void> {
+  let nonsense = 0
+  let isReached = true
+  for (;;) {
+    await pause(isReached ? PAUSE_MS : UNREACHABLE_PAUSE_MS, undefined, { signal: watch.signal })
+    try {
+      const command = await look(parts, nodeOf(parts, watch.uuid), watch)
+      nonsense = 0
+      isReached = true
+      if (command.status !== 'RUNNING') return
+      if (command.progress) watch.onProgress(command.progress)
+      await watch.onAlive()
+    } catch (error) {
+      watch.signal.throwIfAborted()
+      if (!(error instanceof AgentFailure)) throw error
+      isReached = !(error instanceof AgentUnreachable)
+      parts.log.debug('agent does not tell how its command goes', { node: watch.uuid, reason: messageOf(error) })
+      // One that is silent may come back: the wait's deadline ends that.
+      if (isReached && ++nonsense >= NONSENSE_LIMIT) throw error
+    }
+  }
+}
+
+async function look(parts: Parts, node: Node, { command_id, signal }: Watch): Promise<Command> {
+  const commands = await parts.agent.commands(node, signal, 1)
+  const command = commands.find(({ id }) => id === command_id)
+  if (command) return command
+  throw new AgentFailure(
+    `The agent of node ${node.uuid} no longer knows the command ${command_id} that it was given: it was started anew meanwhile. Look at the machine's screen.`,
+  )
+}

@@ -1,0 +1,134 @@
+/** The verbs of PUT states/provision: who may, what is checked before the answer, and what goes on behind it. */
+import { ApplianceError, Conflict, Forbidden, InvalidParameterValue } from '../errors.ts'
+import type { Node } from '../nodes/node.ts'
+import type { ProvisionRequest } from './conductor.ts'
+import type { Deploys } from './deploy/deploy.ts'
+import { aborted, failDeploy } from './deploy/end.ts'
+import { DEPLOY_TRACES } from './deploy/plan.ts'
+import { deployRequest } from './deploy/request.ts'
+import { merged, nodeOf, type Parts } from './parts.ts'
+import { type Verb, verbFor } from './state-machine.ts'
+import { passCleaning, tearDown } from './tear-down.ts'
+import { move } from './transitions.ts'
+import { verify } from './verify.ts'
+
+/** So many deploys are under way that no more begin. @source Ironic ConcurrentActionLimit, which does not tell the limit either */
+export class ConcurrentActionLimit extends ApplianceError {
+  override readonly code = 503
+}
+
+/** What goes on after the answer; the node is held until it ends. */
+type Work = () => Promise<void>
+type Verbs = Readonly<Partial<Record<Verb, (node: Node, request: ProvisionRequest) => Promise<Work | undefined>>>>
+
+export function createProvision(parts: Parts, deploys: Deploys) {
+  const deploy = async (node: Node, request: ProvisionRequest, verb: 'deploy' | 'rebuild') => {
+    checkMaintenance(node, 'provisioning')
+    if (verb === 'rebuild') checkProtected(node)
+    checkConcurrency(parts)
+    const { instance_info, user_deploy_steps } = await deployRequest(parts, node, request)
+    await move(parts, node.uuid, verb, ({ driver_internal_info }) => ({
+      last_error: null,
+      instance_info,
+      deploy_step: {},
+      driver_internal_info: merged(driver_internal_info, { ...DEPLOY_TRACES, user_deploy_steps }),
+    }))
+    return () => deploys.begin(node.uuid)
+  }
+  const verbs: Verbs = {
+    async manage({ uuid }) {
+      const { provision_state } = await move(parts, uuid, 'manage', { last_error: null })
+      return provision_state === 'verifying' ? () => verify(parts, uuid) : undefined
+    },
+    async provide(node) {
+      if (node.retired) throw retired(node, 'provide')
+      checkAutomatedClean(parts, node)
+      await move(parts, node.uuid, 'provide', { last_error: null })
+      await passCleaning(parts, node.uuid)
+      return undefined
+    },
+    deploy: (node, request) => deploy(node, request, 'deploy'),
+    rebuild: (node, request) => deploy(node, request, 'rebuild'),
+    async delete(node) {
+      checkProtected(node)
+      parts.jobs.callOff(node.uuid, 'the instance is being deleted')
+      await move(parts, node.uuid, 'delete', { last_error: null, deploy_step: {} })
+      return () => tearDown(parts, node.uuid)
+    },
+    async abort(node) {
+      if (node.provision_state !== 'wait call-back') throw notBuilt(node, 'abort')
+      return () => failDeploy(parts, node.uuid, aborted(node.uuid), 'abort')
+    },
+  }
+
+  return async (uuid: string, request: ProvisionRequest): Promise<void> => {
+    const target = String(request.target)
+    // Before the lock, as in Ironic: what can never be done is a 400 at once, not a 409 that clients repeat.
+    const early = nodeOf(parts, uuid)
+    const verb = verbFor(early, target)
+    if (!verbs[verb]) throw notBuilt(early, target)
+    const release = await parts.holds.take(early.uuid)
+    let work: Work | undefined
+    try {
+      const node = nodeOf(parts, early.uuid)
+      work = await verbs[verbFor(node, target)]?.(node, request)
+    } catch (error) {
+      await release()
+      throw error
+    }
+    if (!work) return release()
+    parts.jobs.run(target, early.uuid, () => unlessStopped(parts, work).finally(release))
+  }
+}
+
+/** What the appliance's end interrupts is found again at its start. */
+export async function unlessStopped(parts: Pick<Parts, 'jobs'>, work: Work): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!parts.jobs.stopping.aborted) throw error
+  }
+}
+
+/** @source Ironic NodeInMaintenance */
+function checkMaintenance({ uuid, maintenance }: Node, op: string): void {
+  if (!maintenance) return
+  throw new InvalidParameterValue(
+    `The ${op} operation can't be performed on node ${uuid} because it's in maintenance mode.`,
+  )
+}
+
+/** @source Ironic NodeProtected */
+function checkProtected(node: Node): void {
+  if (!node.protected) return
+  throw new Forbidden(`Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`)
+}
+
+/** @source Ironic NodeIsRetired */
+const retired = ({ uuid }: Node, op: string) =>
+  new InvalidParameterValue(`The ${op} operation can't be performed on node ${uuid} because it is retired.`)
+
+function checkAutomatedClean({ config }: Parts, { uuid, automated_clean }: Node): void {
+  if (!(automated_clean ?? config.conductor.automated_clean)) return
+  throw new Conflict(
+    `Node ${uuid} asks for automated cleaning, which this appliance does not do. ` +
+      `Set automated_clean of the node, or [conductor] automated_clean, to False.`,
+  )
+}
+
+function checkConcurrency({ store, config }: Parts): void {
+  let under_way = 0
+  for (const { provision_state } of store.nodes.all()) {
+    if (provision_state === 'deploying' || provision_state === 'wait call-back') under_way++
+  }
+  if (under_way < config.conductor.max_concurrent_deploy) return
+  throw new ConcurrentActionLimit(
+    'Unable to process request at this time. The concurrent action limit for provisioning has been reached. Please contact your administrator and try again later.',
+  )
+}
+
+/** @source Ironic UnsupportedDriverExtension */
+const notBuilt = ({ uuid, driver }: Node, target: string) =>
+  new InvalidParameterValue(
+    `Driver ${driver} does not support ${target} (disabled or not implemented). This appliance cannot do it for node ${uuid}.`,
+  )

@@ -1,0 +1,31 @@
+/** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
+import type { Node } from '../nodes/node.ts'
+import type { Deploys } from './deploy/deploy.ts'
+import { endFailure } from './deploy/end.ts'
+import type { Parts } from './parts.ts'
+import { unlessStopped } from './provision.ts'
+import { passCleaning, tearDown } from './tear-down.ts'
+import { verify } from './verify.ts'
+
+/** Resolves when all of them are held; their work goes on behind. */
+export async function recover(parts: Parts, deploys: Deploys): Promise<void> {
+  for (const node of parts.store.nodes.all()) {
+    const work = workFor(parts, deploys, node)
+    if (node.target_power_state !== null) await parts.store.nodes.update(node.uuid, { target_power_state: null })
+    if (!work) continue
+    parts.log.info('node goes on after a restart', { node: node.uuid, provision_state: node.provision_state })
+    const release = await parts.holds.take(node.uuid)
+    parts.jobs.run('recovery', node.uuid, () => unlessStopped(parts, work).finally(release))
+  }
+}
+
+function workFor(parts: Parts, deploys: Deploys, node: Node): (() => Promise<void>) | undefined {
+  const { uuid } = node
+  if (node.driver_internal_info.deploy_cleanup_pending === true) return () => endFailure(parts, uuid)
+  if (node.provision_state === 'verifying') return () => verify(parts, uuid)
+  if (node.provision_state === 'deleting') return () => tearDown(parts, uuid)
+  if (node.provision_state === 'cleaning') return () => passCleaning(parts, uuid)
+  if (node.provision_state === 'deploying') return () => deploys.goOn(uuid)
+  if (node.provision_state === 'wait call-back') return async () => deploys.waitOn(uuid)
+  return undefined
+}

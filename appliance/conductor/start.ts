@@ -1,0 +1,93 @@
+/** Puts the conductor together. What it does is in the files beside it. */
+import type { MachineBoot } from '@appliance/pxe'
+import { createAgentClient } from '../agent/client.ts'
+import type { BootDevice } from '../bmc/driver.ts'
+import type { Node } from '../nodes/node.ts'
+import { heartbeat, lookup } from './agent-calls.ts'
+import { machineBootOf } from './boot.ts'
+import type { Conductor } from './conductor.ts'
+import { createDeploys } from './deploy/deploy.ts'
+import { createHolds } from './holds.ts'
+import { chooseInterfaces, drivers } from './interfaces.ts'
+import { createJobs } from './jobs.ts'
+import { bmcOf, type ConductorOptions, nodeOf, type Parts } from './parts.ts'
+import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power.ts'
+import { createPowerSync } from './power-sync.ts'
+import { createProvision, unlessStopped } from './provision.ts'
+import { recover } from './recover.ts'
+import { validate } from './validate.ts'
+
+export type ConductorService = Conductor & {
+  /** Once, when the API listens: nodes that were on their way go on. Resolves when all of them are held. */
+  recover(): Promise<void>
+  /** @param mac  lower case with colons */
+  machineBootOf(mac: string): MachineBoot
+  /** Fails what has waited too long; each wait has a timer, too. */
+  checkDeadlines(): Promise<void>
+  syncPowerStates(): Promise<void>
+  /** Within seconds. What is under way goes on after the next start. */
+  stop(): Promise<void>
+}
+
+export function startConductor(options: ConductorOptions): ConductorService {
+  const parts = assemble(options)
+  const deploys = createDeploys(parts)
+  const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
+    const { uuid } = nodeOf(parts, ident)
+    const release = await parts.holds.take(uuid)
+    try {
+      return await work(nodeOf(parts, uuid))
+    } finally {
+      await release()
+    }
+  }
+  return {
+    hostname: parts.hostname,
+    drivers: () => drivers(parts),
+    chooseInterfaces: (driver, wanted) => chooseInterfaces(parts, driver, wanted),
+    withNode: (uuid, _purpose, change) => held(uuid, change),
+    provision: createProvision(parts, deploys),
+    async power(ident, target, timeout_s) {
+      const node = nodeOf(parts, ident)
+      checkPowerTarget(node, target)
+      const release = await parts.holds.take(node.uuid)
+      const o = { signal: parts.jobs.stopping, ...(timeout_s === undefined ? {} : { timeout_s }) }
+      parts.jobs.run(target, node.uuid, () =>
+        unlessStopped(parts, () => changePower(parts, node.uuid, target, o)).finally(release),
+      )
+    },
+    validate: (ident) => validate(parts, nodeOf(parts, ident).uuid),
+    supportedBootDevices: (ident) => bmcOf(parts, nodeOf(parts, ident)).supportedBootDevices,
+    getBootDevice: (ident) => held(ident, ({ uuid }) => getBootDevice(parts, uuid, parts.jobs.stopping)),
+    setBootDevice: (ident, device, persistent) =>
+      held(ident, ({ uuid }) =>
+        setBootDevice(parts, uuid, device as BootDevice, { persistent, signal: parts.jobs.stopping }),
+      ),
+    lookup: (query) => lookup(parts, query),
+    heartbeat: (ident, given) => heartbeat(parts, deploys, ident, given),
+    recover: () => recover(parts, deploys),
+    machineBootOf: (mac) => machineBootOf(parts, mac),
+    checkDeadlines: () => deploys.checkDeadlines(),
+    syncPowerStates: createPowerSync(parts),
+    async stop() {
+      await parts.jobs.stop()
+      await parts.agent.close()
+    },
+  }
+}
+
+function assemble(options: ConductorOptions): Parts {
+  const { agent } = options.config
+  return {
+    ...options,
+    plugins: new Map(options.plugins.map((plugin) => [plugin.name, plugin])),
+    option_values: (plugin) => options.option_values?.(plugin) ?? {},
+    agent: createAgentClient({
+      command_timeout_s: agent.command_timeout,
+      max_command_attempts: agent.max_command_attempts,
+      verify_ca: agent.verify_ca,
+    }),
+    holds: createHolds(options.store, options.hostname),
+    jobs: createJobs(options.log),
+  }
+}

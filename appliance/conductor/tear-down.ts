@@ -1,0 +1,43 @@
+/** The verb `deleted`: takes a node's instance away, and makes the node available again. */
+import { messageOf } from '../errors.ts'
+import { cleanUp } from './deploy/end.ts'
+import { DEPLOY_TRACES } from './deploy/plan.ts'
+import { merged, nodeOf, type Parts } from './parts.ts'
+import { setPower } from './power.ts'
+import { move } from './transitions.ts'
+
+/** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */
+const INSTANCE_TRACES = {
+  ...DEPLOY_TRACES,
+  instance: undefined,
+  root_uuid_or_disk_id: undefined,
+  is_whole_disk_image: undefined,
+  deploy_boot_mode: undefined,
+} as const
+
+/** The node is held and `deleting`. May come again after a restart. */
+export async function tearDown(parts: Parts, uuid: string): Promise<void> {
+  try {
+    await cleanUp(parts, uuid)
+    if (!nodeOf(parts, uuid).disable_power_off) {
+      await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping })
+    }
+  } catch (error) {
+    if (parts.jobs.stopping.aborted) return
+    await move(parts, uuid, 'fail', { last_error: `Failed to tear down. Error: ${messageOf(error)}` })
+    return
+  }
+  await move(parts, uuid, 'clean', ({ driver_internal_info }) => ({
+    last_error: null,
+    instance_info: {},
+    instance_uuid: null,
+    deploy_step: {},
+    driver_internal_info: merged(driver_internal_info, INSTANCE_TRACES),
+  }))
+  await passCleaning(parts, uuid)
+}
+
+/** Automated cleaning is not built: the machine's disks stay as they are. A retired node does not come back. */
+export async function passCleaning(parts: Parts, uuid: string): Promise<void> {
+  await move(parts, uuid, nodeOf(parts, uuid).retired ? 'manage' : 'done', { last_error: null })
+}

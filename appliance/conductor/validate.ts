@@ -1,0 +1,67 @@
+/** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
+import { InvalidParameterValue, MissingParameterValue, messageOf } from '../errors.ts'
+import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
+import { kernelAppendParams } from './boot.ts'
+import type { ValidationResult } from './conductor.ts'
+import { makeTask } from './deploy/task.ts'
+import { bmcOf, nodeOf, type Parts, pluginOf } from './parts.ts'
+
+const PLUGIN_DEADLINE_MS = 30_000
+/** What ends or splits a line of a boot script. The whole check is where scripts are rendered. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNFIT_PARAMETERS = /[\x00-\x1f\x7f]|[^\x20-\x7e]|\$\{|[\\']/
+
+/** @throws InvalidParameterValue, MissingParameterValue */
+export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, node).validate(node)
+
+/** @throws InvalidParameterValue, MissingParameterValue */
+export async function validateBoot(parts: Parts, node: Node): Promise<void> {
+  if (!pluginOf(parts, node).usesAgent) return
+  if (parts.store.ports.ofNode(node.uuid).length === 0) {
+    throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
+  }
+  if (UNFIT_PARAMETERS.test(kernelAppendParams(parts.config, node))) {
+    throw new InvalidParameterValue(
+      `kernel_append_params of node ${node.uuid} holds a line break, a quote or another character that no boot script can carry. Remove it.`,
+    )
+  }
+}
+
+/** Whatever the plugin throws. */
+export async function validateDeploy(parts: Parts, node: Node): Promise<void> {
+  const plugin = pluginOf(parts, node)
+  const signal = AbortSignal.any([parts.jobs.stopping, AbortSignal.timeout(PLUGIN_DEADLINE_MS)])
+  await plugin.validate(makeTask(parts, node.uuid, { signal }))
+}
+
+type Check = (parts: Parts, node: Node) => void | Promise<void>
+
+const CHECKS: Readonly<Partial<Record<InterfaceType, Check>>> = {
+  boot: validateBoot,
+  deploy: validateDeploy,
+  management: validatePower,
+  power: validatePower,
+  network: () => {},
+  storage: () => {},
+}
+
+export async function validate(parts: Parts, uuid: string): Promise<Record<string, ValidationResult>> {
+  const node = nodeOf(parts, uuid)
+  const results = INTERFACE_TYPES.filter((type) => type !== 'vendor').map(
+    async (type): Promise<[string, ValidationResult]> => {
+      const check = CHECKS[type]
+      if (!check) return [type, { result: null, reason: unsupported(node, type) }]
+      try {
+        await check(parts, node)
+        return [type, { result: true }]
+      } catch (error) {
+        return [type, { result: false, reason: messageOf(error) }]
+      }
+    },
+  )
+  return Object.fromEntries(await Promise.all(results))
+}
+
+/** @source Ironic UnsupportedDriverExtension */
+const unsupported = ({ driver }: Node, type: InterfaceType) =>
+  `Driver ${driver} does not support ${type} (disabled or not implemented).`

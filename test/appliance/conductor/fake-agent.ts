@@ -1,0 +1,132 @@
+/** An agent without a machine: the real agent's https server and command protocol, with commands that do nothing, fail, or never end. */
+import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Heartbeat } from '../../../appliance/conductor/conductor.ts'
+import type { Json } from '../../../appliance/plugin-api/index.ts'
+import { AgentError } from '../../../pxe/ramdisk/agent/errors.ts'
+import { makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
+import { type Commands, createCommands, type Params } from '../../../pxe/ramdisk/agent/protocol/commands.ts'
+import { type AgentServer, startServer } from '../../../pxe/ramdisk/agent/protocol/server.ts'
+
+/** Where an agent calls: the conductor itself, or a process that has one. */
+export type Door = {
+  lookup(query: { addresses: readonly string[]; node_uuid?: string }): Promise<{ node: { uuid: string }; config: Json }>
+  heartbeat(uuid: string, heartbeat: Heartbeat): Promise<void>
+}
+export type OfferedStep = { step: string; interface: string; priority: number; reboot_requested: boolean }
+export type FakeAgentOptions = {
+  mac: string
+  /** What a deploy step does. Left out: succeeds at once. */
+  onStep?: (
+    step: string,
+    params: Params,
+    progress: (note: string, done: number, total: number) => void,
+  ) => Promise<unknown>
+  offers?: readonly OfferedStep[]
+}
+
+const WRITE_IMAGE: OfferedStep = { step: 'write_image', interface: 'deploy', priority: 0, reboot_requested: false }
+const ANSWER_MS = 20
+const CERTIFICATE = makeCertificate('127.0.0.1', new Date(), 'P-256')
+
+export class FakeAgent {
+  /** Commands in the order in which they came, steps by their names. */
+  readonly given: string[] = []
+  readonly params: Params[] = []
+  readonly #options: FakeAgentOptions
+  #server: AgentServer | undefined
+  #uuid = ''
+  #token = ''
+
+  constructor(options: FakeAgentOptions) {
+    this.#options = options
+  }
+
+  get callback_url(): string {
+    assert.ok(this.#server, 'the agent has not booted')
+    return `https://127.0.0.1:${this.#server.port}`
+  }
+  get token(): string {
+    return this.#token
+  }
+
+  /** Up to the first heartbeat. */
+  async boot(door: Door): Promise<void> {
+    await this.lookUp(door)
+    await this.beat(door)
+  }
+
+  async lookUp(door: Door): Promise<void> {
+    await this.close()
+    const { node, config } = await door.lookup({ addresses: [this.#options.mac] })
+    this.#uuid = node.uuid
+    this.#token = String(config.agent_token)
+    this.#server = await startServer({
+      host: '127.0.0.1',
+      port: 0,
+      certificate: CERTIFICATE,
+      minVersion: 'TLSv1.2',
+      token: () => this.#token,
+      commands: this.#commands(),
+      status: () => ({ started_at: 0, version: '1' }),
+    })
+  }
+
+  beat(door: Door, change: Partial<Heartbeat> = {}): Promise<void> {
+    return door.heartbeat(this.#uuid, {
+      callback_url: this.callback_url,
+      agent_token: this.#token,
+      agent_version: '13.0.0',
+      agent_verify_ca: CERTIFICATE.certificate,
+      ...change,
+    })
+  }
+
+  /** Gone, as a machine is that was switched off. */
+  async close(): Promise<void> {
+    await this.#server?.close()
+    this.#server = undefined
+  }
+
+  #commands(): Commands {
+    const note = (name: string, params: Params) => {
+      this.given.push(name)
+      this.params.push(params)
+    }
+    const offers = this.#options.offers ?? [WRITE_IMAGE]
+    return createCommands({
+      onStart: () => {},
+      onEnd: () => {},
+      table: {
+        deploy: {
+          get_deploy_steps: {
+            kind: 'sync',
+            run: async (params) => {
+              note('get_deploy_steps', params)
+              return { deploy_steps: { FakeManager: offers }, hardware_manager_version: { fake: '1.0' } }
+            },
+          },
+          execute_deploy_step: {
+            kind: 'async',
+            run: async (params, context) => {
+              const { step } = params.step as { step: string }
+              note(step, params)
+              // The answer to the command goes out first.
+              await pause(ANSWER_MS)
+              const result = await this.#options.onStep?.(step, params, (text, done, total) =>
+                context.progress({ note: text, done, total }),
+              )
+              return { deploy_result: result ?? null, deploy_step: params.step }
+            },
+          },
+        },
+        standby: {
+          sync: { kind: 'sync', run: async (params) => note('sync', params) },
+          power_off: { kind: 'async', run: async (params) => note('power_off', params) },
+        },
+      },
+    })
+  }
+}
+
+export const stepFails = (details: string) => new AgentError('ImageWriteError', details)

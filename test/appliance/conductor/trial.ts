@@ -1,0 +1,182 @@
+/** A conductor on trial: real store, real plugin, machines of fake-hardware, images on paper. What it logs is what tests wait for. */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
+import { createFake } from '../../../appliance/bmc/fake.ts'
+import { type ConductorService, startConductor } from '../../../appliance/conductor/start.ts'
+import type { Config } from '../../../appliance/config/options.ts'
+import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
+import type { Images } from '../../../appliance/images/images.ts'
+import { createLog } from '../../../appliance/log.ts'
+import { type Node, newNode } from '../../../appliance/nodes/node.ts'
+import { openStore } from '../../../appliance/nodes/open-store.ts'
+import { newPort } from '../../../appliance/nodes/port.ts'
+import type { Store } from '../../../appliance/nodes/store.ts'
+import type { DeployPlugin, ServedImage } from '../../../appliance/plugin-api/index.ts'
+import direct from '../../../plugins/direct/index.ts'
+import { type LogLine, stateFolder } from '../nodes/state-folder.ts'
+
+export const MAC = '52:54:00:12:34:56'
+export const IMAGE: ServedImage = {
+  url: 'http://172.22.0.1:8080/agent_images/image',
+  format: 'raw',
+  size_bytes: 1024,
+  checksum: { algorithm: 'sha256', value: 'a3'.repeat(32) },
+  stream: true,
+  variants: [],
+}
+export const INSTANCE = { image_source: 'http://images.example/debian.raw', image_checksum: 'a3'.repeat(32) }
+const API_URL = 'http://172.22.0.1:6385'
+const DEADLINE_MS = 10_000
+
+/** A tear down waits for nothing: fake machines are not switched off by their agents. */
+const QUICK = '[agent]\npost_deploy_get_power_state_retry_interval = 0\n'
+
+export const configOf = (ini = ''): Config =>
+  readConfig(readConfigFile('test.conf', QUICK + ini), { host: 'rackstrap', my_ip: () => '172.22.0.1' })
+
+export function imagesOnPaper(change: Partial<Images> = {}): Images & { released: string[] } {
+  const released: string[] = []
+  return {
+    released,
+    validate() {},
+    resolve: async () => IMAGE,
+    make: async () => IMAGE,
+    release: async (uuid) => void released.push(uuid),
+    handle: async () => false,
+    close: async () => {},
+    ...change,
+  }
+}
+
+export type TrialOptions = {
+  ini?: string
+  state_path?: string
+  plugins?: readonly DeployPlugin[]
+  images?: Images
+  bmc?: BmcDriver
+  onLine?: (line: LogLine) => void
+}
+
+export class Trial {
+  readonly store: Store
+  readonly conductor: ConductorService
+  readonly lines: LogLine[] = []
+  readonly deploys: string[] = []
+  readonly #waiting = new Set<() => void>()
+
+  constructor(store: Store, options: TrialOptions) {
+    this.store = store
+    const bmc = options.bmc ?? createFake()
+    this.conductor = startConductor({
+      hostname: 'rackstrap',
+      store,
+      config: configOf(options.ini),
+      log: createLog('debug', (line) => this.#take(JSON.parse(line) as LogLine, options)),
+      bmc: new Map([[bmc.name, bmc]]),
+      images: options.images ?? imagesOnPaper(),
+      plugins: options.plugins ?? [direct as unknown as DeployPlugin],
+      api_url: () => API_URL,
+      onDeployEnd: (result) => this.deploys.push(result),
+    })
+  }
+
+  #take(line: LogLine, { onLine }: TrialOptions): void {
+    this.lines.push(line)
+    onLine?.(line)
+    // The record is as the line says a moment later at most.
+    setImmediate(() => {
+      for (const call of this.#waiting) call()
+    })
+  }
+
+  node(uuid: string): Node {
+    return this.store.nodes.find(uuid)
+  }
+
+  /** Waits for what a log line brings about, with a deadline. */
+  until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        const found = look()
+        if (!found) return
+        end()
+        resolve(found)
+      }
+      const end = () => {
+        this.#waiting.delete(check)
+        clearTimeout(timer)
+      }
+      const timer = setTimeout(() => {
+        end()
+        const last = this.lines.slice(-12).map((line) => JSON.stringify(line))
+        reject(new assert.AssertionError({ message: `${what} did not come; the log ends with\n${last.join('\n')}` }))
+      }, DEADLINE_MS)
+      this.#waiting.add(check)
+      check()
+    })
+  }
+
+  /** And nobody holds the node. */
+  untilState(uuid: string, state: Node['provision_state']): Promise<Node> {
+    return this.until(`state ${state}`, () => {
+      const node = this.node(uuid)
+      // A reservation ends without a log line.
+      if (node.provision_state === state && node.reservation !== null) setImmediate(() => this.#poke())
+      return node.provision_state === state && node.reservation === null && node
+    })
+  }
+
+  #poke(): void {
+    for (const call of this.#waiting) call()
+  }
+
+  untilLine(message: string, fields: Record<string, unknown> = {}): Promise<LogLine> {
+    return this.until(`log line "${message}" ${JSON.stringify(fields)}`, () =>
+      this.lines.find(
+        (line) => line.message === message && Object.entries(fields).every(([key, value]) => line[key] === value),
+      ),
+    )
+  }
+
+  async createNode(fields: Partial<Node> = {}, mac: string | null = MAC): Promise<Node> {
+    const interfaces = this.conductor.chooseInterfaces(fields.driver ?? 'fake-hardware', {})
+    const node = await this.store.nodes.create(
+      newNode({
+        driver: 'fake-hardware',
+        interfaces,
+        provision_state: 'available',
+        power_state: 'power off',
+        instance_info: INSTANCE,
+        ...fields,
+      }),
+    )
+    if (mac) await this.store.ports.create(newPort({ address: mac, node_uuid: node.uuid }))
+    return node
+  }
+
+  /** The steps that began, in order. */
+  steps(): string[] {
+    return this.lines
+      .filter(({ message }) => message === 'step started')
+      .map(({ interface: of, step }) => `${of}.${step}`)
+  }
+
+  states(): string[] {
+    return this.lines.filter(({ message }) => message === 'provision state changed').map(({ to }) => String(to))
+  }
+
+  async stop(): Promise<void> {
+    await this.conductor.stop()
+    await this.store.close()
+  }
+}
+
+/** Stopped with the test, when the test has not done so. */
+export async function startTrial(t: TestContext, options: TrialOptions = {}): Promise<Trial> {
+  const state_path = options.state_path ?? stateFolder(t)
+  const store = await openStore({ state_path, log: createLog('error', () => {}) })
+  const trial = new Trial(store, options)
+  t.after(() => trial.stop().catch(() => {}))
+  return trial
+}
