@@ -1,0 +1,74 @@
+/** Runs a program of ours as a process of its own, reads its JSON log, and ends it. For measuring it from outside. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export type LogLine = { message: string; [field: string]: unknown }
+export type Child = AsyncDisposable & {
+  pid: number
+  /** All that it logged so far. */
+  lines: readonly LogLine[]
+  /** The first line with this message. @throws Error  with its last words when it ends before, or none comes in time */
+  told(message: string): Promise<LogLine>
+}
+
+const START_DEADLINE_MS = 120_000
+const STOP_DEADLINE_MS = 8_000
+const LAST_LINES = 5
+
+export function startChild(args: readonly string[]): Child {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const lines: LogLine[] = []
+  const words: string[] = []
+  const listeners = new Set<() => void>()
+  const wake = () => {
+    for (const listener of listeners) listener()
+  }
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()).once('error', () => resolve()))
+  void ended.then(wake)
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (text) => {
+      words.push(text)
+      const line = parse(text)
+      if (line) lines.push(line)
+      wake()
+    })
+  }
+  const isOver = () => child.exitCode !== null || child.signalCode !== null
+  return {
+    pid: child.pid ?? 0,
+    lines,
+    told(message) {
+      const { promise, resolve, reject } = Promise.withResolvers<LogLine>()
+      const look = () => {
+        const line = lines.find((one) => one.message === message)
+        if (line) resolve(line)
+        else if (isOver()) reject(new Error(`${args[0]} ended: ${words.slice(-LAST_LINES).join('\n')}`))
+      }
+      const timer = setTimeout(() => reject(new Error(`${args[0]} did not say "${message}"`)), START_DEADLINE_MS)
+      listeners.add(look)
+      look()
+      return promise.finally(() => {
+        listeners.delete(look)
+        clearTimeout(timer)
+      })
+    },
+    [Symbol.asyncDispose]: () => stop(child, ended),
+  }
+}
+
+async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
+  await ended
+  clearTimeout(timer)
+}
+
+function parse(text: string): LogLine | undefined {
+  try {
+    const line = JSON.parse(text)
+    return typeof line?.message === 'string' ? line : undefined
+  } catch {
+    // A stack, or another program's words: they are among the last words.
+    return undefined
+  }
+}
