@@ -101,20 +101,23 @@ function problemsOfOptions(options: unknown): string[] {
   )
 }
 
-const DEFAULT_TYPES: Readonly<Record<Option['type'], (value: unknown) => boolean>> = {
-  string: (value) => typeof value === 'string',
-  integer: Number.isInteger,
-  boolean: (value) => typeof value === 'boolean',
-  list: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
-}
+const DEFAULT_TYPES: ReadonlyMap<unknown, (value: unknown) => boolean> = new Map<
+  Option['type'],
+  (value: unknown) => boolean
+>([
+  ['string', (value) => typeof value === 'string'],
+  ['integer', Number.isInteger],
+  ['boolean', (value) => typeof value === 'boolean'],
+  ['list', (value) => Array.isArray(value) && value.every((item) => typeof item === 'string')],
+])
 
 function problemOfOption(value: unknown): string[] {
   if (value === null || typeof value !== 'object') return ['is not an object']
   const option = value as Record<string, unknown>
-  const isDefault = DEFAULT_TYPES[option.type as Option['type']]
+  const isDefault = DEFAULT_TYPES.get(option.type)
   if (!isDefault)
     return [
-      `has the type ${JSON.stringify(option.type)}, and one of ${Object.keys(DEFAULT_TYPES).join(', ')} is expected`,
+      `has the type ${JSON.stringify(option.type)}, and one of ${[...DEFAULT_TYPES.keys()].join(', ')} is expected`,
     ]
   if (typeof option.section !== 'string' || option.section === '') return ['names no section']
   if (typeof option.help !== 'string' || option.help === '') return ['has no help text']

@@ -1,6 +1,6 @@
 /** Reads and checks a plugin's manifest, the "appliance" key of its package.json. Runs none of the plugin's code. */
 import { readFile, realpath, stat } from 'node:fs/promises'
-import { isAbsolute, join, relative } from 'node:path'
+import { isAbsolute, join, relative, sep } from 'node:path'
 import { ApplianceError, messageOf } from '../errors.ts'
 import type { ApiVersion } from '../plugin-api/index.ts'
 
@@ -107,8 +107,9 @@ async function findEntry(folder: string, file: string, described: Package): Prom
     throw new PluginRefused(`${file} names ${named} as entry, and there is no such file`)
   })
   const inside = relative(await realpath(folder), entry)
-  if (inside.startsWith('..') || isAbsolute(inside)) {
+  if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
     throw new PluginRefused(`${file} names ${named} as entry, which lies outside the plugin's folder`)
   }
+  if (!(await stat(entry)).isFile()) throw new PluginRefused(`${file} names ${named} as entry, which is no file`)
   return entry
 }
