@@ -1,0 +1,180 @@
+/** Puts the image cache together: what a node's image_source becomes, and who may fetch it. Never decides which image a node gets. */
+import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Config } from '../config/options.ts'
+import { ImageUnacceptable } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { createCache } from './cache/cache.ts'
+import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
+import { createFlights, type Waiter } from './cache/flights.ts'
+import { createLinks } from './cache/links.ts'
+import { checkFormat, isRaw } from './format/image-format.ts'
+import type { ImageRequest, Images, ServedImage } from './images.ts'
+import { lookUpstream } from './pass-through.ts'
+import { finishRaw, prepareImage, SIZE_LIMIT_BYTES } from './prepare-image.ts'
+import { createGzipMaker } from './serve/gzip-maker.ts'
+import { createImageServer } from './serve/image-server.ts'
+import { type Checksum, checksumFromFile, isStrong } from './source/checksum.ts'
+import { fingerprintFile } from './source/copy-file.ts'
+import { refuseTooLarge } from './source/download.ts'
+import { createUpstream } from './source/upstream.ts'
+import { type ImageOrder, readImageOrder } from './validate-image.ts'
+
+export type ImagesOptions = {
+  config: Config
+  log: Log
+  /** Base that machines use, without a slash at the end. */
+  http_url(): string
+  /** Bytes that have gone out. */
+  onBytes?(bytes: number): void
+}
+
+const MIB = 1024 * 1024
+const MINUTE_MS = 60_000
+const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
+
+/** @throws InvalidParameterValue  [DEFAULT] webserver_verify_ca is of no use */
+export function createImages({ config, log, http_url, onBytes }: ImagesOptions): Images {
+  const { state_path, webserver_verify_ca, webserver_connection_timeout } = config.DEFAULT
+  const subdir = config.deploy.http_image_subdir.replace(/^\/+|\/+$/g, '')
+  const cacheFolder = config.pxe.instance_master_path ?? join(state_path, 'master_images')
+  const links = createLinks(join(config.deploy.http_root ?? join(state_path, 'httpboot'), subdir), cacheFolder)
+  const cache = createCache({
+    folder: cacheFolder,
+    size_bytes: config.pxe.image_cache_size * MIB,
+    ttl_ms: config.pxe.image_cache_ttl * MINUTE_MS,
+    linked: links.keys,
+    log,
+  })
+  const upstream = createUpstream(webserver_verify_ca, webserver_connection_timeout)
+  const flights = createFlights<Entry>(config.DEFAULT.image_download_concurrency)
+  const shop = { config, log, upstream, makeRoom: cache.makeRoom }
+  const convert = config.DEFAULT.force_raw_images && config.agent.stream_raw_images
+  const gzip = createGzipMaker(cache, log)
+  const ready = links.open().then(cache.open)
+  // Whoever needs the folders hears of it; until then it is nobody's.
+  ready.catch(() => {})
+
+  async function expectedChecksum(
+    order: ImageOrder,
+    { node_uuid, signal }: ImageRequest,
+  ): Promise<Checksum | undefined> {
+    const { stated, image_source } = order
+    if (stated === undefined || 'value' in stated) return stated
+    const text = await upstream.text(stated.url, { method: 'GET', signal }, CHECKSUM_FILE_LIMIT_BYTES)
+    return checksumFromFile(text, image_source, stated, { node_uuid, allow_md5: config.agent.allow_md5_checksum })
+  }
+
+  /** The same key is the same content: by its checksum when that is strong, else by where it comes from. */
+  async function keyOf(order: ImageOrder, expected: Checksum | undefined): Promise<string> {
+    const from = await (isStrong(expected) ? '' : fromWhere(order))
+    return hashOf([expected?.algorithm, expected?.value, from, convert ? 'raw' : 'as it is'])
+  }
+  const fromWhere = ({ source, image_source, stated }: ImageOrder) =>
+    source.kind === 'file' && stated === undefined
+      ? fingerprintFile(source, config.conductor.file_url_allowed_paths)
+      : image_source
+
+  /** Found in the cache, or made: once, however many ask. The node's link is there when it returns. */
+  async function publish(key: string, request: ImageRequest, what: Making): Promise<Entry> {
+    using _held = cache.hold(key)
+    const entry = await flights.join(key, request, async (flight) => {
+      const cached = await cache.find(key)
+      if (cached) return cached
+      const started = performance.now()
+      const made = await cache.add(key, (folder) => what.make(folder, flight))
+      const duration_s = Math.round(performance.now() - started) / 1000
+      const { source, detected, size_bytes, variants } = made
+      log.info('image cached', { key, source, detected, size_bytes, duration_s, variants })
+      return made
+    })
+    what.check?.(entry)
+    request.signal.throwIfAborted()
+    await links.set(request.node_uuid, key)
+    return entry
+  }
+
+  function served(entry: Entry, node_uuid: string): ServedImage {
+    const { format, size_bytes, checksum, variants } = entry
+    const url = `${http_url()}/${subdir}/${node_uuid}`
+    return { url, format, size_bytes, checksum, stream: isStream(format), variants }
+  }
+  const isStream = (format: string) => format === 'raw' && config.agent.stream_raw_images
+  const permitted = config.conductor.permitted_image_formats
+
+  /** undefined: it must be cached after all, as it is to be converted. */
+  async function passThrough(order: ImageOrder, request: ImageRequest): Promise<ServedImage | undefined> {
+    const { source, declared_format } = order
+    if (source.kind !== 'http' || order.cached) return undefined
+    const found = await lookUpstream(upstream, source.url, order.authorization, request.signal)
+    checkFormat(found.format, declared_format, permitted, source.shown)
+    if (!isRaw(found.format) && convert) return undefined
+    const checksum = await expectedChecksum(order, request)
+    await links.remove(request.node_uuid)
+    const format = isRaw(found.format) ? 'raw' : 'qcow2'
+    const { size_bytes } = found
+    return { url: found.url.href, format, size_bytes, checksum, stream: isStream(format), variants: [] }
+  }
+
+  return {
+    validate: (request) => void readImageOrder(request, config),
+
+    async resolve(request) {
+      await ready
+      const order = readImageOrder(request, config)
+      const handedOn = await passThrough(order, request)
+      if (handedOn) return handedOn
+      const expected = await expectedChecksum(order, request)
+      const entry = await publish(await keyOf(order, expected), request, {
+        make: (folder, flight) => prepareImage(shop, { order, expected, convert, folder, flight }),
+        check: ({ detected }) => checkFormat(detected, order.declared_format, permitted, order.source.shown),
+      })
+      return served(entry, request.node_uuid)
+    },
+
+    async make(name, request, build) {
+      await ready
+      const entry = await publish(hashOf(['made', name]), request, {
+        async make(folder, flight) {
+          const shown = `made here (${name.slice(0, 100)})`
+          const path = fileOf(folder, 'identity')
+          await build(path, flight.signal)
+          const size_bytes = await stat(path).then(
+            ({ size }) => size,
+            () => 0,
+          )
+          if (size_bytes === 0) throw new ImageUnacceptable(`The image ${shown} was not written to ${path}.`)
+          refuseTooLarge(size_bytes, shown, SIZE_LIMIT_BYTES)
+          const raw = await finishRaw(shop, { folder, flight, order: { source: { shown } } }, 'sha256')
+          return { version: 1, source: shown, detected: 'raw', ...raw }
+        },
+      })
+      return served(entry, request.node_uuid)
+    },
+
+    async release(node_uuid) {
+      await ready
+      await links.remove(node_uuid)
+      await cache.evict()
+    },
+
+    handle: createImageServer({ subdir, http_url, links, cache, gzip, log, ready, onBytes }),
+
+    async close() {
+      await flights.close()
+      await gzip.close()
+      await upstream.close()
+    },
+  }
+}
+
+type Making = {
+  /** Fills the folder of a cache entry. */
+  make(folder: string, flight: Waiter): Promise<EntryRecord>
+  /** What concerns this node alone. @throws ImageUnacceptable */
+  check?(entry: Entry): void
+}
+
+const hashOf = (parts: readonly (string | undefined)[]) =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex')

@@ -1,0 +1,127 @@
+/** Answers machines that fetch their image: whole or in part, compressed when they ask for it. Reads only what a node is linked to. */
+import { type FileHandle, open } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../../log.ts'
+import type { Cache } from '../cache/cache.ts'
+import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
+import { isMissing } from '../cache/folders.ts'
+import type { Links } from '../cache/links.ts'
+import type { GzipMaker } from './gzip-maker.ts'
+import { chooseEncoding, isKnown, type Range, rangeOf } from './negotiate.ts'
+import { sendFile } from './send-file.ts'
+
+export type ImageServerOptions = {
+  /** [deploy] http_image_subdir, without slashes around it. */
+  subdir: string
+  http_url(): string
+  links: Pick<Links, 'get'>
+  cache: Pick<Cache, 'find' | 'hold'>
+  gzip: Pick<GzipMaker, 'make'>
+  log: Log
+  ready: Promise<void>
+  onBytes: ((bytes: number) => void) | undefined
+}
+type Form = { encoding: Encoding; size_bytes: number; etag: string }
+
+/** @returns whether the path was an image's */
+export function createImageServer(options: ImageServerOptions) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
+    const node = nodeOf(request.url ?? '', options)
+    if (node === undefined) return false
+    await options.ready
+    const key = await options.links.get(node)
+    if (key === undefined) return false
+    using _held = options.cache.hold(key)
+    const entry = await options.cache.find(key)
+    const form = entry && chooseForm(request, entry, options)
+    const file = form && (await openIfThere(fileOf(entry.folder, form.encoding)))
+    if (form === undefined || file === undefined) {
+      response
+        .writeHead(404, { 'content-type': 'text/plain' })
+        .end(`the image of node ${node} is not in the cache any more\n`)
+      options.log.error('image of a node is gone from the cache', { node, key })
+      return true
+    }
+    try {
+      await answer({ request, response, node, file, form }, options)
+    } finally {
+      await file.close()
+    }
+    return true
+  }
+}
+
+/** /<path of http_url>/<subdir>/<node uuid>; the path of http_url may have been taken away by a proxy. */
+function nodeOf(url: string, { subdir, http_url }: ImageServerOptions): string | undefined {
+  const [path = ''] = url.split(/[?#]/, 1)
+  const base = new URL(http_url()).pathname.replace(/\/+$/, '')
+  const rest = base !== '' && path.startsWith(`${base}/`) ? path.slice(base.length) : path
+  return rest.startsWith(`/${subdir}/`) ? rest.slice(subdir.length + 2).toLowerCase() : undefined
+}
+
+function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServerOptions): Form {
+  const header = request.headers['accept-encoding']
+  const { encoding, wantsGzip } = chooseEncoding(
+    Array.isArray(header) ? header.join() : header,
+    entry.variants.map((variant) => variant.encoding),
+  )
+  const variant = entry.variants.find((one) => one.encoding === encoding)
+  if (wantsGzip && encoding === 'identity') gzip.make(entry)
+  const { size_bytes, checksum } = variant ?? entry
+  return { encoding, size_bytes, etag: `"${checksum.algorithm}-${checksum.value}${variant ? `-${encoding}` : ''}"` }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r').catch((error) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+}
+
+type Answering = { request: IncomingMessage; response: ServerResponse; node: string; file: FileHandle; form: Form }
+
+async function answer(answering: Answering, options: ImageServerOptions): Promise<void> {
+  const { request, response, form } = answering
+  const { size_bytes, etag } = form
+  const headers = {
+    etag,
+    'accept-ranges': 'bytes',
+    vary: 'accept-encoding',
+    'content-type': 'application/octet-stream',
+    ...(form.encoding === 'identity' ? {} : { 'content-encoding': form.encoding }),
+  }
+  if (isKnown(request.headers['if-none-match'], etag)) return void response.writeHead(304, headers).end()
+  const range = request.method === 'HEAD' ? undefined : rangeOf(request.headers, size_bytes, etag)
+  if (range === 'unsatisfiable') {
+    return void response.writeHead(416, { etag, 'content-range': `bytes */${size_bytes}`, 'content-length': 0 }).end()
+  }
+  const part = range ?? { start: 0, end: size_bytes - 1 }
+  response.writeHead(range ? 206 : 200, {
+    ...headers,
+    'content-length': part.end - part.start + 1,
+    ...(range ? { 'content-range': `bytes ${part.start}-${part.end}/${size_bytes}` } : {}),
+  })
+  if (request.method === 'HEAD') return void response.end()
+  await send(answering, part, options)
+}
+
+async function send(
+  { response, node, file, form }: Answering,
+  part: Range,
+  options: ImageServerOptions,
+): Promise<void> {
+  const started = performance.now()
+  const total = part.end - part.start + 1
+  const bytes = await sendFile(file, part, response, (count) => options.onBytes?.(count))
+  const { encoding } = form
+  const fields = { node, bytes, duration_s: Math.round(performance.now() - started) / 1000, encoding }
+  if (bytes === total) {
+    await new Promise<void>((resolve) => response.end(resolve).once('close', resolve))
+    const isWhole = part.end === form.size_bytes - 1
+    options.log.info(isWhole ? 'image served' : 'part of an image served', { ...fields, start: part.start })
+    return
+  }
+  // The client went away, or the disk gave less than it had said: it must not take what it has for the whole.
+  response.destroy()
+  options.log.warn('image transfer cut', { ...fields, of: total })
+}

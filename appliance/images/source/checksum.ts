@@ -1,0 +1,128 @@
+/** Which checksum an image must have: from the node's fields, or from a file of checksums. Hashes nothing. */
+import { ImageUnacceptable, InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { shownUrl } from './image-source.ts'
+
+export type Checksum = { algorithm: string; value: string }
+/** `url`: of a file of checksums, to be asked at every deploy. */
+export type StatedChecksum = Checksum | { algorithm: string | undefined; url: URL }
+
+/** Hex digits by algorithm. @source Ironic checksum_utils: image_checksum tells its algorithm by its length */
+const DIGITS: Readonly<Record<string, number>> = {
+  md5: 32,
+  sha1: 40,
+  sha224: 56,
+  sha256: 64,
+  sha384: 96,
+  sha512: 128,
+  'sha3-256': 64,
+  'sha3-384': 96,
+  'sha3-512': 128,
+}
+const BY_LENGTH: Readonly<Record<number, string>> = { 32: 'md5', 64: 'sha256', 128: 'sha512' }
+/** Good against accidents only: such a checksum neither names content in the cache nor is handed on. */
+const WEAK = new Set(['md5', 'sha1'])
+
+export const isStrong = (checksum: Checksum | undefined): checksum is Checksum =>
+  checksum !== undefined && !WEAK.has(checksum.algorithm)
+
+type Rules = { node_uuid: string; allow_md5: boolean }
+const text = (value: unknown) => (typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined)
+const NEXT = 'Set image_os_hash_algo and image_os_hash_value, or image_checksum, of the image as it is upstream.'
+
+/**
+ * os_hash_* wins over image_checksum.
+ * @returns undefined  none is stated, which only a file:// image may do
+ * @throws InvalidParameterValue, MissingParameterValue
+ */
+export function statedChecksum(instance_info: Json, rules: Rules): StatedChecksum | undefined {
+  const algo = text(instance_info.image_os_hash_algo)
+    ?.toLowerCase()
+    .replace(/^sha3_/, 'sha3-')
+  const value = text(instance_info.image_os_hash_value)
+  if ((algo === undefined) !== (value === undefined)) throw missingChecksum(rules.node_uuid)
+  if (algo !== undefined && value !== undefined) {
+    if (DIGITS[algo] === undefined) {
+      const known = Object.keys(DIGITS).join(', ')
+      throw new InvalidParameterValue(
+        `instance_info/image_os_hash_algo of node ${rules.node_uuid} is '${algo}': expected one of ${known}.`,
+      )
+    }
+    return stated(value, algo, 'image_os_hash_value', rules)
+  }
+  const checksum = text(instance_info.image_checksum)
+  return checksum === undefined ? undefined : stated(checksum, undefined, 'image_checksum', rules)
+}
+
+/** @source Ironic agent.py AgentDeploy.validate */
+export const missingChecksum = (node_uuid: string) =>
+  new MissingParameterValue(
+    `image_source's "image_checksum", or "image_os_hash_algo" and "image_os_hash_value" must be provided in instance_info for node ${node_uuid}`,
+  )
+
+function stated(given: string, named: string | undefined, field: string, rules: Rules): StatedChecksum {
+  if (/^https?:\/\//i.test(given) && URL.canParse(given)) return { algorithm: named, url: new URL(given) }
+  const [, prefix, bare = given] = /^(\w+):(.*)$/.exec(given) ?? []
+  const algorithm = named ?? prefix?.toLowerCase() ?? BY_LENGTH[bare.length]
+  const digits = algorithm === undefined ? undefined : DIGITS[algorithm]
+  if (algorithm === undefined || digits === undefined || bare.length !== digits || !/^[0-9a-f]+$/i.test(bare)) {
+    const wanted = named ? `${DIGITS[named]} hex digits (${named})` : '32 (md5), 64 (sha256) or 128 (sha512) hex digits'
+    throw new InvalidParameterValue(
+      `instance_info/${field} of node ${rules.node_uuid} is '${bare.slice(0, 150)}': expected ${wanted}, or an http(s) address of a file of checksums. ${NEXT}`,
+    )
+  }
+  refuseMd5(algorithm, rules)
+  return { algorithm, value: bare.toLowerCase() }
+}
+
+function refuseMd5(algorithm: string, { node_uuid, allow_md5 }: Rules): void {
+  if (algorithm !== 'md5' || allow_md5) return
+  throw new InvalidParameterValue(
+    `The image checksum of node ${node_uuid} is an md5, which [agent] allow_md5_checksum = False forbids. ${NEXT}`,
+  )
+}
+
+/** What the file of checksums at `stated.url` says of the image. @throws ImageUnacceptable, InvalidParameterValue */
+export function checksumFromFile(
+  content: string,
+  image_url: string,
+  statedChecksum: { algorithm: string | undefined; url: URL },
+  rules: Rules,
+): Checksum {
+  const name = nameOf(image_url)
+  const value = findChecksum(content, name)
+  const algorithm = value === undefined ? undefined : (statedChecksum.algorithm ?? BY_LENGTH[value.length])
+  if (value === undefined || algorithm === undefined || DIGITS[algorithm] !== value.length) {
+    const wanted = statedChecksum.algorithm ?? 'md5, sha256 or sha512'
+    throw new ImageUnacceptable(
+      `The checksum file ${shownUrl(statedChecksum.url)} holds no ${wanted} checksum of ${name}. ${NEXT}`,
+    )
+  }
+  refuseMd5(algorithm, rules)
+  return { algorithm, value }
+}
+
+function nameOf(image_url: string): string {
+  const last = new URL(image_url).pathname.split('/').at(-1) ?? ''
+  try {
+    return decodeURIComponent(last)
+  } catch {
+    // A broken escape is taken as it stands.
+    return last
+  }
+}
+
+/** A bare value, or lines "HASH  name", "HASH *name", "SHA256 (name) = HASH"; # begins a comment. */
+export function findChecksum(content: string, name: string): string | undefined {
+  const lines = content.split('\n').map((line) => line.trim())
+  const meant = lines.filter((line) => line !== '' && !line.startsWith('#'))
+  const [only = ''] = meant
+  if (meant.length === 1 && /^[0-9a-f]{32,128}$/i.test(only)) return only.toLowerCase()
+  for (const line of meant) {
+    const [, before, named] = /^([0-9a-f]{32,128})\s+\*?(?:\.\/)?(.+)$/i.exec(line) ?? []
+    if (before && named === name) return before.toLowerCase()
+    const [, inside, after] = /^\w+\s*\((?:\.\/)?(.+)\)\s*=\s*([0-9a-f]{32,128})$/i.exec(line) ?? []
+    if (after && inside === name) return after.toLowerCase()
+  }
+  return undefined
+}

@@ -1,0 +1,196 @@
+/** Asks image servers: redirects with a limit, deadlines, certificates. Knows nothing of files. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Agent, type Dispatcher, request } from 'undici'
+import { ImageUnacceptable, InvalidParameterValue, messageOf } from '../../errors.ts'
+import { shownUrl } from './image-source.ts'
+
+export type Question = {
+  method: 'GET' | 'HEAD'
+  headers?: Record<string, string>
+  /** Value of the Authorization header; only for the server that image_source names. */
+  authorization?: string | undefined
+  signal: AbortSignal
+}
+/** `url`: where the redirects led to. The body must be read, or destroyed. */
+export type Answer = {
+  status: number
+  headers: Dispatcher.ResponseData['headers']
+  body: Dispatcher.ResponseData['body']
+  url: URL
+}
+export type Upstream = {
+  timeout_s: number
+  /** @throws Unanswered, ImageUnacceptable */
+  ask(url: URL, question: Question): Promise<Answer>
+  /** A small text. @throws ImageUnacceptable */
+  text(url: URL, question: Question, limit_bytes: number): Promise<string>
+  close(): Promise<void>
+}
+
+/** Below HTTP: no connection, cut, silence, or a 5xx. Another try may help. */
+export class Unanswered extends ImageUnacceptable {}
+
+const REDIRECTS_LIMIT = 10
+const REDIRECTS = [301, 302, 303, 307, 308]
+const TRIES = 3
+const PAUSE_MS = 500
+
+/** @param verify_ca  [DEFAULT] webserver_verify_ca: True, False, or a file or folder of certificates */
+export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
+  const timeout_ms = timeout_s * 1000
+  const dispatcher = new Agent({
+    connect: { ...trustOf(verify_ca), timeout: timeout_ms },
+    headersTimeout: timeout_ms,
+    bodyTimeout: timeout_ms,
+    keepAliveTimeout: 1_000,
+  })
+
+  async function once(url: URL, { method, headers, authorization, signal }: Question): Promise<Answer> {
+    const credentials = authorization ?? basicOf(url)
+    const bare = new URL(url)
+    bare.username = bare.password = ''
+    try {
+      const response = await request(bare, {
+        method,
+        headers: {
+          accept: '*/*',
+          'accept-encoding': 'identity',
+          'user-agent': 'rackstrap',
+          ...headers,
+          ...(credentials ? { authorization: credentials } : {}),
+        },
+        dispatcher,
+        signal,
+      })
+      return { status: response.statusCode, headers: response.headers, body: response.body, url }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new Unanswered(`Image ${shownUrl(url)} cannot be fetched: ${reasonOf(error, timeout_s)}. ${NEXT}`, {
+        cause: error,
+      })
+    }
+  }
+
+  async function follow(from: URL, question: Question): Promise<Answer> {
+    let url = from
+    for (let redirects = 0; redirects <= REDIRECTS_LIMIT; redirects++) {
+      const authorization = url.origin === from.origin ? question.authorization : undefined
+      const answer = await once(url, { ...question, authorization })
+      if (!REDIRECTS.includes(answer.status)) return answer
+      discard(answer)
+      url = redirectOf(answer, from)
+    }
+    throw new ImageUnacceptable(
+      `Image ${shownUrl(from)} cannot be fetched: its server redirected ${REDIRECTS_LIMIT + 1} times, last to ${shownUrl(url)}. Correct image_source, or the server.`,
+    )
+  }
+
+  async function ask(url: URL, question: Question): Promise<Answer> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const answer = await follow(url, question)
+        if (answer.status < 500 || answer.status === 501) return answer
+        discard(answer)
+        throw new Unanswered(
+          `Image ${shownUrl(url)} cannot be fetched: ${statusText(answer.status, question.method)}. ${NEXT}`,
+        )
+      } catch (error) {
+        if (!(error instanceof Unanswered) || tries >= TRIES || isSilence(error)) throw error
+      }
+      await pause(PAUSE_MS * tries, undefined, { signal: question.signal })
+    }
+  }
+
+  return {
+    timeout_s,
+    ask,
+    async text(url, question, limit_bytes) {
+      const answer = await ask(url, question)
+      if (answer.status !== 200) {
+        discard(answer)
+        throw new ImageUnacceptable(
+          `${shownUrl(url)} cannot be fetched: ${statusText(answer.status, question.method)}. ${NEXT}`,
+        )
+      }
+      return readText(answer, limit_bytes, question.signal)
+    },
+    close: () => dispatcher.destroy(),
+  }
+}
+
+const NEXT = 'Check the server, and image_source'
+
+export const statusText = (status: number, method: string) =>
+  `Got HTTP code ${status} instead of 200 in response to ${method} request`
+
+/** Its body is not wanted. */
+export function discard(answer: Answer): void {
+  answer.body.on('error', () => {
+    // Destroying a body that still comes is an error to undici, not to us.
+  })
+  answer.body.destroy()
+}
+
+async function readText(answer: Answer, limit_bytes: number, signal: AbortSignal): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of answer.body) {
+      bytes += (chunk as Buffer).length
+      if (bytes > limit_bytes) break
+      chunks.push(chunk as Buffer)
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new Unanswered(`${shownUrl(answer.url)} cannot be read: ${messageOf(error)}. ${NEXT}`, { cause: error })
+  }
+  if (bytes > limit_bytes) throw new ImageUnacceptable(`${shownUrl(answer.url)} has more than ${limit_bytes} bytes.`)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function redirectOf(answer: Answer, from: URL): URL {
+  const location = answer.headers.location
+  const target =
+    typeof location === 'string' && URL.canParse(location, answer.url.href) ? new URL(location, answer.url) : undefined
+  if (target && /^https?:$/.test(target.protocol)) return target
+  throw new ImageUnacceptable(
+    `Image ${shownUrl(from)} cannot be fetched: its server redirects to something that is not an http(s) address. Correct image_source, or the server.`,
+  )
+}
+
+/** "user:password@" in an address. */
+function basicOf({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined
+  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
+}
+
+/** To have waited once for a silent server is enough. */
+const isSilence = (error: Unanswered) => codeOf(error.cause).endsWith('TIMEOUT')
+const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+
+export function reasonOf(error: unknown, timeout_s: number): string {
+  const cause = error instanceof AggregateError ? error.errors[0] : error
+  if (codeOf(cause).endsWith('TIMEOUT')) {
+    return `its server was silent for ${timeout_s} s ([DEFAULT] webserver_connection_timeout)`
+  }
+  return messageOf(cause) || codeOf(cause) || 'the connection broke'
+}
+
+/** @throws InvalidParameterValue  neither a boolean nor readable certificates */
+function trustOf(verify_ca: string): { ca?: string[]; rejectUnauthorized?: boolean } {
+  if (/^(true|yes|on|1)$/i.test(verify_ca)) return {}
+  if (/^(false|no|off|0)$/i.test(verify_ca)) return { rejectUnauthorized: false }
+  if (!existsSync(verify_ca)) {
+    throw new InvalidParameterValue(
+      `[DEFAULT] webserver_verify_ca is '${verify_ca}': expected True, False, or a file or folder of CA certificates (PEM).`,
+    )
+  }
+  const files = statSync(verify_ca).isFile()
+    ? [verify_ca]
+    : readdirSync(verify_ca)
+        .filter((name) => /\.(pem|crt)$/.test(name))
+        .map((name) => join(verify_ca, name))
+  return { ca: files.map((file) => readFileSync(file, 'utf8')) }
+}
