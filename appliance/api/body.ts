@@ -1,0 +1,65 @@
+/** Request bodies: JSON, read no further than allowed, and fit to be walked. */
+import type { z } from 'zod'
+import { InvalidParameterValue, PayloadTooLarge } from '../errors.ts'
+import type { Call } from './parts.ts'
+import { parse } from './schema.ts'
+
+/** @source Ironic [api] max_json_body_depth */
+const DEPTH_LIMIT = 25
+
+/**
+ * The body as an object of this shape; none counts as {}.
+ * @param what  names the body in messages
+ * @param limit_kib  [api] max_json_body_size
+ * @throws PayloadTooLarge, InvalidParameterValue
+ */
+export async function readBody<S extends z.ZodType>(
+  call: Call,
+  limit_kib: number,
+  what: string,
+  schema: S,
+): Promise<z.output<S>> {
+  return parse(schema, await readJson(call, limit_kib), what)
+}
+
+/** @throws PayloadTooLarge, InvalidParameterValue */
+export async function readJson(call: Call, limit_kib: number): Promise<unknown> {
+  const body = await readText(call, limit_kib)
+  if (body.trim() === '') return {}
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    // The parser's words repeat the body, which may hold a password.
+    throw new InvalidParameterValue('The request body is not valid JSON.')
+  }
+  checkShape(value, DEPTH_LIMIT)
+  return value
+}
+
+async function readText(call: Call, limit_kib: number): Promise<string> {
+  const limit = limit_kib * 1024
+  const declared = call.req.header('content-length')
+  if (Number(declared) > limit) throw tooLarge(limit_kib)
+  // The HTTP parser lets no more through than was declared.
+  if (declared !== undefined) return call.req.text()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of call.req.raw.body ?? []) {
+    size += chunk.length
+    if (size > limit) throw tooLarge(limit_kib)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+const tooLarge = (limit_kib: number) =>
+  new PayloadTooLarge(`Request body is too large: at most ${limit_kib} KiB are accepted ([api] max_json_body_size).`)
+
+function checkShape(value: unknown, left: number): void {
+  if (value === null || typeof value !== 'object') return
+  if (left === 0)
+    throw new InvalidParameterValue(`Request body JSON is nested too deeply (limit: ${DEPTH_LIMIT} levels).`)
+  if (Object.hasOwn(value, '__proto__')) throw new InvalidParameterValue("'__proto__' is not accepted as a key.")
+  for (const item of Object.values(value)) checkShape(item, left - 1)
+}

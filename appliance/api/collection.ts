@@ -1,0 +1,140 @@
+/** Lists of records: filters, order, pages. Knows no resource; each brings a table of its filters. */
+import { z } from 'zod'
+import { InvalidParameterValue, NotFound } from '../errors.ts'
+import { checkAsked, type Fields, fieldOf, fieldValue, isServed } from './fields.ts'
+import type { ApiParts, Call } from './parts.ts'
+import type { Present, View } from './present.ts'
+import { type Parameter, readQuery } from './query.ts'
+import { commaList, flag, integer, text, uuid } from './schema.ts'
+
+export type Filter<R> = Parameter & { matches(record: R, wanted: unknown): boolean }
+export type Query = Readonly<Record<string, unknown>>
+
+export function filter<R, S extends z.ZodType>(
+  schema: S,
+  matches: (record: R, wanted: z.output<S>) => boolean,
+  since?: number,
+): Filter<R> {
+  return { schema, matches: matches as Filter<R>['matches'], ...(since === undefined ? {} : { since }) }
+}
+
+export type Collection<R> = {
+  /** Key of the list in the answer. */
+  name: string
+  /** As it begins a sentence: "Node ... could not be found." */
+  noun: string
+  fields: Fields<R>
+  filters: Readonly<Record<string, Filter<R>>>
+  /** Fields of a list that is not asked for more. */
+  defaults: readonly string[]
+  present: Present<R>
+  get(uuid: string): R | undefined
+  /** In order of creation: all records, or only those that an index finds for this query. */
+  candidates(query: Query): Iterable<R>
+}
+
+const PAGE = {
+  limit: { schema: integer },
+  marker: { schema: uuid },
+  sort_key: { schema: text },
+  sort_dir: { schema: z.enum(['asc', 'desc'], "Acceptable values are 'asc' or 'desc'") },
+  // Ironic, too, lets these two through here and refuses older versions in its own words below.
+  fields: { schema: commaList },
+  detail: { schema: flag },
+} satisfies Record<string, Parameter>
+type Page = { limit: number; marker?: string; sort_key: string; sort_dir: 'asc' | 'desc' }
+
+/** Answers GET of a collection; `isDetail` for its /detail. */
+export function answerList<R extends { uuid: string }>(
+  call: Call,
+  { config }: Pick<ApiParts, 'config'>,
+  collection: Collection<R>,
+  isDetail = false,
+): Response {
+  const { fields: _, detail: __, ...page } = PAGE
+  const parameters: Record<string, Parameter> = { ...(isDetail ? page : PAGE), ...collection.filters }
+  const query: Query = readQuery(call, parameters)
+  const view = viewOf(call, collection, query, isDetail)
+  const asked = pageOf(collection, query, view.minor, config.api.max_limit)
+  const { records, hasMore } = select(collection, query, asked)
+  const texts = records.map((record) => collection.present(record, view))
+  const last = records.at(-1)
+  const next = hasMore && last ? `,"next":${JSON.stringify(nextHref(call, asked.limit, last.uuid))}` : ''
+  return call.body(`{"${collection.name}":[${texts.join(',')}]${next}}`, 200, { 'content-type': 'application/json' })
+}
+
+function viewOf<R>(call: Call, collection: Collection<R>, query: Query, isDetail: boolean): View {
+  const { fields, detail } = query as { fields?: readonly string[]; detail?: boolean }
+  const minor = call.get('minor')
+  const base = call.get('base')
+  if (detail !== undefined && minor < 43) {
+    throw new InvalidParameterValue(`Invalid query parameter ?detail=${detail ? 'True' : 'False'} received.`)
+  }
+  if (fields && detail) {
+    throw new InvalidParameterValue('Can not specify ?detail=True and fields in the same request.')
+  }
+  if (isDetail || detail) return { minor, base, names: null }
+  if (fields) return { minor, base, names: askedFields(collection.fields, fields, minor) }
+  return { minor, base, names: collection.defaults.filter((n) => isServed(collection.fields[n] ?? {}, minor)) }
+}
+
+/** @throws InvalidParameterValue, NotAcceptable (also: `fields` itself came with 1.8) */
+export function askedFields<R>(fields: Fields<R>, names: readonly string[], minor: number): readonly string[] {
+  checkAsked({ ...fields, fields: { since: 8 } }, ['fields'], minor)
+  checkAsked(fields, names, minor)
+  return names
+}
+
+function pageOf<R>(collection: Collection<R>, query: Query, minor: number, most: number): Page {
+  const { limit = most, marker, sort_key = 'id', sort_dir = 'asc' } = query as Partial<Page>
+  if (limit <= 0) throw new InvalidParameterValue('Limit must be positive')
+  if (sort_key !== 'id') {
+    const field = fieldOf(collection.fields, sort_key)
+    if (!field || field.sortable === false) {
+      throw new InvalidParameterValue(`The sort_key value "${sort_key}" is an invalid field for sorting`)
+    }
+    checkAsked(collection.fields, [sort_key], minor)
+  }
+  return { limit: Math.min(limit, most), sort_key, sort_dir, ...(marker === undefined ? {} : { marker }) }
+}
+
+/** The page's records. The marker's own place counts whether or not the filters let it through. */
+function select<R extends { uuid: string }>(collection: Collection<R>, query: Query, page: Page) {
+  const marker = page.marker === undefined ? undefined : collection.get(page.marker)
+  if (page.marker !== undefined && !marker) throw new NotFound(`${collection.noun} ${page.marker} could not be found.`)
+  const filters = Object.entries(collection.filters).filter(([name]) => query[name] !== undefined)
+  const records: R[] = []
+  let isPast = !marker
+  for (const record of ordered(collection, query, page, marker)) {
+    if (record === marker) isPast = true
+    else if (isPast && filters.every(([name, { matches }]) => matches(record, query[name]))) {
+      if (records.length === page.limit) return { records, hasMore: true }
+      records.push(record)
+    }
+  }
+  return { records, hasMore: false }
+}
+
+function ordered<R extends object>(collection: Collection<R>, query: Query, page: Page, marker?: R): Iterable<R> {
+  const { sort_key, sort_dir } = page
+  const candidates = collection.candidates(query)
+  if (sort_key === 'id' && sort_dir === 'asc' && !marker) return candidates
+  const records = new Set(candidates)
+  if (marker) records.add(marker)
+  const list = [...records]
+  if (sort_key !== 'id') {
+    const keys = new Map(list.map((record) => [record, sortable(fieldValue(collection.fields, record, sort_key))]))
+    list.sort((a, b) => compare(keys.get(a) ?? '', keys.get(b) ?? ''))
+  }
+  return sort_dir === 'desc' ? list.reverse() : list
+}
+
+/** Records without a value come first. */
+const sortable = (value: unknown): string => (value === null ? '' : String(value))
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+
+/** The same query, past this record. Filters stay in it. */
+function nextHref(call: Call, limit: number, marker: string): string {
+  const query = new URLSearchParams({ ...call.req.query(), limit: String(limit), marker })
+  return `${call.get('base')}${call.req.path}?${query}`
+}

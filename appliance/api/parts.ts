@@ -1,0 +1,21 @@
+/** What the API works with, and what each of its calls carries. */
+import type { Context, Hono } from 'hono'
+import type { Conductor } from '../conductor/conductor.ts'
+import type { Config } from '../config/options.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Store } from '../nodes/store.ts'
+
+export type ApiParts = { conductor: Conductor; store: Store; config: Config; log: Log; metrics: Metrics }
+
+export type ApiEnv = {
+  Variables: {
+    /** The microversion served is 1.<minor>. */
+    minor: number
+    /** Base of links, without a slash at the end. */
+    base: string
+    request_id: string
+  }
+}
+export type App = Hono<ApiEnv>
+export type Call = Context<ApiEnv>

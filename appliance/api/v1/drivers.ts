@@ -1,0 +1,134 @@
+/** /v1/drivers and /v1/conductors: what this appliance can do. */
+import type { Driver } from '../../conductor/conductor.ts'
+import { InvalidParameterValue, NotFound } from '../../errors.ts'
+import { INTERFACE_TYPES } from '../../nodes/node.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { requireMinor } from '../microversions.ts'
+import type { ApiParts, App, Call } from '../parts.ts'
+import { links } from '../present.ts'
+import { readQuery } from '../query.ts'
+import { commaList, flag, text } from '../schema.ts'
+import { interfaceField, NODE_FIELDS } from './node/fields.ts'
+import { notServed } from './not-served.ts'
+
+/** Interfaces that came after dynamic drivers did are left out below their version. */
+const interfacesServed = (minor: number) =>
+  INTERFACE_TYPES.filter((type) => type === 'network' || minor >= (NODE_FIELDS[interfaceField(type)]?.since ?? 0))
+
+export function addDrivers(app: App, { conductor }: ApiParts): void {
+  app.get('/v1/drivers', (call) => {
+    const minor = call.get('minor')
+    const query = readQuery(call, {
+      type: { schema: text, since: 30 },
+      detail: { schema: flag, since: 30 },
+      fields: { schema: commaList, since: 77 },
+    })
+    if (query.type !== undefined && query.type !== 'dynamic' && query.type !== 'classic') {
+      throw new InvalidParameterValue('"type" filter must be one of "classic" or "dynamic", if specified.')
+    }
+    if (query.fields && query.detail) {
+      throw new InvalidParameterValue('Can not specify ?detail=True and fields in the same request.')
+    }
+    const drivers = query.type === 'classic' ? [] : conductor.drivers()
+    const isDetailed = minor >= 30 && (query.detail === true || query.fields !== undefined)
+    return call.json({ drivers: drivers.map((driver) => only(shownDriver(call, driver, isDetailed), query.fields)) })
+  })
+  app.get('/v1/drivers/:driver', (call) => {
+    const { fields } = readQuery(call, { fields: { schema: commaList, since: 77 } })
+    return call.json(only(shownDriver(call, driverOf(call, conductor), true), fields))
+  })
+  app.get('/v1/drivers/:driver/properties', (call) => call.json({ ...driverOf(call, conductor).properties }))
+  app.get('/v1/drivers/:driver/raid/logical_disk_properties', (call) => {
+    requireMinor(call.get('minor'), 12)
+    driverOf(call, conductor)
+    return call.json({})
+  })
+  app.get('/v1/drivers/:driver/vendor_passthru/methods', (call) => {
+    driverOf(call, conductor)
+    return call.json({})
+  })
+}
+
+function driverOf(call: Call, { drivers }: ApiParts['conductor']): Driver {
+  const name = call.req.param('driver') ?? ''
+  const driver = drivers().find((each) => each.name === name)
+  if (driver) return driver
+  throw new NotFound(
+    `Could not find the following driver(s) or hardware type(s): ${name.slice(0, 255)}. ` +
+      `Enabled ones: ${
+        drivers()
+          .map((each) => each.name)
+          .join(', ') || 'none'
+      }.`,
+  )
+}
+
+function shownDriver(call: Call, { name, hosts, interfaces }: Driver, isDetailed: boolean): Json {
+  const minor = call.get('minor')
+  const base = call.get('base')
+  const detail = interfacesServed(minor).flatMap((type) => {
+    const enabled = interfaces[type] ?? []
+    return [
+      [`default_${type}_interface`, enabled[0] ?? null],
+      [`enabled_${type}_interfaces`, enabled],
+    ] as const
+  })
+  return {
+    name,
+    hosts,
+    links: links(base, `drivers/${name}`),
+    ...(minor >= 14 ? { properties: links(base, `drivers/${name}/properties`) } : {}),
+    ...(minor >= 30 ? { type: 'dynamic' } : {}),
+    ...(minor >= 30 && isDetailed ? Object.fromEntries(detail) : {}),
+  }
+}
+
+/** @throws InvalidParameterValue  a field that is none */
+function only(shown: Json, fields: readonly string[] | undefined): Json {
+  if (!fields) return shown
+  const wrong = fields.filter((name) => !(name in shown))
+  if (wrong.length > 0) throw new InvalidParameterValue(`Field(s) "${wrong.join(', ')}" are not valid`)
+  return Object.fromEntries(Object.entries(shown).filter(([name]) => fields.includes(name) || name === 'links'))
+}
+
+/** This process is the only conductor there is. @param startedAt  as records have it */
+export function addConductors(app: App, { conductor }: ApiParts, startedAt: string): void {
+  const { hostname } = conductor
+  const shown = (call: Call): Json => ({
+    hostname,
+    conductor_group: '',
+    alive: true,
+    links: links(call.get('base'), `conductors/${encodeURIComponent(hostname)}`),
+  })
+  const whole = (call: Call): Json => ({
+    ...shown(call),
+    created_at: startedAt,
+    updated_at: null,
+    drivers: conductor.drivers().map(({ name }) => name),
+  })
+  const guard = (call: Call) => {
+    if (call.get('minor') < 49) throw notServed(call)
+  }
+  app.get('/v1/conductors', (call) => {
+    guard(call)
+    const { detail, fields, marker } = readQuery(call, {
+      detail: { schema: flag },
+      fields: { schema: commaList },
+      marker: { schema: text },
+      limit: { schema: text },
+      sort_key: { schema: text },
+      sort_dir: { schema: text },
+    })
+    if (detail && fields)
+      throw new InvalidParameterValue('Can not specify ?detail=True and fields in the same request.')
+    if (marker !== undefined) return call.json({ conductors: [] })
+    return call.json({ conductors: [detail || fields ? only(whole(call), fields) : shown(call)] })
+  })
+  app.get('/v1/conductors/:hostname', (call) => {
+    guard(call)
+    const { fields } = readQuery(call, { fields: { schema: commaList } })
+    const asked = call.req.param('hostname')
+    if (asked !== hostname) throw new NotFound(`Conductor ${asked.slice(0, 255)} could not be found.`)
+    return call.json(only(whole(call), fields))
+  })
+}

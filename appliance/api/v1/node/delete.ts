@@ -1,0 +1,34 @@
+/** DELETE /v1/nodes/{node}: when it may go; its ports go with it. */
+import { Conflict, Forbidden } from '../../../errors.ts'
+import type { Node, ProvisionState } from '../../../nodes/node.ts'
+import type { ApiParts } from '../../parts.ts'
+
+/** @source Ironic states.DELETE_ALLOWED_STATES, and [conductor] allow_deleting_available_nodes, which defaults to true */
+const DELETE_ALLOWED: readonly ProvisionState[] = ['manageable', 'enroll', 'adopt failed', 'available']
+
+/** @throws NodeLocked, Conflict, Forbidden */
+export async function deleteNode({ conductor, store }: ApiParts, uuid: string): Promise<void> {
+  await conductor.withNode(uuid, 'node deletion', async (node) => {
+    checkDeletable(node)
+    const deletePorts = () => store.ports.ofNode(uuid).map((port) => store.ports.delete(port.uuid))
+    // Begun in one turn, so that they become durable together.
+    await Promise.all([...deletePorts(), store.nodes.delete(uuid)])
+    // One may have been created meanwhile.
+    await Promise.all(deletePorts())
+  })
+}
+
+function checkDeletable(node: Node): void {
+  if (!node.maintenance && node.instance_uuid !== null) {
+    throw new Conflict(`Node ${node.uuid} is associated with instance ${node.instance_uuid}.`)
+  }
+  if (node.protected) {
+    throw new Forbidden(`Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`)
+  }
+  if (!node.maintenance && !DELETE_ALLOWED.includes(node.provision_state)) {
+    throw new Conflict(
+      `Can not delete node "${node.uuid}" while it is in provision state "${node.provision_state}". Valid provision states ` +
+        `to perform deletion are: "${DELETE_ALLOWED.join(', ')}", or set the node into maintenance mode`,
+    )
+  }
+}

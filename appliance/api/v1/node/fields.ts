@@ -1,0 +1,121 @@
+/** The node as the API tells it: every field, since which microversion, what may be written and how. A row is all that a new field needs. */
+import type { z } from 'zod'
+import { MASK, maskSecrets } from '../../../log.ts'
+import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../nodes/node.ts'
+import type { Json } from '../../../plugin-api/index.ts'
+import type { Field, Fields } from '../../fields.ts'
+import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
+
+export const DESCRIPTION_LIMIT = 4096
+/** Minor versions of the interfaces that came one by one; the others came with 1.31. */
+const INTERFACE_SINCE: Partial<Record<InterfaceType, number>> = {
+  network: 20,
+  storage: 33,
+  rescue: 38,
+  bios: 40,
+  firmware: 86,
+}
+/** May hold a signed URL or a user's own secrets, whatever its key looks like. @source Ironic node_sanitize */
+export const HIDDEN_INSTANCE_KEYS: readonly string[] = ['configdrive', 'image_url']
+
+export const interfaceField = (type: InterfaceType) => `${type}_interface`
+
+const masked = (value: unknown) => maskSecrets(value)
+function maskedInstanceInfo(value: unknown): unknown {
+  const info = maskSecrets(value) as Json
+  for (const key of HIDDEN_INSTANCE_KEYS) if (info[key]) info[key] = MASK
+  return info
+}
+
+/** @source Ironic: `available` was NOSTATE before 1.2, `inspect wait` did not exist before 1.39 */
+export function provisionStateFor(value: unknown, minor: number): unknown {
+  if (value === 'available' && minor < 2) return null
+  return value === 'inspect wait' && minor < 39 ? 'inspecting' : value
+}
+
+const nullable = (schema: z.ZodType) => schema.nullable()
+/** A field that is an object; removing it empties it. */
+const object = (field: Field<Node> = {}): Field<Node> => ({ none: {}, sortable: false, ...field })
+const writable = { write: dict.nullable().transform((value) => value ?? {}) }
+const switchable = (since?: number): Field<Node> => ({
+  ...(since === undefined ? {} : { since }),
+  write: flag.nullable().transform((value) => value ?? false),
+  none: false,
+})
+
+const interfaces = Object.fromEntries(
+  INTERFACE_TYPES.map((type): [string, Field<Node>] => [
+    interfaceField(type),
+    {
+      since: INTERFACE_SINCE[type] ?? 31,
+      read: (node) => node.interfaces[type] ?? null,
+      write: nullable(text),
+    },
+  ]),
+)
+
+/** @source Ironic api/controllers/v1/node.py (node_schema, PATCH_ALLOWED_FIELDS), utils.py (VERSIONED_FIELDS) */
+export const NODE_FIELDS: Fields<Node> = {
+  uuid: { write: nullable(uuid), on: 'create' },
+  created_at: {},
+  updated_at: {},
+  allocation_uuid: { since: 52, read: () => null, sortable: false },
+  automated_clean: { since: 47, write: nullable(flag) },
+  boot_mode: { since: 75 },
+  chassis_uuid: { write: nullable(uuid) },
+  clean_step: object({ since: 7, show: masked }),
+  conductor: { since: 49, sortable: false },
+  conductor_group: {
+    since: 46,
+    write: limitedText(255)
+      .nullable()
+      .transform((value) => (value ?? '').toLowerCase()),
+    none: '',
+  },
+  console_enabled: {},
+  deploy_step: object({ since: 44, show: masked }),
+  description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
+  disable_power_off: switchable(95),
+  driver: { write: text },
+  driver_info: object({ ...writable, show: masked }),
+  driver_internal_info: object({ since: 3, show: masked }),
+  extra: object(writable),
+  fault: { since: 42 },
+  health: { since: 109, read: () => null, sortable: false },
+  inspection_finished_at: { since: 6 },
+  inspection_started_at: { since: 6 },
+  instance_info: object({ ...writable, show: maskedInstanceInfo }),
+  instance_name: { since: 104, write: nullable(limitedText(255).min(1, 'expected at least one character')) },
+  instance_uuid: { write: nullable(uuid) },
+  last_error: {},
+  lessee: { since: 65, write: nullable(limitedText(255)) },
+  maintenance: switchable(),
+  maintenance_reason: {},
+  name: { since: 5, write: nullable(text) },
+  network_data: object({ since: 66, ...writable }),
+  owner: { since: 50, write: nullable(limitedText(255)) },
+  parent_node: { since: 83, write: nullable(limitedText(255)) },
+  power_state: {},
+  properties: object(writable),
+  protected: { ...switchable(48), on: 'patch' },
+  protected_reason: { since: 48, write: nullable(text), on: 'patch' },
+  provision_state: { show: provisionStateFor },
+  provision_updated_at: {},
+  raid_config: object({ since: 12 }),
+  reservation: {},
+  resource_class: { since: 21, write: nullable(limitedText(80)) },
+  retired: switchable(61),
+  retired_reason: { since: 61, write: nullable(text) },
+  secure_boot: { since: 75 },
+  service_step: object({ since: 87, show: masked }),
+  shard: { since: 82, write: nullable(limitedText(255)) },
+  target_power_state: {},
+  target_provision_state: {},
+  target_raid_config: object({ since: 12 }),
+  traits: { since: 37, none: [], sortable: false },
+  ...interfaces,
+}
+
+/** Link lists of a whole node, with their first version. */
+export const NODE_SUBRESOURCES = { ports: 0, states: 14, portgroups: 24, volume: 32, bios: 40, firmware: 86 }
+export const LIST_DEFAULTS = ['uuid', 'instance_uuid', 'maintenance', 'power_state', 'provision_state', 'name']

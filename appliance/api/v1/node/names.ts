@@ -1,0 +1,48 @@
+/** Names of nodes, and how a path finds its node. */
+import { InvalidParameterValue, NotAcceptable, NotFound } from '../../../errors.ts'
+import type { Node } from '../../../nodes/node.ts'
+import type { ApiParts, Call } from '../../parts.ts'
+import { isLogicalName, isUuid } from '../../schema.ts'
+
+/** What stands at the place of a node in a path of ours. @source Ironic get_controller_reserved_names */
+const RESERVED = ['maintenance', 'management', 'states', 'vendor_passthru', 'detail', 'validate']
+/** @source Ironic common/utils.is_hostname_safe, for versions below 1.10 */
+const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i
+
+/** @param refusal  begins the message, e.g. `Cannot create node with invalid name` */
+export function checkName(name: string, minor: number, refusal: string): void {
+  if (minor < 5) throw new NotAcceptable('Request not acceptable. Names of nodes came with API version 1.5')
+  const fits = minor < 10 ? HOST_NAME.test(name) && name.length <= 255 : isLogicalName(name)
+  if (!fits || isUuid(name)) {
+    throw new InvalidParameterValue(
+      `${refusal} '${name.slice(0, 260)}': expected 1 to 255 letters, digits and '-._~', and no UUID.`,
+    )
+  }
+  if (RESERVED.includes(name)) {
+    throw new InvalidParameterValue(
+      `The word "${name}" is reserved and can not be used as a node name. Reserved words are: ${RESERVED.join(', ')}.`,
+    )
+  }
+}
+
+/** @throws InvalidParameterValue (neither uuid nor name), NotFound */
+export function findNode({ store }: Pick<ApiParts, 'store'>, ident: string, minor: number): Node {
+  if (!isUuid(ident) && !isLogicalName(ident)) {
+    throw new InvalidParameterValue(`Expected UUID or name for node_ident: ${ident.slice(0, 60)}`)
+  }
+  if (!isUuid(ident) && minor < 5) throw new NotFound(`Node ${ident} could not be found.`)
+  return store.nodes.find(ident)
+}
+
+/** The node that the path names. */
+export const nodeOf = (call: Call, parts: Pick<ApiParts, 'store'>): Node =>
+  findNode(parts, call.req.param('node') ?? '', call.get('minor'))
+
+/** @throws InvalidParameterValue  the node that a field of another record names is not there */
+export function linkedNode(parts: Pick<ApiParts, 'store'>, ident: string, field: string): Node {
+  const node = isUuid(ident) ? parts.store.nodes.get(ident) : parts.store.nodes.byName(ident)
+  if (node) return node
+  throw new InvalidParameterValue(
+    `Unable to apply the requested ${field} '${ident.slice(0, 60)}'. Requested value was invalid: there is no such node.`,
+  )
+}

@@ -1,0 +1,103 @@
+/** /v1/nodes/{node}/states: read them, ask for others; maintenance, validate. The conductor decides what may follow. */
+import { z } from 'zod'
+import { InvalidParameterValue, InvalidStateRequested, NotAcceptable, NotFound } from '../../../errors.ts'
+import type { Node, PowerTarget } from '../../../nodes/node.ts'
+import { readBody } from '../../body.ts'
+import { fieldValue, isServed } from '../../fields.ts'
+import { requireMinor } from '../../microversions.ts'
+import type { ApiParts, App, Call } from '../../parts.ts'
+import { dict, integer, text } from '../../schema.ts'
+import { NODE_FIELDS } from './fields.ts'
+import { nodeOf } from './names.ts'
+import { checkProvision, PROVISION_BODY } from './provision.ts'
+
+/** @source Ironic node_states_convert */
+const STATE_FIELDS = [
+  'console_enabled',
+  'last_error',
+  'power_state',
+  'provision_state',
+  'target_power_state',
+  'target_provision_state',
+  'provision_updated_at',
+  'raid_config',
+  'target_raid_config',
+  'boot_mode',
+  'secure_boot',
+]
+const POWER_TARGETS: readonly PowerTarget[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
+const POWER_BODY = z.strictObject({ target: text, timeout: integer.nullable().optional() })
+
+export function addStates(app: App, parts: ApiParts): void {
+  const { conductor, store, config } = parts
+  const limit = config.api.max_json_body_size
+
+  app.get('/v1/nodes/:node/states', (call) => call.json(statesOf(nodeOf(call, parts), call.get('minor'))))
+  app.put('/v1/nodes/:node/states/provision', async (call) => {
+    const node = nodeOf(call, parts)
+    const body = await readBody(call, config.api.max_json_body_size_provision, 'provision', PROVISION_BODY)
+    await conductor.provision(node.uuid, checkProvision(node, body, call.get('minor')))
+    return accepted(call)
+  })
+  app.put('/v1/nodes/:node/states/power', async (call) => {
+    const node = nodeOf(call, parts)
+    const { target, timeout } = await readBody(call, limit, 'power', POWER_BODY)
+    checkPower(node, { target, timeout: timeout ?? undefined, minor: call.get('minor') })
+    await conductor.power(node.uuid, target as PowerTarget, timeout ?? undefined)
+    return accepted(call)
+  })
+  app.put('/v1/nodes/:node/states/raid', async (call) => {
+    requireMinor(call.get('minor'), 12)
+    const node = nodeOf(call, parts)
+    await readBody(call, limit, 'target_raid_config', dict)
+    throw new NotFound(notSupported(node, 'raid'))
+  })
+  app.get('/v1/nodes/:node/validate', async (call) => call.json(await conductor.validate(nodeOf(call, parts).uuid)))
+
+  const setMaintenance = async (call: Call, change: Partial<Node>) => {
+    const { uuid } = nodeOf(call, parts)
+    await conductor.withNode(uuid, 'node update', () => store.nodes.update(uuid, change))
+    return call.body(null, 202)
+  }
+  app.put('/v1/nodes/:node/maintenance', async (call) => {
+    const body = z.strictObject({ reason: text.nullable().optional() })
+    const { reason = null } = await readBody(call, limit, 'maintenance', body)
+    return setMaintenance(call, { maintenance: true, maintenance_reason: reason })
+  })
+  app.delete('/v1/nodes/:node/maintenance', (call) =>
+    setMaintenance(call, { maintenance: false, maintenance_reason: null, fault: null }),
+  )
+}
+
+/** @source Ironic UnsupportedDriverExtension */
+export const notSupported = (node: Node, extension: string) =>
+  `Driver ${node.driver} does not support ${extension} (disabled or not implemented).`
+
+function statesOf(node: Node, minor: number) {
+  const served = STATE_FIELDS.filter((name) => isServed(NODE_FIELDS[name] ?? {}, minor))
+  return Object.fromEntries(
+    served.map((name) => {
+      const value = fieldValue(NODE_FIELDS, node, name)
+      return [name, NODE_FIELDS[name]?.show?.(value, minor) ?? value]
+    }),
+  )
+}
+
+function checkPower(node: Node, o: { target: string; timeout: number | undefined; minor: number }): void {
+  const { target, timeout, minor } = o
+  if ((target.startsWith('soft ') || timeout) && minor < 27) {
+    throw new NotAcceptable('Request not acceptable. Soft power actions and timeout came with API version 1.27')
+  }
+  if (timeout !== undefined && timeout < 1) throw new InvalidParameterValue('timeout has to be positive integer')
+  const refuse = (state: string | null) =>
+    new InvalidStateRequested(
+      `The requested action "${target.slice(0, 60)}" can not be performed on node "${node.uuid}" while it is in state "${state}".`,
+    )
+  if (!(POWER_TARGETS as readonly string[]).includes(target)) throw refuse(node.power_state)
+  if (['cleaning', 'clean wait'].includes(node.provision_state)) throw refuse(node.provision_state)
+}
+
+function accepted(call: Call): Response {
+  call.header('location', `${call.get('base')}/v1/nodes/${encodeURIComponent(call.req.param('node') ?? '')}/states`)
+  return call.body(null, 202)
+}

@@ -1,0 +1,74 @@
+/** /v1/nodes/{node}/traits. */
+import { z } from 'zod'
+import { InvalidParameterValue, NotFound } from '../../../errors.ts'
+import { readBody, readJson } from '../../body.ts'
+import type { ApiParts, App, Call } from '../../parts.ts'
+import { limitedText, list, parse } from '../../schema.ts'
+import { notServed } from '../not-served.ts'
+import { nodeOf } from './names.ts'
+
+const SINCE = 37
+/** @source Ironic db MAX_TRAITS_PER_NODE */
+const TRAITS_LIMIT = 50
+/** CUSTOM_ and the namespaces of os-traits, whose single names we do not keep a list of. */
+const TRAIT = /^(CUSTOM|HW|COMPUTE|STORAGE|MISC|OWNER)_[A-Z0-9_]+$/
+const trait = limitedText(255).regex(
+  TRAIT,
+  'expected a standard trait, or CUSTOM_ and upper case letters, digits, underscores',
+)
+const TRAITS_BODY = z.strictObject({ traits: list(trait) })
+
+export function addTraits(app: App, parts: ApiParts): void {
+  const limit = parts.config.api.max_json_body_size
+  const change = async (call: Call, to: (traits: readonly string[]) => readonly string[]) => {
+    const { uuid } = nodeOf(call, parts)
+    await parts.conductor.withNode(uuid, 'node traits', () =>
+      parts.store.nodes.update(uuid, (node) => ({ traits: checked(to(node.traits)) })),
+    )
+    return call.body(null, 204)
+  }
+  const guard = (call: Call) => {
+    if (call.get('minor') < SINCE) throw notServed(call)
+  }
+  app.get('/v1/nodes/:node/traits', (call) => {
+    guard(call)
+    return call.json({ traits: nodeOf(call, parts).traits })
+  })
+  app.put('/v1/nodes/:node/traits', async (call) => {
+    guard(call)
+    const { traits } = await readBody(call, limit, 'traits', TRAITS_BODY)
+    return change(call, () => traits)
+  })
+  app.put('/v1/nodes/:node/traits/:trait', async (call) => {
+    guard(call)
+    const added = parse(trait, call.req.param('trait'), 'trait')
+    if (Object.keys((await readJson(call, limit)) ?? {}).length > 0) {
+      throw new InvalidParameterValue('No body should be provided when adding a trait')
+    }
+    call.header('location', `${call.get('base')}${call.req.path}`)
+    return change(call, (traits) => [...traits, added])
+  })
+  app.delete('/v1/nodes/:node/traits', (call) => {
+    guard(call)
+    return change(call, () => [])
+  })
+  app.delete('/v1/nodes/:node/traits/:trait', (call) => {
+    guard(call)
+    const { uuid } = nodeOf(call, parts)
+    const removed = call.req.param('trait')
+    return change(call, (traits) => {
+      if (!traits.includes(removed)) throw new NotFound(`Node ${uuid} doesn't have a trait '${removed.slice(0, 255)}'`)
+      return traits.filter((name) => name !== removed)
+    })
+  })
+}
+
+function checked(traits: readonly string[]): readonly string[] {
+  const each = [...new Set(traits)].sort()
+  if (each.length > TRAITS_LIMIT) {
+    throw new InvalidParameterValue(
+      `Could not modify traits for node: ${each.length} exceed the maximum of ${TRAITS_LIMIT}.`,
+    )
+  }
+  return each
+}

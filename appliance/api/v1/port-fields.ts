@@ -1,0 +1,61 @@
+/** The port as the API tells it: every field, since which microversion, what may be written and how. */
+import { z } from 'zod'
+import type { Port } from '../../nodes/port.ts'
+import type { Field, Fields } from '../fields.ts'
+import { dict, flag, limitedText, mac, text, uuid } from '../schema.ts'
+
+const LINK_KEYS = ['port_id', 'switch_id', 'hostname', 'switch_info', 'network_type'] as const
+const linkObject = z.strictObject(
+  Object.fromEntries(
+    LINK_KEYS.map((key) => [
+      key,
+      (key === 'network_type'
+        ? z.enum(['managed', 'unmanaged'], "expected 'managed' or 'unmanaged'")
+        : text
+      ).optional(),
+    ]),
+  ),
+  'expected an object',
+)
+/** @source Ironic LOCAL_LINK_CONN_SCHEMA: of a switch, of a smart NIC, unmanaged, or empty */
+const localLink = linkObject.refine(
+  (link) =>
+    Object.keys(link).length === 0 ||
+    link.network_type === 'unmanaged' ||
+    (link.port_id !== undefined && (link.switch_id !== undefined || link.hostname !== undefined)),
+  'expected port_id with switch_id or hostname, or network_type unmanaged, or nothing',
+)
+const object = (write: z.ZodType): Field<Port> => ({
+  write: write.nullable().transform((value) => value ?? {}),
+  none: {},
+  sortable: false,
+})
+const switchable = (none: boolean): Partial<Field<Port>> => ({
+  write: flag.nullable().transform((value) => value ?? none),
+  none,
+})
+
+/** @source Ironic api/controllers/v1/port.py */
+export const PORT_FIELDS: Fields<Port> = {
+  uuid: { write: uuid.nullable(), on: 'create' },
+  created_at: {},
+  updated_at: {},
+  address: { write: mac },
+  available_for_dynamic_portgroup: { since: 111, read: () => true, sortable: false },
+  category: { since: 101, write: limitedText(80).nullable() },
+  description: { since: 97, write: limitedText(255).nullable() },
+  extra: object(dict),
+  internal_info: { since: 18, none: {}, sortable: false },
+  is_smartnic: { since: 53, ...switchable(false) },
+  local_link_connection: { since: 19, ...object(localLink) },
+  name: { since: 88, write: limitedText(255).nullable() },
+  node_uuid: { write: text },
+  physical_network: {
+    since: 34,
+    write: limitedText(64).min(1, 'A non-empty value is required when setting physical_network').nullable(),
+  },
+  portgroup_uuid: { since: 24, write: uuid.nullable() },
+  pxe_enabled: { since: 19, ...switchable(true) },
+  vendor: { since: 100, write: limitedText(32).nullable() },
+}
+export const PORT_DEFAULTS = ['uuid', 'address']

@@ -1,0 +1,68 @@
+/** What agents call: lookup and heartbeat. Whether it is the right agent, the conductor says. */
+import { z } from 'zod'
+import type { Heartbeat } from '../../conductor/conductor.ts'
+import { Forbidden, InvalidParameterValue } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import { readBody } from '../body.ts'
+import type { Collection } from '../collection.ts'
+import type { ApiParts, App, Call } from '../parts.ts'
+import { readQuery } from '../query.ts'
+import { commaList, text, uuid } from '../schema.ts'
+import { findNode } from './node/names.ts'
+import { notServed } from './not-served.ts'
+
+const SINCE = 22
+/** @source Ironic api/controllers/v1/ramdisk.py _LOOKUP_RETURN_FIELDS */
+const LOOKUP_FIELDS = ['uuid', 'properties', 'instance_info', 'driver_internal_info']
+const HEARTBEAT_BODY = z.strictObject({
+  callback_url: text,
+  agent_token: text.nullable().optional(),
+  agent_version: text.nullable().optional(),
+  agent_verify_ca: text.nullable().optional(),
+  agent_status: text.nullable().optional(),
+  agent_status_message: text.nullable().optional(),
+})
+/** Since when each may be sent, and what an older version is told. */
+const HEARTBEAT_SINCE: readonly { fields: readonly (keyof Heartbeat)[]; since: number; refusal: string }[] = [
+  { fields: ['agent_version'], since: 36, refusal: 'Field "agent_version" not recognised' },
+  { fields: ['agent_token'], since: 62, refusal: 'Field "agent_token" not recognised' },
+  { fields: ['agent_verify_ca'], since: 68, refusal: 'Field "agent_verify_ca" not recognised in this version' },
+  {
+    fields: ['agent_status', 'agent_status_message'],
+    since: 72,
+    refusal: 'Fields "agent_status" and "agent_status_message" not recognised.',
+  },
+]
+
+export function addRamdisk(app: App, parts: ApiParts, { present }: Collection<Node>): void {
+  const { conductor, config } = parts
+  const guard = (call: Call) => {
+    if (!config.api.enable_ramdisk_endpoints) {
+      throw new Forbidden(`Access was denied to the following resource: ${call.req.path}`)
+    }
+    if (call.get('minor') < SINCE) throw notServed(call)
+  }
+  app.get('/v1/lookup', async (call) => {
+    guard(call)
+    const { addresses = [], node_uuid } = readQuery(call, {
+      addresses: { schema: commaList },
+      node_uuid: { schema: uuid },
+    })
+    const found = await conductor.lookup({ addresses, ...(node_uuid === undefined ? {} : { node_uuid }) })
+    const view = { minor: call.get('minor'), base: call.get('base'), names: LOOKUP_FIELDS }
+    // The config holds the token: this answer alone gives it, once.
+    const text = `{"node":${present(found.node, view)},"config":${JSON.stringify(found.config)}}`
+    return call.body(text, 200, { 'content-type': 'application/json' })
+  })
+  app.post('/v1/heartbeat/:node', async (call) => {
+    guard(call)
+    const body = await readBody(call, config.api.max_json_body_size, 'heartbeat', HEARTBEAT_BODY)
+    const heartbeat = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as Heartbeat
+    for (const { fields, since, refusal } of HEARTBEAT_SINCE) {
+      const isSent = fields.some((name) => heartbeat[name] !== undefined)
+      if (isSent && call.get('minor') < since) throw new InvalidParameterValue(refusal)
+    }
+    await conductor.heartbeat(findNode(parts, call.req.param('node'), call.get('minor')).uuid, heartbeat)
+    return call.body(null, 202)
+  })
+}

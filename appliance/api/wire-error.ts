@@ -1,0 +1,29 @@
+/** Errors in the wire's shape: a string that holds JSON (wire section 0). The one place that turns errors into answers. */
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { ApplianceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { UnsupportedVersion } from './microversions.ts'
+import type { Call } from './parts.ts'
+
+export function answerError(call: Call, error: unknown, log: Log): Response {
+  const request_id = call.get('request_id')
+  if (error instanceof UnsupportedVersion) {
+    return answer(call, 406, { code: 406, title: 'Not Acceptable', description: error.message })
+  }
+  if (error instanceof ApplianceError) {
+    if (error.code >= 500) log.warn('api request refused', { request_id, path: call.req.path, error })
+    return answer(call, error.code, fault(error.code, error.message))
+  }
+  log.error('api request failed', { request_id, method: call.req.method, path: call.req.path, error })
+  const text = `The appliance failed on this request. Its log says why, under request id ${request_id}.`
+  return answer(call, 500, fault(500, text))
+}
+
+const fault = (code: number, faultstring: string) => ({
+  faultcode: code >= 500 ? 'Server' : 'Client',
+  faultstring,
+  debuginfo: null,
+})
+
+const answer = (call: Call, code: number, body: object) =>
+  call.json({ error_message: JSON.stringify(body) }, code as ContentfulStatusCode)
