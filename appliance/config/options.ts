@@ -102,6 +102,14 @@ const api = {
     unit: 'KiB',
     help: 'Largest request body.',
   },
+  max_json_body_size_provision: {
+    section: 'api',
+    type: 'integer',
+    default: 65536,
+    min: 1,
+    unit: 'KiB',
+    help: 'Largest body of a provision request, which may carry a config drive.',
+  },
   ramdisk_heartbeat_timeout: {
     section: 'api',
     type: 'integer',

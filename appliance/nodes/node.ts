@@ -58,6 +58,7 @@ export type Node = {
   properties: Json
   instance_info: Json
   instance_uuid: string | null
+  instance_name: string | null
   extra: Json
   network_data: Json
   resource_class: string | null
@@ -131,6 +132,7 @@ export function newNode(fields: Partial<Node> & Pick<Node, 'driver' | 'interface
     properties: {},
     instance_info: {},
     instance_uuid: null,
+    instance_name: null,
     extra: {},
     network_data: {},
     resource_class: null,

@@ -15,6 +15,7 @@ export function nodeOnPaper(change: Partial<Node> = {}): Node {
     properties: {},
     instance_info: {},
     instance_uuid: null,
+    instance_name: null,
     extra: {},
     network_data: {},
     resource_class: null,
