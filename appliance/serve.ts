@@ -1,6 +1,5 @@
 /** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
 import { createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
-import { Hono } from 'hono'
 import { createApi } from './api/app.ts'
 import { createBmcDrivers } from './bmc/drivers.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
@@ -76,9 +75,9 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
 
   const pxe = rack.serve(conductor, (request, response) => images.handle(request, response))
   const health = healthOf({ settings, store, pxe })
-  const app = new Hono()
-  app.route('/', createOperations({ health, metrics, version: ground.version }))
-  app.route('/', createApi({ conductor, store, config, log, metrics }))
+  const app = createOperations({ health, metrics, version: ground.version })
+  const ironic = createApi({ conductor, store, config, log, metrics })
+  app.notFound((call) => ironic.fetch(call.req.raw, call.env))
   const api = await listen(app.fetch, { host: config.api.host_ip, port: config.api.port })
   stack.defer(() => api.close())
   api_port = api.port
