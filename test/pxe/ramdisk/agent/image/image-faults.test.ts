@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { before, describe, it } from 'node:test'
-import { AgentError } from '../../../../pxe/ramdisk/agent/errors.ts'
-import { writeImage } from '../../../../pxe/ramdisk/agent/image/write-image.ts'
-import { diskImage } from './disk-images.ts'
-import { type FakeMachine, MIB, makeMachine, writeTask } from './fake-machine.ts'
-import { type Behaviour, type ImageServer, serve, sha256, silence, startImageServer, status } from './image-server.ts'
+import { AgentError } from '../../../../../pxe/ramdisk/agent/errors.ts'
+import { writeImage } from '../../../../../pxe/ramdisk/agent/image/write-image.ts'
+import { diskImage } from '../disk-images.ts'
+import { type FakeMachine, MIB, makeMachine, writeTask } from '../fake-machine.ts'
+import { type Behaviour, type ImageServer, serve, sha256, silence, startImageServer, status } from '../image-server.ts'
 
 let image: Buffer
 const ETAG = '"one"'

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { writeImage } from '../../../../pxe/ramdisk/agent/image/write-image.ts'
-import { configDrive, diskImage, readConfigDrive, sfdisk } from './disk-images.ts'
-import { type FakeMachine, GIB, MIB, makeMachine, writeTask } from './fake-machine.ts'
-import { serve, sha256, startImageServer, variantOf } from './image-server.ts'
+import { writeImage } from '../../../../../pxe/ramdisk/agent/image/write-image.ts'
+import { configDrive, diskImage, readConfigDrive, sfdisk } from '../disk-images.ts'
+import { type FakeMachine, GIB, MIB, makeMachine, writeTask } from '../fake-machine.ts'
+import { serve, sha256, startImageServer, variantOf } from '../image-server.ts'
 
 const SECTOR = 512
 const GPT_SECTORS = 34
