@@ -4,7 +4,7 @@ import { type PxeConfig, PxeError } from './config.ts'
 import { renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
 import { parseMac } from './mac.ts'
 import type { MachineBoot } from './machine-boot.ts'
-import { filesOf, readRamdiskFiles } from './ramdisk-files.ts'
+import { FILE_NAME, RAMDISK_LIST, readRamdiskFiles } from './ramdisk-files.ts'
 
 export type BootAnswer =
   | {
@@ -59,14 +59,13 @@ async function machineScript(mac: string, config: PxeConfig, boot: MachineBoot):
 /** Scripts without an agent need none. */
 const NO_RAMDISK = { kernel: '', core: [], layers: {}, digest: '', kernel_params: '' } as const
 
-/** Only what a script names, or UEFI HTTP boot is told of. */
-async function bootFile(name: string, config: PxeConfig): Promise<BootAnswer | undefined> {
-  if (name === config.uefi_ipxe_bootfile_name) return { kind: 'file', name, path: join(config.tftp_root, name) }
-  const ramdisk = await readRamdiskFiles(config.ramdisk_path).catch((error) => {
-    if (error instanceof PxeError) return undefined
-    throw error
-  })
-  return ramdisk && filesOf(ramdisk).includes(name)
-    ? { kind: 'file', name, path: join(config.ramdisk_path, name) }
-    : undefined
+/**
+ * The set of files before this one stays for machines that are just booting it: so anything in the ramdisk's folder, by its bare
+ * name, but the list of them and what is being written.
+ */
+function bootFile(name: string, config: PxeConfig): BootAnswer | undefined {
+  // For UEFI HTTP boot.
+  if (name === config.uefi_ipxe_bootfile_name) return { kind: 'file', name, path: join(config.ipxe_path, name) }
+  if (!FILE_NAME.test(name) || name === RAMDISK_LIST) return undefined
+  return { kind: 'file', name, path: join(config.ramdisk_path, name) }
 }

@@ -1,42 +1,45 @@
 /** Network boot: DHCP and TFTP by dnsmasq, iPXE scripts, the deploy ramdisk. Knows nothing of the appliance: it is given a config and a logger. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { PxeConfig, PxeLog } from './config.ts'
+import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
+import type { MachineBootOf } from './handle-boot.ts'
+import { serveBoot } from './http/serve-boot.ts'
 
-export type PxeLog = Record<
-  'debug' | 'info' | 'warn' | 'error',
-  (message: string, fields?: Record<string, unknown>) => void
->
+export { type PxeConfig, PxeError, type PxeLog } from './config.ts'
+export type { MachineBootOf } from './handle-boot.ts'
+export { checkKernelParameters, type KernelParameter, parseKernelParameters } from './kernel-parameters.ts'
+export type { MachineBoot } from './machine-boot.ts'
+export { type BuildOptions, buildRamdisk, type Ramdisk } from './ramdisk/build.ts'
+export { type RamdiskFiles, readRamdiskFiles } from './ramdisk-files.ts'
 
-/** What a machine gets when its iPXE asks. */
-export type MachineBoot =
-  /** The deploy ramdisk: kernel, core and layers; parameters are escaped when the script is rendered. */
-  | {
-      kind: 'agent'
-      node: string
-      name: string
-      parameters: readonly (readonly [string, string])[]
-      layers: readonly string[]
-    }
-  /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */
-  | { kind: 'disk'; node: string; name: string; why: string }
-  /** A MAC that no port has. */
-  | { kind: 'unknown'; mac: string }
+export type Pxe = {
+  /**
+   * Resolves when DHCP and TFTP answer, or have failed for a reason that may pass (health tells it; they are tried again).
+   * @throws PxeError  the configuration or iPXE's files are wrong
+   */
+  start(): Promise<void>
+  /** Answers a request under http_url and returns true, or returns false when the path is none of boot's. GET and HEAD only. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
+  health(): Promise<Health>
+  /** Within a second. */
+  stop(): Promise<void>
+}
 
-export type PxeConfig = {
-  /** none: no DHCP and TFTP of ours. */
-  dhcp_provider: 'none' | 'dnsmasq'
-  /** Where dnsmasq's files are rendered to. */
-  state_path: string
-  tftp_root: string
-  /** Base of what machines fetch, without a slash at the end. */
-  http_url: string
-  interface: string
-  /** dnsmasq's own words, e.g. 172.22.0.50,172.22.0.200,255.255.255.0,10m; several, IPv6 too. */
-  dhcp_ranges: readonly string[]
-  /** Extra lines for dnsmasq, checked by dnsmasq itself. */
-  dnsmasq_options: readonly string[]
-  ipxe_bootfile_name: string
-  uefi_ipxe_bootfile_name: string
-  /** Folders that hold iPXE's boot files (Debian: /usr/lib/ipxe). */
-  ipxe_path: string
-  /** Holds kernel, core.cpio.zst and layers; see ramdisk/. */
-  ramdisk_path: string
+export type PxeGiven = {
+  log: PxeLog
+  /** Decides what a machine boots; asked each time its iPXE asks. What it throws passes through handle(). */
+  machineBootOf: MachineBootOf
+  /** Told of each piece of a file as it goes out. */
+  onBytes?: (bytes: number) => void
+}
+
+/** @param config  complete: http_url holds the port that is listened on */
+export function createPxe(config: PxeConfig, given: PxeGiven): Pxe {
+  const dnsmasq = config.dhcp_provider === 'dnsmasq' ? new Dnsmasq(config, given.log) : undefined
+  return {
+    start: async () => dnsmasq?.start(),
+    handle: (request, response) => serveBoot(request, response, { config, ...given }),
+    health: async () => dnsmasq?.health() ?? { healthy: true },
+    stop: async () => dnsmasq?.stop(),
+  }
 }

@@ -15,13 +15,15 @@ export type RamdiskFiles = {
   kernel_params: string
 }
 
-const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
+export const RAMDISK_LIST = 'ramdisk.json'
+/** Without folders, and not hidden. */
+export const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isFileName = (value: unknown): value is string => isText(value) && FILE_NAME.test(value)
 
 /** @throws PxeError  it is not there, or not whole */
 export async function readRamdiskFiles(ramdisk_path: string): Promise<RamdiskFiles> {
-  const file = join(ramdisk_path, 'ramdisk.json')
+  const file = join(ramdisk_path, RAMDISK_LIST)
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new PxeError(
       `There is no deploy ramdisk: ${file} cannot be read (${cause.code}). Build one with "rackstrap ramdisk build", or correct [pxe] ramdisk_path.`,
@@ -29,10 +31,6 @@ export async function readRamdiskFiles(ramdisk_path: string): Promise<RamdiskFil
     )
   })
   return checked(file, parsed(file, text))
-}
-
-export function filesOf({ kernel, core, layers }: RamdiskFiles): string[] {
-  return [kernel, ...core, ...Object.values(layers)]
 }
 
 function parsed(file: string, text: string): Record<string, unknown> {

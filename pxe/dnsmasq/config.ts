@@ -1,6 +1,6 @@
 /** dnsmasq's configuration: DHCP and TFTP for bare machines, no DNS. Only text; dnsmasq itself is the judge of it. */
 import { join } from 'node:path'
-import { type PxeConfig, PxeError } from './config.ts'
+import { type PxeConfig, PxeError } from '../config.ts'
 
 export type DnsmasqPaths = {
   /** Folder of everything that dnsmasq reads and writes, but TFTP's files. */
@@ -48,6 +48,7 @@ function hostLines(config: PxeConfig, keepsRoot: boolean): string[] {
     ...(keepsRoot ? ['user=root'] : []),
     `dhcp-leasefile=${dnsmasqPaths(config.state_path).leases}`,
     'log-dhcp',
+    'log-facility=-',
     'enable-tftp',
     `tftp-root=${config.tftp_root}`,
   ]
@@ -72,7 +73,7 @@ function rangeLines(ranges: readonly string[]): string[] {
  * RFC 4578 and IANA "Processor Architecture Types": option 93 is 0 for BIOS, 7 and 9 for UEFI x86-64 (firmware differs),
  * 16 for UEFI x86-64 over HTTP. iPXE tells itself by its option 175, and gets the first script, whatever firmware it came from.
  */
-function bootLines({ http_url, ipxe_bootfile_name, uefi_ipxe_bootfile_name }: PxeConfig): string[] {
+function bootLines({ http_url, ipxe_bootfile_name, uefi_ipxe_bootfile_name, dhcp_ranges }: PxeConfig): string[] {
   return [
     'dhcp-match=set:ipxe,175',
     'dhcp-match=set:bios,option:client-arch,0',
@@ -85,5 +86,17 @@ function bootLines({ http_url, ipxe_bootfile_name, uefi_ipxe_bootfile_name }: Px
     `dhcp-boot=tag:!ipxe,tag:efi-http,${http_url}/boot/files/${uefi_ipxe_bootfile_name}`,
     // UEFI 2.10 section 24.7.3.1: the firmware takes a URL only from a server that says HTTPClient.
     'dhcp-option-force=tag:!ipxe,tag:efi-http,60,HTTPClient',
+    ...(dhcp_ranges.some(isProxy) ? proxyLines({ http_url, ipxe_bootfile_name, uefi_ipxe_bootfile_name }) : []),
+  ]
+}
+
+/** Beside another DHCP server firmware takes its file from a boot service only (PXE 2.1 section 2.2.3). */
+function proxyLines(boot: Pick<PxeConfig, 'http_url' | 'ipxe_bootfile_name' | 'uefi_ipxe_bootfile_name'>): string[] {
+  const service = (tag: string, kind: string, file: string) => `pxe-service=tag:${tag},${kind},"Rackstrap",${file}`
+  // dnsmasq(8) --pxe-service: BC_EFI is 7, X86-64_EFI is 9.
+  return [
+    service('!ipxe', 'x86PC', boot.ipxe_bootfile_name),
+    ...['BC_EFI', 'X86-64_EFI'].map((kind) => service('!ipxe', kind, boot.uefi_ipxe_bootfile_name)),
+    ...['x86PC', 'BC_EFI', 'X86-64_EFI'].map((kind) => service('ipxe', kind, `${boot.http_url}/boot.ipxe`)),
   ]
 }

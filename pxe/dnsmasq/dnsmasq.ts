@@ -1,0 +1,140 @@
+/** A running dnsmasq: its files, its start, and its return whenever it ends. Decides nothing about machines. */
+import { once } from 'node:events'
+import { mkdir, rename } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
+import { execa } from 'execa'
+import { type PxeConfig, PxeError, type PxeLog } from '../config.ts'
+import { writeDurably } from '../ramdisk/files.ts'
+import { dnsmasqPaths, renderDnsmasqConfig } from './config.ts'
+import { endLeftovers } from './leftovers.ts'
+import { fillTftpRoot, isOpenToAll } from './tftp-root.ts'
+import { explainEnd, explainRefusal, readDnsmasqLine } from './words.ts'
+
+const TEST_TIMEOUT_MS = 10_000
+/** Longest that start() waits for the first word of success or failure. */
+const START_DEADLINE_MS = 5_000
+const KILL_AFTER_MS = 500
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 30_000
+/** After so long a run the next pause is the first one again. */
+const STABLE_AFTER_MS = 60_000
+const LAST_WORDS = 10
+
+export type Health = { healthy: boolean; message?: string }
+
+export class Dnsmasq {
+  readonly #config: PxeConfig
+  readonly #log: PxeLog
+  readonly #stopping = new AbortController()
+  #supervision: Promise<void> | undefined
+  #health: Health = { healthy: false, message: 'DHCP and TFTP are not started.' }
+
+  constructor(config: PxeConfig, log: PxeLog) {
+    this.#config = config
+    this.#log = log
+  }
+
+  /**
+   * Resolves when dnsmasq answers, or has failed once for a reason that may pass, such as a port that is taken: see health().
+   * @throws PxeError  the configuration or its files are wrong; nothing runs then
+   */
+  async start(): Promise<void> {
+    await fillTftpRoot(this.#config)
+    const argument = `--conf-file=${await this.#placeConfig()}`
+    await endLeftovers(argument, this.#log)
+    const firstWord = Promise.withResolvers<void>()
+    this.#supervision = this.#supervise(argument, firstWord.resolve)
+    const deadline = new AbortController()
+    await Promise.race([
+      firstWord.promise,
+      setTimeout(START_DEADLINE_MS, undefined, { signal: deadline.signal }).catch(() => {}),
+    ])
+    deadline.abort()
+  }
+
+  health(): Health {
+    return this.#health
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#supervision
+    this.#health = { healthy: false, message: 'DHCP and TFTP are stopped.' }
+  }
+
+  /** The one that is in place stays until dnsmasq itself has approved of the new one. */
+  async #placeConfig(): Promise<string> {
+    const { folder, config } = dnsmasqPaths(this.#config.state_path)
+    const keepsRoot = process.getuid?.() === 0 && !(await isOpenToAll(this.#config.tftp_root))
+    const text = renderDnsmasqConfig(this.#config, keepsRoot)
+    await mkdir(folder, { recursive: true })
+    await writeDurably(`${config}.new`, Buffer.from(text))
+    await checkConfig(`${config}.new`, text)
+    await rename(`${config}.new`, config)
+    return config
+  }
+
+  async #supervise(argument: string, tellFirstWord: () => void): Promise<void> {
+    const { signal } = this.#stopping
+    for (let pause_ms = FIRST_PAUSE_MS; !signal.aborted; pause_ms = Math.min(pause_ms * 2, LONGEST_PAUSE_MS)) {
+      const began = Date.now()
+      const reason = await this.#run(argument, tellFirstWord)
+      if (signal.aborted) return
+      if (Date.now() - began > STABLE_AFTER_MS) pause_ms = FIRST_PAUSE_MS
+      const message = `DHCP and TFTP do not work, because dnsmasq does not run: ${reason}`
+      this.#health = { healthy: false, message }
+      this.#log.error('dnsmasq ended', { reason, again_in_s: pause_ms / 1000 })
+      tellFirstWord()
+      await setTimeout(pause_ms, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** Until its end. @returns why it ended */
+  async #run(argument: string, tellFirstWord: () => void): Promise<string> {
+    const last: string[] = []
+    const child = execa('dnsmasq', ['--keep-in-foreground', argument], {
+      all: true,
+      buffer: false,
+      reject: false,
+      stdin: 'ignore',
+      cancelSignal: this.#stopping.signal,
+      forceKillAfterDelay: KILL_AFTER_MS,
+    })
+    const lines = createInterface({ input: child.all }).on('line', (line) => {
+      const read = readDnsmasqLine(line)
+      if (read === undefined) return
+      last.push(read.text)
+      if (last.length > LAST_WORDS) last.shift()
+      if (read.lease) this.#log.info('dhcp lease', read.lease)
+      else this.#log.debug('dnsmasq says', { text: read.text })
+      if (!read.started) return
+      this.#health = { healthy: true }
+      this.#log.info('dnsmasq started', { interface: this.#config.interface, pid: child.pid })
+      tellFirstWord()
+    })
+    const closed = once(lines, 'close')
+    const { exitCode, signal, code } = await child
+    await closed
+    if (code === 'ENOENT') return NOT_INSTALLED
+    return explainEnd(last, exitCode === undefined ? (signal ?? 'no status') : `status ${exitCode}`)
+  }
+}
+
+const NOT_INSTALLED = 'it is not installed (Debian: apt install dnsmasq-base).'
+
+async function checkConfig(path: string, text: string): Promise<void> {
+  const { code, failed, timedOut, stderr } = await execa('dnsmasq', ['--test', `--conf-file=${path}`], {
+    reject: false,
+    stdin: 'ignore',
+    timeout: TEST_TIMEOUT_MS,
+    env: { LC_ALL: 'C' },
+  })
+  if (!failed) return
+  if (code === 'ENOENT') throw new PxeError(`[dhcp] dhcp_provider is dnsmasq, and ${NOT_INSTALLED}`)
+  if (timedOut)
+    throw new PxeError(`dnsmasq did not check its configuration ${path} within ${TEST_TIMEOUT_MS / 1000} s.`)
+  throw new PxeError(
+    `dnsmasq refuses its configuration: ${explainRefusal(stderr, text)} Correct [dhcp] dhcp_range or dnsmasq_options.`,
+  )
+}

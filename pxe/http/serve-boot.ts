@@ -1,0 +1,64 @@
+/** The HTTP face of network boot: scripts and files to machines, each told to the log. What they get decides handle-boot.ts. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { PxeConfig, PxeLog } from '../config.ts'
+import { type BootAnswer, handleBoot, type MachineBootOf } from '../handle-boot.ts'
+import { sendFile } from './send-file.ts'
+
+export type BootServer = {
+  config: PxeConfig
+  log: PxeLog
+  machineBootOf: MachineBootOf
+  /** Told of each piece of a file as it goes out. */
+  onBytes?: (bytes: number) => void
+}
+
+/** Answers and returns true; false when the path is none of boot's. Throws what machineBootOf throws. */
+export async function serveBoot(
+  request: IncomingMessage,
+  response: ServerResponse,
+  server: BootServer,
+): Promise<boolean> {
+  const answer = await handleBoot(request.url ?? '/', server.config, server.machineBootOf)
+  if (answer === undefined) return false
+  if (answer.kind === 'script') sendScript(answer, request, response, server.log)
+  else await sendBootFile(answer, request, response, server)
+  return true
+}
+
+type Script = Extract<BootAnswer, { kind: 'script' }>
+type BootFile = Extract<BootAnswer, { kind: 'file' }>
+
+function sendScript({ text, machine }: Script, request: IncomingMessage, response: ServerResponse, log: PxeLog): void {
+  response.writeHead(200, {
+    'content-type': 'text/plain; charset=us-ascii',
+    'content-length': Buffer.byteLength(text),
+    // What a machine is to boot may be another thing a second later.
+    'cache-control': 'no-store',
+  })
+  if (request.method === 'HEAD') return void response.end()
+  response.end(text)
+  if (machine === undefined) log.debug('first boot script served', { ip: ipOf(request) })
+  else log[machine.refused === undefined ? 'info' : 'warn']('boot script served', { ...machine, ip: ipOf(request) })
+}
+
+async function sendBootFile(
+  { name, path }: BootFile,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { log, onBytes }: BootServer,
+): Promise<void> {
+  const ip = ipOf(request)
+  const began = performance.now()
+  const sent = await sendFile(path, request, response, onBytes).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' || response.headersSent) throw error
+    log.warn('boot file is missing', { ip, name, path })
+    response.writeHead(404, { 'content-type': 'text/plain' }).end(`${name} is missing on the appliance\n`)
+    return undefined
+  })
+  if (sent === undefined || sent.bytes === 0) return
+  const fields = { ip, name, bytes: sent.bytes, duration_s: Math.round(performance.now() - began) / 1000 }
+  if (sent.whole) log.info('boot file served', fields)
+  else log.warn('boot file not taken whole', fields)
+}
+
+const ipOf = ({ socket }: IncomingMessage) => (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
