@@ -22,7 +22,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
 }
 
 /** Only what the agent and init call; the libraries that they need are found by themselves. */
-export const PACKAGES = ['busybox', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux']
+export const PACKAGES = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux']
 export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate']
 
 /** Programs of busybox that get a name of their own. */
