@@ -99,10 +99,13 @@ function diskScript(boot: Extract<MachineBoot, { kind: 'disk' }>): string {
     '',
     'set verdict disk',
     `echo Rackstrap: ${nodeOf(boot)} boots from its own disk: ${screenText(boot.why)}`,
-    'iseq ${platform} efi && exit 1 ||',
+    'iseq ${platform} efi && goto leave ||',
     'sanboot --no-describe --drive 0x80 ||',
     'echo The first disk does not boot; leaving it to the next boot device of the firmware.',
-    'exit 1',
+    '',
+    ':leave',
+    // For the first script no error: iPXE would show its number. It leaves with one itself.
+    'isset ${asked-for-each-card} && exit 0 || exit 1',
   )
 }
 
@@ -113,7 +116,7 @@ function unknownScript({ mac }: Extract<MachineBoot, { kind: 'unknown' }>): stri
     'set verdict unknown',
     `echo Rackstrap: no node has the network card ${mac}. To enroll it:`,
     `echo baremetal port create --node NODE ${mac}`,
-    'isset ${asked-for-each-card} && exit 1 ||',
+    'isset ${asked-for-each-card} && exit 0 ||',
     `prompt --timeout ${READING_TIME_MS} Going on to the next boot device in ${READING_TIME_MS / 1000} s; press any key to go on now. ||`,
     'exit 1',
   )
