@@ -6,7 +6,8 @@ import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Heartbeat } from './conductor.ts'
 import { tokenOf } from './deploy/callback.ts'
-import type { Callback, Deploys } from './deploy/deploy.ts'
+import type { Deploys } from './deploy/deploy.ts'
+import type { Callback } from './deploy/signs.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
 
 /** Gives the token to the first who asks after a boot, and to nobody else. */

@@ -1,5 +1,5 @@
 /** What a machine is given when its firmware asks on the network. Knows no script: pxe renders those. */
-import type { MachineBoot } from '@appliance/pxe'
+import { type KernelParameter, type MachineBoot, PxeError, parseKernelParameters } from '@appliance/pxe'
 import type { Node } from '../nodes/node.ts'
 import { nodeOf, type Parts } from './parts.ts'
 
@@ -33,7 +33,7 @@ const bootsAgent = (node: Node) => node.driver_internal_info.network_boot === 'a
 
 function whyDisk(node: Node): string {
   const state = node.provision_state
-  if (isDeployed(node)) return 'its disk is written, and its operating system comes next.'
+  if (isDeployed(node)) return 'it is being deployed, and is not to boot the deploy ramdisk now.'
   if (state === 'active') return 'it is active, so its operating system is there.'
   if (state === 'available') return 'it is available: nothing is to be deployed. To deploy it: baremetal node deploy.'
   if (node.last_error) return `it is "${state}", and nothing is to be deployed. ${node.last_error}`
@@ -41,12 +41,12 @@ function whyDisk(node: Node): string {
 }
 
 /** @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (wire section 7) */
-function agentParameters(parts: BootParts, node: Node): (readonly [string, string])[] {
+function agentParameters(parts: BootParts, node: Node): KernelParameter[] {
   const { config } = parts
   return [
     ['ipa-api-url', agentApiUrl(parts)],
-    ...(config.DEFAULT.debug ? [['ipa-debug', '1'] as const] : []),
-    ...wordsOf(kernelAppendParams(config, node)),
+    ...(config.DEFAULT.debug ? [['ipa-debug', '1'] satisfies KernelParameter] : []),
+    ...parametersOf(kernelAppendParams(config, node)),
   ]
 }
 
@@ -57,11 +57,12 @@ export function kernelAppendParams(config: Parts['config'], node: Node): string 
   return text === undefined || text === null ? configured : String(text).replaceAll('%default%', configured)
 }
 
-/** Split at blanks that are not between double quotes. Whatever else is in them is refused where scripts are rendered. */
-function wordsOf(text: string): (readonly [string, string])[] {
-  return [...text.matchAll(/(?:[^ "]|"[^"]*"?)+/g)].map(([word]) => {
-    const at = word.indexOf('=')
-    const value = word.slice(at + 1).replace(/^"([^"]*)"$/, '$1')
-    return at < 1 || at === word.length - 1 ? [word, ''] : [word.slice(0, at), value]
-  })
+/** A text that no script can carry is left whole: rendering refuses it, and the machine's screen tells why. */
+function parametersOf(text: string): readonly KernelParameter[] {
+  try {
+    return parseKernelParameters(text)
+  } catch (error) {
+    if (error instanceof PxeError) return [[text, '']]
+    throw error
+  }
 }

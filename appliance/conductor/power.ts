@@ -87,6 +87,7 @@ export async function changePower(
   o: { signal: AbortSignal; timeout_s?: number },
 ): Promise<void> {
   try {
+    await parts.store.nodes.update(uuid, { last_error: null })
     await setPower(parts, uuid, target, o)
   } catch (error) {
     if (parts.jobs.stopping.aborted) return

@@ -1,5 +1,5 @@
 /** The verbs of PUT states/provision: who may, what is checked before the answer, and what goes on behind it. */
-import { ApplianceError, Conflict, Forbidden, InvalidParameterValue } from '../errors.ts'
+import { ApplianceError, Forbidden, InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { ProvisionRequest } from './conductor.ts'
 import type { Deploys } from './deploy/deploy.ts'
@@ -110,7 +110,7 @@ const retired = ({ uuid }: Node, op: string) =>
 
 function checkAutomatedClean({ config }: Parts, { uuid, automated_clean }: Node): void {
   if (!(automated_clean ?? config.conductor.automated_clean)) return
-  throw new Conflict(
+  throw new InvalidParameterValue(
     `Node ${uuid} asks for automated cleaning, which this appliance does not do. ` +
       `Set automated_clean of the node, or [conductor] automated_clean, to False.`,
   )

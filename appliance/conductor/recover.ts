@@ -1,5 +1,5 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
-import type { Node } from '../nodes/node.ts'
+import type { Node, ProvisionState } from '../nodes/node.ts'
 import type { Deploys } from './deploy/deploy.ts'
 import { endFailure } from './deploy/end.ts'
 import type { Parts } from './parts.ts'
@@ -7,13 +7,20 @@ import { unlessStopped } from './provision.ts'
 import { passCleaning, tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
 
+const ALWAYS_HELD: readonly ProvisionState[] = ['verifying', 'deleting', 'cleaning', 'deploying']
+
+/** On its way, and nobody is at it: whoever was could not even write down that it failed. */
+export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
+  reservation === null && ALWAYS_HELD.includes(provision_state)
+
 /** Resolves when all of them are held; their work goes on behind. */
-export async function recover(parts: Parts, deploys: Deploys): Promise<void> {
+export async function recover(parts: Parts, deploys: Deploys, concerns: (node: Node) => boolean): Promise<void> {
   for (const node of parts.store.nodes.all()) {
+    if (!concerns(node)) continue
     const work = workFor(parts, deploys, node)
     if (node.target_power_state !== null) await parts.store.nodes.update(node.uuid, { target_power_state: null })
     if (!work) continue
-    parts.log.info('node goes on after a restart', { node: node.uuid, provision_state: node.provision_state })
+    parts.log.info('node goes on', { node: node.uuid, provision_state: node.provision_state })
     const release = await parts.holds.take(node.uuid)
     parts.jobs.run('recovery', node.uuid, () => unlessStopped(parts, work).finally(release))
   }

@@ -6,7 +6,7 @@ import type { Node } from '../nodes/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot.ts'
 import type { Conductor } from './conductor.ts'
-import { createDeploys } from './deploy/deploy.ts'
+import { Deploys } from './deploy/deploy.ts'
 import { createHolds } from './holds.ts'
 import { chooseInterfaces, drivers } from './interfaces.ts'
 import { createJobs } from './jobs.ts'
@@ -14,7 +14,7 @@ import { bmcOf, type ConductorOptions, nodeOf, type Parts } from './parts.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power.ts'
 import { createPowerSync } from './power-sync.ts'
 import { createProvision, unlessStopped } from './provision.ts'
-import { recover } from './recover.ts'
+import { isOrphan, recover } from './recover.ts'
 import { validate } from './validate.ts'
 
 export type ConductorService = Conductor & {
@@ -31,7 +31,7 @@ export type ConductorService = Conductor & {
 
 export function startConductor(options: ConductorOptions): ConductorService {
   const parts = assemble(options)
-  const deploys = createDeploys(parts)
+  const deploys = new Deploys(parts)
   const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = nodeOf(parts, ident)
     const release = await parts.holds.take(uuid)
@@ -65,9 +65,12 @@ export function startConductor(options: ConductorOptions): ConductorService {
       ),
     lookup: (query) => lookup(parts, query),
     heartbeat: (ident, given) => heartbeat(parts, deploys, ident, given),
-    recover: () => recover(parts, deploys),
+    recover: () => recover(parts, deploys, () => true),
     machineBootOf: (mac) => machineBootOf(parts, mac),
-    checkDeadlines: () => deploys.checkDeadlines(),
+    async checkDeadlines() {
+      deploys.checkDeadlines()
+      await recover(parts, deploys, isOrphan)
+    },
     syncPowerStates: createPowerSync(parts),
     async stop() {
       await parts.jobs.stop()

@@ -1,4 +1,5 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
+import { checkKernelParameters, PxeError } from '@appliance/pxe'
 import { InvalidParameterValue, MissingParameterValue, messageOf } from '../errors.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
 import { kernelAppendParams } from './boot.ts'
@@ -7,10 +8,6 @@ import { makeTask } from './deploy/task.ts'
 import { bmcOf, nodeOf, type Parts, pluginOf } from './parts.ts'
 
 const PLUGIN_DEADLINE_MS = 30_000
-/** What ends or splits a line of a boot script. The whole check is where scripts are rendered. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNFIT_PARAMETERS = /[\x00-\x1f\x7f]|[^\x20-\x7e]|\$\{|[\\']/
-
 /** @throws InvalidParameterValue, MissingParameterValue */
 export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, node).validate(node)
 
@@ -20,10 +17,11 @@ export async function validateBoot(parts: Parts, node: Node): Promise<void> {
   if (parts.store.ports.ofNode(node.uuid).length === 0) {
     throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
   }
-  if (UNFIT_PARAMETERS.test(kernelAppendParams(parts.config, node))) {
-    throw new InvalidParameterValue(
-      `kernel_append_params of node ${node.uuid} holds a line break, a quote or another character that no boot script can carry. Remove it.`,
-    )
+  try {
+    checkKernelParameters(kernelAppendParams(parts.config, node))
+  } catch (error) {
+    if (!(error instanceof PxeError)) throw error
+    throw new InvalidParameterValue(`kernel_append_params of node ${node.uuid}: ${error.message}`, { cause: error })
   }
 }
 

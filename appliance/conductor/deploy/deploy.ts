@@ -1,255 +1,228 @@
 /** Runs a node's deploy steps, one after the other, from wait to wait. What must survive a restart is in its record before anything goes on. */
-import type { Command } from '../../agent/commands.ts'
-import { AgentFailure, ApplianceError, DeployFailure, messageOf } from '../../errors.ts'
-import type { ImageRequest } from '../../images/images.ts'
+import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
 import type { Node, Wait } from '../../nodes/node.ts'
-import type { DeployPlugin, SignOfLife, StepResult, Task } from '../../plugin-api/index.ts'
-import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import type { Kit, SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { move } from '../transitions.ts'
 import { createKit } from './agent-flow.ts'
 import { learnAgentSteps } from './agent-steps.ts'
 import { failDeploy, finishDeploy } from './end.ts'
 import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf, planSteps, userSteps } from './plan.ts'
-import { createPrefetches } from './prefetch.ts'
+import { createPrefetches, type Prefetches } from './prefetch.ts'
+import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
 import { whileItProgresses } from './stall.ts'
+import { finishStep, startStep } from './step-record.ts'
 import { afterSign, stepFor } from './steps.ts'
 import { makeTask } from './task.ts'
 import { timeoutOf } from './timeout.ts'
-import { createWaits, isOverdue } from './waits.ts'
+import { createWaits, isOverdue, type Waits } from './waits.ts'
 
-export type Callback = { status: 'start' | 'end' | 'error'; message?: string }
-export type Deploys = {
-  /** The node is held and `deploying`. Resolves when it waits, is active, or has failed. */
-  begin(uuid: string): Promise<void>
-  /** The same for one that was cut off by a restart. */
-  goOn(uuid: string): Promise<void>
-  /** After a restart: the node waits still. */
-  waitOn(uuid: string): void
-  /** A heartbeat came; taken up behind, in its turn. */
-  heard(uuid: string, callback?: Callback): void
-  /** Fails those whose deadline is over. */
-  checkDeadlines(): Promise<void>
-}
 type Waiting = Extract<StepResult, { wait: string }>
 
-export function createDeploys(parts: Parts): Deploys {
-  const kit = createKit(parts)
-  const queued = new Set<string>()
-  const waits = createWaits(parts, {
-    onDue: (uuid) => inTurn(uuid, 'deadline', () => expire(uuid)),
-    onCommandEnd: (uuid) => inTurn(uuid, 'end of a command', () => resume(uuid)),
-    onLost: (uuid, error) => inTurn(uuid, 'lost command', () => failStep(uuid, error)),
-  })
-  const prefetches = createPrefetches(parts, (uuid, error) =>
-    inTurn(uuid, 'lost image', () => failDeploy(parts, uuid, imageFailure(uuid, error))),
-  )
+export class Deploys {
+  readonly #parts: Parts
+  readonly #kit: Kit
+  readonly #waits: Waits
+  readonly #prefetches: Prefetches
+  /** Nodes whose heartbeat is not taken up yet. */
+  readonly #queued = new Set<string>()
 
-  /** Runs `work` behind, when the node is free; not at all when its deploy is over by then. */
-  function inTurn(uuid: string, what: string, work: () => Promise<void>): void {
-    parts.jobs.run(what, uuid, async () => {
-      const signal = parts.jobs.signalOf(uuid)
-      const release = await parts.holds.takeInTurn(uuid, signal).catch((error: unknown) => {
-        if (signal.aborted) return undefined
-        throw error
-      })
-      try {
-        if (release) await work()
-      } finally {
-        await release?.()
-      }
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#kit = createKit(parts)
+    this.#waits = createWaits(parts, {
+      onDue: (uuid) => this.#inTurn(uuid, 'deadline', () => this.#expire(uuid)),
+      onCommandEnd: (uuid) => this.#inTurn(uuid, 'end of a command', () => this.#resume(uuid)),
+      onLost: (uuid, error) => this.#inTurn(uuid, 'lost command', () => this.#failStep(uuid, error)),
     })
-  }
-
-  const task = (uuid: string, guard: { signal: AbortSignal }, step?: PlannedStep): Task =>
-    makeTask(parts, uuid, {
-      ...guard,
-      ...(step ? { step } : {}),
-      prefetch: (request: ImageRequest) => prefetches.begin(request),
-    })
-
-  async function guarded(uuid: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (parts.jobs.stopping.aborted) return
-      if (!(error instanceof ApplianceError)) parts.log.error('deploy threw', { node: uuid, error })
-      await failStep(uuid, error)
-    }
-  }
-
-  async function failStep(uuid: string, error: unknown): Promise<void> {
-    waits.disarm(uuid)
-    const planned = currentStepOf(nodeOf(parts, uuid))
-    const what = planned ? `Deploy step ${keyOf(planned)} failed: ` : 'Preparing the deploy failed: '
-    await failDeploy(parts, uuid, new DeployFailure(what + messageOf(error), { cause: error }))
-  }
-
-  const limit_s = parts.config.conductor.deploy_callback_timeout
-  const withTask = <T>(uuid: string, planned: PlannedStep | undefined, act: (task: Task) => Promise<T>): Promise<T> =>
-    whileItProgresses(planned ? keyOf(planned) : 'prepare', limit_s, parts.jobs.signalOf(uuid), (guard) =>
-      act(task(uuid, guard, planned)),
+    this.#prefetches = createPrefetches(parts, (uuid, error) =>
+      this.#inTurn(uuid, 'lost image', () => this.#loseImage(uuid, error)),
     )
-
-  async function runFrom(uuid: string, from: number): Promise<void> {
-    for (let index = from; ; index++) {
-      const planned = planOf(nodeOf(parts, uuid))[index]
-      if (!planned) return finishDeploy(parts, uuid)
-      const node = await startStep(parts, uuid, index, planned)
-      const step = stepFor(pluginOf(parts, node), kit, node, planned)
-      const result = await withTask(uuid, planned, (given) => step.run(given, planned.args))
-      if ('wait' in result) return enterWait(uuid, result)
-      finishStep(parts, uuid)
-    }
   }
 
-  async function enterWait(uuid: string, { wait, note }: Waiting): Promise<void> {
-    const kept: Wait = { for: wait, deadline: waits.deadline(), ...(note ? { note } : {}) }
-    await move(parts, uuid, 'wait', { wait: kept })
-    waits.arm(uuid)
-  }
-
-  async function settle(uuid: string, result: StepResult): Promise<void> {
-    if ('wait' in result) return enterWait(uuid, result)
-    finishStep(parts, uuid)
-    await runFrom(uuid, indexOf(nodeOf(parts, uuid)) + 1)
-  }
-
-  /** The node is held. Goes on when what it waits for has come. */
-  async function resume(uuid: string, callback?: Callback): Promise<void> {
-    const node = nodeOf(parts, uuid)
-    const { wait } = node
-    const planned = currentStepOf(node)
-    if (node.provision_state !== 'wait call-back' || !wait || !planned || node.maintenance) return
-    const sign = await signFor(parts, node, wait, callback)
-    if (!sign) return
-    await waits.touch(uuid)
-    await guarded(uuid, async () => {
-      const step = stepFor(pluginOf(parts, node), kit, node, planned)
-      if (isStillRunning(sign) && !step.resume) return
-      waits.disarm(uuid)
-      // The wait stays in the record until the next step begins: cut off here, it is waited for again.
-      await move(parts, uuid, 'resume', (now) => ({ wait: now.wait }))
-      if (wait.for === 'agent-boot') await learnAgentSteps(parts, uuid, pluginOf(parts, node).deploySteps(kit))
-      const told = wait.for === 'agent-boot' ? await withCommands(parts, uuid, sign) : sign
-      const result = await withTask(uuid, planned, async (given) =>
-        step.resume ? step.resume(given, told) : afterSign(planned, told),
-      )
-      await settle(uuid, result)
+  /** The node is held and `deploying`. Resolves when it waits, is active, or has failed. */
+  async begin(uuid: string): Promise<void> {
+    await this.#guarded(uuid, async () => {
+      const node = nodeOf(this.#parts, uuid)
+      const plugin = pluginOf(this.#parts, node)
+      await this.#withTask(uuid, undefined, async (task) => plugin.prepare?.(task))
+      const sources = { plugin: plugin.deploySteps(this.#kit), offered: undefined, user: userSteps(node) }
+      await setInternal(this.#parts, uuid, { deploy_steps: planSteps(sources), deploy_step_index: -1 })
+      await this.#runFrom(uuid, 0)
     })
   }
 
-  async function expire(uuid: string): Promise<void> {
-    const node = nodeOf(parts, uuid)
-    if (node.provision_state !== 'wait call-back' || node.maintenance || !isOverdue(node)) return
-    waits.disarm(uuid)
-    await failDeploy(parts, uuid, timeoutOf(node, currentStepOf(node), limit_s))
-  }
-
-  async function begin(uuid: string): Promise<void> {
-    await guarded(uuid, async () => {
-      const node = nodeOf(parts, uuid)
-      const plugin: DeployPlugin = pluginOf(parts, node)
-      await withTask(uuid, undefined, async (given) => plugin.prepare?.(given))
-      const sources = { plugin: plugin.deploySteps(kit), offered: undefined, user: userSteps(node) }
-      await setInternal(parts, uuid, { deploy_steps: planSteps(sources), deploy_step_index: -1 })
-      await runFrom(uuid, 0)
-    })
-  }
-
-  async function goOn(uuid: string): Promise<void> {
-    const node = nodeOf(parts, uuid)
+  /** The same for one that was cut off, by a restart most likely. */
+  async goOn(uuid: string): Promise<void> {
+    const node = nodeOf(this.#parts, uuid)
     const planned = currentStepOf(node)
-    if (!planned) return begin(uuid)
-    await guarded(uuid, async () => {
+    if (!planned) return this.begin(uuid)
+    await this.#guarded(uuid, async () => {
       if (node.wait) {
-        await move(parts, uuid, 'wait', { wait: node.wait })
-        return waitOn(uuid)
+        await move(this.#parts, uuid, 'wait', { wait: node.wait })
+        return this.waitOn(uuid)
       }
       if (typeof node.driver_internal_info.agent_command_id === 'string') {
-        return enterWait(uuid, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
+        return this.#enterWait(uuid, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
       }
-      if (stepFor(pluginOf(parts, node), kit, node, planned).again) return runFrom(uuid, indexOf(node))
+      if (this.#stepFor(node, planned).again) return this.#runFrom(uuid, indexOf(node))
       throw new DeployFailure('the appliance was restarted while it ran. Deploy again.')
     })
   }
 
-  function waitOn(uuid: string): void {
-    waits.arm(uuid)
+  /** After a restart: the node waits still. */
+  waitOn(uuid: string): void {
+    this.#waits.arm(uuid)
     // Its heartbeat may have come just before the end.
-    if (hasAgent(nodeOf(parts, uuid))) heard(uuid)
+    if (hasAgent(nodeOf(this.#parts, uuid))) this.heard(uuid)
   }
 
-  function heard(uuid: string, callback?: Callback): void {
-    if (!callback && queued.has(uuid)) return
-    if (!callback) queued.add(uuid)
-    inTurn(uuid, 'heartbeat', () => {
-      if (!callback) queued.delete(uuid)
-      return resume(uuid, callback)
+  /** A heartbeat came; taken up behind, in its turn. */
+  heard(uuid: string, callback?: Callback): void {
+    if (callback) {
+      this.#inTurn(uuid, 'callback', () => this.#resume(uuid, callback))
+      return
+    }
+    if (this.#queued.has(uuid)) return
+    this.#queued.add(uuid)
+    this.#inTurn(
+      uuid,
+      'heartbeat',
+      () => this.#resume(uuid),
+      () => this.#queued.delete(uuid),
+    )
+  }
+
+  /** Fails what has waited too long; each wait has a timer, too. */
+  checkDeadlines(): void {
+    for (const { uuid, provision_state, wait } of this.#parts.store.nodes.all()) {
+      if (provision_state === 'wait call-back' && isOverdue(wait)) {
+        this.#inTurn(uuid, 'deadline', () => this.#expire(uuid))
+      }
+    }
+  }
+
+  /** Runs `work` behind, when the node is free; not at all when its deploy is over by then, or it is gone. */
+  #inTurn(uuid: string, what: string, work: () => Promise<void>, onTurn?: () => void): void {
+    const { jobs, holds } = this.#parts
+    jobs.run(what, uuid, async () => {
+      const signal = jobs.signalOf(uuid)
+      const release = await holds.takeInTurn(uuid, signal).catch((error: unknown) => {
+        if (signal.aborted || error instanceof NotFound) return undefined
+        throw error
+      })
+      onTurn?.()
+      if (!release) return
+      try {
+        await work()
+      } catch (error) {
+        if (!jobs.stopping.aborted) throw error
+      } finally {
+        await release()
+      }
     })
   }
 
-  return {
-    begin,
-    goOn,
-    waitOn,
-    heard,
-    async checkDeadlines() {
-      for (const node of parts.store.nodes.all()) {
-        if (node.provision_state === 'wait call-back' && isOverdue(node)) {
-          inTurn(node.uuid, 'deadline', () => expire(node.uuid))
-        }
-      }
-    },
+  async #guarded(uuid: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (this.#parts.jobs.stopping.aborted) return
+      if (!(error instanceof ApplianceError)) this.#parts.log.error('deploy threw', { node: uuid, error })
+      await this.#failStep(uuid, error)
+    }
   }
-}
 
-const hasAgent = ({ driver_internal_info: { agent_url } }: Node) => typeof agent_url === 'string' && agent_url !== ''
-const isStillRunning = (sign: SignOfLife) => sign.from === 'agent' && sign.command?.status === 'RUNNING'
-const imageFailure = (uuid: string, error: unknown) =>
-  new DeployFailure(`The image of node ${uuid} cannot be had: ${messageOf(error)}`, { cause: error })
-
-async function startStep(parts: Parts, uuid: string, index: number, planned: PlannedStep): Promise<Node> {
-  const { interface: name, step, priority, args } = planned
-  const node = await parts.store.nodes.update(uuid, ({ driver_internal_info }) => ({
-    wait: null,
-    deploy_step: { interface: name, step, priority, ...(Object.keys(args).length > 0 ? { args } : {}) },
-    driver_internal_info: merged(driver_internal_info, {
-      deploy_step_index: index,
-      deploy_step_started_at: new Date().toISOString(),
-      agent_command_id: undefined,
-    }),
-  }))
-  parts.log.info('step started', { node: uuid, interface: name, step })
-  return node
-}
-
-function finishStep(parts: Parts, uuid: string): void {
-  const node = nodeOf(parts, uuid)
-  const started_ms = Date.parse(String(node.driver_internal_info.deploy_step_started_at))
-  const duration_s = Math.round(Date.now() - started_ms) / 1000
-  const { interface: name, step } = node.deploy_step
-  parts.log.info('step finished', { node: uuid, interface: name, step, duration_s })
-}
-
-/** undefined: this is not what the node waits for, or the agent cannot be asked now and will be soon. */
-async function signFor(parts: Parts, node: Node, wait: Wait, callback?: Callback): Promise<SignOfLife | undefined> {
-  if (wait.for === 'callback') return callback && { from: 'callback', ...callback }
-  if (!hasAgent(node)) return undefined
-  if (wait.for === 'agent-boot') return { from: 'agent', waited: 'agent-boot', commands: [] }
-  const { agent_command_id } = node.driver_internal_info
-  let commands: Command[]
-  try {
-    commands = await parts.agent.commands(node, parts.jobs.signalOf(node.uuid), 1)
-  } catch (error) {
-    if (!(error instanceof AgentFailure)) throw error
-    parts.log.debug('agent does not tell its commands', { node: node.uuid, reason: messageOf(error) })
-    return undefined
+  async #failStep(uuid: string, error: unknown): Promise<void> {
+    const planned = currentStepOf(nodeOf(this.#parts, uuid))
+    const what = planned ? `Deploy step ${keyOf(planned)} failed: ` : 'Preparing the deploy failed: '
+    await this.#fail(uuid, new DeployFailure(what + messageOf(error), { cause: error }))
   }
-  const command = commands.find(({ id }) => id === agent_command_id)
-  return command && { from: 'agent', waited: 'agent-command', commands, command }
-}
 
-async function withCommands(parts: Parts, uuid: string, sign: SignOfLife): Promise<SignOfLife> {
-  if (sign.from !== 'agent') return sign
-  return { ...sign, commands: await parts.agent.commands(nodeOf(parts, uuid), parts.jobs.signalOf(uuid)) }
+  async #loseImage(uuid: string, error: unknown): Promise<void> {
+    await this.#fail(
+      uuid,
+      new DeployFailure(`The image of node ${uuid} cannot be had: ${messageOf(error)}`, { cause: error }),
+    )
+  }
+
+  async #fail(uuid: string, error: DeployFailure): Promise<void> {
+    this.#waits.disarm(uuid)
+    await failDeploy(this.#parts, uuid, error)
+  }
+
+  #stepFor(node: Node, planned: PlannedStep): Step {
+    return stepFor(pluginOf(this.#parts, node), this.#kit, node, planned)
+  }
+
+  /** With a deadline from its last progress. */
+  #withTask<T>(uuid: string, planned: PlannedStep | undefined, act: (task: Task) => Promise<T>): Promise<T> {
+    const { config, jobs } = this.#parts
+    const what = planned ? keyOf(planned) : 'It'
+    return whileItProgresses(what, config.conductor.deploy_callback_timeout, jobs.signalOf(uuid), (guard) =>
+      act(
+        makeTask(this.#parts, uuid, {
+          ...guard,
+          ...(planned ? { step: planned } : {}),
+          prefetch: (request) => this.#prefetches.begin(request),
+        }),
+      ),
+    )
+  }
+
+  async #runFrom(uuid: string, from: number): Promise<void> {
+    for (let index = from; ; index++) {
+      const planned = planOf(nodeOf(this.#parts, uuid))[index]
+      if (!planned) return finishDeploy(this.#parts, uuid)
+      const step = this.#stepFor(await startStep(this.#parts, uuid, index, planned), planned)
+      const result = await this.#withTask(uuid, planned, (task) => step.run(task, planned.args))
+      if ('wait' in result) return this.#enterWait(uuid, result)
+      finishStep(this.#parts, uuid)
+    }
+  }
+
+  async #enterWait(uuid: string, { wait, note }: Waiting): Promise<void> {
+    const kept: Wait = { for: wait, deadline: this.#waits.deadline(), ...(note ? { note } : {}) }
+    await move(this.#parts, uuid, 'wait', { wait: kept })
+    this.#waits.arm(uuid)
+  }
+
+  /** The node is held. Goes on when what it waits for has come. */
+  async #resume(uuid: string, callback?: Callback): Promise<void> {
+    const node = nodeOf(this.#parts, uuid)
+    const { wait } = node
+    const planned = currentStepOf(node)
+    if (node.provision_state !== 'wait call-back' || !wait || !planned || node.maintenance) return
+    const sign = await signFor(this.#parts, node, wait, callback)
+    if (!sign) return
+    await this.#waits.touch(uuid)
+    await this.#guarded(uuid, async () => {
+      const step = this.#stepFor(node, planned)
+      if (isStillRunning(sign) && !step.resume) return
+      this.#waits.disarm(uuid)
+      // The wait stays in the record until the next step begins: cut off here, it is waited for again.
+      await move(this.#parts, uuid, 'resume', (now) => ({ wait: now.wait }))
+      const told = wait.for === 'agent-boot' ? await this.#meet(uuid, sign) : sign
+      const result = await this.#withTask(uuid, planned, async (task) =>
+        step.resume ? step.resume(task, told) : afterSign(planned, told),
+      )
+      if ('wait' in result) return this.#enterWait(uuid, result)
+      finishStep(this.#parts, uuid)
+      await this.#runFrom(uuid, indexOf(nodeOf(this.#parts, uuid)) + 1)
+    })
+  }
+
+  /** An agent that has just booted. */
+  async #meet(uuid: string, sign: SignOfLife): Promise<SignOfLife> {
+    const plugin = pluginOf(this.#parts, nodeOf(this.#parts, uuid))
+    await learnAgentSteps(this.#parts, uuid, plugin.deploySteps(this.#kit))
+    return withCommands(this.#parts, uuid, sign)
+  }
+
+  async #expire(uuid: string): Promise<void> {
+    const node = nodeOf(this.#parts, uuid)
+    if (node.provision_state !== 'wait call-back' || node.maintenance || !isOverdue(node.wait)) return
+    const limit_s = this.#parts.config.conductor.deploy_callback_timeout
+    await this.#fail(uuid, timeoutOf(node, currentStepOf(node), limit_s))
+  }
 }

@@ -1,6 +1,6 @@
 /** What happens while a node waits: its deadline passes, or its agent's command ends. Changes no state itself. */
-import { AgentFailure } from '../../errors.ts'
-import type { Node, Wait } from '../../nodes/node.ts'
+import { AgentFailure, NotFound } from '../../errors.ts'
+import type { Wait } from '../../nodes/node.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 import { tellProgress } from './task.ts'
 import { untilCommandEnds } from './watch.ts'
@@ -28,8 +28,7 @@ const LONGEST_MS = 2 ** 31 - 1
 /** A deadline is written anew when so much of it is used up: seldom enough for the disk. */
 const USED_UP = 0.1
 
-export const isOverdue = ({ wait }: Node, now_ms = Date.now()): boolean =>
-  wait !== null && Date.parse(wait.deadline) <= now_ms
+export const isOverdue = (wait: Wait | null): boolean => wait !== null && Date.parse(wait.deadline) <= Date.now()
 
 export function createWaits(parts: Parts, calls: WaitCalls): Waits {
   const armed = new Map<string, AbortController>()
@@ -43,7 +42,7 @@ export function createWaits(parts: Parts, calls: WaitCalls): Waits {
 
   function watchDeadline(uuid: string, signal: AbortSignal): void {
     const check = () => {
-      const { wait } = nodeOf(parts, uuid)
+      const wait = parts.store.nodes.get(uuid)?.wait
       if (!wait || signal.aborted) return
       const left_ms = Date.parse(wait.deadline) - Date.now()
       if (left_ms <= 0) return calls.onDue(uuid)
@@ -59,7 +58,7 @@ export function createWaits(parts: Parts, calls: WaitCalls): Waits {
       const onProgress = tellProgress(parts, uuid)
       await untilCommandEnds(parts, { uuid, command_id, signal, onProgress, onAlive: () => touch(uuid) })
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted || error instanceof NotFound) return
       if (!(error instanceof AgentFailure)) throw error
       return calls.onLost(uuid, error)
     }

@@ -7,7 +7,9 @@ import type { Node } from '../../nodes/node.ts'
 import type { Progress } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 
-const PAUSE_MS = 1000
+/** Short commands end soon. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 1000
 const UNREACHABLE_PAUSE_MS = 5000
 /** So many answers in a row that make no sense, or do not know the command, are the end of it. */
 const NONSENSE_LIMIT = 10
@@ -26,8 +28,8 @@ export type Watch = {
 export async function untilCommandEnds(parts: Parts, watch: Watch): Promise<void> {
   let nonsense = 0
   let isReached = true
-  for (;;) {
-    await pause(isReached ? PAUSE_MS : UNREACHABLE_PAUSE_MS, undefined, { signal: watch.signal })
+  for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 1.5, LONGEST_PAUSE_MS)) {
+    await pause(isReached ? pause_ms : UNREACHABLE_PAUSE_MS, undefined, { signal: watch.signal })
     try {
       const command = await look(parts, nodeOf(parts, watch.uuid), watch)
       nonsense = 0

@@ -1,0 +1,42 @@
+/** What a heartbeat means to a node that waits: asked of the agent, as the plugin's step will see it. */
+import type { Command } from '../../agent/commands.ts'
+import { AgentFailure, messageOf } from '../../errors.ts'
+import type { Node, Wait } from '../../nodes/node.ts'
+import type { SignOfLife } from '../../plugin-api/index.ts'
+import { nodeOf, type Parts } from '../parts.ts'
+
+/** From an installer that reports by itself. */
+export type Callback = { status: 'start' | 'end' | 'error'; message?: string }
+
+export const hasAgent = ({ driver_internal_info: { agent_url } }: Node): boolean =>
+  typeof agent_url === 'string' && agent_url !== ''
+export const isStillRunning = (sign: SignOfLife): boolean => sign.from === 'agent' && sign.command?.status === 'RUNNING'
+
+/** undefined: this is not what the node waits for, or the agent cannot be asked now and will be soon. */
+export async function signFor(
+  parts: Parts,
+  node: Node,
+  wait: Wait,
+  callback: Callback | undefined,
+): Promise<SignOfLife | undefined> {
+  if (wait.for === 'callback') return callback && { from: 'callback', ...callback }
+  if (!hasAgent(node)) return undefined
+  if (wait.for === 'agent-boot') return { from: 'agent', waited: 'agent-boot', commands: [] }
+  const { agent_command_id } = node.driver_internal_info
+  let commands: Command[]
+  try {
+    commands = await parts.agent.commands(node, parts.jobs.signalOf(node.uuid), 1)
+  } catch (error) {
+    if (!(error instanceof AgentFailure)) throw error
+    parts.log.debug('agent does not tell its commands', { node: node.uuid, reason: messageOf(error) })
+    return undefined
+  }
+  const command = commands.find(({ id }) => id === agent_command_id)
+  return command && { from: 'agent', waited: 'agent-command', commands, command }
+}
+
+/** @throws AgentFailure */
+export async function withCommands(parts: Parts, uuid: string, sign: SignOfLife): Promise<SignOfLife> {
+  if (sign.from !== 'agent') return sign
+  return { ...sign, commands: await parts.agent.commands(nodeOf(parts, uuid), parts.jobs.signalOf(uuid)) }
+}
