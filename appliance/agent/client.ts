@@ -1,7 +1,7 @@
 /** Calls the agent's API (ironic-python-agent's). Never trusts an answer: every call has a deadline and a size limit. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
-import { AgentFailure, messageOf } from '../errors.ts'
+import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { type Command, parseCommand, parseCommands } from './commands.ts'
@@ -63,7 +63,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       status = response.statusCode
       text = await readLimited(response.body, call.node.uuid)
     } catch (error) {
-      if (error instanceof AgentFailure) throw error
+      if (error instanceof ApplianceError) throw error
       call.signal.throwIfAborted()
       throw new AgentUnreachable(
         unreachable(call, signal.aborted ? `no answer within ${timeout_ms / 1000} s` : reasonOf(error)),
@@ -166,9 +166,12 @@ function unreachable(call: Call, reason: string): string {
   return `Connection to agent failed: the agent running on node ${call.node.uuid} cannot be reached at ${call.node.driver_internal_info.agent_url} for ${call.purpose}: ${reason}`
 }
 
+/** Without Node's advice on how to start it: the operator has [agent] verify_ca. */
+const NODE_ADVICE = /; if the root CA is installed locally.*$/
+
 function reasonOf(error: unknown): string {
   const cause = error instanceof AggregateError ? error.errors[0] : error
-  return messageOf(cause) || 'the connection broke'
+  return messageOf(cause).replace(NODE_ADVICE, '') || 'the connection broke'
 }
 
 async function readLimited(body: Dispatcher.ResponseData['body'], node: string): Promise<string> {

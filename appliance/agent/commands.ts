@@ -39,16 +39,16 @@ function misshapen(node: string, what: string, error: z.ZodError): AgentFailure 
   return new AgentFailure(`The agent of node ${node} answered something that is not ${what}: ${where.slice(0, 300)}`)
 }
 
-const STATUSES: Readonly<Record<string, AgentCommand['status']>> = {
-  RUNNING: 'RUNNING',
-  SUCCEEDED: 'SUCCEEDED',
-  FAILED: 'FAILED',
-  VERSION_MISMATCH: 'VERSION_MISMATCH',
-  CLEAN_VERSION_MISMATCH: 'VERSION_MISMATCH',
-}
+const STATUSES: ReadonlyMap<string, AgentCommand['status']> = new Map([
+  ['RUNNING', 'RUNNING'],
+  ['SUCCEEDED', 'SUCCEEDED'],
+  ['FAILED', 'FAILED'],
+  ['VERSION_MISMATCH', 'VERSION_MISMATCH'],
+  ['CLEAN_VERSION_MISMATCH', 'VERSION_MISMATCH'],
+])
 
 function toCommand(node: string, raw: z.infer<typeof commandSchema>): Command {
-  const status = STATUSES[raw.command_status]
+  const status = STATUSES.get(raw.command_status)
   if (!status) {
     throw new AgentFailure(
       `The agent of node ${node} says that ${raw.command_name} is "${raw.command_status}", which is no status`,
