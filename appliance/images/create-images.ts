@@ -36,10 +36,10 @@ const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 
 /** @throws InvalidParameterValue  [DEFAULT] webserver_verify_ca is of no use */
 export function createImages({ config, log, http_url, onBytes }: ImagesOptions): Images {
-  const { state_path, webserver_verify_ca, webserver_connection_timeout } = config.DEFAULT
+  const { webserver_verify_ca, webserver_connection_timeout } = config.DEFAULT
   const subdir = config.deploy.http_image_subdir.replace(/^\/+|\/+$/g, '')
-  const cacheFolder = config.pxe.instance_master_path ?? join(state_path, 'master_images')
-  const links = createLinks(join(config.deploy.http_root ?? join(state_path, 'httpboot'), subdir), cacheFolder)
+  const cacheFolder = config.pxe.instance_master_path
+  const links = createLinks(join(config.deploy.http_root, subdir), cacheFolder)
   const cache = createCache({
     folder: cacheFolder,
     size_bytes: config.pxe.image_cache_size * MIB,

@@ -77,13 +77,13 @@ export async function finishRaw(
   if (size_bytes === 0) throw new ImageUnacceptable(`Image ${shown} is empty after it was made raw.`)
   const both = new AbortController()
   const signal = AbortSignal.any([flight.signal, both.signal])
-  const hashing = hashFile(image, [algorithm], signal, (done) =>
+  const hashing = hashFile(image, algorithm, signal, (done) =>
     flight.progress({ note: 'hashing and compressing the image', done, total: size_bytes, unit: 'bytes' }),
   )
-  const compressing = makeZstd(shop, { ...job, flight: { ...flight, signal } }, size_bytes)
+  const compressing = makeZstd(shop, { ...job, flight: { signal, progress: () => {} } }, size_bytes)
   try {
-    const [digests, variants] = await Promise.all([hashing, compressing, sync(image)])
-    return { format: 'raw', size_bytes, checksum: { algorithm, value: digests[algorithm] ?? '' }, variants }
+    const [value, variants] = await Promise.all([hashing, compressing, sync(image)])
+    return { format: 'raw', size_bytes, checksum: { algorithm, value }, variants }
   } catch (error) {
     both.abort(error)
     await Promise.allSettled([hashing, compressing])
@@ -149,10 +149,11 @@ async function makeZstd(
 ): Promise<ImageVariant[]> {
   const { shown } = order.source
   const to = fileOf(folder, 'zstd')
-  flight.progress({ note: 'compressing the image' })
+  const progress = (done: number) =>
+    flight.progress({ note: 'compressing the image', done, total: size_bytes, unit: 'bytes' })
   try {
     const from = fileOf(folder, 'identity')
-    const variant = await compress({ encoding: 'zstd', from, to, size_bytes, shown, signal: flight.signal })
+    const variant = await compress({ encoding: 'zstd', from, to, size_bytes, shown, progress, signal: flight.signal })
     if (variant) await sync(to)
     return variant ? [variant] : []
   } catch (error) {

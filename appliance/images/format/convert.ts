@@ -15,7 +15,7 @@ export type Conversion = {
 const ADDRESS_SPACE_BYTES = 2 * 1024 * 1024 * 1024
 /** 20 MB of virtual disk a second at the least, and a minute. */
 const SLOWEST_BYTES_PER_S = 20 * 1000 * 1000
-const NICE = 5
+const NICE = 1
 
 /** @throws ImageUnacceptable, InsufficientStorage, NotInstalled */
 export async function convertToRaw({ from, to, size_bytes, shown, progress, signal }: Conversion): Promise<void> {

@@ -5,7 +5,7 @@ import { type FileHandle, open, readlink } from 'node:fs/promises'
 import { ImageUnacceptable, messageOf } from '../../errors.ts'
 import { type Fetched, type FetchTo, refuseTooLarge } from './download.ts'
 import { type ImageSource, refuseOutside } from './image-source.ts'
-import { readAhead } from './read-ahead.ts'
+import { readPieces } from './read-pieces.ts'
 import { openSparseWriter } from './sparse-writer.ts'
 
 type FileSource = Extract<ImageSource, { kind: 'file' }>
@@ -29,10 +29,9 @@ export async function copyFile(source: FileSource, allowed: readonly string[], t
   await to.makeRoom(Math.min(total, Number(before.blocks) * 512))
   const hashes = to.algorithms.map((algorithm) => createHash(algorithm))
   await using writer = await openSparseWriter(to.path)
-  for await (const piece of readAhead(file, total)) {
-    to.signal.throwIfAborted()
-    for (const hash of hashes) hash.update(piece)
-    await writer.write(piece)
+  for await (const { bytes, isHole } of readPieces(file, total, to.signal)) {
+    for (const hash of hashes) hash.update(bytes)
+    await (isHole ? writer.skip(bytes.length) : writer.write(bytes))
     to.progress(writer.size_bytes, total)
   }
   await writer.finish()

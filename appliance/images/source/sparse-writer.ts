@@ -13,6 +13,8 @@ export type SparseWriter = AsyncDisposable & {
   readonly size_bytes: number
   /** The piece may be used again afterwards. */
   write(piece: Uint8Array): Promise<void>
+  /** As many zeros. */
+  skip(count: number): Promise<void>
   /** Drops what came after `size_bytes`. */
   finish(): Promise<void>
 }
@@ -48,6 +50,10 @@ export async function openSparseWriter(path: string): Promise<SparseWriter> {
         done += count
         if (held === BUFFER_BYTES) await flush()
       }
+    },
+    async skip(count) {
+      await flush()
+      at += count
     },
     async finish() {
       await flush()
