@@ -18,20 +18,49 @@ export const MASK = '******'
 
 export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key)
 
-/** A deep copy in which the value under every secret-looking key is masked. */
-export function maskSecrets(value: unknown, depth = 0): unknown {
+/**
+ * A deep copy in which the value under every secret-looking key is masked.
+ * @param leaf  turns what is neither a list nor a table into something to show
+ */
+export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = (same) => same, depth = 0): unknown {
   if (depth > DEPTH_LIMIT) return '...'
-  if (Array.isArray(value)) return value.map((item) => maskSecrets(item, depth + 1))
-  if (value === null || typeof value !== 'object' || value instanceof Error) return value
+  const inside = (item: unknown) => maskSecrets(item, leaf, depth + 1)
+  const shown = leaf(value)
+  if (Array.isArray(shown)) return shown.map(inside)
+  if (shown === null || typeof shown !== 'object' || shown instanceof Error) return shown
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
+    Object.entries(shown).map(([key, item]) => [
       key,
-      isSecretKey(key) && item !== null && item !== undefined && typeof item !== 'boolean'
-        ? MASK
-        : maskSecrets(item, depth + 1),
+      isSecretKey(key) && item !== null && item !== undefined && typeof item !== 'boolean' ? MASK : inside(item),
     ]),
   )
 }
+
+/** In texts, too: what stands after `password=` in a command line or a query, and before the @ of a URL. */
+const SECRET_TEXT = /((?:password|passwd|secret|token|authorization|private_key|credential|kg_key)\w*=)[^\s&'"]+/gi
+const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g
+
+/** Errors with their causes, their own fields masked like all others. */
+function shownInLog(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(SECRET_TEXT, `$1${MASK}`).replace(URL_PASSWORD, `$1${MASK}`)
+  if (value instanceof Error) return pino.stdSerializers.err(value)
+  if (value instanceof Map) return Object.fromEntries(value)
+  if (value instanceof Set) return [...value]
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`
+  if (value instanceof URL || value instanceof Date) return shownInLog(String(value.toJSON()))
+  return value
+}
+
+/** Keys of a line that are the log's own; a field of that name gets an underscore. */
+const OWN_KEYS: ReadonlySet<string> = new Set(['level', 'time', 'message'])
+
+const fieldsOf = (fields: Json): Json =>
+  Object.fromEntries(
+    Object.entries(maskSecrets({ ...fields }, shownInLog) as Json).map(([key, value]) => [
+      OWN_KEYS.has(key) ? `${key}_` : key,
+      value,
+    ]),
+  )
 
 /** @param write  where lines go; stdout when left out */
 export function createLog(level: LogLevel, write?: (line: string) => void): Log {
@@ -42,8 +71,7 @@ export function createLog(level: LogLevel, write?: (line: string) => void): Log 
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'message',
-      formatters: { level: (label) => ({ level: label }), log: (fields) => maskSecrets(fields) as Json },
-      serializers: { error: pino.stdSerializers.err },
+      formatters: { level: (label) => ({ level: label }), log: fieldsOf },
     },
     ...(destination ? [destination] : []),
   )
