@@ -48,7 +48,7 @@ export function parseImageInfo(value: unknown, options: { md5_enabled: boolean }
     image_type: textOf(info.image_type),
     checksum: textOf(info.checksum),
     os_hash_algo: textOf(info.os_hash_algo),
-    os_hash_value: textOf(info.os_hash_value)?.toLowerCase(),
+    os_hash_value: textOf(info.os_hash_value),
     size_bytes: Number.isSafeInteger(info.size_bytes) ? (info.size_bytes as number) : undefined,
     variants: Array.isArray(info.variants) ? info.variants.filter(isVariant) : [],
     authorization: authorizationOf(info),

@@ -4,9 +4,16 @@ import { AgentError, messageOf } from '../errors.ts'
 import type { Screen } from '../screen.ts'
 import type { IronicApi, Lookup, LookupAnswer } from './ironic-api.ts'
 
-export type LookupOptions = { timeout_s: number; interval_s: number; max_interval_s?: number; random?: () => number }
+export type LookupOptions = {
+  timeout_s: number
+  interval_s: number
+  max_interval_s?: number
+  /** For a locked node: the first, the second and every further time. */
+  lock_pauses_s?: readonly number[]
+  random?: () => number
+}
 
-/** @source ironic-python-agent: how long it pauses for a locked node, the first, the second and every further time */
+/** @source ironic-python-agent ironic_api_client.py */
 const LOCK_PAUSES_S = [5, 10, 30]
 const MAX_INTERVAL_S = 60
 
@@ -18,6 +25,7 @@ export async function waitForLookup(
   options: LookupOptions,
 ): Promise<Lookup> {
   const { timeout_s, interval_s, max_interval_s = MAX_INTERVAL_S, random = Math.random } = options
+  const pauses_s = options.lock_pauses_s ?? LOCK_PAUSES_S
   const started = performance.now()
   let locked = 0
   let shown = ''
@@ -32,7 +40,7 @@ export async function waitForLookup(
     shown = reason
     const most = Math.max(interval_s, Math.min(max_interval_s, interval_s * 2 ** attempt))
     const interval = interval_s + random() * (most - interval_s)
-    const lock = answer.kind === 'locked' ? (LOCK_PAUSES_S[Math.min(locked++, LOCK_PAUSES_S.length - 1)] ?? 0) : 0
+    const lock = answer.kind === 'locked' ? (pauses_s[Math.min(locked++, pauses_s.length - 1)] ?? 0) : 0
     if ((performance.now() - started) / 1000 + interval + lock > timeout_s) {
       throw new AgentError('LookupNodeError', `${reason} Gave up after ${timeout_s} s.`)
     }

@@ -1,27 +1,18 @@
 /** Small disk images and config drives, made by the tools that make real ones. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { type FakeMachine, MIB } from './fake-machine.ts'
+import { inFolder } from './quick-folder.ts'
 
 const execute = promisify(execFile)
 
-async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'disk-image-'))
-  try {
-    return await work(folder)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
-
 /** Two partitions, of 2 and 1 MiB; data at the second MiB and near the end of the second partition, zeros elsewhere. */
 export function diskImage(label: 'gpt' | 'dos', size_mib = 6): Promise<Buffer> {
-  return inFolder(async (folder) => {
+  return inFolder('disk-image-', async (folder) => {
     const file = join(folder, 'image.raw')
     await writeFile(file, Buffer.alloc(size_mib * MIB))
     const script = `label: ${label}\nstart=2048, size=4096\nstart=6144, size=2048\n`
@@ -54,7 +45,7 @@ export async function sfdisk(
 
 /** A volume config-2 that holds one file. @returns its bytes, and the base64 of its gzip, as it travels */
 export function configDrive(userData: string): Promise<{ iso: Buffer; text: string }> {
-  return inFolder(async (folder) => {
+  return inFolder('disk-image-', async (folder) => {
     await mkdir(join(folder, 'root/openstack/latest'), { recursive: true })
     await writeFile(join(folder, 'root/openstack/latest/user_data'), userData)
     const file = join(folder, 'config.iso')
@@ -66,7 +57,7 @@ export function configDrive(userData: string): Promise<{ iso: Buffer; text: stri
 
 /** Reads the file back from where the volume lies on a disk. */
 export function readConfigDrive(machine: FakeMachine, disk: string, start_bytes: number): Promise<string> {
-  return inFolder(async (folder) => {
+  return inFolder('disk-image-', async (folder) => {
     await using source = await open(machine.disk(disk))
     const { buffer } = await source.read(Buffer.alloc(MIB), 0, MIB, start_bytes)
     const file = join(folder, 'partition.iso')

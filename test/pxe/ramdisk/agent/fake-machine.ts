@@ -1,6 +1,5 @@
 /** A folder that stands for a bare machine: /proc, /sys, /dev with sparse files as disks, and programs that write down how they are called. */
-import { mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { listDisks } from '../../../../pxe/ramdisk/agent/hardware/disks.ts'
 import { parseImageInfo } from '../../../../pxe/ramdisk/agent/image/image-info.ts'
@@ -8,6 +7,7 @@ import type { WriteImageOptions } from '../../../../pxe/ramdisk/agent/image/writ
 import { type AgentOptions, parseKernelParameters } from '../../../../pxe/ramdisk/agent/kernel-parameters.ts'
 import { createPrograms } from '../../../../pxe/ramdisk/agent/programs.ts'
 import { createScreen } from '../../../../pxe/ramdisk/agent/screen.ts'
+import { makeFolder } from './quick-folder.ts'
 
 export type FakeDisk = {
   name: string
@@ -44,7 +44,7 @@ export const MAC = '52:54:00:12:34:56'
 const PROGRAMS = ['blockdev', 'sync', 'poweroff', 'reboot', 'ip', 'date', 'dmesg', 'ps', 'df']
 
 export async function makeMachine(options: FakeMachineOptions = {}): Promise<FakeMachine> {
-  const root = await mkdtemp(join(tmpdir(), 'machine-'))
+  const root = await makeFolder('machine-')
   const { disks = [{ name: 'vda', size_bytes: 4 * GIB }], cmdline = '', programs = {}, punchesHoles = true } = options
   await put(root, {
     'proc/cmdline': `${cmdline}\n`,

@@ -1,15 +1,14 @@
 /** Disks as /sys tells of them. */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 import { listDisks } from '../../../../../pxe/ramdisk/agent/hardware/disks.ts'
+import { inFolder } from '../quick-folder.ts'
 
 /** Folders of /sys/devices with their files; each disk is linked from /sys/block. */
 async function disksOf(devices: Readonly<Record<string, Readonly<Record<string, string>>>>) {
-  const root = await mkdtemp(join(tmpdir(), 'sys-'))
-  try {
+  return inFolder('sys-', async (root) => {
     for (const [device, files] of Object.entries(devices)) {
       for (const [name, content] of Object.entries(files)) {
         const file = join(root, 'sys/devices', device, name)
@@ -21,9 +20,7 @@ async function disksOf(devices: Readonly<Record<string, Readonly<Record<string, 
       await symlink(relative(dirname(link), join(root, 'sys/devices', device)), link)
     }
     return await listDisks(root)
-  } finally {
-    await rm(root, { recursive: true })
-  }
+  })
 }
 
 const GEOMETRY = {

@@ -32,7 +32,7 @@ describe('the checksum of an image', () => {
       { algorithm: 'sha256', value: SHA256 },
     ],
   ] as const) {
-    it(`from ${Object.keys(fields).join(' and ')} of ${Object.values(fields)[0].length} characters is ${checksum.algorithm}`, async () => {
+    it(`is ${checksum.algorithm} of ${checksum.value.length} digits from ${Object.keys(fields).join(' and ')}`, async () => {
       assert.deepEqual(await expected(fields), checksum)
     })
   }

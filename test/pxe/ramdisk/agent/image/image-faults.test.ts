@@ -32,8 +32,8 @@ async function failureOf(work: Promise<unknown>): Promise<AgentError> {
 
 const OLD = 0xaa
 const keepsOldSystem = async (machine: FakeMachine) =>
-  (await machine.read('vda', 0, 2 * MIB)).every((byte) => byte === OLD)
-const hasNoTable = async (machine: FakeMachine) => (await machine.read('vda', 0, MIB)).every((byte) => byte === 0)
+  (await machine.read('vda', 0, 2 * MIB)).equals(Buffer.alloc(2 * MIB, OLD))
+const hasNoTable = async (machine: FakeMachine) => (await machine.read('vda', 0, MIB)).equals(Buffer.alloc(MIB))
 const isWritten = async (machine: FakeMachine) =>
   (await machine.read('vda', MIB, 3 * MIB)).equals(image.subarray(MIB, 4 * MIB))
 

@@ -40,7 +40,7 @@ describe('the writer onto disks', () => {
       await writer.write(piece)
       piece.fill(0xee)
     }
-    return writer.finish()
+    return await writer.finish()
   }
 
   for (const piece_bytes of [1000, 64 * KIB, 64 * KIB + 1, 3 * MIB + 7, content.length]) {

@@ -82,7 +82,7 @@ describe('write_image', () => {
 
       await assertBody(machine)
       const end = await machine.read('vda', DISK_BYTES - MIB, MIB - 33 * SECTOR)
-      assert.ok(end.every((byte) => byte === 0))
+      assert.ok(end.equals(Buffer.alloc(end.length)))
       assert.equal((await sfdisk(machine, 'vda')).complaints, '')
     })
   }
@@ -116,7 +116,7 @@ describe('write_image', () => {
   it('writes only what holds data, and does not write zeros', async () => {
     await using machine = await makeMachine()
     await using server = await startImageServer()
-    const large = Buffer.concat([image, Buffer.alloc(58 * MIB)])
+    const large = Buffer.concat([image, Buffer.alloc(18 * MIB)])
     server.on('/a.raw', serve(large))
 
     await writeImage(await writeTask(machine, info(`${server.url}/a.raw`, large)))
@@ -125,7 +125,7 @@ describe('write_image', () => {
     assert.ok(occupied < 3 * MIB, `${occupied} bytes are occupied`)
     assert.match(
       await machine.console(),
-      /Image written and verified: 64 MiB in [\d.]+ s, 1 MiB of it data, 64 MiB over/,
+      /Image written and verified: 24 MiB in [\d.]+ s, 1 MiB of it data, 24 MiB over/,
     )
   })
 
@@ -264,7 +264,7 @@ describe('a config drive', () => {
       },
     )
 
-    assert.ok((await machine.read('vda', 0, MIB)).every((byte) => byte === 0xaa))
+    assert.ok((await machine.read('vda', 0, MIB)).equals(Buffer.alloc(MIB, 0xaa)))
   })
 
   it('without room behind the last partition leaves nothing that boots', async () => {
@@ -282,6 +282,6 @@ describe('a config drive', () => {
       },
     )
 
-    assert.ok((await machine.read('vda', 0, MIB)).every((byte) => byte === 0))
+    assert.ok((await machine.read('vda', 0, MIB)).equals(Buffer.alloc(MIB)))
   })
 })
