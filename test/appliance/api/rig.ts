@@ -3,13 +3,18 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { createApi } from '../../../appliance/api/app.ts'
 import type { App } from '../../../appliance/api/parts.ts'
+import { createBmcDrivers } from '../../../appliance/bmc/drivers.ts'
+import type { Conductor } from '../../../appliance/conductor/conductor.ts'
+import { startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
-import { NO_FILE, readConfig } from '../../../appliance/config/read.ts'
 import type { Log } from '../../../appliance/log.ts'
 import { createMetrics, type Metrics } from '../../../appliance/metrics.ts'
 import type { Store } from '../../../appliance/nodes/store.ts'
+import type { DeployPlugin } from '../../../appliance/plugin-api/index.ts'
+import direct from '../../../plugins/direct/index.ts'
+import { configOf, imagesOnPaper } from '../conductor/trial.ts'
 import { keptLog, type LogLine, openAt, stateFolder } from '../nodes/state-folder.ts'
-import { type ConductorOnPaper, conductorOnPaper } from './conductor-on-paper.ts'
+import { type Recording, recording } from './conductors.ts'
 
 export const BASE = 'http://api.test:6385'
 export type Json = Record<string, unknown>
@@ -24,24 +29,31 @@ export type Rig = {
   app: App
   ask: Ask
   store: Store
-  conductor: ConductorOnPaper
+  /** Its orders are only written down, unless the test brought another. */
+  conductor: Recording
   config: Config
   metrics: Metrics
   lines: LogLine[]
 }
 
-export function defaultConfig(change: Partial<Config['api']> = {}): Config {
-  const config = readConfig(NO_FILE, { host: 'rack-1', my_ip: () => '127.0.0.1' })
-  return { ...config, api: { ...config.api, ...change } }
-}
-
-type RigOptions = { api?: Partial<Config['api']>; conductor?: (store: Store) => ConductorOnPaper }
+type RigOptions = { api?: Partial<Config['api']>; conductor?: (real: Conductor) => Conductor }
 
 export async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
-  const store = await openAt(t, stateFolder(t))
-  const conductor = (options.conductor ?? conductorOnPaper)(store)
-  const config = defaultConfig(options.api)
+  const state_path = stateFolder(t)
+  const store = await openAt(t, state_path)
   const { log, lines }: { log: Log; lines: LogLine[] } = keptLog()
+  const read = configOf(`[DEFAULT]\nstate_path = ${state_path}\n`)
+  const config: Config = { ...read, api: { ...read.api, ...options.api } }
+  const real = startConductor({
+    hostname: 'rack-1',
+    ...{ store, config, log },
+    bmc: createBmcDrivers({ enabled: ['ipmi', 'fake-hardware'], log, default_boot_mode: 'uefi' }),
+    images: imagesOnPaper(),
+    plugins: [direct as unknown as DeployPlugin],
+    api_url: () => BASE,
+  })
+  t.after(() => real.stop())
+  const conductor = (options.conductor ?? recording)(real) as Recording
   const metrics = createMetrics()
   const app = createApi({ conductor, store, config, log, metrics })
   return { app, ask: asker(app), store, conductor, config, metrics, lines }

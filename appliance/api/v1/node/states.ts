@@ -77,8 +77,9 @@ function statesOf(node: Node, minor: number) {
   const served = STATE_FIELDS.filter((name) => isServed(NODE_FIELDS[name] ?? {}, minor))
   return Object.fromEntries(
     served.map((name) => {
+      const { show } = NODE_FIELDS[name] ?? {}
       const value = fieldValue(NODE_FIELDS, node, name)
-      return [name, NODE_FIELDS[name]?.show?.(value, minor) ?? value]
+      return [name, show ? show(value, minor) : value]
     }),
   )
 }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { BASE, type Json, openRig } from './rig.ts'
+
+describe('request bodies', () => {
+  it('are refused unread when they are declared larger than [api] max_json_body_size', async (t) => {
+    const { app } = await openRig(t, { api: { max_json_body_size: 4 } })
+    let isRead = false
+    const body = new ReadableStream(
+      {
+        pull(controller) {
+          isRead = true
+          controller.enqueue(new Uint8Array(1024))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+
+    const response = await app.request(`${BASE}/v1/nodes`, {
+      method: 'POST',
+      headers: { 'content-length': '10485760' },
+      body,
+      duplex: 'half',
+    } as RequestInit)
+
+    assert.equal(response.status, 413)
+    assert.equal(isRead, false)
+    assert.match(await response.text(), /at most 4 KiB are accepted \(\[api\] max_json_body_size\)/)
+  })
+
+  it('are read no further than the limit when their size was not declared', async (t) => {
+    const { app } = await openRig(t, { api: { max_json_body_size: 4 } })
+    let chunks = 0
+    const body = new ReadableStream({
+      pull(controller) {
+        chunks += 1
+        controller.enqueue(new Uint8Array(1024).fill(0x20))
+        if (chunks === 10_000) controller.close()
+      },
+    })
+
+    const request = { method: 'POST', body, duplex: 'half' } as RequestInit
+    const response = await app.request(`${BASE}/v1/nodes`, request)
+
+    assert.equal(response.status, 413)
+    assert.ok(chunks < 10, `${chunks} chunks were read`)
+  })
+
+  it('of a provision request may be larger: a config drive is in them', async (t) => {
+    const { ask } = await openRig(t, { api: { max_json_body_size: 1, max_json_body_size_provision: 64 } })
+    const { body } = await ask('POST', '/v1/nodes', { driver: 'ipmi' })
+    const configdrive = 'A'.repeat(32 * 1024)
+
+    const provision = await ask('PUT', `/v1/nodes/${body.uuid}/states/provision`, { target: 'active', configdrive })
+    const patch = await ask('PATCH', `/v1/nodes/${body.uuid}`, [{ op: 'add', path: '/extra/a', value: configdrive }])
+
+    assert.equal(provision.status, 202)
+    assert.equal(patch.status, 413)
+  })
+
+  const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
+  const refused: readonly { what: string; body: string; fault: string }[] = [
+    {
+      what: 'broken JSON',
+      body: '{"driver_info": {"password": "hunter2"',
+      fault: 'The request body is not valid JSON.',
+    },
+    {
+      what: 'a list for an object',
+      body: '[]',
+      fault: 'Schema error for node: it is a list: expected an object',
+    },
+    {
+      what: 'JSON nested too deeply',
+      body: nested(30),
+      fault: 'Request body JSON is nested too deeply (limit: 25 levels).',
+    },
+    {
+      what: 'JSON nested so deeply that it would exhaust the stack',
+      body: nested(100_000),
+      fault: 'Request body JSON is nested too deeply (limit: 25 levels).',
+    },
+    {
+      what: '__proto__',
+      body: '{"driver":"ipmi","extra":{"__proto__":{}}}',
+      fault: "'__proto__' is not accepted as a key.",
+    },
+    { what: 'nothing', body: '', fault: "Schema error for node: 'driver' is a required property" },
+    {
+      what: 'an unknown field',
+      body: '{"driver":"ipmi","drive_info":{}}',
+      fault: "Schema error for node: Additional properties are not allowed ('drive_info' was unexpected)",
+    },
+    {
+      what: 'a field that is only read',
+      body: '{"driver":"ipmi","provision_state":"active"}',
+      fault: "Schema error for node: Additional properties are not allowed ('provision_state' was unexpected)",
+    },
+    {
+      what: 'a wrong type',
+      body: '{"driver":["ipmi"]}',
+      fault: 'Schema error for node: driver is a list: expected a string',
+    },
+    {
+      what: 'a wrong type of an object',
+      body: '{"driver":"ipmi","properties":"cpus=4"}',
+      fault: "Schema error for node: properties is 'cpus=4': expected an object",
+    },
+    {
+      what: 'a boolean that is none',
+      body: '{"driver":"ipmi","retired":"perhaps"}',
+      fault: "Schema error for node: retired is 'perhaps': expected true or false",
+    },
+    {
+      what: 'a UUID that is none',
+      body: '{"driver":"ipmi","uuid":"1234"}',
+      fault: "Schema error for node: uuid is '1234': expected a UUID",
+    },
+  ]
+  for (const { what, body, fault } of refused) {
+    it(`that hold ${what} are refused, and the answer says where`, async (t) => {
+      const { ask, store } = await openRig(t)
+
+      const answer = await ask('POST', '/v1/nodes', body)
+
+      assert.equal(answer.status, 400)
+      assert.equal(answer.fault, fault)
+      assert.equal(store.nodes.size, 0)
+    })
+  }
+
+  it('never see a secret of theirs again in the answer', async (t) => {
+    const { ask } = await openRig(t)
+    const body: Json = { callback_url: 'https://10.0.0.9:9999', agent_token: { is: 'hunter2' } }
+
+    const { status, text, fault } = await ask('POST', '/v1/heartbeat/9e1c7b9a-1b1e-4f5e-9a35-0d8f0b0f0c11', body)
+
+    assert.equal(status, 400)
+    assert.equal(fault, 'Schema error for heartbeat: agent_token is an object: expected a string')
+    assert.ok(!text.includes('hunter2'))
+  })
+})
