@@ -1,6 +1,13 @@
 /** Files and folders that appear whole or not at all. */
-import { mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+
+/** Longer than any build takes. */
+const LEFT_OVER_AFTER_MS = 60 * 60_000
+
+export const sha256 = (...parts: readonly (string | Buffer)[]) =>
+  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
 
 async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path)
@@ -29,6 +36,7 @@ export async function appears(path: string, fill: (temporary: string) => Promise
   const temporary = await mkdtemp(`${path}.`)
   try {
     await fill(temporary)
+    await chmod(temporary, 0o755)
     await rename(temporary, path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
@@ -36,4 +44,13 @@ export async function appears(path: string, fill: (temporary: string) => Promise
     await rm(temporary, { recursive: true, force: true })
   }
   await syncFolder(dirname(path))
+}
+
+/** What a process that was killed left behind; younger ones may belong to a process that still runs. */
+export async function removeLeftovers(folder: string, names: RegExp): Promise<void> {
+  for (const name of (await readdir(folder).catch(() => [])).filter((name) => names.test(name))) {
+    const path = join(folder, name)
+    const age_ms = Date.now() - (await stat(path).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs
+    if (age_ms > LEFT_OVER_AFTER_MS) await rm(path, { recursive: true, force: true })
+  }
 }

@@ -1,11 +1,13 @@
 /** Chooses kernel modules with all they depend on, and writes the tables that modprobe reads. Loads nothing. */
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { promisify } from 'node:util'
+import { PxeError } from '../config.ts'
 import type { Entry } from './cpio.ts'
 import { sectionOf } from './elf.ts'
 import type { KernelRecipe } from './recipe.ts'
+import { readIn, resolveIn } from './rootfs.ts'
 
 type Module = { name: string; path: string; content: Buffer; aliases: string[]; depends: string[]; firmware: string[] }
 
@@ -15,12 +17,13 @@ const XZ_TIMEOUT_MS = 120_000
 const COMPRESSED = /\.ko(\.xz)?$/
 const nameOf = (path: string) => basename(path).replace(COMPRESSED, '').replaceAll('-', '_')
 
-/** @returns entries below usr/lib/modules/VERSION and usr/lib/firmware. @throws Error  a module of the recipe that does not exist */
+/** @returns entries below usr/lib/modules/VERSION and usr/lib/firmware. @throws PxeError  a module of the recipe that does not exist; no xz */
 export async function kernelModules(root: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Entry[]> {
-  const [version, ...others] = await readdir(join(root, 'usr/lib/modules'))
+  const parent = await resolveIn(root, 'usr/lib/modules')
+  const [version, ...others] = await readdir(join(root, parent))
   if (!version || others.length > 0)
-    throw new Error(`One kernel was wanted, found ${1 + others.length}: ${version}, ${others}`)
-  const folder = `usr/lib/modules/${version}`
+    throw new PxeError(`One kernel was wanted, found ${[version, ...others].filter(Boolean).join(', ') || 'none'}.`)
+  const folder = `${parent}/${version}`
   const modules = await chooseModules(join(root, folder), recipe, signal)
   const tables: Entry[] = [
     { path: `${folder}/modules.dep`, kind: 'file', content: Buffer.from(dependencyTable(modules)) },
@@ -31,8 +34,11 @@ export async function kernelModules(root: string, recipe: KernelRecipe, signal: 
 }
 
 async function chooseModules(folder: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Module[]> {
-  const all = (await readdir(join(folder, 'kernel'), { recursive: true }))
-    .filter((path) => COMPRESSED.test(path))
+  const kernel = join(folder, 'kernel')
+  // Files only: a link might lead anywhere on this box.
+  const all = (await readdir(kernel, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && COMPRESSED.test(entry.name))
+    .map((entry) => relative(kernel, join(entry.parentPath, entry.name)))
     .sort()
   const byName = new Map(all.map((path) => [nameOf(path), path]))
   const chosen = new Map<string, Module>()
@@ -41,7 +47,7 @@ async function chooseModules(folder: string, recipe: KernelRecipe, signal: Abort
     signal.throwIfAborted()
     // What is built into the kernel has no file.
     const paths = wanted.flatMap((name) => byName.get(name) ?? [])
-    const modules = await readModules(join(folder, 'kernel'), paths, signal)
+    const modules = await readModules(kernel, paths, signal)
     for (const module of modules) chosen.set(module.name, module)
     wanted = [...new Set(modules.flatMap(({ depends }) => depends))].filter(
       (name) => byName.has(name) && !chosen.has(name),
@@ -54,7 +60,8 @@ function initialNames(all: readonly string[], byName: ReadonlyMap<string, string
   const names = recipe.modules.flatMap((item) => {
     if (item.endsWith('/')) return all.filter((path) => path.startsWith(item)).map(nameOf)
     const name = item.replaceAll('-', '_')
-    if (!byName.has(name)) throw new Error(`${recipe.package} has no module ${item}: the recipe is out of date`)
+    if (!byName.has(name))
+      throw new PxeError(`${recipe.package} has no module ${item}: the ramdisk's recipe is out of date.`)
     return [name]
   })
   const out = (name: string) => recipe.without.some((item) => byName.get(name)?.startsWith(item))
@@ -64,7 +71,7 @@ function initialNames(all: readonly string[], byName: ReadonlyMap<string, string
 async function readModules(folder: string, paths: readonly string[], signal: AbortSignal): Promise<Module[]> {
   const compressed = paths.filter((path) => path.endsWith('.xz')).map((path) => join(folder, path))
   for (let at = 0; at < compressed.length; at += BATCH) {
-    await run('xz', ['-d', '-f', '-T1', '--', ...compressed.slice(at, at + BATCH)], { signal, timeout: XZ_TIMEOUT_MS })
+    await unpackXz(compressed.slice(at, at + BATCH), signal)
   }
   return Promise.all(
     paths.map(async (path) => {
@@ -72,6 +79,16 @@ async function readModules(folder: string, paths: readonly string[], signal: Abo
       return moduleOf(`kernel/${plain}`, await readFile(join(folder, plain)))
     }),
   )
+}
+
+/** In place. */
+async function unpackXz(files: readonly string[], signal: AbortSignal): Promise<void> {
+  await run('xz', ['-d', '-T1', '--', ...files], { signal, timeout: XZ_TIMEOUT_MS }).catch((cause: unknown) => {
+    signal.throwIfAborted()
+    const { code, stderr } = cause as { code?: unknown; stderr?: string }
+    const why = code === 'ENOENT' ? 'xz is not installed. Install the Debian package xz-utils.' : stderr?.trim()
+    throw new PxeError(`The kernel's modules cannot be unpacked: ${why}`, { cause })
+  })
 }
 
 /** A module tells of itself in its section .modinfo: texts key=value, each with a zero byte at its end. */
@@ -123,7 +140,7 @@ async function firmwareOf(root: string, modules: readonly Module[]): Promise<Ent
   const found = await Promise.all(
     names.map(async (name): Promise<Entry[]> => {
       const path = `usr/lib/firmware/${name}`
-      const content = await readFile(join(root, path)).catch(() => undefined)
+      const content = await readIn(root, path).catch(() => undefined)
       return content ? [{ path, kind: 'file', content }] : []
     }),
   )

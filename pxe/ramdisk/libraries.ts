@@ -1,29 +1,34 @@
 /** Finds the shared libraries that programs need, as the dynamic loader would. Takes them from the unpacked packages only. */
 import { lstat, readFile, readlink } from 'node:fs/promises'
-import { dirname, join, posix } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { PxeError } from '../config.ts'
 import type { Entry } from './cpio.ts'
 import { isElf, neededLibraries } from './elf.ts'
+import { resolveIn } from './rootfs.ts'
 
 const LINKS_LIMIT = 8
 
-/** A file of the root, with the links that lead to it. @throws Error  it is not there */
+/** A file of the root, with the links that lead to it. @throws PxeError  it is not there, or is no file */
 export async function filesOf(root: string, path: string): Promise<Entry[]> {
   const entries: Entry[] = []
-  let at = path
-  for (let hop = 0; hop < LINKS_LIMIT; hop++) {
-    const status = await lstat(join(root, at)).catch((cause: Error) => {
-      throw new Error(`${path} is not in Debian's packages: the recipe is out of date`, { cause })
-    })
-    if (!status.isSymbolicLink()) {
-      const executable = (status.mode & 0o100) !== 0
-      return [...entries, { path: at, kind: 'file', content: await readFile(join(root, at)), executable }]
+  try {
+    let at = path
+    for (let hop = 0; hop < LINKS_LIMIT; hop++) {
+      const folder = await resolveIn(root, dirname(at))
+      at = join(folder, basename(at))
+      const status = await lstat(join(root, at))
+      if (status.isFile()) {
+        const executable = (status.mode & 0o100) !== 0
+        return [...entries, { path: at, kind: 'file', content: await readFile(join(root, at)), executable }]
+      }
+      const target = await readlink(join(root, at))
+      entries.push({ path: at, kind: 'link', target })
+      at = target.startsWith('/') ? target : join(folder, target)
     }
-    const target = await readlink(join(root, at))
-    entries.push({ path: at, kind: 'link', target })
-    at = target.startsWith('/') ? target.slice(1) : posix.join(dirname(at), target)
-    at = at.replace(/^lib\//, 'usr/lib/')
+  } catch (cause) {
+    throw new PxeError(`${path} is not in Debian's packages: the ramdisk's recipe is out of date.`, { cause })
   }
-  throw new Error(`${path} is a link that leads nowhere`)
+  throw new PxeError(`${path} is a link that leads nowhere: the ramdisk's recipe is out of date.`)
 }
 
 /** @param programs  contents of the programs; @returns their libraries, and the libraries' own */

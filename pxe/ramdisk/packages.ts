@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { access, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { PxeError } from '../config.ts'
 import { SUITE } from './recipe.ts'
 
 export type UnpackOptions = {
@@ -20,18 +21,20 @@ const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
 /** Debian 12's package has it since 2023.3+deb12u2 (Debian 12.10). */
 const KEY = '/usr/share/keyrings/debian-archive-trixie-stable.gpg'
 
-/** @throws Error  mmdebstrap's last words, or what this box lacks */
+/** @throws PxeError  mmdebstrap's last words, or what this box lacks */
 export async function unpackPackages(options: UnpackOptions): Promise<void> {
   const { packages, components, folder, signal } = options
+  if (process.getuid?.() !== 0) {
+    throw new PxeError("Only root can unpack the ramdisk's packages as they are. Run the command again with sudo.")
+  }
   await access(KEY).catch((cause: Error) => {
-    throw new Error(`${KEY} is not there. Upgrade the package debian-archive-keyring: it must know Debian 13.`, {
-      cause,
-    })
+    const how = 'Install or upgrade the Debian package debian-archive-keyring: it must know Debian 13'
+    throw new PxeError(`${KEY} is not there. ${how}.`, { cause })
   })
   const mirror = options.mirror ?? (await archiveOfThisBox(signal))
   const args = [
     '--variant=extract',
-    `--mode=${process.getuid?.() === 0 ? 'root' : 'unshare'}`,
+    '--mode=root',
     '--format=directory',
     '--aptopt=Acquire::Languages "none"',
     '--aptopt=Acquire::Retries "3"',
@@ -49,7 +52,7 @@ export async function unpackPackages(options: UnpackOptions): Promise<void> {
     await run('mmdebstrap', args, { signal, timeout: TIMEOUT_MS, maxBuffer: OUTPUT_LIMIT_BYTES })
   } catch (error) {
     signal.throwIfAborted()
-    throw new Error(`The ramdisk's packages cannot be unpacked: ${reasonOf(error)}`, { cause: error })
+    throw new PxeError(`The ramdisk's packages cannot be unpacked: ${reasonOf(error)}`, { cause: error })
   }
 }
 
