@@ -1,0 +1,113 @@
+/**
+ * The program that kill.test.ts kills: a store and a conductor on machines of fake-hardware, with a door for agents. Log lines go
+ * to standard output. Nodes may name a place where their work hangs for ever, so that there is time to kill it.
+ */
+
+import { writeSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
+import { createFake } from '../../../appliance/bmc/fake.ts'
+import { startConductor } from '../../../appliance/conductor/start.ts'
+import { createLog } from '../../../appliance/log.ts'
+import { type Node, newNode } from '../../../appliance/nodes/node.ts'
+import { openStore } from '../../../appliance/nodes/open-store.ts'
+import { newPort } from '../../../appliance/nodes/port.ts'
+import type { DeployPlugin, Json } from '../../../appliance/plugin-api/index.ts'
+import direct from '../../../plugins/direct/index.ts'
+import { configOf, INSTANCE, imagesOnPaper } from './trial.ts'
+
+const [state_path = '', hangs = ''] = process.argv.slice(2)
+
+const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
+/** Each node says in its properties where it hangs: at a call of its BMC, or of the plugin. */
+async function passOrHang(node: { uuid: string; properties: Json }, place: string): Promise<void> {
+  if (hangs !== 'hangs' || place !== node.properties.hang_at) return
+  tell('hangs', { node: node.uuid, place })
+  await new Promise(() => {})
+}
+
+const fake = createFake()
+const bmc: BmcDriver = {
+  ...fake,
+  async getPowerState(node, signal) {
+    await passOrHang(node, `read in ${node.provision_state}`)
+    return fake.getPowerState(node, signal)
+  },
+  async setPowerState(node, target, signal) {
+    const step = node.deploy_step.step ? ` ${node.deploy_step.step}` : ''
+    await passOrHang(node, `${target} in ${node.provision_state}${step}`)
+    return fake.setPowerState(node, target, signal)
+  },
+}
+const images = imagesOnPaper()
+const whole = direct as unknown as DeployPlugin
+const plugin: DeployPlugin = {
+  ...whole,
+  prepare: ({ node }) => passOrHang(node, 'prepare'),
+  deploySteps: (kit) => [
+    ...whole.deploySteps(kit).map((step) => ({
+      ...step,
+      async run(...given: Parameters<typeof step.run>) {
+        const result = await step.run(...given)
+        await passOrHang(given[0].node, `after ${step.step}`)
+        return result
+      },
+    })),
+    {
+      step: 'only_once',
+      priority: 70,
+      async run({ node }) {
+        await passOrHang(node, 'after only_once')
+        return { done: true }
+      },
+    },
+  ],
+}
+
+const store = await openStore({ state_path, log: createLog('error', () => {}) })
+const conductor = startConductor({
+  hostname: 'rackstrap',
+  store,
+  config: configOf(),
+  log: createLog('info', (line) => writeSync(1, line)),
+  bmc: new Map([[bmc.name, bmc]]),
+  images,
+  plugins: [plugin],
+  api_url: () => 'http://127.0.0.1',
+})
+
+/** POST / with [call, ...arguments]. */
+const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
+  async create(provision_state: Node['provision_state'], address: string, hang_at: string) {
+    const node = newNode({
+      driver: 'fake-hardware',
+      interfaces: conductor.chooseInterfaces('fake-hardware', {}),
+      provision_state,
+      power_state: provision_state === 'active' ? 'power on' : 'power off',
+      instance_info: INSTANCE,
+      properties: { hang_at },
+    })
+    await store.nodes.create(node)
+    await store.ports.create(newPort({ address, node_uuid: node.uuid }))
+    return node.uuid
+  },
+  provision: (uuid: string, target: string) => conductor.provision(uuid, { target }),
+  lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
+  heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
+  node: async (uuid: string) => store.nodes.find(uuid),
+}
+const door = createServer(async (request, response) => {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const [call, ...args] = JSON.parse(Buffer.concat(chunks).toString()) as [string, ...never[]]
+  const answer = await calls[call]?.(...args).then(
+    (value) => ({ value }),
+    (error: Error) => ({ error: error.message }),
+  )
+  response.end(JSON.stringify(answer ?? { error: `no call ${call}` }))
+})
+door.listen(0, '127.0.0.1', async () => {
+  await conductor.recover()
+  tell('ready', { port: (door.address() as AddressInfo).port })
+})
