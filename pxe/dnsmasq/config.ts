@@ -24,7 +24,8 @@ export function renderDnsmasqConfig(config: PxeConfig, keepsRoot: boolean): stri
       '[dhcp] dhcp_range is empty: give addresses, e.g. 192.168.50.100,192.168.50.200,255.255.255.0,1h.',
     )
   }
-  const given = [config.interface, config.tftp_root, config.http_url, ...config.dhcp_ranges, ...config.dnsmasq_options]
+  const { dhcp_ranges, dnsmasq_options, ...others } = config
+  const given = [...Object.values(others), ...dhcp_ranges, ...dnsmasq_options]
   const broken = given.find((value) => /[\r\n\0]/.test(value))
   if (broken !== undefined) throw new PxeError(`A value for dnsmasq holds a line break: ${JSON.stringify(broken)}.`)
   return `${[

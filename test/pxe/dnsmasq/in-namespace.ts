@@ -1,0 +1,40 @@
+/**
+ * A supervised dnsmasq in a network namespace of its own, where its ports are free: started by dnsmasq.test.ts as
+ * `in-namespace.ts CONFIG` (JSON). Tells each log line on stdout, and obeys "health" and "stop" on stdin.
+ */
+import { createSocket } from 'node:dgram'
+import { createInterface } from 'node:readline'
+import { execa } from 'execa'
+import { Dnsmasq } from '../../../pxe/dnsmasq/dnsmasq.ts'
+import type { PxeConfig } from '../../../pxe/index.ts'
+
+const { port67IsTaken, ...config }: PxeConfig & { port67IsTaken?: boolean } = JSON.parse(process.argv[2] ?? '')
+const tell = (word: object) => process.stdout.write(`${JSON.stringify(word)}\n`)
+const at = (level: string) => (message: string, fields?: object) => tell({ level, message, ...fields })
+
+await execa('ip', ['-batch', '-'], {
+  input: 'link set lo up\nlink add rack0 type bridge\naddr add 192.168.50.1/24 dev rack0\nlink set rack0 up\n',
+  timeout: 10_000,
+})
+if (port67IsTaken) {
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.bind(67, '0.0.0.0', resolve))
+}
+const dnsmasq = new Dnsmasq(config, { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') })
+const commands: Record<string, () => Promise<void>> = {
+  async health() {
+    const { healthy, message: why } = dnsmasq.health()
+    tell({ message: 'health', healthy, why })
+  },
+  async stop() {
+    const began = performance.now()
+    await dnsmasq.stop()
+    tell({ message: 'stopped', took_ms: performance.now() - began })
+    process.exit(0)
+  },
+}
+createInterface({ input: process.stdin }).on('line', (line) => void commands[line]?.())
+await dnsmasq.start().then(
+  () => tell({ message: 'start is over' }),
+  (error) => tell({ message: 'start is over', failed: error.message, name: error.name }),
+)
