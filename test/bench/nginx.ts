@@ -9,12 +9,14 @@ import { setTimeout } from 'node:timers/promises'
 
 export type Nginx = AsyncDisposable & { pid: number; url: string }
 
-const PLACES = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx']
+/** Not every user's PATH has them. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin']
 const START_DEADLINE_MS = 10_000
 
 /** @param root  folder that it serves. @returns undefined when there is no nginx on this box */
 export async function startNginx(root: string): Promise<Nginx | undefined> {
-  const program = PLACES.find((path) => existsSync(path))
+  const folders = [...(process.env.PATH ?? '').split(':'), ...SYSTEM_FOLDERS]
+  const program = folders.map((place) => join(place, 'nginx')).find((path) => existsSync(path))
   if (!program) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'bench-nginx-'))
   const port = await freePort()
