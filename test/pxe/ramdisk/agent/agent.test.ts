@@ -294,6 +294,27 @@ describe('a deploy agent that cannot go on', { timeout: 30_000 }, () => {
     assert.deepEqual(await machine.calls(), ['ip link set rack0 down'])
   })
 
+  it('for want of a disk says what it was looking for, at the screen and to Ironic', async () => {
+    await using ironic = await startIronic()
+    await using machine = await makeMachine({ cmdline: cmdlineFor(ironic), disks: [] })
+    await using _agent = startAgent(machine)
+    const heartbeat = await ironic.heartbeat(1)
+    const image_info = { id: 'a', urls: ['http://127.0.0.1:1/a.raw'], checksum: '0'.repeat(64) }
+    const params = { step: { interface: 'deploy', step: 'write_image', args: { image_info } }, node: {}, ports: [] }
+
+    const { body } = await callAgent(
+      heartbeat,
+      'POST',
+      `/v1/commands/?wait=true&agent_token=${ironic.token}`,
+      JSON.stringify({ name: 'deploy.execute_deploy_step', params }),
+    )
+
+    const { type, details } = body.command_error as { type: string; details: string }
+    assert.equal(type, 'DeviceNotFound')
+    assert.match(details, /This machine has no disk that this kernel knows\. Check the disk controller/)
+    assert.ok((await machine.console()).includes(details))
+  })
+
   it('that was killed goes on with the token and the certificate of its boot', async () => {
     await using ironic = await startIronic()
     await using machine = await makeMachine({ cmdline: cmdlineFor(ironic) })

@@ -22,8 +22,8 @@ export type FakeIronicOptions = {
   /** Instead of its own answers, one for each call; after the last one it answers as it should. */
   lookups?: Answer[]
   heartbeats?: Answer[]
-  /** Body of GET /. */
-  root?: string
+  /** To GET /. */
+  roots?: Answer[]
 }
 export type FakeIronic = AsyncDisposable & {
   url: string
@@ -38,7 +38,7 @@ export type FakeIronic = AsyncDisposable & {
 const DEADLINE_MS = 10_000
 
 export async function startIronic(options: FakeIronicOptions = {}): Promise<FakeIronic> {
-  const { version = '1.115', node = {}, config = {}, lookups = [], heartbeats = [] } = options
+  const { version = '1.115', node = {}, config = {}, lookups = [], heartbeats = [], roots = [] } = options
   const token = randomBytes(24).toString('base64url')
   const calls: Call[] = []
   const server = createServer(async (request, response) => {
@@ -53,7 +53,7 @@ export async function startIronic(options: FakeIronicOptions = {}): Promise<Fake
   })
 
   function answer(url: string): Answer {
-    if (url === '/') return { status: 200, body: options.root ?? { default_version: { id: 'v1', version } } }
+    if (url === '/') return roots.shift() ?? { status: 200, body: { default_version: { id: 'v1', version } } }
     if (url.startsWith('/v1/heartbeat/')) return heartbeats.shift() ?? { status: 202 }
     if (!url.startsWith('/v1/lookup?')) return { status: 404 }
     return lookups.shift() ?? { status: 200, body: lookupBody(token, node, config) }

@@ -329,6 +329,21 @@ describe('a disk that is not as needed', () => {
     assert.ok(await hasNoTable(machine))
   })
 
+  it('too small for the partitions of an image that was cut to its data is told as such', async () => {
+    await using machine = await makeMachine({ disks: [{ name: 'vda', size_bytes: 4 * MIB }] })
+    await using server = await startImageServer()
+    const cut = image.subarray(0, 3 * MIB)
+    server.on('/a.raw', serve(cut))
+
+    const error = await failureOf(writeImage(await writeTask(machine, infoFor(server, { os_hash_value: sha256(cut) }))))
+
+    assert.match(
+      error.details,
+      /failed: it is too small: the image's last partition ends at byte 4194304, and the disk has room up to 4177408\./,
+    )
+    assert.ok(await hasNoTable(machine))
+  })
+
   it('read-only is told as such', async () => {
     await using machine = await makeMachine({ disks: [{ name: 'vda', size_bytes: 8 * MIB, read_only: true }] })
     await using server = await startImageServer()

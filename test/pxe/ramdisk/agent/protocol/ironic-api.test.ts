@@ -77,7 +77,7 @@ describe('calls to Ironic', () => {
     ['a version that is none', '{"default_version":{"version":"new"}}'],
   ] as const) {
     it(`take a server that answers with ${what} for the oldest`, async () => {
-      await using ironic = await startIronic({ root })
+      await using ironic = await startIronic({ roots: [{ status: 200, body: root }] })
       const api = apiOf([ironic.url])
 
       await api.reach()
@@ -85,6 +85,16 @@ describe('calls to Ironic', () => {
       assert.equal(api.supportsTls(), false)
     })
   }
+
+  it('do not take a server that is only starting for an old one', async () => {
+    await using ironic = await startIronic({ roots: [{ status: 503 }] })
+    const api = apiOf([ironic.url])
+
+    await assert.rejects(api.reach(), { message: `${ironic.url}: status code 503` })
+    await api.reach()
+
+    assert.equal(api.supportsTls(), true)
+  })
 
   it('go to the next address when one does not answer, and stay with it', async () => {
     await using ironic = await startIronic()
