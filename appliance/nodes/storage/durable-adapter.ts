@@ -36,6 +36,7 @@ export class DurableAdapter implements Adapter<Document | null> {
       this.#onRepair(`${found}: taken back to the generation before it (change ${previous.document.seq})`)
       return previous.document
     }
+    if (previous === 'damaged') renameSync(this.#path + PREVIOUS, this.#path + PREVIOUS + DAMAGED)
     this.#onRepair(`${found}, and the generation before it is ${previous}: only the journal may still hold the record`)
     return null
   }
@@ -51,7 +52,7 @@ export class DurableAdapter implements Adapter<Document | null> {
 
   /** The last generation goes last: cut off in between, a previous one alone would look like damage. */
   async #remove(): Promise<void> {
-    for (const suffix of [PREVIOUS, PREVIOUS + NEW_SUFFIX, NEW_SUFFIX, DAMAGED, '']) {
+    for (const suffix of [PREVIOUS, PREVIOUS + NEW_SUFFIX, PREVIOUS + DAMAGED, NEW_SUFFIX, DAMAGED, '']) {
       await unlinkIfThere(this.#disk, this.#path + suffix)
     }
   }

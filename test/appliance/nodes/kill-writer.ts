@@ -62,6 +62,7 @@ async function write(index: number, { nodes }: Store, writer: number): Promise<v
 
 await Promise.all(
   process.argv.slice(2).map(async (state_path, index) => {
+    writeSync(1, `${index} opens - -\n`)
     const store = await openStore({ state_path, log: quiet, checkpoint_delay_ms: randomInt(1, 30) })
     const found = [...store.nodes.all()].map((node) => `${index} found ${node.uuid} ${versionOf(node)}\n`)
     writeSync(1, `${found.join('')}${index} ready - -\n`)

@@ -10,7 +10,7 @@ import { stateFolder } from './state-folder.ts'
 
 const ROUNDS = Number(process.env.RACKSTRAP_KILL_ROUNDS ?? 208)
 /** A process costs more than a store: each one killed works on that many. */
-const STORES = 8
+const STORES = 16
 const LANES = 2
 const DEADLINE_MS = 30_000
 const WRITER = join(import.meta.dirname, 'kill-writer.ts')
@@ -22,14 +22,14 @@ async function killOnce(folders: readonly string[], whileOpening: boolean): Prom
   const child = spawn(process.execPath, [WRITER, ...folders], { stdio: ['ignore', 'pipe', 'inherit'] })
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)
   const acknowledgements = randomInt(1, 400)
-  const delay_ms = whileOpening ? randomInt(100, 250) : randomInt(0, 30)
-  let killer = whileOpening ? setTimeout(() => child.kill('SIGKILL'), delay_ms) : undefined
+  const delay_ms = randomInt(0, whileOpening ? 100 : 30)
+  let killer: NodeJS.Timeout | undefined
   let output = ''
   let acknowledged = 0
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
     acknowledged += text.split(' done ').length - 1
-    if (acknowledged >= acknowledgements) killer ??= setTimeout(() => child.kill('SIGKILL'), delay_ms)
+    if (whileOpening || acknowledged >= acknowledgements) killer ??= setTimeout(() => child.kill('SIGKILL'), delay_ms)
   })
   const [code, signal] = await once(child, 'close')
   clearTimeout(deadline)
@@ -67,7 +67,7 @@ async function lane(
   const states = folders.map(() => new PossibleStates())
   const total = { rounds: 0, acknowledged: 0, wrong: [] as string[] }
   for (let kill = 0; total.rounds < rounds && total.wrong.length === 0; kill++) {
-    const { output, acknowledged } = await killOnce(folders, kill % 5 === 4)
+    const { output, acknowledged } = await killOnce(folders, kill % 4 === 3)
     total.wrong.push(...takeDown(output, states))
     total.rounds += STORES
     total.acknowledged += acknowledged
