@@ -5,7 +5,7 @@ import { decodeConfigDrive } from '../disk/config-drive.ts'
 import { writeConfigDrive } from '../disk/config-drive-partition.ts'
 import { diskPath, openDisk, rereadPartitions } from '../disk/disk-file.ts'
 import { eraseEnd, eraseMetadata } from '../disk/erase-metadata.ts'
-import { writeGpt } from '../disk/gpt.ts'
+import { usableEnd, writeGpt } from '../disk/gpt.ts'
 import { diskIdentifier } from '../disk/mbr.ts'
 import { readPartitionTable } from '../disk/partition-table.ts'
 import { AgentError, messageOf } from '../errors.ts'
@@ -95,6 +95,11 @@ async function finishDisk(
   })
   const last = Math.max(0, ...(table?.partitions.map(({ end_bytes }) => end_bytes) ?? []))
   if (!table || last === 0) throw noPartitions(disk, `image ${image.id} holds none`)
+  const end = table.kind === 'gpt' ? usableEnd(table.gpt, file) : disk.size
+  if (last > end) {
+    const found = `the image's last partition ends at byte ${last}, and the disk has room up to ${end}`
+    throw writeFailed(disk, `it is too small: ${found}. Name a larger disk in properties/root_device`)
+  }
   // An older table's copy, or a RAID's signature, must not come to light there.
   await eraseEnd(file, Math.max(last, size_bytes))
   if (table.kind === 'gpt') await writeGpt(file, table.gpt)

@@ -83,6 +83,8 @@ export function createIronicApi(options: IronicApiOptions): IronicApi {
     },
     async reach() {
       const answer = await ask('/', { method: 'GET' })
+      // A server that is only starting must not be taken for one too old for tokens and certificates.
+      if (answer.status >= 500) throw new Error(`${shownUrl(urls[0] ?? '')}: status code ${answer.status}`)
       version = parseVersion(options.version) ?? versionOf(answer.text) ?? OLDEST
       const date = new Date(answer.headers.date ?? '')
       return { localAddress: answer.localAddress, date: Number.isNaN(date.getTime()) ? undefined : date }

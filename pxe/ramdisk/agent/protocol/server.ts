@@ -75,6 +75,8 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 }
 
 async function route(request: IncomingMessage, options: ServerOptions): Promise<unknown> {
+  if (!URL.canParse(request.url ?? '/', 'http://agent'))
+    throw new HttpError(400, '400 Bad Request: The address is none')
   const url = new URL(request.url ?? '/', 'http://agent')
   const root = `${options.certificate ? 'https' : 'http'}://${request.headers.host ?? 'agent'}`
   // The version may be left out, and a slash at the end makes no difference.
