@@ -197,12 +197,12 @@ export class Deploys {
     if (!sign) return
     await this.#waits.touch(uuid)
     await this.#guarded(uuid, async () => {
-      const step = this.#stepFor(node, planned)
-      if (isStillRunning(sign) && !step.resume) return
+      if (isStillRunning(sign) && !this.#stepFor(node, planned).resume) return
       this.#waits.disarm(uuid)
       // The wait stays in the record until the next step begins: cut off here, it is waited for again.
       await move(this.#parts, uuid, 'resume', (now) => ({ wait: now.wait }))
       const told = wait.for === 'agent-boot' ? await this.#meet(uuid, sign) : sign
+      const step = this.#stepFor(nodeOf(this.#parts, uuid), planned)
       const result = await this.#withTask(uuid, planned, async (task) =>
         step.resume ? step.resume(task, told) : afterSign(planned, told),
       )
