@@ -21,26 +21,22 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   },
 }
 
-/** Only what the agent and init call; the libraries that they need are found by themselves. */
+/**
+ * Only what the agent and init call; the libraries that they need are found by themselves. The static busybox: its shell runs
+ * applets without exec and without the dynamic loader, a tenth of the time.
+ */
 export const PACKAGES = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux']
 export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate']
 
-/** Programs of busybox that get a name of their own. */
-export const APPLETS = [
-  ...'sh awk basename blockdev cat chmod clear cp cttyhack cut date dd df diff dmesg du echo env false find free'.split(
-    ' ',
-  ),
-  ...'grep gunzip head hexdump hostname hwclock id ifconfig ip kill killall less ln ls lsmod lsusb md5sum mkdir'.split(
-    ' ',
-  ),
-  ...'mknod modprobe more mount mv nc nslookup pidof ping poweroff ps pwd readlink reboot rm rmdir sed seq setsid'.split(
-    ' ',
-  ),
-  ...'sha256sum sleep sort stat stty sync sysctl tail tar tee test top touch tr true udhcpc umount uname uniq uptime'.split(
-    ' ',
-  ),
-  ...'vi wc wget which xargs'.split(' '),
-]
+/** Programs of busybox that get a name of their own; its shell has them all without. */
+export const APPLETS = `
+  sh awk basename blockdev cat chmod clear cp cttyhack cut date dd df diff dmesg du echo env false find free grep
+  gunzip head hexdump hostname hwclock id ifconfig ip kill killall less ln ls lsmod lsusb md5sum mkdir mknod modprobe
+  more mount mv nc nslookup pidof ping poweroff ps pwd readlink reboot rm rmdir sed seq setsid sha256sum sleep sort
+  stat stty sync sysctl tail tar tee test top touch tr true udhcpc umount uname uniq uptime vi wc wget which xargs
+`
+  .trim()
+  .split(/\s+/)
 
 /** For the base system: merged /usr as Debian has it, so that layers of Debian packages fit over it. */
 export const FOLDERS = ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'var/log', 'usr/sbin', 'etc']
