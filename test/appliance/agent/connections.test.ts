@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
-import { pluginPath as folderOf } from '../plugin-host/plugin-folder.ts'
+import { stateFolder } from '../nodes/state-folder.ts'
 import { type Answer, clientFor, command, json, nodeOf, startAgent, UUID } from './fake-agent.ts'
 
 const signal = new AbortController().signal
@@ -87,7 +87,7 @@ describe('[agent] verify_ca', { timeout: 20_000 }, () => {
 
   it('a file: the certificate in it does', async (t) => {
     const { url, certificate = '' } = await startAgent(t, answer)
-    const file = join(folderOf(t), 'ca.pem')
+    const file = join(stateFolder(t), 'ca.pem')
     writeFileSync(file, certificate)
 
     assert.deepEqual(await asks(t, { url }, file), ['sync'])

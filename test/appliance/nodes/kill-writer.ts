@@ -25,38 +25,44 @@ function versionOf({ extra, driver_info }: Node): number {
   return isWhole ? version : -1
 }
 
-async function write(index: number, { nodes }: Store, writer: number): Promise<void> {
+/** Tells of each change before and after it. */
+function changesOf(index: number, { nodes }: Store) {
   const tell = (word: string, uuid: string, version: number | null) =>
     writeSync(1, `${index} ${word} ${uuid} ${version}\n`)
-  const own = [...nodes.all()].filter(({ uuid }) => Number.parseInt(uuid[0] ?? '', 16) % WRITERS === writer)
-  const versions = new Map(own.map((node) => [node.uuid, versionOf(node)]))
-  const change = async (uuid: string, version: number | null, work: () => Promise<unknown>) => {
-    tell('asks', uuid, version)
-    await work()
+  const told = async (uuid: string, version: number | null, work: Promise<unknown>) => {
+    await work
     tell('done', uuid, version)
-    if (version === null) versions.delete(uuid)
-    else versions.set(uuid, version)
   }
-  const create = () => {
-    const uuid = (writer + 4 * randomInt(4)).toString(16) + randomUUID().slice(1)
-    return change(uuid, 1, () => nodes.create(someNode({ uuid, name: `node-${uuid}`, ...contentOf(1) })))
+  return {
+    create(uuid: string) {
+      tell('asks', uuid, 1)
+      return told(uuid, 1, nodes.create(someNode({ uuid, name: `node-${uuid}`, ...contentOf(1) })))
+    },
+    update(uuid: string, version: number) {
+      tell('asks', uuid, version)
+      return told(uuid, version, nodes.update(uuid, contentOf(version)))
+    },
+    remove(uuid: string) {
+      tell('asks', uuid, null)
+      return told(uuid, null, nodes.delete(uuid))
+    },
+    async createRefused(name: string) {
+      const uuid = randomUUID()
+      await nodes.create(someNode({ uuid, name })).catch(() => tell('refused', uuid, null))
+    },
   }
-  const refused = (name: string | null) => {
-    const uuid = randomUUID()
-    return nodes.create(someNode({ uuid, name })).catch(() => tell('refused', uuid, null))
-  }
+}
+
+/** Changes a quarter of the nodes, so that the version of each is known. */
+async function write(index: number, store: Store, writer: number): Promise<never> {
+  const { create, update, remove, createRefused } = changesOf(index, store)
+  const isOwn = ({ uuid }: Node) => Number.parseInt(uuid[0] ?? '', 16) % WRITERS === writer
   for (;;) {
-    const uuid = [...versions.keys()][randomInt(versions.size + 1)]
-    const isCrowded = versions.size > NODES_AT_MOST / WRITERS
-    if (uuid === undefined) await create()
-    else if (isCrowded || randomInt(6) === 0) await change(uuid, null, () => nodes.delete(uuid))
-    else {
-      const version = (versions.get(uuid) ?? 0) + 1
-      await Promise.all([
-        change(uuid, version, () => nodes.update(uuid, contentOf(version))),
-        refused(nodes.get(uuid)?.name ?? null),
-      ])
-    }
+    const own = [...store.nodes.all()].filter(isOwn)
+    const node = own[randomInt(own.length + 1)]
+    if (!node) await create((writer + WRITERS * randomInt(4)).toString(16) + randomUUID().slice(1))
+    else if (own.length > NODES_AT_MOST / WRITERS || randomInt(6) === 0) await remove(node.uuid)
+    else await Promise.all([update(node.uuid, versionOf(node) + 1), createRefused(node.name ?? '')])
   }
 }
 

@@ -1,5 +1,7 @@
 /** What a disk that is full or broken means for records: a refusal in words, nothing changed, and work that goes on afterwards. */
 import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { InsufficientStorage } from '../../../appliance/errors.ts'
 import { NotKept } from '../../../appliance/nodes/storage/commits.ts'
@@ -120,6 +122,30 @@ describe('broken disk', () => {
 
     assert.deepEqual([...again.nodes.all()], [before, after])
   })
+})
+
+describe('a refused change', () => {
+  for (const [how, make] of [
+    ['full', () => fullDisk()],
+    ['broken', () => brokenDisk()],
+  ] as const) {
+    it(`does not come back when the appliance is killed while its disk is ${how}`, async (t) => {
+      const state_path = stateFolder(t)
+      const made = make()
+      const { nodes } = await openAt(t, state_path, { disk: made.disk, checkpoint_delay_ms: 60_000 })
+      const node = await nodes.create(someNode({ extra: { version: 1 } }))
+      if ('leave' in made) made.leave(500)
+      else made.isBroken(true)
+      await assert.rejects(nodes.update(node.uuid, { extra: { version: 2 } }))
+      const killed = join(stateFolder(t), 'killed')
+      cpSync(state_path, killed, { recursive: true })
+
+      const again = await openAt(t, killed)
+
+      assert.deepEqual([...again.nodes.all()], [node])
+      assert.deepEqual(again.repairs, [])
+    })
+  }
 })
 
 describe('group commit', () => {
