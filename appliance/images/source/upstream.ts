@@ -120,7 +120,7 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
   }
 }
 
-const NEXT = 'Check the server, and image_source'
+const NEXT = 'Check the server, and image_source.'
 
 export const statusText = (status: number, method: string) =>
   `Got HTTP code ${status} instead of 200 in response to ${method} request`
