@@ -82,6 +82,15 @@ describe('dnsmasq', options, () => {
     assert.equal(await isAlive(started.pid), false)
   })
 
+  it('gives the boot files by TFTP', async (t) => {
+    const pxe = await startApart(t)
+    await pxe.take('start is over')
+
+    pxe.say('tftp')
+
+    assert.deepEqual(await pxe.take('tftp'), { message: 'tftp', opcode: 3, text: 'the file undionly.kpxe' })
+  })
+
   it('is started again when it dies, and the log says what happened', async (t) => {
     const pxe = await startApart(t)
     const first = await pxe.take('dnsmasq started')

@@ -1,6 +1,6 @@
 /**
  * A supervised dnsmasq in a network namespace of its own, where its ports are free: started by dnsmasq.test.ts as
- * `in-namespace.ts CONFIG` (JSON). Tells each log line on stdout, and obeys "health" and "stop" on stdin.
+ * `in-namespace.ts CONFIG` (JSON). Tells each log line on stdout, and obeys "health", "stop" and "tftp" on stdin.
  */
 import { createSocket } from 'node:dgram'
 import { createInterface } from 'node:readline'
@@ -21,10 +21,22 @@ if (port67IsTaken) {
   await new Promise<void>((resolve) => socket.bind(67, '0.0.0.0', resolve))
 }
 const dnsmasq = new Dnsmasq(config, { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') })
+/** RFC 1350: a read request; the answer's first block holds all of a short file. */
+function readByTftp(name: string): void {
+  const client = createSocket('udp4')
+  client.on('message', (packet) => {
+    tell({ message: 'tftp', opcode: packet.readUInt16BE(0), text: packet.toString('latin1', 4) })
+    client.close()
+  })
+  client.send(`\0\x01${name}\0octet\0`, 69, '192.168.50.1')
+}
 const commands: Record<string, () => Promise<void>> = {
   async health() {
     const { healthy, message: why } = dnsmasq.health()
     tell({ message: 'health', healthy, why })
+  },
+  async tftp() {
+    readByTftp('undionly.kpxe')
   },
   async stop() {
     const began = performance.now()

@@ -155,6 +155,16 @@ describe('an image server that fails', () => {
     assert.ok(await hasNoTable(at.machine))
   })
 
+  it('is given up when it breaks in the middle and does not come back', async () => {
+    await using at = await scene(serve(image, { etag: ETAG, cut_after: 3 * MIB }), status(502))
+
+    const error = await failureOf(writeImage(await writeTask(at.machine, infoFor(at.server))))
+
+    assert.match(error.details, /status code 502, expected 200\.$/)
+    assert.equal(at.server.requests.length, 3)
+    assert.ok(await hasNoTable(at.machine))
+  })
+
   it('may redirect, but its password does not travel to another server', async () => {
     await using other = await startImageServer()
     await using at = await scene(status(302, { location: `${other.url}/b.raw` }))

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { writeImage } from '../../../../../pxe/ramdisk/agent/image/write-image.ts'
 import { configDrive, diskImage, readConfigDrive, sfdisk } from '../disk-images.ts'
 import { type FakeMachine, GIB, MIB, makeMachine, writeTask } from '../fake-machine.ts'
-import { serve, sha256, startImageServer, variantOf } from '../image-server.ts'
+import { serve, sha256, startImageServer, status, variantOf } from '../image-server.ts'
 
 const SECTOR = 512
 const GPT_SECTORS = 34
@@ -160,6 +160,21 @@ describe('a precompressed variant', () => {
     })
   }
 
+  it('is picked up where the connection broke', async () => {
+    await using machine = await makeMachine()
+    await using server = await startImageServer()
+    const zstd = variantOf('zstd', image)
+    const options = { zstd: zstd.bytes, etag: '"zstd"' }
+    server.on('/a.raw', serve(image, { ...options, cut_after: 300_000 }), serve(image, options))
+    const more = { variants: [zstd.info], size_bytes: image.length }
+
+    await writeImage(await writeTask(machine, info(`${server.url}/a.raw`, image, more)))
+
+    await assertBody(machine)
+    assert.match(server.requests[1] ?? '', /^GET \/a\.raw bytes=[1-9]\d*-$/)
+    assert.equal(server.requests.length, 2)
+  })
+
   for (const [fault, spoil] of [
     ['whose digest is wrong', (bytes: Buffer) => ({ bytes, value: '0'.repeat(64) })],
     [
@@ -241,7 +256,7 @@ describe('a config drive', () => {
       await using machine = await makeMachine()
       await using server = await startImageServer()
       server.on('/a.raw', serve(image))
-      server.on('/drive', serve(body))
+      server.on('/drive', status(503), serve(body))
       const configdrive = `${server.url}/drive`
 
       await writeImage(await writeTask(machine, info(`${server.url}/a.raw`, image), { configdrive }))
@@ -249,6 +264,17 @@ describe('a config drive', () => {
       const start = (await sfdisk(machine, 'vda')).partitions[2]?.start ?? 0
       assert.equal(await readConfigDrive(machine, 'vda', start * SECTOR), 'fetched')
     }
+  })
+
+  it('that cannot be fetched is told without its signature, before the disk is touched', async () => {
+    await using machine = await makeMachine()
+    await using server = await startImageServer()
+    const configdrive = `${server.url}/gone?sig=hush`
+
+    await assert.rejects(writeImage(await writeTask(machine, info('http://127.0.0.1:1/', image), { configdrive })), {
+      kind: 'DeploymentError',
+      details: `The config drive cannot be used: it cannot be downloaded from '${server.url}/gone?...': status code 404, expected 200.`,
+    })
   })
 
   it('that unpacks to more than 64 MiB is refused before the disk is touched', async () => {
