@@ -1,7 +1,8 @@
 /** The config drive's content from what Ironic sends: base64 of a gzipped ISO 9660 volume, or an address of such a text. */
 import { gunzipSync } from 'node:zlib'
 import { AgentError, messageOf } from '../errors.ts'
-import { openFollowing, readLimited, shownUrl, type TlsOptions } from '../protocol/http.ts'
+import { type Fetching, fetchWhole } from '../protocol/fetch-whole.ts'
+import { shownUrl } from '../protocol/http.ts'
 
 const MIB = 1024 * 1024
 /** @source ironic-python-agent partition_utils.MAX_CONFIG_DRIVE_SIZE_MB */
@@ -10,10 +11,7 @@ export const CONFIG_DRIVE_LIMIT_BYTES = 64 * MIB
 const TEXT_LIMIT_BYTES = Math.ceil(CONFIG_DRIVE_LIMIT_BYTES / 3) * 4 + MIB
 
 /** @throws AgentError DeploymentError  not reachable, not decodable, larger than 64 MiB */
-export async function decodeConfigDrive(
-  configdrive: string,
-  fetching: { timeout_s: number; tls: TlsOptions },
-): Promise<Buffer> {
+export async function decodeConfigDrive(configdrive: string, fetching: Fetching): Promise<Buffer> {
   const url = /^https?:\/\//i.test(configdrive) ? configdrive : undefined
   const given = url ? await fetchConfigDrive(url, fetching) : Buffer.from(configdrive, 'latin1')
   const source = url ? `. Downloaded from "${shownUrl(url)}"` : ''
@@ -25,18 +23,10 @@ export async function decodeConfigDrive(
 const failure = (why: string, cause?: unknown) =>
   new AgentError('DeploymentError', `The config drive cannot be used: ${why}.`, { cause })
 
-async function fetchConfigDrive(
-  url: string,
-  { timeout_s, tls }: { timeout_s: number; tls: TlsOptions },
-): Promise<Buffer> {
-  try {
-    const response = await openFollowing(new URL(url), { method: 'GET', timeout_s, tls })
-    const body = await readLimited(response, TEXT_LIMIT_BYTES)
-    if (response.statusCode === 200) return body
-    throw new Error(`got status code ${response.statusCode}`)
-  } catch (error) {
+async function fetchConfigDrive(url: string, fetching: Fetching): Promise<Buffer> {
+  return fetchWhole(url, { ...fetching, limit_bytes: TEXT_LIMIT_BYTES }).catch((error: unknown) => {
     throw failure(`it cannot be downloaded from '${shownUrl(url)}': ${messageOf(error)}`, error)
-  }
+  })
 }
 
 /** undefined: no base64, so the bytes themselves are meant. */

@@ -1,11 +1,12 @@
 /** Which checksum an image must have, from the fields that Ironic sends or from a file of checksums. Hashes nothing. */
 import { getHashes } from 'node:crypto'
 import { AgentError, messageOf } from '../errors.ts'
-import { openFollowing, readLimited, shownUrl, type TlsOptions } from '../protocol/http.ts'
+import { type Fetching, fetchWhole } from '../protocol/fetch-whole.ts'
+import { shownUrl } from '../protocol/http.ts'
 import type { ImageInfo } from './image-info.ts'
 
 export type Checksum = { algorithm: string; value: string }
-export type ChecksumOptions = { md5_enabled: boolean; timeout_s: number; tls: TlsOptions }
+export type ChecksumOptions = Fetching & { md5_enabled: boolean }
 
 const BY_LENGTH: Readonly<Record<number, string>> = { 32: 'md5', 64: 'sha256', 128: 'sha512' }
 const FILE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -57,16 +58,14 @@ function checkMd5(algorithm: string, image: ImageInfo, { md5_enabled }: Checksum
   }
 }
 
-async function fetchChecksum(url: string, image: ImageInfo, { timeout_s, tls }: ChecksumOptions): Promise<string> {
+async function fetchChecksum(url: string, image: ImageInfo, options: ChecksumOptions): Promise<string> {
   const headers: Record<string, string> = image.authorization ? { authorization: image.authorization } : {}
-  let text: string
-  try {
-    const response = await openFollowing(new URL(url), { method: 'GET', headers, timeout_s, tls })
-    text = (await readLimited(response, FILE_LIMIT_BYTES)).toString('utf8')
-    if (response.statusCode !== 200) throw new Error(`status code ${response.statusCode}, expected 200`)
-  } catch (error) {
-    throw cannotVerify(image, `its checksum file ${shownUrl(url)} cannot be fetched: ${messageOf(error)}`)
-  }
+  const bytes = await fetchWhole(url, { ...options, headers, limit_bytes: FILE_LIMIT_BYTES }).catch(
+    (error: unknown) => {
+      throw cannotVerify(image, `its checksum file ${shownUrl(url)} cannot be fetched: ${messageOf(error)}`)
+    },
+  )
+  const text = bytes.toString('utf8')
   const found = findChecksum(text, new URL(image.urls[0] ?? '').pathname.split('/').at(-1) ?? '')
   if (found) return found
   throw cannotVerify(image, `its checksum file ${shownUrl(url)} does not name it`)

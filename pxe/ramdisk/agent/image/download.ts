@@ -6,9 +6,9 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { AgentError, messageOf } from '../errors.ts'
 import { openFollowing, Refused, shownUrl, type TlsOptions } from '../protocol/http.ts'
+import type { Retries } from '../protocol/retries.ts'
 import type { Checksum } from './checksum.ts'
 import type { ImageInfo, ImageVariant } from './image-info.ts'
-import type { Retries } from './retries.ts'
 
 export type DownloadOptions = {
   image: ImageInfo

@@ -1,19 +1,22 @@
 /** An image's bytes from one of its addresses onto a disk: which address, which variant, when to begin again. Knows nothing of partitions. */
 import { AgentError } from '../errors.ts'
 import type { AgentOptions } from '../kernel-parameters.ts'
+import type { Fetching } from '../protocol/fetch-whole.ts'
 import { shownUrl } from '../protocol/http.ts'
+import { createRetries, type Retries } from '../protocol/retries.ts'
 import { expectedChecksum, isStrong } from './checksum.ts'
 import { CutOff, type Download, startDownload } from './download.ts'
 import type { ImageVariant } from './image-info.ts'
 import { type PourOptions, pour } from './pour.ts'
-import { createRetries, type Retries } from './retries.ts'
 
 export type FetchOptions = PourOptions & { options: AgentOptions; md5_enabled: boolean }
 
 type Source = { url: string; variant: ImageVariant | undefined; retries: Retries; signal: AbortSignal }
 
-export const fetching = (options: AgentOptions) => ({
+export const fetching = (options: AgentOptions): Fetching => ({
   timeout_s: options.image_download_connection_timeout_s,
+  retries: options.image_download_connection_retries,
+  retry_interval_s: options.image_download_connection_retry_interval_s,
   tls: { insecure: options.insecure, minVersion: options.tls_min_version },
 })
 
@@ -51,10 +54,8 @@ export async function fetchImage(task: FetchOptions): Promise<number> {
 }
 
 async function fetchFrom(task: FetchOptions, url: string, overall: AbortSignal | undefined): Promise<number> {
-  const { image_download_connection_retries: retries, image_download_connection_retry_interval_s: retry_interval_s } =
-    task.options
   const signal = overall ?? new AbortController().signal
-  const attempts = createRetries({ retries, retry_interval_s, signal })
+  const attempts = createRetries({ ...fetching(task.options), signal })
   let variant = task.image.variants.find(({ checksum }) => isStrong(checksum.algorithm))
   for (;;) {
     try {
@@ -73,15 +74,19 @@ async function fetchFrom(task: FetchOptions, url: string, overall: AbortSignal |
 
 async function fetchOnce(task: FetchOptions, { signal, ...source }: Source): Promise<number> {
   const { image, options, screen } = task
+  const { timeout_s, tls } = fetching(options)
   const stop = new AbortController()
   let onWire = { done: 0, total: undefined as number | undefined }
   let download: Download | undefined
   try {
     download = await startDownload({
       image,
-      ...source,
+      url: source.url,
+      variant: source.variant,
+      retries: source.retries,
       checksum: () => expectedChecksum(image, { md5_enabled: task.md5_enabled, ...fetching(options) }),
-      ...fetching(options),
+      timeout_s,
+      tls,
       signal: AbortSignal.any([stop.signal, signal]),
       onBytes: (done, total) => {
         onWire = { done, total }
