@@ -7,8 +7,8 @@ export type Child = AsyncDisposable & {
   pid: number
   /** All that it logged so far. */
   lines: readonly LogLine[]
-  /** The first line with this message. @throws Error  with its last words when it ends before, or none comes in time */
-  told(message: string): Promise<LogLine>
+  /** The first line with this message, and that `matches`. @throws Error  with its last words when it ends before, or none comes in time */
+  told(message: string, matches?: (line: LogLine) => boolean): Promise<LogLine>
 }
 
 const START_DEADLINE_MS = 120_000
@@ -37,10 +37,10 @@ export function startChild(args: readonly string[]): Child {
   return {
     pid: child.pid ?? 0,
     lines,
-    told(message) {
+    told(message, matches = () => true) {
       const { promise, resolve, reject } = Promise.withResolvers<LogLine>()
       const look = () => {
-        const line = lines.find((one) => one.message === message)
+        const line = lines.find((one) => one.message === message && matches(one))
         if (line) resolve(line)
         else if (isOver()) reject(new Error(`${args[0]} ended: ${words.slice(-LAST_LINES).join('\n')}`))
       }
