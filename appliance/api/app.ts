@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import { timestamp } from '../nodes/timestamp.ts'
+import { inTurn } from './in-turn.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
@@ -21,7 +22,8 @@ import { addRoot } from './v1/root.ts'
 import { answerError } from './wire-error.ts'
 
 /** Answers by its `fetch`. A caller that routes other paths beside it hands over requests, not routes: paths are read in a way of its own. */
-export function createApi(parts: ApiParts): App {
+export function createApi(given: ApiParts): App {
+  const parts = { ...given, conductor: inTurn(given.conductor) }
   const app: App = new Hono<ApiEnv>({ getPath: wirePath })
   app.use(async (call, next) => {
     const began = performance.now()

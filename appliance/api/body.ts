@@ -1,6 +1,6 @@
 /** Request bodies: JSON, read no further than allowed, and fit to be walked. */
 import type { z } from 'zod'
-import { InvalidParameterValue, PayloadTooLarge } from '../errors.ts'
+import { ApplianceError, InvalidParameterValue, PayloadTooLarge } from '../errors.ts'
 import type { Call } from './parts.ts'
 import { parse } from './schema.ts'
 
@@ -24,7 +24,7 @@ export async function readBody<S extends z.ZodType>(
 
 /** @throws PayloadTooLarge, InvalidParameterValue */
 export async function readJson(call: Call, limit_kib: number): Promise<unknown> {
-  const body = await readText(call, limit_kib)
+  const body = await readText(call, limit_kib).catch(asRefusal)
   if (body.trim() === '') return {}
   let value: unknown
   try {
@@ -37,6 +37,7 @@ export async function readJson(call: Call, limit_kib: number): Promise<unknown> 
   return value
 }
 
+/** @throws PayloadTooLarge, InvalidParameterValue (the client went away: no fault of ours, and nobody hears it) */
 async function readText(call: Call, limit_kib: number): Promise<string> {
   const limit = limit_kib * 1024
   const declared = call.req.header('content-length')
@@ -51,6 +52,11 @@ async function readText(call: Call, limit_kib: number): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
+}
+
+function asRefusal(error: unknown): never {
+  if (error instanceof ApplianceError) throw error
+  throw new InvalidParameterValue('The request ended before its body was complete.', { cause: error })
 }
 
 const tooLarge = (limit_kib: number) =>

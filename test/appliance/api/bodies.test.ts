@@ -58,6 +58,21 @@ describe('request bodies', () => {
     assert.equal(patch.status, 413)
   })
 
+  it('that end before they are complete are the client’s fault, not an error of the appliance', async (t) => {
+    const { app, lines } = await openRig(t)
+    const body = new ReadableStream({ pull: (controller) => controller.error(new Error('aborted')) })
+
+    const request = { method: 'POST', body, duplex: 'half' } as RequestInit
+    const response = await app.request(`${BASE}/v1/nodes`, request)
+
+    assert.equal(response.status, 400)
+    assert.match(await response.text(), /The request ended before its body was complete\./)
+    assert.deepEqual(
+      lines.filter(({ level }) => level === 'error'),
+      [],
+    )
+  })
+
   const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`
   const refused: readonly { what: string; body: string; fault: string }[] = [
     {

@@ -216,7 +216,18 @@ describe('PATCH /v1/nodes/{node}', () => {
     assert.equal(status, 406)
   })
 
-  it('waits for nobody: a locked node is 409', async (t) => {
+  it('of one node may come many at once: all are applied', async (t) => {
+    const { ask, store } = await openRig(t)
+    const { uuid } = await enrolled(ask)
+    const keys = Array.from({ length: 32 }, (_, index) => `key${index}`)
+
+    const answers = await Promise.all(keys.map((key) => ask('PATCH', `/v1/nodes/${uuid}`, [add(`/extra/${key}`, 1)])))
+
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    assert.deepEqual(Object.keys(store.nodes.find(uuid).extra).sort(), keys.sort())
+  })
+
+  it('of a node that the conductor works on is 409 at once', async (t) => {
     const { ask, store } = await openRig(t)
     const { uuid } = await enrolled(ask)
     await store.nodes.update(uuid, { reservation: 'rack-1' })
@@ -361,53 +372,5 @@ describe('a change of driver or interfaces', () => {
 
     assert.equal(alone.fault, "The reset_interfaces parameter can only be used when changing the node's driver.")
     assert.deepEqual([alone.status, early.status], [400, 406])
-  })
-})
-
-describe('DELETE /v1/nodes/{node}', () => {
-  it('takes the ports of the node with it', async (t) => {
-    const { ask, store } = await openRig(t)
-    const { uuid } = await enrolled(ask)
-    await ask('POST', '/v1/ports', { node_uuid: uuid, address: '52:54:00:12:34:56' })
-
-    const { status, text } = await ask('DELETE', `/v1/nodes/${uuid}`)
-
-    assert.deepEqual([status, text], [204, ''])
-    assert.deepEqual([store.nodes.size, store.ports.size], [0, 0])
-  })
-
-  const cases: readonly { what: string; state: Partial<Node>; status: number }[] = [
-    { what: 'goes when it is available', state: { provision_state: 'available' }, status: 204 },
-    { what: 'stays while it is active', state: { provision_state: 'active' }, status: 409 },
-    { what: 'goes in any state in maintenance', state: { provision_state: 'active', maintenance: true }, status: 204 },
-    { what: 'stays while it has an instance', state: { instance_uuid: INSTANCE }, status: 409 },
-    { what: 'stays while it is protected', state: { protected: true, maintenance: true }, status: 403 },
-    { what: 'stays while it is locked', state: { reservation: 'rack-1' }, status: 409 },
-  ]
-  for (const { what, state, status } of cases) {
-    it(`a node ${what}`, async (t) => {
-      const { ask, store } = await openRig(t)
-      const { uuid } = await enrolled(ask)
-      await store.nodes.update(uuid, state)
-
-      const answer = await ask('DELETE', `/v1/nodes/${uuid}`)
-
-      assert.equal(answer.status, status)
-      assert.equal(store.nodes.size, status === 204 ? 0 : 1)
-    })
-  }
-
-  it('names the states in which it may go', async (t) => {
-    const { ask, store } = await openRig(t)
-    const { uuid } = await enrolled(ask)
-    await store.nodes.update(uuid, { provision_state: 'deploy failed' })
-
-    const { fault } = await ask('DELETE', `/v1/nodes/${uuid}`)
-
-    assert.equal(
-      fault,
-      `Can not delete node "${uuid}" while it is in provision state "deploy failed". Valid provision states to perform ` +
-        'deletion are: "manageable, enroll, adopt failed, available", or set the node into maintenance mode',
-    )
   })
 })
