@@ -22,7 +22,7 @@ export function createPrograms(root: string): Programs {
       } catch (error) {
         const { killed, stderr } = error as { killed?: boolean; stderr?: string }
         const reason = killed ? `did not end within ${timeout_s} s` : stderr?.trim() || messageOf(error)
-        throw new Error(`${name} ${args.join(' ')}: ${reason}`, { cause: error })
+        throw new Error(`${[name, ...args].join(' ')}: ${reason}`, { cause: error })
       }
     },
   }

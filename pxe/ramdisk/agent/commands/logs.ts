@@ -28,7 +28,7 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
 }
 const FILE_LIMIT_BYTES = 2 * 1024 * 1024
 /** Given on the command line: a token, passwords within addresses. */
-const SECRETS = /(ipa-agent-token=)(?:"[^"]*"|\S+)|(:\/\/)[^/@\s]+@/g
+const SECRETS = /(ipa-agent-token=)(?:"[^"]*"|\S+)|(:\/\/)[^/@\s]+(?=@)/g
 
 export function logCommands(agent: AgentContext): Record<string, CommandDefinition> {
   return { collect_system_logs: { kind: 'sync', run: () => collect(agent) } }
@@ -39,7 +39,7 @@ async function collect({ root, programs, options }: AgentContext): Promise<{ sys
   const files = new Map<string, Buffer>()
   const add = async (name: string, read: () => Promise<string>) => {
     const text = await read().catch((error: unknown) => `${messageOf(error)}\n`)
-    files.set(name, Buffer.from(text.replace(SECRETS, '$1$2***@')).subarray(-FILE_LIMIT_BYTES))
+    files.set(name, Buffer.from(text.replace(SECRETS, '$1$2***')).subarray(-FILE_LIMIT_BYTES))
   }
   for (const file of FILES) await add(file, () => readFile(join(root, file), 'utf8'))
   for (const [name, [program = '', ...args]] of Object.entries(PROGRAMS))

@@ -107,8 +107,11 @@ async function begin(task: PourOptions, size_bytes: number | undefined): Promise
   const path = diskPath(root, disk)
   const writer = await openSparseWriter(path, { size_bytes: disk.size })
   task.onTouch()
-  if (size_bytes !== undefined)
-    writer.zerosUntil(await clearDisk(path, { size_bytes, disk_bytes: disk.size }, task.programs))
+  if (size_bytes === undefined) return writer
+  // Some disks take minutes for it.
+  task.progress({ note: `discarding the old content of ${disk.name}` })
+  task.screen.progress(`  ${disk.name} discarding its old content`)
+  writer.zerosUntil(await clearDisk(path, { size_bytes, disk_bytes: disk.size }, task.programs))
   return writer
 }
 

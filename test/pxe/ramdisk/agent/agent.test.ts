@@ -1,10 +1,11 @@
 /** The whole agent, as a process on a fake machine, against a fake Ironic that speaks the protocol. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { gunzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
 import { type AgentProcess, cmdlineFor, startAgent } from './agent-process.ts'
 import { configDrive, diskImage, readConfigDrive, sfdisk } from './disk-images.ts'
 import {
@@ -18,6 +19,7 @@ import {
 } from './fake-ironic.ts'
 import { type FakeMachine, MAC, makeMachine } from './fake-machine.ts'
 import { serve, sha256, startImageServer } from './image-server.ts'
+import { inFolder } from './quick-folder.ts'
 
 describe('the deploy agent', { timeout: 30_000 }, () => {
   let ironic: FakeIronic
@@ -30,7 +32,13 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
 
   before(async () => {
     ironic = await startIronic({ lookups: [fault(404, 'Resource could not be found.')] })
-    machine = await makeMachine({ cmdline: cmdlineFor(ironic, 'ipa-global-request-id=req-1 ipa-debug=1') })
+    machine = await makeMachine({
+      cmdline: cmdlineFor(
+        ironic,
+        'ipa-debug=1 ipa-agent-token=0123456789abcdef0123456789abcdef x=http://me:hush@host/',
+      ),
+      programs: { dmesg: 'echo the kernel speaks' },
+    })
     agent = startAgent(machine)
     first = await ironic.heartbeat(1)
   })
@@ -47,7 +55,6 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
     assert.equal(refused?.url, `/v1/lookup?addresses=${encodeURIComponent(MAC)}`)
     assert.equal(lookup?.url, refused.url)
     assert.equal(lookup.headers['x-openstack-ironic-api-version'], '1.62')
-    assert.equal(lookup.headers['x-openstack-request-id'], 'req-1')
   })
 
   it('tells the person in front of the machine what it does, and why it waits', async () => {
@@ -230,10 +237,18 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
     const { body } = await command('log.collect_system_logs', {})
 
     const { system_logs } = body.command_result as { system_logs: string }
-    const tar = gunzipSync(Buffer.from(system_logs, 'base64')).toString('latin1')
-    assert.ok(tar.includes('var/log/agent.log'))
-    assert.ok(tar.includes('This machine is node'))
-    assert.ok(!tar.includes(ironic.token))
+    const texts = await inFolder('logs-', async (folder) => {
+      await writeFile(join(folder, 'logs.tar.gz'), Buffer.from(system_logs, 'base64'))
+      await promisify(execFile)('tar', ['-xzf', 'logs.tar.gz'], { cwd: folder })
+      const names = ['var/log/agent.log', 'proc/cmdline', 'inventory.json', 'dmesg']
+      return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+    })
+    const [log = '', cmdline, inventory = '', dmesg] = texts
+    assert.match(log, /This machine is node/)
+    assert.equal(cmdline, `${cmdlineFor(ironic, 'ipa-debug=1 ipa-agent-token=*** x=http://***@host/')}\n`)
+    assert.equal(JSON.parse(inventory).disks[0].name, '/dev/vda')
+    assert.equal(dmesg, 'the kernel speaks\n')
+    assert.ok(!texts.join().includes(ironic.token))
   })
 
   it('tells its hardware in the fields of ironic-python-agent', async () => {

@@ -11,6 +11,7 @@ const apiOf = (urls: readonly string[], version?: string) =>
     tls: { insecure: false, minVersion: 'TLSv1.2' },
     agent_version: '13.0.0',
     version,
+    global_request_id: 'req-1',
   })
 const HEARTBEAT = {
   uuid: NODE_UUID,
@@ -38,6 +39,7 @@ describe('calls to Ironic', () => {
       assert.ok(accepted)
       assert.deepEqual(Object.keys(call?.body as object).sort(), [...fields].sort())
       assert.equal(call?.headers['x-openstack-ironic-api-version'], used)
+      assert.equal(call.headers['x-openstack-request-id'], 'req-1')
       assert.equal(api.supportsTls(), version !== '1.67' && version !== '1.61' && version !== '1.31')
     })
   }
