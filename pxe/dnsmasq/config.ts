@@ -14,7 +14,7 @@ export function dnsmasqPaths(state_path: string): DnsmasqPaths {
   return { folder, config: join(folder, 'dnsmasq.conf'), leases: join(folder, 'leases') }
 }
 
-/** @param keepsRoot  dnsmasq could not read tftp_root after it gave up root. @throws PxeError */
+/** @param keepsRoot  dnsmasq could not read its boot files after it gave up root. @throws PxeError */
 export function renderDnsmasqConfig(config: PxeConfig, keepsRoot: boolean): string {
   if (config.interface === '') {
     throw new PxeError("[dhcp] interface is not set: name the network interface on the rack's side.")

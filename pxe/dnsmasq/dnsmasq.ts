@@ -20,6 +20,8 @@ const LONGEST_PAUSE_MS = 30_000
 /** After so long a run the next pause is the first one again. */
 const STABLE_AFTER_MS = 60_000
 const LAST_WORDS = 10
+/** Debian's dnsmasq is translated; words.ts is not. */
+const IN_ENGLISH = { LC_ALL: 'C' }
 
 export type Health = { healthy: boolean; message?: string }
 
@@ -66,7 +68,7 @@ export class Dnsmasq {
   /** The one that is in place stays until dnsmasq itself has approved of the new one. */
   async #placeConfig(): Promise<string> {
     const { folder, config } = dnsmasqPaths(this.#config.state_path)
-    const keepsRoot = process.getuid?.() === 0 && !(await isOpenToAll(this.#config.tftp_root))
+    const keepsRoot = process.getuid?.() === 0 && !(await isOpenToAll(this.#config))
     const text = renderDnsmasqConfig(this.#config, keepsRoot)
     await mkdir(folder, { recursive: true })
     await writeDurably(`${config}.new`, Buffer.from(text))
@@ -98,6 +100,7 @@ export class Dnsmasq {
       buffer: false,
       reject: false,
       stdin: 'ignore',
+      env: IN_ENGLISH,
       cancelSignal: this.#stopping.signal,
       forceKillAfterDelay: KILL_AFTER_MS,
     })
@@ -128,7 +131,7 @@ async function checkConfig(path: string, text: string): Promise<void> {
     reject: false,
     stdin: 'ignore',
     timeout: TEST_TIMEOUT_MS,
-    env: { LC_ALL: 'C' },
+    env: IN_ENGLISH,
   })
   if (!failed) return
   if (code === 'ENOENT') throw new PxeError(`[dhcp] dhcp_provider is dnsmasq, and ${NOT_INSTALLED}`)

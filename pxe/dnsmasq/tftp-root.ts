@@ -3,10 +3,10 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type PxeConfig, PxeError } from '../config.ts'
 import { writeDurably } from '../ramdisk/files.ts'
+import { FILE_NAME } from '../ramdisk-files.ts'
 
 /** What a site may name by its own DHCP server; there only when iPXE's package has it. */
 const FURTHER_FILES = ['undionly.kpxe', 'snponly.efi', 'ipxe.efi']
-const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 /** @throws PxeError  a boot file that the configuration names is not there, or cannot be written */
 export async function fillTftpRoot(config: PxeConfig): Promise<void> {
@@ -50,12 +50,15 @@ async function copyFile(name: string, { ipxe_path, tftp_root }: PxeConfig): Prom
   }
 }
 
-/** Whether a process that is neither its owner nor in its group may look into the folder. */
-export async function isOpenToAll(folder: string): Promise<boolean> {
-  for (let path = folder; ; path = dirname(path)) {
-    const { mode } = await stat(path)
-    const wanted = path === folder ? 0o005 : 0o001
-    if ((mode & wanted) !== wanted) return false
-    if (path === dirname(path)) return true
+/** Whether dnsmasq can read the boot files after it has given up root. */
+export async function isOpenToAll({ tftp_root, ...config }: PxeConfig): Promise<boolean> {
+  const names = [config.ipxe_bootfile_name, config.uefi_ipxe_bootfile_name]
+  for (const name of names) if (!(await hasMode(join(tftp_root, name), 0o004))) return false
+  if (!(await hasMode(tftp_root, 0o005))) return false
+  for (let path = tftp_root; path !== dirname(path); path = dirname(path)) {
+    if (!(await hasMode(dirname(path), 0o001))) return false
   }
+  return true
 }
+
+const hasMode = async (path: string, wanted: number) => ((await stat(path)).mode & wanted) === wanted

@@ -14,7 +14,7 @@ const ENTER = process.getuid?.() === 0 ? ['unshare', '--net'] : ['unshare', '--m
 const [UNSHARE = '', ...UNSHARE_ARGUMENTS] = ENTER
 const mayEnter = spawnSync(UNSHARE, [...UNSHARE_ARGUMENTS, 'true']).status === 0
 const options = mayEnter
-  ? { timeout: 30_000, concurrency: 4 }
+  ? { timeout: 120_000, concurrency: 4 }
   : { skip: 'THIS BOX ALLOWS NO NETWORK NAMESPACE: dnsmasq is not tested' }
 
 type Word = { message: string; level?: string; [key: string]: unknown }
