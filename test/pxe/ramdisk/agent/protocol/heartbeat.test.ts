@@ -10,7 +10,7 @@ const REFUSED: HeartbeatAnswer = { accepted: false, status: 409, why: '409 Node 
 
 /** Answers in turn; the last one stays. */
 function heartbeats(
-  timing: { timeout_s: number; least_interval_s?: number; retry_s?: number },
+  timing: { timeout_s: number; least_interval_s?: number; first_retry_s?: number; retry_s?: number },
   answers: (HeartbeatAnswer | Error)[],
 ) {
   const events = new EventEmitter()
@@ -73,8 +73,8 @@ describe('heartbeats', () => {
     assert.equal(beats.times.length, 2)
   })
 
-  it('that were not taken are repeated, and the reason is told once', async () => {
-    using beats = heartbeats({ timeout_s: 300, retry_s: 0.02 }, [
+  it('that were not taken are repeated, after a longer pause each time, and the reason is told once', async () => {
+    using beats = heartbeats({ timeout_s: 300, first_retry_s: 0.02, retry_s: 0.05 }, [
       REFUSED,
       REFUSED,
       new Error('no route to host'),
@@ -82,6 +82,8 @@ describe('heartbeats', () => {
     ])
 
     await beats.count(4)
+
+    assert.ok(gap(beats.times, 1) >= 19 && gap(beats.times, 2) >= 39 && gap(beats.times, 3) >= 49, String(beats.times))
 
     assert.deepEqual(beats.said, [
       'Heartbeat not taken: 409 Node is locked. Trying again.',
