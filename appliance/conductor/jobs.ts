@@ -15,7 +15,7 @@ export type Jobs = {
   /** The signal of a node's present operation, made when there is none; aborted by `callOff` and `stop`. */
   signalOf(node: string): AbortSignal
   /** Ends the present operation of a node: its signal is aborted, the next one gets a new signal. */
-  callOff(node: string, reason: string): void
+  callOff(node: string, reason: Error): void
   /** Aborts everything, and waits a moment for it to end. */
   stop(): Promise<void>
 }
@@ -45,7 +45,7 @@ export function createJobs(log: Log): Jobs {
       return operation.signal
     },
     callOff(node, reason) {
-      operations.get(node)?.abort(new Error(reason))
+      operations.get(node)?.abort(reason)
       operations.delete(node)
     },
     async stop() {

@@ -1,29 +1,32 @@
 /** Reads the power states of all machines now and then: people press buttons. Never switches anything. */
-import { messageOf, NodeLocked, NotFound } from '../errors.ts'
+import { messageOf, NotFound } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
-import type { Parts } from './parts.ts'
-import { readPowerState } from './power.ts'
+import { bmcOf, type Parts } from './parts.ts'
 
 /** BMCs are slow, and the box is small. */
 const AT_ONCE = 8
+const DEADLINE_MS = 60_000
 
 /** @returns a run over all nodes; a BMC that fails is told once, until it answers again */
 export function createPowerSync(parts: Parts): () => Promise<void> {
   const failing = new Set<string>()
 
-  async function syncOne({ uuid }: Node): Promise<void> {
-    let release: (() => Promise<void>) | undefined
+  /** Without the node's reservation, so that a BMC that hangs keeps nobody from the node. What was switched meanwhile counts. */
+  async function syncOne(node: Node): Promise<void> {
+    const { uuid, power_state } = node
     try {
-      release = await parts.holds.take(uuid)
-      await readPowerState(parts, uuid, parts.jobs.stopping)
+      const limit = AbortSignal.any([parts.jobs.stopping, AbortSignal.timeout(DEADLINE_MS)])
+      const found = await bmcOf(parts, node).getPowerState(node, limit)
       if (failing.delete(uuid)) parts.log.info('power state can be read again', { node: uuid })
+      if (found === power_state) return
+      const after = await parts.store.nodes.update(uuid, (now) =>
+        now.reservation === null && now.power_state === power_state ? { power_state: found } : {},
+      )
+      if (after.power_state === found) parts.log.info('power changed', { node: uuid, power_state: found })
     } catch (error) {
-      // Somebody works on it, or it is gone: the next run sees.
-      if (parts.jobs.stopping.aborted || error instanceof NodeLocked || error instanceof NotFound) return
+      if (parts.jobs.stopping.aborted || error instanceof NotFound) return
       if (!failing.has(uuid)) parts.log.warn('power state cannot be read', { node: uuid, reason: messageOf(error) })
       failing.add(uuid)
-    } finally {
-      await release?.()
     }
   }
 
@@ -36,6 +39,6 @@ export function createPowerSync(parts: Parts): () => Promise<void> {
   }
 }
 
-/** @source Ironic manager._sync_power_states: not those whose BMC was never seen, nor those in maintenance */
-const isSynced = ({ provision_state, maintenance }: Node) =>
-  !maintenance && provision_state !== 'enroll' && provision_state !== 'verifying'
+/** @source Ironic manager._sync_power_states: not those whose BMC was never seen, in maintenance, or held */
+const isSynced = ({ provision_state, maintenance, reservation }: Node) =>
+  !maintenance && reservation === null && provision_state !== 'enroll' && provision_state !== 'verifying'

@@ -92,8 +92,8 @@ export async function changePower(
   } catch (error) {
     if (parts.jobs.stopping.aborted) return
     const text = `Failed to change power state to '${stateAfter(target)}' by '${target}': ${messageOf(error)}`
-    parts.log.warn('power action failed', { node: uuid, reason: text })
     await parts.store.nodes.update(uuid, { last_error: text, target_power_state: null })
+    parts.log.warn('power action failed', { node: uuid, reason: text })
   }
 }
 

@@ -1,5 +1,5 @@
 /** The verbs of PUT states/provision: who may, what is checked before the answer, and what goes on behind it. */
-import { ApplianceError, Forbidden, InvalidParameterValue } from '../errors.ts'
+import { ApplianceError, DeployFailure, Forbidden, InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { ProvisionRequest } from './conductor.ts'
 import type { Deploys } from './deploy/deploy.ts'
@@ -51,7 +51,7 @@ export function createProvision(parts: Parts, deploys: Deploys) {
     rebuild: (node, request) => deploy(node, request, 'rebuild'),
     async delete(node) {
       checkProtected(node)
-      parts.jobs.callOff(node.uuid, 'the instance is being deleted')
+      parts.jobs.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
       await move(parts, node.uuid, 'delete', { last_error: null, deploy_step: {} })
       return () => tearDown(parts, node.uuid)
     },

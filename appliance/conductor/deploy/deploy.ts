@@ -7,6 +7,7 @@ import { move } from '../transitions.ts'
 import { createKit } from './agent-flow.ts'
 import { learnAgentSteps } from './agent-steps.ts'
 import { failDeploy, finishDeploy } from './end.ts'
+import { bootAgent } from './machine.ts'
 import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf, planSteps, userSteps } from './plan.ts'
 import { createPrefetches, type Prefetches } from './prefetch.ts'
 import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
@@ -16,6 +17,9 @@ import { afterSign, stepFor } from './steps.ts'
 import { makeTask } from './task.ts'
 import { timeoutOf } from './timeout.ts'
 import { createWaits, isOverdue, type Waits } from './waits.ts'
+
+/** No step's fault. */
+class ImageLost extends DeployFailure {}
 
 type Waiting = Extract<StepResult, { wait: string }>
 
@@ -34,10 +38,9 @@ export class Deploys {
       onDue: (uuid) => this.#inTurn(uuid, 'deadline', () => this.#expire(uuid)),
       onCommandEnd: (uuid) => this.#inTurn(uuid, 'end of a command', () => this.#resume(uuid)),
       onLost: (uuid, error) => this.#inTurn(uuid, 'lost command', () => this.#failStep(uuid, error)),
+      onNoBoot: (uuid) => this.#inTurn(uuid, 'boot retry', () => this.#bootAgain(uuid)),
     })
-    this.#prefetches = createPrefetches(parts, (uuid, error) =>
-      this.#inTurn(uuid, 'lost image', () => this.#loseImage(uuid, error)),
-    )
+    this.#prefetches = createPrefetches(parts, (uuid, error) => this.#loseImage(uuid, error))
   }
 
   /** The node is held and `deploying`. Resolves when it waits, is active, or has failed. */
@@ -134,16 +137,18 @@ export class Deploys {
   }
 
   async #failStep(uuid: string, error: unknown): Promise<void> {
+    if (error instanceof ImageLost) return this.#fail(uuid, error)
     const planned = currentStepOf(nodeOf(this.#parts, uuid))
     const what = planned ? `Deploy step ${keyOf(planned)} failed: ` : 'Preparing the deploy failed: '
     await this.#fail(uuid, new DeployFailure(what + messageOf(error), { cause: error }))
   }
 
-  async #loseImage(uuid: string, error: unknown): Promise<void> {
-    await this.#fail(
-      uuid,
-      new DeployFailure(`The image of node ${uuid} cannot be had: ${messageOf(error)}`, { cause: error }),
-    )
+  /** At once: a step that runs is called off, a wait ended. */
+  #loseImage(uuid: string, cause: unknown): void {
+    const lost = new ImageLost(`The image of node ${uuid} cannot be had: ${messageOf(cause)}`, { cause })
+    if (this.#parts.store.nodes.get(uuid)?.provision_state === 'deploying') this.#parts.jobs.callOff(uuid, lost)
+    // Also when no step could be called off: one had just ended.
+    this.#inTurn(uuid, 'lost image', () => this.#fail(uuid, lost))
   }
 
   async #fail(uuid: string, error: DeployFailure): Promise<void> {
@@ -217,6 +222,18 @@ export class Deploys {
     const plugin = pluginOf(this.#parts, nodeOf(this.#parts, uuid))
     await learnAgentSteps(this.#parts, uuid, plugin.deploySteps(this.#kit))
     return withCommands(this.#parts, uuid, sign)
+  }
+
+  /** @source Ironic [pxe] boot_retry_timeout: firmware now and then misses its network. The wait's deadline stays. */
+  async #bootAgain(uuid: string): Promise<void> {
+    const node = nodeOf(this.#parts, uuid)
+    if (node.provision_state !== 'wait call-back' || node.wait?.for !== 'agent-boot' || hasAgent(node)) return
+    this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
+    await bootAgent(this.#parts, uuid, this.#parts.jobs.signalOf(uuid)).catch((error: unknown) => {
+      if (!(error instanceof ApplianceError)) throw error
+      this.#parts.log.warn('machine could not be started once more', { node: uuid, reason: messageOf(error) })
+    })
+    this.#waits.arm(uuid)
   }
 
   async #expire(uuid: string): Promise<void> {

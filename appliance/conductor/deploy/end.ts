@@ -35,7 +35,7 @@ export async function finishDeploy(parts: Parts, uuid: string): Promise<void> {
     deploy_step: {},
     driver_internal_info: merged(node.driver_internal_info, DEPLOY_TRACES),
   }))
-  parts.jobs.callOff(uuid, 'the deploy has ended')
+  parts.jobs.callOff(uuid, new DeployFailure('The deploy has ended.'))
   parts.onDeployEnd?.('active')
 }
 
@@ -45,18 +45,17 @@ const FAILABLE: readonly ProvisionState[] = ['deploying', 'wait call-back']
 export async function failDeploy(
   parts: Parts,
   uuid: string,
-  error: unknown,
+  error: DeployFailure,
   way: 'fail' | 'abort' = 'fail',
 ): Promise<void> {
   if (!FAILABLE.includes(nodeOf(parts, uuid).provision_state)) return
-  parts.jobs.callOff(uuid, messageOf(error))
+  parts.jobs.callOff(uuid, error)
   await move(parts, uuid, way, (node) => ({
-    last_error: messageOf(error).slice(0, LAST_ERROR_LIMIT),
+    last_error: error.message.slice(0, LAST_ERROR_LIMIT),
     deploy_step: {},
     // Until the machine is off: found again after a restart.
     driver_internal_info: merged(node.driver_internal_info, { deploy_cleanup_pending: true, network_boot: undefined }),
   }))
-  if (!(error instanceof Error && 'code' in error)) parts.log.error('deploy failed unforeseen', { node: uuid, error })
   parts.onDeployEnd?.('failed')
   await endFailure(parts, uuid)
 }

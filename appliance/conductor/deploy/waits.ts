@@ -17,6 +17,8 @@ export type Waits = {
 export type WaitCalls = {
   onDue(uuid: string): void
   onCommandEnd(uuid: string): void
+  /** No agent has called for [pxe] boot_retry_timeout. */
+  onNoBoot(uuid: string): void
   /** The agent answers, but does not know the command. */
   onLost(uuid: string, error: AgentFailure): void
 }
@@ -85,6 +87,12 @@ export function createWaits(parts: Parts, calls: WaitCalls): Waits {
       armed.set(uuid, controller)
       const signal = AbortSignal.any([controller.signal, parts.jobs.signalOf(uuid)])
       watchDeadline(uuid, signal)
+      const { boot_retry_timeout } = parts.config.pxe
+      if (wait.for === 'agent-boot' && boot_retry_timeout) {
+        const timer = setTimeout(() => calls.onNoBoot(uuid), Math.min(boot_retry_timeout * 1000, LONGEST_MS))
+        timer.unref()
+        signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+      }
       const { agent_command_id } = driver_internal_info
       if (wait.for === 'agent-command' && typeof agent_command_id === 'string') {
         parts.jobs.run('watch of a command', uuid, () => watchCommand(uuid, agent_command_id, signal))

@@ -270,6 +270,16 @@ describe('deploy that fails', () => {
     await trial.untilState(uuid, 'deploy failed')
   })
 
+  it('starts a machine once more whose agent has not called within [pxe] boot_retry_timeout', async (t) => {
+    const { trial, agent, uuid } = await deploying(t, { ini: '[pxe]\nboot_retry_timeout = 1\n' })
+
+    await trial.until('second start', () => trial.lines.filter((line) => line.power_state === 'power on').length === 2)
+    await trial.untilState(uuid, 'wait call-back')
+    await agent.boot(trial.conductor)
+
+    await trial.untilState(uuid, 'active')
+  })
+
   it('is not failed by the clock while the node is in maintenance', async (t) => {
     const { trial, agent, uuid } = await deploying(t)
     const { wait } = trial.node(uuid)

@@ -28,6 +28,7 @@ export const IMAGE: ServedImage = {
 export const INSTANCE = { image_source: 'http://images.example/debian.raw', image_checksum: 'a3'.repeat(32) }
 const API_URL = 'http://172.22.0.1:6385'
 const DEADLINE_MS = 10_000
+const LOOK_AGAIN_MS = 25
 
 /** A tear down waits for nothing: fake machines are not switched off by their agents. */
 const QUICK = '[agent]\npost_deploy_get_power_state_retry_interval = 0\n'
@@ -94,7 +95,7 @@ export class Trial {
     return this.store.nodes.find(uuid)
   }
 
-  /** Waits for what a log line brings about, with a deadline. */
+  /** Waits for what a log line, or something beside, brings about. */
   until<T>(what: string, look: () => T | undefined | false): Promise<T> {
     return new Promise((resolve, reject) => {
       const check = () => {
@@ -105,8 +106,10 @@ export class Trial {
       }
       const end = () => {
         this.#waiting.delete(check)
+        clearInterval(again)
         clearTimeout(timer)
       }
+      const again = setInterval(check, LOOK_AGAIN_MS)
       const timer = setTimeout(() => {
         end()
         const last = this.lines.slice(-12).map((line) => JSON.stringify(line))
@@ -121,14 +124,8 @@ export class Trial {
   untilState(uuid: string, state: Node['provision_state']): Promise<Node> {
     return this.until(`state ${state}`, () => {
       const node = this.node(uuid)
-      // A reservation ends without a log line.
-      if (node.provision_state === state && node.reservation !== null) setImmediate(() => this.#poke())
       return node.provision_state === state && node.reservation === null && node
     })
-  }
-
-  #poke(): void {
-    for (const call of this.#waiting) call()
   }
 
   untilLine(message: string, fields: Record<string, unknown> = {}): Promise<LogLine> {
