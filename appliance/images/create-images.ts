@@ -79,7 +79,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   /** Found in the cache, or made: once, however many ask. The node's link is there when it returns. */
   async function publish(key: string, request: ImageRequest, what: Making): Promise<Entry> {
     using _held = cache.hold(key)
-    const entry = await flights.join(key, request, async (flight) => {
+    const entry = await flights.join(`${key} ${what.from}`, request, async (flight) => {
       const cached = await cache.find(key)
       if (cached) return cached
       const started = performance.now()
@@ -127,6 +127,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       if (handedOn) return handedOn
       const expected = await expectedChecksum(order, request)
       const entry = await publish(await keyOf(order, expected), request, {
+        from: order.image_source,
         make: (folder, flight) => prepareImage(shop, { order, expected, convert, folder, flight }),
         check: ({ detected }) => checkFormat(detected, order.declared_format, permitted, order.source.shown),
       })
@@ -136,6 +137,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     async make(name, request, build) {
       await ready
       const entry = await publish(hashOf(['made', name]), request, {
+        from: 'here',
         async make(folder, flight) {
           const shown = `made here (${name.slice(0, 100)})`
           const path = fileOf(folder, 'identity')
@@ -170,6 +172,8 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
 }
 
 type Making = {
+  /** Who waits for the same key from elsewhere does not depend on this one. */
+  from: string
   /** Fills the folder of a cache entry. */
   make(folder: string, flight: Waiter): Promise<EntryRecord>
   /** What concerns this node alone. @throws ImageUnacceptable */

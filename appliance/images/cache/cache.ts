@@ -6,6 +6,7 @@ import type { Log } from '../../log.ts'
 import { type Entry, type EntryRecord, readEntry, writeEntry } from './entry.ts'
 import {
   asStorageError,
+  codeOf,
   freeBytes,
   isMissing,
   makeFolder,
@@ -80,6 +81,19 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, log }: CacheOp
     }
   }
 
+  /** The same content may have come from another server meanwhile: the first one stays. */
+  async function appear(fresh: string, key: string): Promise<void> {
+    if (await readEntry(place(key), key)) return removeFolder(fresh)
+    await removeFolder(place(key))
+    try {
+      await rename(fresh, place(key))
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
+      return removeFolder(fresh)
+    }
+    await sync(folder)
+  }
+
   function hold(key: string): Disposable {
     held.set(key, (held.get(key) ?? 0) + 1)
     return {
@@ -114,10 +128,7 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, log }: CacheOp
         await makeFolder(fresh)
         const record = await build(fresh)
         await writeEntry(fresh, record)
-        // A damaged one may be there: it was not found by `find`.
-        await removeFolder(place(key))
-        await rename(fresh, place(key))
-        await sync(folder)
+        await appear(fresh, key)
       } catch (error) {
         await removeFolder(fresh)
         throw asStorageError(error, folder)

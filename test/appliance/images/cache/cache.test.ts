@@ -47,6 +47,7 @@ describe('the image cache', () => {
     const [keyA] = keys(box)
     await keep(box, b)
     const keyB = addedTo([keyA ?? ''], box)
+    await box.images.release(NODE)
     age(box, keyA, 5)
     age(box, keyB, 9)
 
