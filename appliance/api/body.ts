@@ -10,7 +10,7 @@ const DEPTH_LIMIT = 25
 /**
  * The body as an object of this shape; none counts as {}.
  * @param what  names the body in messages
- * @param limit_kib  [api] max_json_body_size
+ * @param limit_kib  [api] max_json_body_size, or that of provision requests
  * @throws PayloadTooLarge, InvalidParameterValue
  */
 export async function readBody<S extends z.ZodType>(
@@ -60,7 +60,10 @@ function asRefusal(error: unknown): never {
 }
 
 const tooLarge = (limit_kib: number) =>
-  new PayloadTooLarge(`Request body is too large: at most ${limit_kib} KiB are accepted ([api] max_json_body_size).`)
+  new PayloadTooLarge(
+    `Request body is too large: at most ${limit_kib} KiB are accepted here ([api] max_json_body_size, and max_json_body_size_provision ` +
+      'for a provision request, which may carry a config drive).',
+  )
 
 function checkShape(value: unknown, left: number): void {
   if (value === null || typeof value !== 'object') return

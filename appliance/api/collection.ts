@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { InvalidParameterValue, NotFound } from '../errors.ts'
 import { checkAsked, type Fields, fieldOf, fieldValue, isServed } from './fields.ts'
+import { requireMinor } from './microversions.ts'
 import type { ApiParts, Call } from './parts.ts'
 import type { Present, View } from './present.ts'
 import { type Parameter, readQuery } from './query.ts'
@@ -38,7 +39,7 @@ const PAGE = {
   marker: { schema: uuid },
   sort_key: { schema: text },
   sort_dir: { schema: z.enum(['asc', 'desc'], "Acceptable values are 'asc' or 'desc'") },
-  // Ironic, too, lets these two through here and refuses older versions in its own words below.
+  // Versions that lack these two refuse them in words of their own, see viewOf.
   fields: { schema: commaList },
   detail: { schema: flag },
 } satisfies Record<string, Parameter>
@@ -80,7 +81,7 @@ function viewOf<R>(call: Call, collection: Collection<R>, query: Query, isDetail
 
 /** @throws InvalidParameterValue, NotAcceptable (also: `fields` itself came with 1.8) */
 export function askedFields<R>(fields: Fields<R>, names: readonly string[], minor: number): readonly string[] {
-  checkAsked({ ...fields, fields: { since: 8 } }, ['fields'], minor)
+  requireMinor(minor, 8)
   checkAsked(fields, names, minor)
   return names
 }

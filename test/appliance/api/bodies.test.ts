@@ -25,7 +25,7 @@ describe('request bodies', () => {
 
     assert.equal(response.status, 413)
     assert.equal(isRead, false)
-    assert.match(await response.text(), /at most 4 KiB are accepted \(\[api\] max_json_body_size\)/)
+    assert.match(await response.text(), /at most 4 KiB are accepted here \(\[api\] max_json_body_size,/)
   })
 
   it('are read no further than the limit when their size was not declared', async (t) => {
