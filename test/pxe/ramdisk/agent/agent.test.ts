@@ -17,7 +17,7 @@ import {
   NODE_UUID,
   startIronic,
 } from './fake-ironic.ts'
-import { type FakeMachine, MAC, makeMachine } from './fake-machine.ts'
+import { type FakeMachine, MAC, MIB, makeMachine } from './fake-machine.ts'
 import { serve, sha256, startImageServer } from './image-server.ts'
 import { inFolder } from './quick-folder.ts'
 
@@ -205,6 +205,23 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
     assert.equal(await readConfigDrive(machine, 'vda', start * 512), '#cloud-config\n')
     const uuids = await command('standby.get_partition_uuids', {})
     assert.deepEqual(uuids.body.command_result, { 'root uuid': identifier })
+  })
+
+  it('erases the metadata of all disks but those that the node keeps from it', async () => {
+    const step = { interface: 'deploy', step: 'erase_devices_metadata', args: {} }
+    const erase = (properties: unknown) =>
+      command('clean.execute_clean_step', { step, node: { uuid: NODE_UUID, properties }, ports: [] })
+    await machine.fill('vda', 0xaa, [[0, MIB]])
+
+    const kept = await erase({ skip_block_devices: [{ name: '/dev/vda' }] })
+    const before = await machine.read('vda', 0, MIB)
+    const erased = await erase({})
+
+    assert.deepEqual(kept.body.command_result, { clean_result: null, clean_step: step })
+    assert.ok(before.equals(Buffer.alloc(MIB, 0xaa)))
+    assert.equal(erased.body.command_status, 'SUCCEEDED')
+    assert.ok((await machine.read('vda', 0, MIB)).equals(Buffer.alloc(MIB)))
+    assert.match(await machine.console(), /Erasing partition tables and file system signatures of \/dev\/vda\r\n/)
   })
 
   it('tells a failed step in the API and on the screen, without secrets', async () => {

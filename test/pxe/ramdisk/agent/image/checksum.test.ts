@@ -12,7 +12,7 @@ const SHA512 = 'b'.repeat(128)
 async function expected(fields: Record<string, unknown>, md5_enabled = true) {
   const image = parseImageInfo({ id: 'debian', urls: ['http://192.0.2.1/d/debian.raw'], ...fields }, { md5_enabled })
   const tls = { insecure: false, minVersion: 'TLSv1.2' } as const
-  return expectedChecksum(image, { md5_enabled, timeout_s: 1, retries: 1, retry_interval_s: 0, tls })
+  return expectedChecksum(image, { md5_enabled, timeout_s: 10, retries: 1, retry_interval_s: 0, tls })
 }
 
 describe('the checksum of an image', () => {

@@ -134,24 +134,24 @@ describe('an image server that fails', () => {
 
   it('is given up when it hangs in the middle, and nothing of the half image boots', async () => {
     await using at = await scene(serve(image, { etag: ETAG, hang_after: MIB, ranges: false }))
-    const options = { image_download_connection_timeout_s: 0.1 }
+    const options = { image_download_connection_timeout_s: 0.4 }
 
     const error = await failureOf(writeImage(await writeTask(at.machine, infoFor(at.server), { options })))
 
     assert.equal(error.kind, 'ImageDownloadError')
-    assert.match(error.details, /the image has changed since|nothing came for 0\.1 s/)
+    assert.match(error.details, /the image has changed since|nothing came for 0\.4 s/)
     assert.ok(await hasNoTable(at.machine))
     assert.match(await at.machine.console(), /\/dev\/vda has no partition table now/)
   })
 
   it('is given up when the whole takes longer than ipa-image-download-max-duration', async () => {
     await using at = await scene(serve(image, { hang_after: MIB }))
-    const options = { image_download_max_duration_s: 0.2 }
+    const options = { image_download_max_duration_s: 0.6 }
 
     const error = await failureOf(writeImage(await writeTask(at.machine, infoFor(at.server), { options })))
 
     assert.equal(error.kind, 'ImageDownloadTimeoutError')
-    assert.equal(error.details, 'Download of image debian failed: Download exceeded max allowed time (0.2 seconds)')
+    assert.equal(error.details, 'Download of image debian failed: Download exceeded max allowed time (0.6 seconds)')
     assert.ok(await hasNoTable(at.machine))
   })
 

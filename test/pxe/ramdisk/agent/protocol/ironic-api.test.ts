@@ -7,7 +7,7 @@ import { fault, NODE_UUID, startIronic } from '../fake-ironic.ts'
 const apiOf = (urls: readonly string[], version?: string) =>
   createIronicApi({
     urls,
-    timeout_s: 1,
+    timeout_s: 10,
     tls: { insecure: false, minVersion: 'TLSv1.2' },
     agent_version: '13.0.0',
     version,

@@ -11,7 +11,7 @@ async function lookUp(lookups: Answer[], options: Partial<LookupOptions> = {}) {
   await using ironic = await startIronic({ lookups })
   const api = createIronicApi({
     urls: [ironic.url],
-    timeout_s: 1,
+    timeout_s: 10,
     tls: { insecure: false, minVersion: 'TLSv1.2' },
     agent_version: '13.0.0',
   })
