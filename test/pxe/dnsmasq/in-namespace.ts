@@ -1,6 +1,6 @@
 /**
  * A supervised dnsmasq in a network namespace of its own, where its ports are free: started by dnsmasq.test.ts as
- * `in-namespace.ts CONFIG` (JSON). Tells each log line on stdout, and obeys "health", "stop" and "tftp" on stdin.
+ * `in-namespace.ts CONFIG` (JSON). Tells each log line on stdout, and obeys the words below on stdin.
  */
 import { createSocket } from 'node:dgram'
 import { createInterface } from 'node:readline'
@@ -12,10 +12,13 @@ const { port67IsTaken, ...config }: PxeConfig & { port67IsTaken?: boolean } = JS
 const tell = (word: object) => process.stdout.write(`${JSON.stringify(word)}\n`)
 const at = (level: string) => (message: string, fields?: object) => tell({ level, message, ...fields })
 
-await execa('ip', ['-batch', '-'], {
-  input: 'link set lo up\nlink add rack0 type bridge\naddr add 192.168.50.1/24 dev rack0\nlink set rack0 up\n',
-  timeout: 10_000,
-})
+const addInterface = (name: string, address: string) =>
+  execa('ip', ['-batch', '-'], {
+    input: `link add ${name} type bridge\naddr add ${address}/24 dev ${name}\nlink set ${name} up\nlink set lo up\n`,
+    timeout: 10_000,
+  })
+
+await addInterface('rack0', '192.168.50.1')
 if (port67IsTaken) {
   const socket = createSocket('udp4')
   await new Promise<void>((resolve) => socket.bind(67, '0.0.0.0', resolve))
@@ -34,6 +37,9 @@ const commands: Record<string, () => Promise<void>> = {
   async health() {
     const { healthy, message: why } = dnsmasq.health()
     tell({ message: 'health', healthy, why })
+  },
+  async plug() {
+    await addInterface('eth9', '192.168.50.3')
   },
   async tftp() {
     readByTftp('undionly.kpxe')
