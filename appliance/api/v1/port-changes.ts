@@ -1,7 +1,7 @@
 /** Ports created, patched and deleted: what is checked, and when the node lets it happen. */
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { Conflict, InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
+import { Conflict, InvalidParameterValue, MissingParameterValue, NotFound } from '../../errors.ts'
 import type { Node, ProvisionState } from '../../nodes/node.ts'
 import { newPort, type Port } from '../../nodes/port.ts'
 import type { Json } from '../../plugin-api/index.ts'
@@ -55,8 +55,15 @@ export async function createPort({ store }: ApiParts, body: unknown, minor: numb
   const port = await store.ports.create(newPort({ ...fields, address: String(given.address), node_uuid: node.uuid }))
   if (store.nodes.get(node.uuid)) return port
   // The node was deleted meanwhile: no port stays behind.
-  await store.ports.delete(port.uuid)
+  await deleteIfThere(store, port.uuid)
   throw new InvalidParameterValue(`Node ${ident} could not be found.`)
+}
+
+/** Of two that take the same port away, both are content. */
+export async function deleteIfThere({ ports }: Pick<ApiParts['store'], 'ports'>, uuid: string): Promise<void> {
+  await ports.delete(uuid).catch((error: unknown) => {
+    if (!(error instanceof NotFound)) throw error
+  })
 }
 
 /** @throws InvalidParameterValue  404 would mean the port */

@@ -17,6 +17,21 @@ describe('DELETE /v1/nodes/{node}', () => {
     assert.deepEqual([store.nodes.size, store.ports.size], [0, 0])
   })
 
+  it('leaves no port behind that was created at the same moment', async (t) => {
+    const { ask, store } = await openRig(t)
+    const { uuid } = await enrolled(ask)
+    const macs = Array.from({ length: 8 }, (_, index) => `52:54:00:12:34:0${index}`)
+
+    const [deleted, ...created] = await Promise.all([
+      ask('DELETE', `/v1/nodes/${uuid}`),
+      ...macs.map((address) => ask('POST', '/v1/ports', { node_uuid: uuid, address })),
+    ])
+
+    assert.equal(deleted?.status, 204)
+    assert.ok(created.every(({ status }) => status === 201 || status === 400))
+    assert.deepEqual([store.nodes.size, store.ports.size], [0, 0])
+  })
+
   const cases: readonly { what: string; state: Partial<Node>; status: number }[] = [
     { what: 'goes when it is available', state: { provision_state: 'available' }, status: 204 },
     { what: 'stays while it is active', state: { provision_state: 'active' }, status: 409 },
