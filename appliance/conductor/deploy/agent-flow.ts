@@ -4,9 +4,12 @@ import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 import { readPowerState, setPower } from '../power.ts'
+import { whenNotBusy } from './busy.ts'
 
 /** An agent that flushed its disks gets no longer to switch its machine off. */
 const AFTER_FLUSH_MS = 5000
+/** Its disks are not flushed before. */
+const BUSY_LIMIT_MS = 60_000
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 1000
 
@@ -74,7 +77,7 @@ async function tearDownAgent(parts: Parts, task: Task): Promise<void> {
 /** What the agent cannot do any more, the BMC does. */
 async function tried(task: Task, command: string, wait: boolean): Promise<boolean> {
   try {
-    await task.agent.run(command, {}, { wait })
+    await whenNotBusy(() => task.agent.run(command, {}, { wait }), task.signal, BUSY_LIMIT_MS)
     return true
   } catch (error) {
     if (!(error instanceof AgentFailure)) throw error

@@ -1,6 +1,4 @@
 /** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
-import { setTimeout as pause } from 'node:timers/promises'
-import { AgentBusy } from '../../agent/client.ts'
 import { DeployFailure } from '../../errors.ts'
 import type { ImageRequest } from '../../images/images.ts'
 import { deepFreeze } from '../../nodes/frozen.ts'
@@ -10,6 +8,7 @@ import { agentApiUrl } from '../boot.ts'
 import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
+import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
 import { exec } from './exec.ts'
 import { bootAgent, bootFrom } from './machine.ts'
@@ -25,7 +24,6 @@ export type TaskContext = {
   prefetch?: (request: ImageRequest) => void
 }
 
-const BUSY_PAUSE_MS = 1000
 const PROGRESS_PAUSE_MS = 500
 
 /** @throws InvalidParameterValue  the node's plugin is not loaded, or its options do not fit */
@@ -153,17 +151,5 @@ function agentFor(parts: Parts, uuid: string, { signal, step }: TaskContext): Ta
         step: offered,
         priority,
       })),
-  }
-}
-
-/** The signal ends it: that of a step has a deadline. */
-async function whenNotBusy<T>(give: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
-    try {
-      return await give()
-    } catch (error) {
-      if (!(error instanceof AgentBusy)) throw error
-    }
-    await pause(BUSY_PAUSE_MS, undefined, { signal })
   }
 }

@@ -12,7 +12,7 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
 const UNREACHABLE_PAUSE_MS = 5000
 /** So many answers in a row that make no sense, or do not know the command, are the end of it. */
-const NONSENSE_LIMIT = 10
+const NONSENSE_LIMIT = 5
 
 export type Watch = {
   uuid: string

@@ -23,6 +23,10 @@ export type FakeAgentOptions = {
     progress: (note: string, done: number, total: number) => void,
   ) => Promise<unknown>
   offers?: readonly OfferedStep[]
+  /** What it answers instead when it is asked for its steps. */
+  nonsense?: unknown
+  /** Until then it works on something of its own. */
+  busy?: Promise<unknown>
 }
 
 const WRITE_IMAGE: OfferedStep = { step: 'write_image', interface: 'deploy', priority: 0, reboot_requested: false }
@@ -33,6 +37,8 @@ export class FakeAgent {
   /** Commands in the order in which they came, steps by their names. */
   readonly given: string[] = []
   readonly params: Params[] = []
+  /** Commands that came while it was busy. */
+  readonly refused: string[] = []
   readonly #options: FakeAgentOptions
   #server: AgentServer | undefined
   #uuid = ''
@@ -61,13 +67,26 @@ export class FakeAgent {
     const { node, config } = await door.lookup({ addresses: [this.#options.mac] })
     this.#uuid = node.uuid
     this.#token = String(config.agent_token)
+    await this.#serve(0)
+  }
+
+  /** Without a memory of what it was given, as after a crash of its process. */
+  async startAnew(): Promise<void> {
+    const { port } = new URL(this.callback_url)
+    await this.close()
+    await this.#serve(Number(port))
+  }
+
+  async #serve(port: number): Promise<void> {
+    const commands = this.#commands()
+    if (this.#options.busy) await commands.execute('standby.own_work', {}, false)
     this.#server = await startServer({
       host: '127.0.0.1',
-      port: 0,
+      port,
       certificate: CERTIFICATE,
       minVersion: 'TLSv1.2',
       token: () => this.#token,
-      commands: this.#commands(),
+      commands: { ...commands, execute: (...given) => this.#noteRefusal(given[0], commands.execute(...given)) },
       status: () => ({ started_at: 0, version: '1' }),
     })
   }
@@ -88,12 +107,19 @@ export class FakeAgent {
     this.#server = undefined
   }
 
+  #noteRefusal<T>(name: string, answer: Promise<T>): Promise<T> {
+    return answer.catch((error: unknown) => {
+      this.refused.push(name)
+      throw error
+    })
+  }
+
   #commands(): Commands {
     const note = (name: string, params: Params) => {
       this.given.push(name)
       this.params.push(params)
     }
-    const offers = this.#options.offers ?? [WRITE_IMAGE]
+    const { offers = [WRITE_IMAGE], nonsense, busy } = this.#options
     return createCommands({
       onStart: () => {},
       onEnd: () => {},
@@ -103,7 +129,7 @@ export class FakeAgent {
             kind: 'sync',
             run: async (params) => {
               note('get_deploy_steps', params)
-              return { deploy_steps: { FakeManager: offers }, hardware_manager_version: { fake: '1.0' } }
+              return nonsense ?? { deploy_steps: { FakeManager: offers }, hardware_manager_version: { fake: '1.0' } }
             },
           },
           execute_deploy_step: {
@@ -122,6 +148,7 @@ export class FakeAgent {
         },
         standby: {
           sync: { kind: 'sync', run: async (params) => note('sync', params) },
+          own_work: { kind: 'async', run: async () => busy },
           power_off: { kind: 'async', run: async (params) => note('power_off', params) },
         },
       },
