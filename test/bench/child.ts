@@ -11,9 +11,10 @@ export type Child = AsyncDisposable & {
   told(message: string, matches?: (line: LogLine) => boolean): Promise<LogLine>
 }
 
-const START_DEADLINE_MS = 120_000
+/** Of a start on a busy box, and of anything that a program of ours may take between two lines. */
+const WORD_DEADLINE_MS = 45_000
 const STOP_DEADLINE_MS = 8_000
-const LAST_LINES = 5
+const LAST_LINES = 10
 
 export function startChild(args: readonly string[]): Child {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -33,6 +34,7 @@ export function startChild(args: readonly string[]): Child {
       wake()
     })
   }
+  const lastWords = () => words.slice(-LAST_LINES).join('\n')
   const isOver = () => child.exitCode !== null || child.signalCode !== null
   return {
     pid: child.pid ?? 0,
@@ -42,9 +44,10 @@ export function startChild(args: readonly string[]): Child {
       const look = () => {
         const line = lines.find((one) => one.message === message && matches(one))
         if (line) resolve(line)
-        else if (isOver()) reject(new Error(`${args[0]} ended: ${words.slice(-LAST_LINES).join('\n')}`))
+        else if (isOver()) reject(new Error(`${args[0]} ended: ${lastWords()}`))
       }
-      const timer = setTimeout(() => reject(new Error(`${args[0]} did not say "${message}"`)), START_DEADLINE_MS)
+      const late = () => reject(new Error(`${args[0]} did not say "${message}"; last it said: ${lastWords()}`))
+      const timer = setTimeout(late, WORD_DEADLINE_MS)
       listeners.add(look)
       look()
       return promise.finally(() => {

@@ -14,6 +14,7 @@ import { diskImage } from '../pxe/ramdisk/agent/disk-images.ts'
 import { MAC, makeMachine } from '../pxe/ramdisk/agent/fake-machine.ts'
 
 const APPLIANCE = join(import.meta.dirname, '../../appliance/cli.ts')
+const ANSWER_MS = 20_000
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const HEADERS = { 'content-type': 'application/json', 'x-openstack-ironic-api-version': '1.115' }
 
@@ -47,7 +48,10 @@ describe('a deploy with the interface direct', { timeout: 60_000 }, () => {
   })
 
   async function call(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
-    const answer = await fetch(`${api}/v1${path}`, { method, headers: HEADERS, body: JSON.stringify(body) })
+    const answer = await fetch(`${api}/v1${path}`, {
+      ...{ method, headers: HEADERS, body: JSON.stringify(body) },
+      signal: AbortSignal.timeout(ANSWER_MS),
+    })
     const text = await answer.text()
     assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`)
     return text === '' ? {} : JSON.parse(text)
