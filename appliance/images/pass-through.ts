@@ -1,8 +1,10 @@
 /** An http(s) image that the agent may fetch from its own server: asked for by HEAD, and its first bytes looked at. Keeps nothing. */
 import { ImageUnacceptable, messageOf } from '../errors.ts'
 import { detectFormat, HEAD_BYTES } from './format/image-format.ts'
+import { checkQcow2 } from './format/qcow2.ts'
+import { SIZE_LIMIT_BYTES } from './prepare-image.ts'
 import { shownUrl } from './source/image-source.ts'
-import { type Answer, discard, statusText, type Upstream } from './source/upstream.ts'
+import { type Answer, credentialsFor, discard, statusText, type Upstream } from './source/upstream.ts'
 
 export type Upstreams = { url: URL; format: string; size_bytes: number | undefined }
 
@@ -21,16 +23,30 @@ export async function lookUpstream(
   if (!NO_HEAD.includes(told.status)) refuseStatus(told, 'HEAD', [200])
   const url = NO_HEAD.includes(told.status) ? from : told.url
   const range = `bytes=0-${HEAD_BYTES - 1}`
-  const answer = await upstream.ask(url, { method: 'GET', headers: { range }, authorization, signal })
+  const answer = await upstream.ask(url, {
+    method: 'GET',
+    headers: { range },
+    authorization: credentialsFor(url, from, authorization),
+    signal,
+  })
   try {
     refuseStatus(answer, 'GET', [200, 206])
     const size_bytes = sizeOf(answer) ?? (told.status === 200 ? sizeOf(told) : undefined)
     const head = await readHead(answer, signal)
     if (head.length === 0) throw new ImageUnacceptable(`Image ${shownUrl(url)} is empty. Put the image there.`)
-    return { url: answer.url, format: detectFormat(head), size_bytes }
+    const format = detectFormat(head)
+    if (format === 'qcow2' && size_bytes !== undefined) checkQcow2(head, size_bytes, SIZE_LIMIT_BYTES, shownUrl(url))
+    return { url: withUser(answer.url, from), format, size_bytes }
   } finally {
     discard(answer)
   }
+}
+
+/** A redirect on the same server leaves out the user and password that it wants again from the agent. */
+function withUser(url: URL, from: URL): URL {
+  const same = new URL(url)
+  if (url.origin === from.origin) Object.assign(same, { username: from.username, password: from.password })
+  return same
 }
 
 function refuseStatus(answer: Answer, method: string, wanted: readonly number[]): void {

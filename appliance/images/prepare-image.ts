@@ -55,8 +55,11 @@ export async function prepareImage(shop: Workshop, job: Preparation): Promise<En
   if (virtual_bytes === undefined || !convert) {
     await rename(fetchedFile, image)
     const checksum = servedChecksum(fetched, expected)
+    const syncing = sync(image)
+    // It may fail before anybody waits for it; who waits for it hears of it all the same.
+    syncing.catch(() => {})
     const variants = isRaw(detected) ? await makeZstd(shop, job, fetched.size_bytes) : []
-    await sync(image)
+    await syncing
     return { ...found, format: isRaw(detected) ? 'raw' : 'qcow2', size_bytes: fetched.size_bytes, checksum, variants }
   }
   await convertInto(shop, job, { from: fetchedFile, to: image, fetched_bytes: fetched.size_bytes, virtual_bytes })

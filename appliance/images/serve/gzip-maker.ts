@@ -16,7 +16,7 @@ export type GzipMaker = {
   close(): Promise<void>
 }
 
-export function createGzipMaker(cache: Pick<Cache, 'hold'>, log: Log): GzipMaker {
+export function createGzipMaker(cache: Pick<Cache, 'folder' | 'hold'>, log: Log): GzipMaker {
   const stop = new AbortController()
   const begun = new Set<string>()
   let last: Promise<void> = Promise.resolve()
@@ -24,7 +24,8 @@ export function createGzipMaker(cache: Pick<Cache, 'hold'>, log: Log): GzipMaker
   async function makeGzip(entry: Entry): Promise<void> {
     using _held = cache.hold(entry.key)
     stop.signal.throwIfAborted()
-    const fresh = join(entry.folder, unfinishedName())
+    // Where an appliance that starts looks for what was left unfinished.
+    const fresh = join(cache.folder, unfinishedName())
     try {
       const { key: _key, folder, ...record } = entry
       const started = performance.now()

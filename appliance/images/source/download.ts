@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { ImageUnacceptable, InsufficientStorage } from '../../errors.ts'
 import { shownUrl } from './image-source.ts'
 import { openSparseWriter, type SparseWriter } from './sparse-writer.ts'
-import { type Answer, discard, reasonOf, statusText, Unanswered, type Upstream } from './upstream.ts'
+import { type Answer, credentialsFor, discard, reasonOf, statusText, Unanswered, type Upstream } from './upstream.ts'
 
 export type FetchTo = {
   path: string
@@ -46,7 +46,8 @@ export async function download(
       const cut = cutOff(transfer, writer.size_bytes, why)
       if (transfer.etag === undefined || cuts >= CUTS_LIMIT || fruitless >= FRUITLESS_CUTS_LIMIT) throw cut
       await pause(fruitless * PAUSE_MS, undefined, { signal: to.signal })
-      answer = await goOn(upstream, transfer, authorization, writer.size_bytes, cut, to.signal)
+      const credentials = credentialsFor(transfer.url, url, authorization)
+      answer = await goOn(upstream, transfer, credentials, writer.size_bytes, cut, to.signal)
     }
     await writer.finish()
     return {

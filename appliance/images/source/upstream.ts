@@ -48,7 +48,6 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
   })
 
   async function once(url: URL, { method, headers, authorization, signal }: Question): Promise<Answer> {
-    const credentials = authorization ?? basicOf(url)
     const bare = new URL(url)
     bare.username = bare.password = ''
     try {
@@ -59,7 +58,7 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
           'accept-encoding': 'identity',
           'user-agent': 'rackstrap',
           ...headers,
-          ...(credentials ? { authorization: credentials } : {}),
+          ...(authorization ? { authorization } : {}),
         },
         dispatcher,
         signal,
@@ -76,7 +75,7 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
   async function follow(from: URL, question: Question): Promise<Answer> {
     let url = from
     for (let redirects = 0; redirects <= REDIRECTS_LIMIT; redirects++) {
-      const authorization = url.origin === from.origin ? question.authorization : undefined
+      const authorization = credentialsFor(url, from, question.authorization)
       const answer = await once(url, { ...question, authorization })
       if (!REDIRECTS.includes(answer.status)) return answer
       discard(answer)
@@ -160,10 +159,24 @@ function redirectOf(answer: Answer, from: URL): URL {
   )
 }
 
+/** Only the server that image_source names gets the credentials given for it, no matter where it sends us. */
+export function credentialsFor(target: URL, from: URL, authorization: string | undefined): string | undefined {
+  return target.origin === from.origin ? (authorization ?? basicOf(from)) : undefined
+}
+
 /** "user:password@" in an address. */
 function basicOf({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined
-  return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`
+  return `Basic ${Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')}`
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // A broken escape is taken as it stands.
+    return text
+  }
 }
 
 /** To have waited once for a silent server is enough. */

@@ -95,6 +95,9 @@ export async function openImages({ ini, state_path = temporaryFolder() }: Option
   }
 }
 
+/** Plainly: fetch itself would ask for gzip, and the cache would begin to make it. */
+export const fetchPlain = (url: string) => fetch(url, { headers: { 'accept-encoding': 'identity' } })
+
 const MIB = 1024 * 1024
 
 /** A disk of 4 MiB with a boot sector, some text and some noise; the rest is zeros. */

@@ -18,6 +18,7 @@ import { file, startUpstream } from './image-upstream.ts'
 import {
   digest,
   diskContent,
+  fetchPlain,
   type ImagesInFolder,
   NODE,
   OTHER_NODE,
@@ -25,7 +26,7 @@ import {
   writeQcow2,
 } from './images-in-folder.ts'
 
-const get = async (url: string) => Buffer.from(await (await fetch(url)).arrayBuffer())
+const get = async (url: string) => Buffer.from(await (await fetchPlain(url)).arrayBuffer())
 const size_bytes = 4 * 1024 * 1024
 const unacceptable = (message: string | RegExp) => ({ name: 'ImageUnacceptable', message })
 
@@ -199,7 +200,7 @@ describe('a file:// image', () => {
     await box.images.release(NODE)
     await box.images.release(NODE)
 
-    assert.equal((await fetch(served.url)).status, 404)
+    assert.equal((await fetchPlain(served.url)).status, 404)
     assert.deepEqual(readdirSync(box.cache), before)
   })
 })
@@ -319,6 +320,27 @@ describe('image_download_source = local', () => {
 
     assert.deepEqual(served.checksum, { algorithm: 'sha256', value: digest(disk) })
     assert.deepEqual(upstream.asked, ['GET /SUMS', 'GET /disk.raw', 'GET /SUMS'])
+  })
+
+  it('shows who asks to no other server, also when it goes on after a cut', async () => {
+    await using box = await openImages()
+    await using other = await startUpstream({
+      '/disk.raw': (request, response) => {
+        if (request.headers.range) return file(disk)(request, response)
+        response.writeHead(200, { etag: '"1"', 'content-length': disk.length })
+        response.write(disk.subarray(0, 1000), () => response.destroy())
+      },
+    })
+    await using upstream = await startUpstream({
+      '/disk.raw': (_request, response) => void response.writeHead(302, { location: `${other.url}/disk.raw` }).end(),
+    })
+    const secret = { image_request_authorization_secret: 'Bearer hidden-word' }
+
+    await box.images.resolve(box.request({ ...info(upstream.url), ...secret }))
+
+    assert.equal(upstream.headers[0]?.authorization, 'Bearer hidden-word')
+    assert.equal(other.headers.length, 2)
+    for (const { authorization } of other.headers) assert.equal(authorization, undefined)
   })
 
   it('shows the server who asks, and tells nobody else', async () => {

@@ -9,6 +9,7 @@ import { startUpstream } from '../image-upstream.ts'
 import {
   digest,
   diskContent,
+  fetchPlain,
   type ImagesInFolder,
   NODE,
   OTHER_NODE,
@@ -67,7 +68,7 @@ describe('the image cache', () => {
     await box.images.release(OTHER_NODE)
 
     assert.equal(keys(box).length, 1)
-    assert.equal((await fetch(first.url)).status, 200)
+    assert.equal((await fetchPlain(first.url)).status, 200)
   })
 
   it('evicts what nobody has used for [pxe] image_cache_ttl', async () => {
@@ -92,7 +93,7 @@ describe('the image cache', () => {
 
     const served = await keep(box, a)
 
-    assert.equal((await (await fetch(served.url)).arrayBuffer()).byteLength, 2 * MIB)
+    assert.equal((await (await fetchPlain(served.url)).arrayBuffer()).byteLength, 2 * MIB)
   })
 
   it('holds nothing half after kill -9 in the middle of a download', async (t) => {
@@ -208,7 +209,7 @@ describe('a full disk', () => {
 
     const served = await keep(box, `file://${paths[1]}`)
 
-    assert.equal((await fetch(served.url)).status, 200)
+    assert.equal((await fetchPlain(served.url)).status, 200)
     assert.equal(keys(box).length, 1)
     assert.ok(existsSync(join(box.links, NODE)))
   })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { file, type Handler, startUpstream } from '../image-upstream.ts'
-import { digest, diskContent, type ImagesInFolder, openImages } from '../images-in-folder.ts'
+import { digest, diskContent, fetchPlain, type ImagesInFolder, openImages } from '../images-in-folder.ts'
 
 const disk = diskContent(1024 * 1024 + 4096)
 
@@ -25,7 +25,7 @@ describe('a download', { concurrency: true }, () => {
   const resolve = async (url: string, content = disk) => {
     const fields = { image_source: url, image_checksum: digest(content), image_download_source: 'local' }
     const served = await box.images.resolve(box.request(fields))
-    return Buffer.from(await (await fetch(served.url)).arrayBuffer())
+    return Buffer.from(await (await fetchPlain(served.url)).arrayBuffer())
   }
   const refuses = async (handler: Handler, message: (url: string) => string | RegExp) => {
     await using upstream = await startUpstream({ '/disk': handler })
