@@ -1,4 +1,5 @@
 /** The option tables as text: the sample file, the docs, and what a box would use. */
+import { isSecretKey, MASK } from '../log.ts'
 import type { Option, Options } from '../plugin-api/index.ts'
 import { renderValue, type Value } from './values.ts'
 
@@ -57,14 +58,15 @@ export function renderDocs(tables: readonly Options[]): string {
     .join('\n')
 }
 
-/** What a box would use, as a configuration file. */
+/** What a box would use, as a configuration file; secrets are masked. */
 export function renderValues(
   tables: readonly { options: Options; values: Readonly<Record<string, Value | undefined>> }[],
 ): string {
   const sections = new Map<string, string[]>()
   for (const { options, values } of tables) {
     for (const [name, option] of Object.entries(options)) {
-      const text = renderValue(option, values[name]).replaceAll('\n', '\n  ')
+      const value = renderValue(option, values[name]).replaceAll('\n', '\n  ')
+      const text = value !== '' && isSecretKey(name) ? MASK : value
       sections.set(option.section, [...(sections.get(option.section) ?? []), `${name} = ${text}`.trimEnd()])
     }
   }

@@ -79,4 +79,10 @@ describe('configuration check', () => {
     )
     assert.deepEqual(readConfig(readConfigFile('again', text), box), config)
   })
+
+  it('masks what is secret', () => {
+    const options = { server_password: { section: 'deploy', type: 'string', help: 'A secret.' } } as const
+
+    assert.equal(renderValues([{ options, values: { server_password: 'x' } }]), '[deploy]\nserver_password = ******\n')
+  })
 })
