@@ -13,7 +13,7 @@ import { addConductors, addDrivers } from './v1/drivers.ts'
 import { addManagement } from './v1/node/management.ts'
 import { addReads } from './v1/node/reads.ts'
 import { addNodes, nodeCollection } from './v1/node/routes.ts'
-import { addStates } from './v1/node/states.ts'
+import { addMaintenance, addStates } from './v1/node/states.ts'
 import { addTraits } from './v1/node/traits.ts'
 import { notServed } from './v1/not-served.ts'
 import { addPorts } from './v1/ports.ts'
@@ -43,6 +43,7 @@ export function createApi(given: ApiParts): App {
   addRoot(app)
   addNodes(app, parts, nodes)
   addStates(app, parts)
+  addMaintenance(app, parts)
   addManagement(app, parts)
   addTraits(app, parts)
   addPorts(app, parts)

@@ -9,7 +9,7 @@ import { links } from '../present.ts'
 import { readQuery } from '../query.ts'
 import { commaList, flag, text } from '../schema.ts'
 import { interfaceField, NODE_FIELDS } from './node/fields.ts'
-import { notServed } from './not-served.ts'
+import { servedSince } from './not-served.ts'
 
 /** Interfaces that came after dynamic drivers did are left out below their version. */
 const interfacesServed = (minor: number) =>
@@ -106,11 +106,8 @@ export function addConductors(app: App, { conductor }: ApiParts, startedAt: stri
     updated_at: null,
     drivers: conductor.drivers().map(({ name }) => name),
   })
-  const guard = (call: Call) => {
-    if (call.get('minor') < 49) throw notServed(call)
-  }
   app.get('/v1/conductors', (call) => {
-    guard(call)
+    servedSince(call, 49)
     const { detail, fields, marker } = readQuery(call, {
       detail: { schema: flag },
       fields: { schema: commaList },
@@ -125,7 +122,7 @@ export function addConductors(app: App, { conductor }: ApiParts, startedAt: stri
     return call.json({ conductors: [detail || fields ? only(whole(call), fields) : shown(call)] })
   })
   app.get('/v1/conductors/:hostname', (call) => {
-    guard(call)
+    servedSince(call, 49)
     const { fields } = readQuery(call, { fields: { schema: commaList } })
     const asked = call.req.param('hostname')
     if (asked !== hostname) throw new NotFound(`Conductor ${asked.slice(0, 255)} could not be found.`)

@@ -8,7 +8,7 @@ import { createPresent } from '../present.ts'
 import { readQuery } from '../query.ts'
 import { commaList, ident, isLogicalName, isUuid, mac, text, uuid } from '../schema.ts'
 import { nodeOf } from './node/names.ts'
-import { notServed } from './not-served.ts'
+import { servedSince } from './not-served.ts'
 import { createPort, deletePort, patchPort, readPortPatch } from './port-changes.ts'
 import { PORT_DEFAULTS, PORT_FIELDS } from './port-fields.ts'
 
@@ -44,19 +44,9 @@ function portCollection({ store }: ApiParts): Collection<Port> {
 }
 
 export function addPorts(app: App, parts: ApiParts): void {
-  const { store, config } = parts
   const ports = portCollection(parts)
-  const limit = config.api.max_json_body_size
-
-  app.get('/v1/ports', (call) => answerList(call, parts, ports))
-  app.get('/v1/ports/detail', (call) => answerList(call, parts, ports, true))
-  const ofNode = (isDetail: boolean) => (call: Call) => {
-    const { uuid: of } = nodeOf(call, parts)
-    return answerList(call, parts, { ...ports, candidates: () => store.ports.ofNode(of) }, isDetail)
-  }
-  app.get('/v1/nodes/:node/ports', ofNode(false))
-  app.get('/v1/nodes/:node/ports/detail', ofNode(true))
-
+  addLists(app, parts, ports)
+  const limit = parts.config.api.max_json_body_size
   const answer = (call: Call, port: Port, o: { names?: readonly string[]; code?: 200 | 201 } = {}) => {
     const view = { minor: call.get('minor'), base: call.get('base'), names: o.names ?? null }
     return call.body(ports.present(port, view), o.code ?? 200, JSON_TYPE)
@@ -80,10 +70,21 @@ export function addPorts(app: App, parts: ApiParts): void {
     await deletePort(parts, portOf(call, parts))
     return call.body(null, 204)
   })
+}
+
+function addLists(app: App, parts: ApiParts, ports: Collection<Port>): void {
+  app.get('/v1/ports', (call) => answerList(call, parts, ports))
+  app.get('/v1/ports/detail', (call) => answerList(call, parts, ports, true))
+  const ofNode = (isDetail: boolean) => (call: Call) => {
+    const { uuid: of } = nodeOf(call, parts)
+    return answerList(call, parts, { ...ports, candidates: () => parts.store.ports.ofNode(of) }, isDetail)
+  }
+  app.get('/v1/nodes/:node/ports', ofNode(false))
+  app.get('/v1/nodes/:node/ports/detail', ofNode(true))
   // There are no port groups yet: the lists are empty, as true as it is short.
   for (const path of ['/v1/portgroups', '/v1/portgroups/detail']) {
     app.get(path, (call) => {
-      if (call.get('minor') < 23) throw notServed(call)
+      servedSince(call, 23)
       return call.json({ portgroups: [] })
     })
   }

@@ -9,7 +9,7 @@ import type { ApiParts, App, Call } from '../parts.ts'
 import { readQuery } from '../query.ts'
 import { commaList, text, uuid } from '../schema.ts'
 import { findNode } from './node/names.ts'
-import { notServed } from './not-served.ts'
+import { servedSince } from './not-served.ts'
 
 const SINCE = 22
 /** @source Ironic api/controllers/v1/ramdisk.py _LOOKUP_RETURN_FIELDS */
@@ -40,7 +40,7 @@ export function addRamdisk(app: App, parts: ApiParts, { present }: Collection<No
     if (!config.api.enable_ramdisk_endpoints) {
       throw new Forbidden(`Access was denied to the following resource: ${call.req.path}`)
     }
-    if (call.get('minor') < SINCE) throw notServed(call)
+    servedSince(call, SINCE)
   }
   app.get('/v1/lookup', async (call) => {
     guard(call)

@@ -7,7 +7,7 @@ import { readBody } from '../../body.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { links } from '../../present.ts'
 import { text } from '../../schema.ts'
-import { notServed } from '../not-served.ts'
+import { servedSince } from '../not-served.ts'
 import { nodeOf } from './names.ts'
 
 type Read = { path: string; since: number; answer: (node: Node, call: Call) => Json }
@@ -54,7 +54,7 @@ const VIF_BODY = z.looseObject({ id: text })
 
 export function addReads(app: App, parts: ApiParts): void {
   const nodeFrom = (call: Call, since: number): Node => {
-    if (call.get('minor') < since) throw notServed(call)
+    servedSince(call, since)
     return nodeOf(call, parts)
   }
   for (const { path, since, answer } of READS) {

@@ -29,7 +29,7 @@ const POWER_TARGETS: readonly PowerTarget[] = ['power on', 'power off', 'rebooti
 const POWER_BODY = z.strictObject({ target: text, timeout: integer.nullable().optional() })
 
 export function addStates(app: App, parts: ApiParts): void {
-  const { conductor, store, config } = parts
+  const { conductor, config } = parts
   const limit = config.api.max_json_body_size
 
   app.get('/v1/nodes/:node/states', (call) => call.json(statesOf(nodeOf(call, parts), call.get('minor'))))
@@ -53,15 +53,17 @@ export function addStates(app: App, parts: ApiParts): void {
     throw new NotFound(notSupported(node, 'raid'))
   })
   app.get('/v1/nodes/:node/validate', async (call) => call.json(await conductor.validate(nodeOf(call, parts).uuid)))
+}
 
+export function addMaintenance(app: App, { conductor, store, config }: ApiParts): void {
   const setMaintenance = async (call: Call, change: Partial<Node>) => {
-    const { uuid } = nodeOf(call, parts)
+    const { uuid } = nodeOf(call, { store })
     await conductor.withNode(uuid, 'node update', () => store.nodes.update(uuid, change))
     return call.body(null, 202)
   }
   app.put('/v1/nodes/:node/maintenance', async (call) => {
     const body = z.strictObject({ reason: text.nullable().optional() })
-    const { reason = null } = await readBody(call, limit, 'maintenance', body)
+    const { reason = null } = await readBody(call, config.api.max_json_body_size, 'maintenance', body)
     return setMaintenance(call, { maintenance: true, maintenance_reason: reason })
   })
   app.delete('/v1/nodes/:node/maintenance', (call) =>

@@ -1,10 +1,11 @@
 /** /v1/nodes/{node}/traits. */
 import { z } from 'zod'
 import { InvalidParameterValue, NotFound } from '../../../errors.ts'
+import type { Node } from '../../../nodes/node.ts'
 import { readBody, readJson } from '../../body.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { limitedText, list, parse } from '../../schema.ts'
-import { notServed } from '../not-served.ts'
+import { servedSince } from '../not-served.ts'
 import { nodeOf } from './names.ts'
 
 const SINCE = 37
@@ -20,47 +21,46 @@ const TRAITS_BODY = z.strictObject({ traits: list(trait) })
 
 export function addTraits(app: App, parts: ApiParts): void {
   const limit = parts.config.api.max_json_body_size
-  const change = async (call: Call, to: (traits: readonly string[]) => readonly string[]) => {
-    const { uuid } = nodeOf(call, parts)
-    await parts.conductor.withNode(uuid, 'node traits', () =>
-      parts.store.nodes.update(uuid, (node) => ({ traits: checked(to(node.traits)) })),
-    )
-    return call.body(null, 204)
-  }
-  const guard = (call: Call) => {
-    if (call.get('minor') < SINCE) throw notServed(call)
-  }
   app.get('/v1/nodes/:node/traits', (call) => {
-    guard(call)
+    servedSince(call, SINCE)
     return call.json({ traits: nodeOf(call, parts).traits })
   })
   app.put('/v1/nodes/:node/traits', async (call) => {
-    guard(call)
+    servedSince(call, SINCE)
     const { traits } = await readBody(call, limit, 'traits', TRAITS_BODY)
-    return change(call, () => traits)
+    return change(call, parts, () => traits)
   })
   app.put('/v1/nodes/:node/traits/:trait', async (call) => {
-    guard(call)
+    servedSince(call, SINCE)
     const added = parse(trait, call.req.param('trait'), 'trait')
     if (Object.keys((await readJson(call, limit)) ?? {}).length > 0) {
       throw new InvalidParameterValue('No body should be provided when adding a trait')
     }
     call.header('location', `${call.get('base')}${call.req.path}`)
-    return change(call, (traits) => [...traits, added])
+    return change(call, parts, (traits) => [...traits, added])
   })
   app.delete('/v1/nodes/:node/traits', (call) => {
-    guard(call)
-    return change(call, () => [])
+    servedSince(call, SINCE)
+    return change(call, parts, () => [])
   })
   app.delete('/v1/nodes/:node/traits/:trait', (call) => {
-    guard(call)
-    const { uuid } = nodeOf(call, parts)
+    servedSince(call, SINCE)
     const removed = call.req.param('trait')
-    return change(call, (traits) => {
+    return change(call, parts, (traits, { uuid }) => {
       if (!traits.includes(removed)) throw new NotFound(`Node ${uuid} doesn't have a trait '${removed.slice(0, 255)}'`)
       return traits.filter((name) => name !== removed)
     })
   })
+}
+
+type Change = (traits: readonly string[], node: Node) => readonly string[]
+
+async function change(call: Call, parts: ApiParts, to: Change): Promise<Response> {
+  const { uuid } = nodeOf(call, parts)
+  await parts.conductor.withNode(uuid, 'node traits', () =>
+    parts.store.nodes.update(uuid, (node) => ({ traits: checked(to(node.traits, node)) })),
+  )
+  return call.body(null, 204)
 }
 
 function checked(traits: readonly string[]): readonly string[] {
