@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/options.ts'
-import { ImageUnacceptable } from '../errors.ts'
+import { ImageUnacceptable, InsufficientStorage, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { createCache } from './cache/cache.ts'
 import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
@@ -52,9 +52,17 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   const shop = { config, log, upstream, makeRoom: cache.makeRoom }
   const convert = config.DEFAULT.force_raw_images && config.agent.stream_raw_images
   const gzip = createGzipMaker(cache, log)
-  const ready = links.open().then(cache.open)
-  // Whoever needs the folders hears of it; until then it is nobody's.
-  ready.catch(() => {})
+  const ready = links
+    .open()
+    .then(cache.open)
+    .catch((cause: unknown) => {
+      throw new InsufficientStorage(
+        `The image cache cannot be used: ${messageOf(cause)}. Correct [pxe] instance_master_path and [deploy] http_root, or who owns them, and start the appliance again.`,
+        { cause },
+      )
+    })
+  // At once for the log, and again for every node that needs an image.
+  ready.catch((error: unknown) => log.error('image cache cannot be used', { error }))
 
   async function expectedChecksum(
     order: ImageOrder,

@@ -118,6 +118,21 @@ describe('a file:// image', () => {
     assert.deepEqual(await get(served.url), disk)
   })
 
+  it('that changes while it is copied is refused', async () => {
+    const path = join(box.folder, 'written.raw')
+    writeFileSync(path, disk)
+    const progress = ({ done = 0 }) => {
+      if (done < size_bytes / 2) appendFileSync(path, 'more')
+    }
+
+    await assert.rejects(
+      box.images.resolve(box.request({ image_source: `file://${path}` }, { progress })),
+      unacceptable(
+        `Image file://${path} changed while it was copied. Put new images in place under another name and rename them, then deploy again.`,
+      ),
+    )
+  })
+
   it('with a wrong checksum is refused, and nothing of it stays', async () => {
     const before = readdirSync(box.cache)
     const wrong = 'f'.repeat(64)

@@ -96,6 +96,18 @@ describe('the image cache', () => {
     assert.equal((await (await fetchPlain(served.url)).arrayBuffer()).byteLength, 2 * MIB)
   })
 
+  it('that cannot be used is told of at once, and to every node that needs it', async () => {
+    const state_path = temporaryFolder()
+    writeFileSync(join(state_path, 'file'), '')
+    await using box = await openImages({ state_path, ini: `[pxe]\ninstance_master_path = ${state_path}/file/cache` })
+    const [a = ''] = writeImages(box, 1)
+    const message = `The image cache cannot be used: ENOTDIR: not a directory, mkdir '${state_path}/file/cache'. Correct [pxe] instance_master_path and [deploy] http_root, or who owns them, and start the appliance again.`
+
+    await assert.rejects(keep(box, a), { name: 'InsufficientStorage', message })
+
+    assert.ok(box.lines.some((line) => line.level === 'error' && line.message === 'image cache cannot be used'))
+  })
+
   it('holds nothing half after kill -9 in the middle of a download', async (t) => {
     const state_path = temporaryFolder()
     const begun = Promise.withResolvers<void>()
