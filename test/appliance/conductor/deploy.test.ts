@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import type { Node } from '../../../appliance/nodes/node.ts'
 import type { Port } from '../../../appliance/nodes/port.ts'
 import { type Door, FakeAgent, type FakeAgentOptions, stepFails } from './fake-agent.ts'
-import { IMAGE, INSTANCE, imagesOnPaper, MAC, startTrial, type Trial, type TrialOptions } from './trial.ts'
+import { bmcByHand, IMAGE, INSTANCE, imagesOnPaper, MAC, startTrial, type Trial, type TrialOptions } from './trial.ts'
 
 type StepParams = {
   step: { step: string; args: { image_info: { urls: string[] } } }
@@ -16,12 +16,20 @@ type Deploying = { trial: Trial; agent: FakeAgent; uuid: string }
 /** A node that waits for its agent's first call. */
 async function deploying(
   t: TestContext,
-  options: TrialOptions & { agent?: Partial<FakeAgentOptions>; deploy_steps?: object[]; instance_info?: object } = {},
+  options: TrialOptions & {
+    agent?: Partial<FakeAgentOptions>
+    deploy_steps?: object[]
+    instance_info?: object
+    fields?: Partial<Node>
+  } = {},
 ): Promise<Deploying> {
   const trial = await startTrial(t, options)
   const agent = new FakeAgent({ mac: MAC, ...options.agent })
   t.after(() => agent.close())
-  const { uuid } = await trial.createNode({ instance_info: { ...INSTANCE, ...options.instance_info } })
+  const { uuid } = await trial.createNode({
+    instance_info: { ...INSTANCE, ...options.instance_info },
+    ...options.fields,
+  })
   await trial.conductor.provision(uuid, {
     target: 'active',
     ...(options.deploy_steps ? { deploy_steps: options.deploy_steps as never } : {}),
@@ -175,6 +183,50 @@ describe('deploy', () => {
   })
 })
 
+describe('end of the agent', () => {
+  const SLOW = '[agent]\npost_deploy_get_power_state_retry_interval = 5\n'
+
+  it('is its own power off, seen at once; the BMC need not help', async (t) => {
+    const { hand, driver } = bmcByHand()
+    const onPowerOff = () => {
+      hand.state = 'power off'
+    }
+
+    const { trial, agent, uuid } = await deploying(t, { bmc: driver, agent: { onPowerOff }, ini: SLOW })
+    await agent.boot(trial.conductor)
+    await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(hand.switched, ['power on', 'power on'])
+    assert.deepEqual(hand.devices, ['pxe false', 'disk true'])
+  })
+
+  it('is a flush and the BMC alone with driver_info/deploy_forces_oob_reboot', async (t) => {
+    const { hand, driver } = bmcByHand()
+
+    const { trial, agent, uuid } = await deploying(t, {
+      bmc: driver,
+      fields: { driver_info: { deploy_forces_oob_reboot: 'True' } },
+    })
+    await agent.boot(trial.conductor)
+    await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'sync'])
+    assert.deepEqual(hand.switched, ['power on', 'power off', 'power on'])
+  })
+
+  it('is a flush and a reboot where the machine must not be off', async (t) => {
+    const { hand, driver } = bmcByHand()
+
+    const { trial, agent, uuid } = await deploying(t, { bmc: driver, fields: { disable_power_off: true } })
+    await agent.boot(trial.conductor)
+    const { driver_internal_info } = await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'sync'])
+    assert.deepEqual(hand.switched, ['rebooting', 'rebooting'])
+    assert.equal(driver_internal_info.agent_secret_token, undefined)
+  })
+})
+
 describe('deploy that fails', () => {
   it('says what the agent says, and switches the machine off', async (t) => {
     const onStep = () => Promise.reject(stepFails('disk /dev/sda is too small'))
@@ -257,6 +309,22 @@ describe('deploy that fails', () => {
       last_error ?? '',
       /\(step deploy\.write_image, .* the agent does not tell any more how its command goes/,
     )
+  })
+
+  it('is not failed while its agent is alive: each sign of it moves the deadline', async (t) => {
+    const { promise: written, resolve } = Promise.withResolvers<void>()
+    const { trial, agent, uuid } = await deploying(t, { agent: { onStep: () => written } })
+    await agent.boot(trial.conductor)
+    await agent.untilGiven('write_image')
+    const { wait } = await trial.untilState(uuid, 'wait call-back')
+    assert.ok(wait)
+    const soon = new Date(Date.now() + 10_000).toISOString()
+
+    await trial.store.nodes.update(uuid, { wait: { ...wait, deadline: soon } })
+    await trial.until('later deadline', () => Date.parse(trial.node(uuid).wait?.deadline ?? soon) > Date.parse(soon))
+    resolve()
+
+    await trial.untilState(uuid, 'active')
   })
 
   it('does not wait longer for a deadline that only the clock has reached', async (t) => {

@@ -25,17 +25,22 @@ export type FakeAgentOptions = {
   offers?: readonly OfferedStep[]
   /** What it answers instead when it is asked for its steps. */
   nonsense?: unknown
+  onPowerOff?: () => void
+  /** Called when it is asked for its steps, before it answers. */
+  onList?: () => Promise<unknown>
   /** Until then it works on something of its own. */
   busy?: Promise<unknown>
 }
 
 const WRITE_IMAGE: OfferedStep = { step: 'write_image', interface: 'deploy', priority: 0, reboot_requested: false }
 const ANSWER_MS = 20
+const DEADLINE_MS = 10_000
 const CERTIFICATE = makeCertificate('127.0.0.1', new Date(), 'P-256')
 
 export class FakeAgent {
   /** Commands in the order in which they came, steps by their names. */
   readonly given: string[] = []
+  readonly #asking = new Set<() => void>()
   readonly params: Params[] = []
   /** Commands that came while it was busy. */
   readonly refused: string[] = []
@@ -107,6 +112,18 @@ export class FakeAgent {
     this.#server = undefined
   }
 
+  async untilGiven(name: string): Promise<void> {
+    if (this.given.includes(name)) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const check = () => this.given.includes(name) && resolve()
+    const timer = setTimeout(() => reject(new Error(`${name} was not given, but ${this.given}`)), DEADLINE_MS)
+    this.#asking.add(check)
+    await promise.finally(() => {
+      this.#asking.delete(check)
+      clearTimeout(timer)
+    })
+  }
+
   #noteRefusal<T>(name: string, answer: Promise<T>): Promise<T> {
     return answer.catch((error: unknown) => {
       this.refused.push(name)
@@ -117,6 +134,7 @@ export class FakeAgent {
   #commands(): Commands {
     const note = (name: string, params: Params) => {
       this.given.push(name)
+      for (const call of this.#asking) call()
       this.params.push(params)
     }
     const { offers = [WRITE_IMAGE], nonsense, busy } = this.#options
@@ -129,6 +147,7 @@ export class FakeAgent {
             kind: 'sync',
             run: async (params) => {
               note('get_deploy_steps', params)
+              await this.#options.onList?.()
               return nonsense ?? { deploy_steps: { FakeManager: offers }, hardware_manager_version: { fake: '1.0' } }
             },
           },
@@ -149,7 +168,13 @@ export class FakeAgent {
         standby: {
           sync: { kind: 'sync', run: async (params) => note('sync', params) },
           own_work: { kind: 'async', run: async () => busy },
-          power_off: { kind: 'async', run: async (params) => note('power_off', params) },
+          power_off: {
+            kind: 'async',
+            run: async (params) => {
+              note('power_off', params)
+              this.#options.onPowerOff?.()
+            },
+          },
         },
       },
     })

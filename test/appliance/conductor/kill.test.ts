@@ -16,8 +16,9 @@ type Scenario = {
   target?: string
   /** The place where its work hangs; left out: it is killed when `reach` is through. */
   hang_at?: string
-  /** The agent writes until it is released. */
+  /** The agent writes, or thinks about what steps it has, until it is released. */
   writesOn?: boolean
+  thinksOn?: boolean
   reach?(conductor: ConductorProcess, situation: Situation): Promise<unknown>
   /** What happens to it after the new start. */
   afterwards?(conductor: ConductorProcess, situation: Situation): Promise<unknown>
@@ -68,6 +69,17 @@ const SCENARIOS: readonly Scenario[] = [
     afterwards: (conductor, { agent }) => agent.beat(conductor),
     ends: 'active',
     check: isWhole,
+  },
+  {
+    tells: 'deploying, and its agent is just telling its steps: it is asked again, without another heartbeat',
+    thinksOn: true,
+    async reach(conductor, situation) {
+      await bootAgent(conductor, situation)
+      await situation.agent.untilGiven('get_deploy_steps')
+    },
+    afterwards: async (_conductor, { release }) => release(),
+    ends: 'active',
+    check: wroteOnce,
   },
   {
     tells: 'in wait call-back while the agent writes: the end of the writing is seen without a heartbeat',
@@ -158,8 +170,11 @@ async function reach(conductor: ConductorProcess, scenario: Scenario, index: num
   const { from = 'available', target = 'active', hang_at = '' } = scenario
   const mac = `52:54:00:00:00:${index.toString(16).padStart(2, '0')}`
   const { promise: written, resolve: release } = Promise.withResolvers<void>()
-  if (!scenario.writesOn) release()
-  const agent = new FakeAgent({ mac, onStep: () => written })
+  const agent = new FakeAgent({
+    mac,
+    ...(scenario.writesOn ? { onStep: () => written } : {}),
+    ...(scenario.thinksOn ? { onList: () => written } : {}),
+  })
   const uuid = await conductor.ask<string>('create', from, mac, hang_at)
   const situation = { uuid, agent, release }
   await conductor.ask('provision', uuid, target)

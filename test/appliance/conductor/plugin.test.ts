@@ -1,6 +1,7 @@
 /** What the conductor does for a deploy plugin, seen by plugins that are as odd as the contract lets them be. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { DeployPlugin, Options, SignOfLife, Step, Task } from '../../../appliance/plugin-api/index.ts'
 import { FakeAgent } from './fake-agent.ts'
 import { imagesOnPaper, MAC, startTrial, type TrialOptions } from './trial.ts'
@@ -103,6 +104,23 @@ describe('deploy plugin', () => {
     const { last_error } = await trial.untilState(uuid, 'deploy failed')
 
     assert.equal(last_error, 'Deploy step deploy.only failed: deploy.only made no progress for 1 s.')
+  })
+
+  it('that takes long, and tells of its progress, is left to its work', async (t) => {
+    const plugin = withStep({
+      async run(task) {
+        for (let done = 1; done <= 7; done++) {
+          await pause(200, undefined, { signal: task.signal })
+          task.progress({ note: 'counting', done, total: 7 })
+        }
+        return DONE
+      },
+    })
+
+    const { trial, uuid } = await deployed(t, plugin, { ini: '[conductor]\ndeploy_callback_timeout = 1\n' })
+
+    await trial.untilState(uuid, 'active')
+    await trial.untilLine('progress', { note: 'counting', done: 7, total: 7 })
   })
 
   it('keeps what it wants to know later in its task, until the deploy has ended', async (t) => {

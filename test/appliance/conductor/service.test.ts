@@ -1,34 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
-import { createFake } from '../../../appliance/bmc/fake.ts'
-import { BmcFailure } from '../../../appliance/errors.ts'
-import type { PowerState } from '../../../appliance/nodes/node.ts'
-import { imagesOnPaper, startTrial } from './trial.ts'
-
-/** A machine that its people switch by hand, with a BMC that may be gone. */
-function bmcByHand() {
-  const hand: { state: PowerState; isGone: boolean; devices: string[] } = {
-    state: 'power off',
-    isGone: false,
-    devices: [],
-  }
-  const answer = async <T>(value: T): Promise<T> => {
-    if (hand.isGone) throw new BmcFailure('BMC 10.0.0.1 did not answer')
-    return value
-  }
-  const driver: BmcDriver = {
-    ...createFake(),
-    supportedBootDevices: ['pxe', 'disk'],
-    getPowerState: () => answer(hand.state),
-    setPowerState: async (_node, target) => {
-      hand.state = await answer(target.endsWith('off') ? 'power off' : 'power on')
-    },
-    setBootDevice: async (_node, device, persistent) => void hand.devices.push(`${device} ${persistent}`),
-    bootDeviceToRemember: (_node, device, persistent) => (persistent ? { persistent_boot_device: device } : {}),
-  }
-  return { hand, driver }
-}
+import { bmcByHand, imagesOnPaper, startTrial } from './trial.ts'
 
 describe('drivers', () => {
   it('are the enabled hardware types, each with its interfaces and the properties of its plugins', async (t) => {
@@ -165,6 +137,19 @@ describe('power', () => {
     await trial.conductor.syncPowerStates()
 
     assert.equal(trial.lines.filter(({ message }) => message === 'power state cannot be read').length, 1)
+  })
+})
+
+describe('hold on a node', () => {
+  it('ends also when the work under it fails', async (t) => {
+    const trial = await startTrial(t)
+    const { uuid } = await trial.createNode()
+    const failing = trial.conductor.withNode(uuid, 'test', () => Promise.reject(new Error('no luck')))
+
+    await assert.rejects(failing, { message: 'no luck' })
+
+    assert.equal(trial.node(uuid).reservation, null)
+    await trial.conductor.withNode(uuid, 'test', async () => assert.equal(trial.node(uuid).reservation, 'rackstrap'))
   })
 })
 

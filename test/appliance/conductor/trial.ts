@@ -6,9 +6,10 @@ import { createFake } from '../../../appliance/bmc/fake.ts'
 import { type ConductorService, startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
+import { BmcFailure } from '../../../appliance/errors.ts'
 import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
-import { type Node, newNode } from '../../../appliance/nodes/node.ts'
+import { type Node, newNode, type PowerState, type PowerTarget } from '../../../appliance/nodes/node.ts'
 import { openStore } from '../../../appliance/nodes/open-store.ts'
 import { newPort } from '../../../appliance/nodes/port.ts'
 import type { Store } from '../../../appliance/nodes/store.ts'
@@ -32,9 +33,13 @@ const LOOK_AGAIN_MS = 25
 
 /** A tear down waits for nothing: fake machines are not switched off by their agents. */
 const QUICK = '[agent]\npost_deploy_get_power_state_retry_interval = 0\n'
+const isAboutAgents = (ini: string) => ini.includes('[agent]')
 
 export const configOf = (ini = ''): Config =>
-  readConfig(readConfigFile('test.conf', QUICK + ini), { host: 'rackstrap', my_ip: () => '172.22.0.1' })
+  readConfig(readConfigFile('test.conf', isAboutAgents(ini) ? ini : QUICK + ini), {
+    host: 'rackstrap',
+    my_ip: () => '172.22.0.1',
+  })
 
 export function imagesOnPaper(change: Partial<Images> = {}): Images & { released: string[] } {
   const released: string[] = []
@@ -48,6 +53,32 @@ export function imagesOnPaper(change: Partial<Images> = {}): Images & { released
     close: async () => {},
     ...change,
   }
+}
+
+/** A machine that its people switch by hand, with a BMC that may be gone. */
+export function bmcByHand() {
+  const hand = {
+    state: 'power off' as PowerState,
+    isGone: false,
+    devices: [] as string[],
+    switched: [] as PowerTarget[],
+  }
+  const answer = async <T>(value: T): Promise<T> => {
+    if (hand.isGone) throw new BmcFailure('BMC 10.0.0.1 did not answer')
+    return value
+  }
+  const driver: BmcDriver = {
+    ...createFake(),
+    supportedBootDevices: ['pxe', 'disk'],
+    getPowerState: () => answer(hand.state),
+    setPowerState: async (_node, target) => {
+      hand.state = await answer(target.endsWith('off') ? 'power off' : 'power on')
+      hand.switched.push(target)
+    },
+    setBootDevice: async (_node, device, persistent) => void hand.devices.push(`${device} ${persistent}`),
+    bootDeviceToRemember: (_node, device, persistent) => (persistent ? { persistent_boot_device: device } : {}),
+  }
+  return { hand, driver }
 }
 
 export type TrialOptions = {
