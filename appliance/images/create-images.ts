@@ -172,6 +172,8 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     handle: createImageServer({ subdir, http_url, links, cache, gzip, log, ready, onBytes }),
 
     async close() {
+      // Its failure has been told.
+      await ready.catch(() => {})
       await flights.close()
       await gzip.close()
       await upstream.close()
