@@ -22,45 +22,7 @@ type Work = () => Promise<void>
 type Verbs = Readonly<Partial<Record<Verb, (node: Node, request: ProvisionRequest) => Promise<Work | undefined>>>>
 
 export function createProvision(parts: Parts, deploys: Deploys) {
-  const deploy = async (node: Node, request: ProvisionRequest, verb: 'deploy' | 'rebuild') => {
-    checkMaintenance(node, 'provisioning')
-    if (verb === 'rebuild') checkProtected(node)
-    checkConcurrency(parts)
-    const { instance_info, user_deploy_steps } = await deployRequest(parts, node, request)
-    await move(parts, node.uuid, verb, ({ driver_internal_info }) => ({
-      last_error: null,
-      instance_info,
-      deploy_step: {},
-      driver_internal_info: merged(driver_internal_info, { ...DEPLOY_TRACES, user_deploy_steps }),
-    }))
-    return () => deploys.begin(node.uuid)
-  }
-  const verbs: Verbs = {
-    async manage({ uuid }) {
-      const { provision_state } = await move(parts, uuid, 'manage', { last_error: null })
-      return provision_state === 'verifying' ? () => verify(parts, uuid) : undefined
-    },
-    async provide(node) {
-      if (node.retired) throw retired(node, 'provide')
-      checkAutomatedClean(parts, node)
-      await move(parts, node.uuid, 'provide', { last_error: null })
-      await passCleaning(parts, node.uuid)
-      return undefined
-    },
-    deploy: (node, request) => deploy(node, request, 'deploy'),
-    rebuild: (node, request) => deploy(node, request, 'rebuild'),
-    async delete(node) {
-      checkProtected(node)
-      parts.jobs.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
-      await move(parts, node.uuid, 'delete', { last_error: null, deploy_step: {} })
-      return () => tearDown(parts, node.uuid)
-    },
-    async abort(node) {
-      if (node.provision_state !== 'wait call-back') throw notBuilt(node, 'abort')
-      return () => failDeploy(parts, node.uuid, aborted(node.uuid), 'abort')
-    },
-  }
-
+  const verbs = verbsOf(parts, deploys)
   return async (uuid: string, request: ProvisionRequest): Promise<void> => {
     const target = String(request.target)
     // Before the lock, as in Ironic: what can never be done is a 400 at once, not a 409 that clients repeat.
@@ -79,6 +41,59 @@ export function createProvision(parts: Parts, deploys: Deploys) {
     if (!work) return release()
     parts.jobs.run(target, early.uuid, () => unlessStopped(parts, work).finally(release))
   }
+}
+
+function verbsOf(parts: Parts, deploys: Deploys): Verbs {
+  return {
+    async manage({ uuid }) {
+      const { provision_state } = await move(parts, uuid, 'manage', { last_error: null })
+      return provision_state === 'verifying' ? () => verify(parts, uuid) : undefined
+    },
+    async provide(node) {
+      if (node.retired) throw retired(node, 'provide')
+      checkAutomatedClean(parts, node)
+      await move(parts, node.uuid, 'provide', { last_error: null })
+      await passCleaning(parts, node.uuid)
+      return undefined
+    },
+    async deploy(node, request) {
+      await startDeploy(parts, node, request, 'deploy')
+      return () => deploys.begin(node.uuid)
+    },
+    async rebuild(node, request) {
+      checkProtected(node)
+      await startDeploy(parts, node, request, 'rebuild')
+      return () => deploys.begin(node.uuid)
+    },
+    async delete(node) {
+      checkProtected(node)
+      parts.jobs.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
+      await move(parts, node.uuid, 'delete', { last_error: null, deploy_step: {} })
+      return () => tearDown(parts, node.uuid)
+    },
+    async abort(node) {
+      if (node.provision_state !== 'wait call-back') throw notBuilt(node, 'abort')
+      return () => failDeploy(parts, node.uuid, aborted(node.uuid), 'abort')
+    },
+  }
+}
+
+/** @source Ironic conductor/deployments.py start_deploy */
+async function startDeploy(
+  parts: Parts,
+  node: Node,
+  request: ProvisionRequest,
+  verb: 'deploy' | 'rebuild',
+): Promise<void> {
+  checkMaintenance(node, 'provisioning')
+  checkConcurrency(parts)
+  const { instance_info, user_deploy_steps } = await deployRequest(parts, node, request)
+  await move(parts, node.uuid, verb, ({ driver_internal_info }) => ({
+    last_error: null,
+    instance_info,
+    deploy_step: {},
+    driver_internal_info: merged(driver_internal_info, { ...DEPLOY_TRACES, user_deploy_steps }),
+  }))
 }
 
 /** What the appliance's end interrupts is found again at its start. */

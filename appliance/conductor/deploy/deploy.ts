@@ -16,7 +16,7 @@ import { finishStep, startStep } from './step-record.ts'
 import { afterSign, stepFor } from './steps.ts'
 import { makeTask } from './task.ts'
 import { timeoutOf } from './timeout.ts'
-import { createWaits, isOverdue, type Waits } from './waits.ts'
+import { isOverdue, Waits } from './waits.ts'
 
 /** No step's fault. */
 class ImageLost extends DeployFailure {}
@@ -34,7 +34,7 @@ export class Deploys {
   constructor(parts: Parts) {
     this.#parts = parts
     this.#kit = createKit(parts)
-    this.#waits = createWaits(parts, {
+    this.#waits = new Waits(parts, {
       onDue: (uuid) => this.#inTurn(uuid, 'deadline', () => this.#expire(uuid)),
       onCommandEnd: (uuid) => this.#inTurn(uuid, 'end of a command', () => this.#resume(uuid)),
       onLost: (uuid, error) => this.#inTurn(uuid, 'lost command', () => this.#failStep(uuid, error)),

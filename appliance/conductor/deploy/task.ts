@@ -31,7 +31,6 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
   const node = nodeOf(parts, uuid)
   const { signal } = context
   const progress = tellProgress(parts, uuid, context.onProgress)
-  const image = (): ImageRequest => imageRequest(parts, uuid, { signal, progress })
   return {
     node: deepFreeze({
       uuid,
@@ -44,23 +43,9 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     options: optionsFor(parts, node, pluginOf(parts, node)),
     log: logFor(parts, uuid, context.step),
     signal,
-    power: {
-      on: () => setPower(parts, uuid, 'power on', { signal }),
-      off: (o = {}) => setPower(parts, uuid, o.soft ? 'soft power off' : 'power off', { signal }),
-      bootFrom: (device, o = {}) =>
-        bootFrom(parts, uuid, device, { persistent: o.persistent ?? device === 'disk', signal }),
-    },
-    boot: {
-      agent: () => bootAgent(parts, uuid, signal),
-      disk: async () => void (await setInternal(parts, uuid, { network_boot: undefined })),
-    },
+    ...machineFor(parts, uuid, signal),
     agent: agentFor(parts, uuid, context),
-    images: {
-      validate: () => parts.images.validate(image()),
-      prefetch: () => context.prefetch?.(image()),
-      resolve: () => parts.images.resolve(image()),
-      make: (key, build) => parts.images.make(key, image(), build),
-    },
+    images: imagesFor(parts, uuid, context, progress),
     progress,
     configDrive: { encoded: () => configDriveOf(nodeOf(parts, uuid), signal) },
     callback: {
@@ -82,13 +67,37 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
 
 const keptOf = (node: Node): Json => (node.driver_internal_info.deploy_kept as Json | undefined) ?? {}
 
-export function imageRequest(
+function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task, 'power' | 'boot'> {
+  return {
+    power: {
+      on: () => setPower(parts, uuid, 'power on', { signal }),
+      off: (o = {}) => setPower(parts, uuid, o.soft ? 'soft power off' : 'power off', { signal }),
+      bootFrom: (device, o = {}) =>
+        bootFrom(parts, uuid, device, { persistent: o.persistent ?? device === 'disk', signal }),
+    },
+    boot: {
+      agent: () => bootAgent(parts, uuid, signal),
+      disk: async () => void (await setInternal(parts, uuid, { network_boot: undefined })),
+    },
+  }
+}
+
+function imagesFor(
   parts: Parts,
   uuid: string,
-  { signal, progress }: Pick<ImageRequest, 'signal' | 'progress'>,
-): ImageRequest {
-  const { instance_info, driver_info } = nodeOf(parts, uuid)
-  return { node_uuid: uuid, instance_info, driver_info, signal, progress }
+  { signal, prefetch }: TaskContext,
+  progress: (progress: Progress) => void,
+): Task['images'] {
+  const request = (): ImageRequest => {
+    const { instance_info, driver_info } = nodeOf(parts, uuid)
+    return { node_uuid: uuid, instance_info, driver_info, signal, progress }
+  }
+  return {
+    validate: () => parts.images.validate(request()),
+    prefetch: () => prefetch?.(request()),
+    resolve: () => parts.images.resolve(request()),
+    make: (key, build) => parts.images.make(key, request(), build),
+  }
 }
 
 /** Shows progress in the log: the last of each note always, others as often as a reader can follow. */

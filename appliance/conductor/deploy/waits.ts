@@ -5,15 +5,6 @@ import { nodeOf, type Parts } from '../parts.ts'
 import { tellProgress } from './task.ts'
 import { untilCommandEnds } from './watch.ts'
 
-export type Waits = {
-  /** The node waits now. */
-  arm(uuid: string): void
-  /** It no longer does. */
-  disarm(uuid: string): void
-  /** The machine is alive: its deadline counts from now. */
-  touch(uuid: string): Promise<void>
-  deadline(): string
-}
 export type WaitCalls = {
   onDue(uuid: string): void
   onCommandEnd(uuid: string): void
@@ -32,74 +23,87 @@ const USED_UP = 0.1
 
 export const isOverdue = (wait: Wait | null): boolean => wait !== null && Date.parse(wait.deadline) <= Date.now()
 
-export function createWaits(parts: Parts, calls: WaitCalls): Waits {
-  const armed = new Map<string, AbortController>()
-  const limit_s = parts.config.conductor.deploy_callback_timeout
-  const deadline = () => (limit_s === 0 ? NEVER : new Date(Date.now() + limit_s * 1000).toISOString())
+export class Waits {
+  readonly #parts: Parts
+  readonly #calls: WaitCalls
+  readonly #limit_ms: number
+  readonly #armed = new Map<string, AbortController>()
 
-  const disarm = (uuid: string) => {
-    armed.get(uuid)?.abort()
-    armed.delete(uuid)
+  constructor(parts: Parts, calls: WaitCalls) {
+    this.#parts = parts
+    this.#calls = calls
+    this.#limit_ms = parts.config.conductor.deploy_callback_timeout * 1000
   }
 
-  function watchDeadline(uuid: string, signal: AbortSignal): void {
-    const check = () => {
-      const wait = parts.store.nodes.get(uuid)?.wait
-      if (!wait || signal.aborted) return
-      const left_ms = Date.parse(wait.deadline) - Date.now()
-      if (left_ms <= 0) return calls.onDue(uuid)
-      const timer = setTimeout(check, Math.min(left_ms, LONGEST_MS))
-      timer.unref()
-      signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  /** Of a wait that begins now. */
+  deadline(): string {
+    return this.#limit_ms === 0 ? NEVER : new Date(Date.now() + this.#limit_ms).toISOString()
+  }
+
+  /** The node waits now. */
+  arm(uuid: string): void {
+    this.disarm(uuid)
+    const { wait, driver_internal_info } = nodeOf(this.#parts, uuid)
+    if (!wait) return
+    const controller = new AbortController()
+    this.#armed.set(uuid, controller)
+    const signal = AbortSignal.any([controller.signal, this.#parts.jobs.signalOf(uuid)])
+    this.#watchDeadline(uuid, signal)
+    const { boot_retry_timeout } = this.#parts.config.pxe
+    if (wait.for === 'agent-boot' && boot_retry_timeout) {
+      after(boot_retry_timeout * 1000, signal, () => this.#calls.onNoBoot(uuid))
     }
-    check()
-  }
-
-  async function watchCommand(uuid: string, command_id: string, signal: AbortSignal): Promise<void> {
-    try {
-      const onProgress = tellProgress(parts, uuid)
-      await untilCommandEnds(parts, { uuid, command_id, signal, onProgress, onAlive: () => touch(uuid) })
-    } catch (error) {
-      if (signal.aborted || error instanceof NotFound) return
-      if (!(error instanceof AgentFailure)) throw error
-      return calls.onLost(uuid, error)
+    const { agent_command_id } = driver_internal_info
+    if (wait.for === 'agent-command' && typeof agent_command_id === 'string') {
+      this.#parts.jobs.run('watch of a command', uuid, () => this.#watchCommand(uuid, agent_command_id, signal))
     }
-    calls.onCommandEnd(uuid)
   }
 
-  async function touch(uuid: string): Promise<void> {
+  /** It no longer does. */
+  disarm(uuid: string): void {
+    this.#armed.get(uuid)?.abort()
+    this.#armed.delete(uuid)
+  }
+
+  /** The machine is alive: its deadline counts from now. */
+  async touch(uuid: string): Promise<void> {
     const isStale = (wait: Wait | null): wait is Wait =>
-      wait !== null && limit_s > 0 && Date.parse(wait.deadline) - Date.now() < limit_s * 1000 * (1 - USED_UP)
-    if (!isStale(nodeOf(parts, uuid).wait)) return
-    await parts.store.nodes.update(
+      wait !== null && this.#limit_ms > 0 && Date.parse(wait.deadline) - Date.now() < this.#limit_ms * (1 - USED_UP)
+    if (!isStale(nodeOf(this.#parts, uuid).wait)) return
+    await this.#parts.store.nodes.update(
       uuid,
-      ({ wait }) => (isStale(wait) ? { wait: { ...wait, deadline: deadline() } } : {}),
+      ({ wait }) => (isStale(wait) ? { wait: { ...wait, deadline: this.deadline() } } : {}),
       { quiet: true },
     )
   }
 
-  return {
-    arm(uuid) {
-      disarm(uuid)
-      const { wait, driver_internal_info } = nodeOf(parts, uuid)
-      if (!wait) return
-      const controller = new AbortController()
-      armed.set(uuid, controller)
-      const signal = AbortSignal.any([controller.signal, parts.jobs.signalOf(uuid)])
-      watchDeadline(uuid, signal)
-      const { boot_retry_timeout } = parts.config.pxe
-      if (wait.for === 'agent-boot' && boot_retry_timeout) {
-        const timer = setTimeout(() => calls.onNoBoot(uuid), Math.min(boot_retry_timeout * 1000, LONGEST_MS))
-        timer.unref()
-        signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-      }
-      const { agent_command_id } = driver_internal_info
-      if (wait.for === 'agent-command' && typeof agent_command_id === 'string') {
-        parts.jobs.run('watch of a command', uuid, () => watchCommand(uuid, agent_command_id, signal))
-      }
-    },
-    disarm,
-    touch,
-    deadline,
+  /** It may have moved by the time it is reached. */
+  #watchDeadline(uuid: string, signal: AbortSignal): void {
+    const wait = this.#parts.store.nodes.get(uuid)?.wait
+    if (!wait) return
+    const left_ms = Date.parse(wait.deadline) - Date.now()
+    if (left_ms <= 0) this.#calls.onDue(uuid)
+    else after(left_ms, signal, () => this.#watchDeadline(uuid, signal))
   }
+
+  async #watchCommand(uuid: string, command_id: string, signal: AbortSignal): Promise<void> {
+    try {
+      const onProgress = tellProgress(this.#parts, uuid)
+      await untilCommandEnds(this.#parts, { uuid, command_id, signal, onProgress, onAlive: () => this.touch(uuid) })
+    } catch (error) {
+      if (signal.aborted || error instanceof NotFound) return
+      if (!(error instanceof AgentFailure)) throw error
+      this.#calls.onLost(uuid, error)
+      return
+    }
+    this.#calls.onCommandEnd(uuid)
+  }
+}
+
+/** Keeps no process alive. */
+function after(delay_ms: number, signal: AbortSignal, call: () => void): void {
+  if (signal.aborted) return
+  const timer = setTimeout(call, Math.min(delay_ms, LONGEST_MS))
+  timer.unref()
+  signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
 }
