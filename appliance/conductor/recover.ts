@@ -13,16 +13,28 @@ const ALWAYS_HELD: readonly ProvisionState[] = ['verifying', 'deleting', 'cleani
 export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
   reservation === null && ALWAYS_HELD.includes(provision_state)
 
-/** Resolves when all of them are held; their work goes on behind. */
+/** Resolves when all that nobody else holds are held; their work goes on behind. */
 export async function recover(parts: Parts, deploys: Deploys, concerns: (node: Node) => boolean): Promise<void> {
   for (const node of parts.store.nodes.all()) {
     if (!concerns(node)) continue
-    const work = workFor(parts, deploys, node)
-    if (node.target_power_state !== null) await parts.store.nodes.update(node.uuid, { target_power_state: null })
-    if (!work) continue
-    parts.log.info('node goes on', { node: node.uuid, provision_state: node.provision_state })
-    const release = await parts.holds.take(node.uuid)
-    parts.jobs.run('recovery', node.uuid, () => unlessStopped(parts, work).finally(release))
+    const { uuid, provision_state, target_power_state } = node
+    if (target_power_state !== null) await parts.store.nodes.update(uuid, { target_power_state: null })
+    if (provision_state === 'wait call-back') deploys.waitOn(uuid)
+    else if (workFor(parts, deploys, node)) {
+      parts.log.info('node goes on', { node: uuid, provision_state })
+      parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, deploys, uuid)))
+    }
+  }
+}
+
+/** By the time the node is free it may be elsewhere, or gone. */
+async function takeUp(parts: Parts, deploys: Deploys, uuid: string): Promise<void> {
+  const release = await parts.holds.takeInTurn(uuid, parts.jobs.stopping)
+  try {
+    const node = parts.store.nodes.get(uuid)
+    if (node) await workFor(parts, deploys, node)?.()
+  } finally {
+    await release()
   }
 }
 
@@ -33,6 +45,5 @@ function workFor(parts: Parts, deploys: Deploys, node: Node): (() => Promise<voi
   if (node.provision_state === 'deleting') return () => tearDown(parts, uuid)
   if (node.provision_state === 'cleaning') return () => passCleaning(parts, uuid)
   if (node.provision_state === 'deploying') return () => deploys.goOn(uuid)
-  if (node.provision_state === 'wait call-back') return async () => deploys.waitOn(uuid)
   return undefined
 }

@@ -376,24 +376,31 @@ describe('deploy that is called off', () => {
     assert.equal(power_state, 'power off')
   })
 
-  it('by abort: its downloads end, and its agent is heard no more', async (t) => {
-    let signal: AbortSignal | undefined
-    const images = imagesOnPaper({
-      resolve: (request) => {
-        signal = request.signal
-        return new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason)))
-      },
+  for (const [target, state] of [
+    ['abort', 'deploy failed'],
+    ['deleted', 'available'],
+  ] as const) {
+    it(`by ${target}: its downloads end, and its agent is heard no more`, async (t) => {
+      let signal: AbortSignal | undefined
+      const images = imagesOnPaper({
+        resolve: (request) => {
+          signal = request.signal
+          return new Promise((_, reject) =>
+            request.signal.addEventListener('abort', () => reject(request.signal.reason)),
+          )
+        },
+      })
+      const { trial, agent, uuid } = await deploying(t, { images })
+      await agent.lookUp(trial.conductor)
+
+      await trial.conductor.provision(uuid, { target })
+      await trial.untilState(uuid, state)
+
+      assert.equal(signal?.aborted, true)
+      await assert.rejects(agent.beat(trial.conductor as Door), { name: 'InvalidParameterValue' })
+      assert.deepEqual(agent.given, [])
     })
-    const { trial, agent, uuid } = await deploying(t, { images })
-    await agent.lookUp(trial.conductor)
-
-    await trial.conductor.provision(uuid, { target: 'abort' })
-    await trial.untilState(uuid, 'deploy failed')
-
-    assert.equal(signal?.aborted, true)
-    await assert.rejects(agent.beat(trial.conductor as Door), { name: 'InvalidParameterValue' })
-    assert.deepEqual(agent.given, [])
-  })
+  }
 
   it('by undeploy: the node is available again, and nothing of the instance is left', async (t) => {
     const images = imagesOnPaper()

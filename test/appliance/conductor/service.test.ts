@@ -188,6 +188,21 @@ describe('node that is on its way, and nobody is at it', () => {
   })
 })
 
+describe('recovery after a start', () => {
+  it('waits for a node that a client holds, and is not harmed by a look at the deadlines at the same time', async (t) => {
+    const trial = await startTrial(t)
+    const { uuid } = await trial.createNode({ provision_state: 'deleting', power_state: 'power on' })
+
+    await trial.conductor.withNode(uuid, 'node update', async () => {
+      await Promise.all([trial.conductor.recover(), trial.conductor.checkDeadlines()])
+      assert.equal(trial.node(uuid).provision_state, 'deleting')
+    })
+
+    await trial.untilState(uuid, 'available')
+    assert.deepEqual(trial.states(), ['cleaning', 'available'])
+  })
+})
+
 describe('appliance that stops', () => {
   it('leaves a deploy as it is, within a second: it goes on after the next start', async (t) => {
     const trial = await startTrial(t)
