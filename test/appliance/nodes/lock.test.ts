@@ -4,9 +4,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { StatePathInUse } from '../../../appliance/nodes/storage/lock.ts'
 import { openAt, someNode, stateFolder } from './state-folder.ts'
+
+/** It tells of itself before it opens the store, and again when it has. */
+async function isReady(output: Readable): Promise<void> {
+  let text = ''
+  while (!text.includes(' ready ')) text += (await once(output, 'data'))[0]
+}
 
 describe('state_path', () => {
   it('is refused to a second process, with the pid of the first', async (t) => {
@@ -17,7 +24,7 @@ describe('state_path', () => {
       killSignal: 'SIGKILL',
     })
     t.after(() => other.kill('SIGKILL'))
-    await once(other.stdout, 'data')
+    await isReady(other.stdout)
 
     await assert.rejects(openAt(t, state_path), (error: StatePathInUse) => {
       assert.ok(error instanceof StatePathInUse)
