@@ -27,7 +27,12 @@ const NICE = { zstd: 1, gzip: 19 } as const
 const SLOWEST_BYTES_PER_S = 5 * 1000 * 1000
 /** A form that saves less is not worth its room. */
 const WORTHWHILE = 0.95
-/** No checksum of zstd's own: the machine checks the sha256 of what comes over the wire. */
+/**
+ * What the machine checks of the bytes on the wire. On processors without SHA extensions, emulated ones most of all, it costs a
+ * fifth of sha256 (8 MiB under QEMU's TCG: 89 ms against 471).
+ */
+const WIRE_ALGORITHM = 'sha512'
+/** No checksum of zstd's own: the machine checks the wire's. */
 const COMMANDS = {
   zstd: ['zstd', '-q', '-c', `-${ZSTD_LEVEL}`, '--no-check', `-T${Math.min(THREADS_LIMIT, availableParallelism())}`],
   gzip: ['gzip', '-1', '-n', '-c'],
@@ -46,8 +51,8 @@ export async function compress(job: Compression): Promise<ImageVariant | undefin
     await rm(job.to)
     return undefined
   }
-  const value = await hashFile(job.to, 'sha256', job.signal)
-  return { encoding: job.encoding, size_bytes, checksum: { algorithm: 'sha256', value } }
+  const value = await hashFile(job.to, WIRE_ALGORITHM, job.signal)
+  return { encoding: job.encoding, size_bytes, checksum: { algorithm: WIRE_ALGORITHM, value } }
 }
 
 /** Out of process and on all processors, fed by a pipe: what it would read of a file's holes costs more than the pipe. */

@@ -49,7 +49,7 @@ describe('a file:// image', () => {
     assert.deepEqual(variant, {
       encoding: 'zstd',
       size_bytes: packed.length,
-      checksum: { algorithm: 'sha256', value: digest(packed) },
+      checksum: { algorithm: 'sha512', value: digest(packed, 'sha512') },
     })
     assert.deepEqual(zstdDecompressSync(packed), disk)
   })

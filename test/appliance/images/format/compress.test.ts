@@ -29,7 +29,7 @@ describe('the compressed form of an image', () => {
       assert.deepEqual(variant, {
         encoding,
         size_bytes: packed.length,
-        checksum: { algorithm: 'sha256', value: digest(packed) },
+        checksum: { algorithm: 'sha512', value: digest(packed, 'sha512') },
       })
       assert.deepEqual(unpack(packed), disk)
     }
