@@ -6,7 +6,7 @@ import { compressArchive, type Entry, packCpio } from './cpio.ts'
 import { sha256 } from './files.ts'
 import { linkAgent } from './link-agent.ts'
 import { presentRamdisk, publish, type Ramdisk } from './publish.ts'
-import type { Flavour } from './recipe.ts'
+import { type Flavour, KERNEL_PARAMETERS } from './recipe.ts'
 import { slowDigest, slowPieces } from './slow-pieces.ts'
 
 export type { Flavour, Ramdisk }
@@ -48,7 +48,7 @@ export async function buildRamdisk(options: BuildOptions): Promise<Ramdisk> {
   const pieces = await slowPieces({ cache, flavour, log, signal, mirror, node }, slow)
   signal.throwIfAborted()
   const last = { name: 'agent', content: await compressArchive(agent) }
-  const ramdisk = await publish(output, digest, [...pieces, last])
+  const ramdisk = await publish(output, { digest, kernel_params: KERNEL_PARAMETERS[flavour] }, [...pieces, last])
   log('deploy ramdisk built', { ...ramdisk, flavour, duration_s: Math.round((performance.now() - started) / 100) / 10 })
   return ramdisk
 }

@@ -2,7 +2,6 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeLeftovers, sha256, writeDurably } from './files.ts'
-import { KERNEL_PARAMETERS } from './recipe.ts'
 
 export type Ramdisk = { path: string; digest: string; bytes: number }
 /** One file of the ramdisk, before it has a name. */
@@ -41,7 +40,11 @@ const sizeOf = (path: string) =>
  * Names hold the content's digest, and ramdisk.json changes last. The set before stays for machines that are just booting it;
  * older ones go.
  */
-export async function publish(output: string, digest: string, pieces: readonly Piece[]): Promise<Ramdisk> {
+export async function publish(
+  output: string,
+  { digest, kernel_params }: { digest: string; kernel_params: string },
+  pieces: readonly Piece[],
+): Promise<Ramdisk> {
   await removeLeftovers(output, HALF_WRITTEN)
   const before = await readFile(join(output, INDEX), 'utf8').catch(() => '')
   const files = pieces.map(({ name, content }) => ({ name: fileName(name, content), content }))
@@ -50,7 +53,7 @@ export async function publish(output: string, digest: string, pieces: readonly P
     if ((await sizeOf(join(output, name))) !== content.length) await writeDurably(join(output, name), content)
   }
   const [kernel, ...core] = files.map(({ name }) => name)
-  const index = { kernel, core, layers: {}, digest, kernel_params: KERNEL_PARAMETERS }
+  const index = { kernel, core, layers: {}, digest, kernel_params }
   const text = `${JSON.stringify(index, null, 2)}\n`
   await writeDurably(join(output, INDEX), Buffer.from(text))
   for (const name of await readdir(output)) {

@@ -19,9 +19,8 @@ const BUILD_DEADLINE_S = 1800
 export async function ensureRamdisk(signal: AbortSignal): Promise<Ramdisk> {
   const folder = await cached('ramdisk', sourcesDigest(), async (output) => {
     const cache = join(cacheFolder(), 'ramdisk-pieces')
-    const program = join(CHECKOUT, 'appliance/cli.ts')
-    const args = [program, 'ramdisk', 'build', '--output', output, '--cache', cache, '--flavour', 'virtual']
-    await run(process.execPath, args, { signal, timeout_s: BUILD_DEADLINE_S, cwd: CHECKOUT })
+    const args = ['ramdisk', 'build', '--output', output, '--cache', cache, '--flavour', 'virtual']
+    await run(join(CHECKOUT, 'appliance/rackstrap'), args, { signal, timeout_s: BUILD_DEADLINE_S, cwd: CHECKOUT })
   })
   const { kernel, core } = JSON.parse(await readFile(join(folder, 'ramdisk.json'), 'utf8'))
   let bytes = 0
