@@ -140,6 +140,22 @@ describe('power', () => {
   })
 })
 
+describe('power state that is read', () => {
+  it('does not overrule what was switched while the BMC thought about it', async (t) => {
+    const { driver } = bmcByHand()
+    const { promise: answer, resolve } = Promise.withResolvers<'power off'>()
+    const trial = await startTrial(t, { bmc: { ...driver, getPowerState: () => answer } })
+    const { uuid } = await trial.createNode({ power_state: null })
+
+    const reading = trial.conductor.syncPowerStates()
+    await trial.store.nodes.update(uuid, { power_state: 'power on' })
+    resolve('power off')
+    await reading
+
+    assert.equal(trial.node(uuid).power_state, 'power on')
+  })
+})
+
 describe('hold on a node', () => {
   it('ends also when the work under it fails', async (t) => {
     const trial = await startTrial(t)
