@@ -242,6 +242,7 @@ describe('deploy that fails', () => {
     )
     assert.equal(node.power_state, 'power off')
     assert.equal(node.target_provision_state, 'active')
+    assert.deepEqual(Object.keys(node.driver_internal_info).sort(), ['agent_last_heartbeat', 'agent_version'])
     assert.deepEqual(images.released, [uuid])
     assert.deepEqual(trial.deploys, ['failed'])
   })
