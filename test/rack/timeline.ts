@@ -146,7 +146,10 @@ export class Timeline {
 
   takeProgress(note: string, done: number | undefined, total: number | undefined): void {
     if (this.activity === undefined) this.#begin(note)
-    if (this.activity) Object.assign(this.activity, { done, total })
+    // The image is made ready while the machine boots; that is not what the machine does.
+    const { activity } = this
+    if (activity && (activity.name === note || activity.name.startsWith('step ')))
+      Object.assign(activity, { done, total })
   }
 
   #endRamdisk(): void {
