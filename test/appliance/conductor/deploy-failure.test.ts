@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Node } from '../../../appliance/nodes/node.ts'
-import type { Port } from '../../../appliance/nodes/port.ts'
 import { deploying } from './deploying.ts'
 import { type Door, stepFails } from './fake-agent.ts'
 import { imagesOnPaper } from './trial.ts'
 
-type StepParams = {
-  step: { step: string; args: { image_info: { urls: string[] } } }
-  node: Node
-  ports: Port[]
-  deploy_version: object
-}
 describe('deploy that fails', () => {
   it('says what the agent says, and switches the machine off', async (t) => {
     const onStep = () => Promise.reject(stepFails('disk /dev/sda is too small'))
