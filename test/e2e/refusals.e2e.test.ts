@@ -43,14 +43,14 @@ describe('a deploy that cannot be', () => {
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'rackstrap-refusals-'))
     test.after(() => rm(folder, { recursive: true }))
-    const path = await sparseImage(folder, 2 * GIB)
-    await using rack = await rackFor(test, { images: [folder], disk_bytes: GIB })
+    const path = await sparseImage(folder, 6 * GIB)
+    await using rack = await rackFor(test, { images: [folder] })
 
     const { state, node, screen } = await deployToItsEnd(rack, 0, path, ['--instance-info', 'image_checksum='])
 
     assert.equal(state, 'deploy failed')
-    assert.match(String(node.last_error), /2147483648 bytes.*1073741824/s)
-    assert.match(screen, /2147483648 bytes/)
+    assert.match(String(node.last_error), /6442450944 bytes.*4294967296/s)
+    assert.match(screen, /6442450944 bytes/)
     assert.equal(rack.hardware.machines[0]?.power, 'off')
 
     await rack.baremetal('node', 'undeploy', 'rack-1')
