@@ -29,7 +29,7 @@ export async function startRackServer(
       resolve()
     })
   })
-  return { port: (server.address() as AddressInfo).port, close: () => close(server) }
+  return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, handlers: readonly RackHandler[], log: Log) {
@@ -46,7 +46,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
   }
 }
 
-async function close(server: Server): Promise<void> {
+/** Takes no more, and ends what is under way after a moment. */
+export async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
   const timer = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS)

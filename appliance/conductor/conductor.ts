@@ -1,8 +1,10 @@
 /** What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it. */
+import type { Heartbeat } from '../agent/heartbeat.ts'
 import type { BootDevice } from '../bmc/driver.ts'
 import type { InterfaceType, Node, PowerTarget } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 
+export type { Heartbeat }
 /** Body of PUT /v1/nodes/{node}/states/provision. */
 export type ProvisionRequest = {
   target: string
@@ -14,14 +16,6 @@ export type ProvisionRequest = {
   disable_ramdisk?: boolean
 }
 export type ValidationResult = { result: boolean | null; reason?: string }
-export type Heartbeat = {
-  callback_url: string
-  agent_token?: string
-  agent_version?: string
-  agent_verify_ca?: string
-  agent_status?: string
-  agent_status_message?: string
-}
 export type Driver = {
   name: string
   hosts: readonly string[]

@@ -1,8 +1,9 @@
 /** The API's socket: opens it, and closes it within a deadline whatever its clients do. */
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { ApplianceError, messageOf } from '../errors.ts'
+import { closeServer } from '../rack-server.ts'
 
 export type Listening = { port: number; close(): Promise<void> }
 type Fetch = Parameters<typeof getRequestListener>[0]
@@ -10,7 +11,6 @@ type Fetch = Parameters<typeof getRequestListener>[0]
 const HEADERS_TIMEOUT_MS = 10_000
 /** Long enough for the slowest body of the largest size; an answer may take longer, a BMC is asked behind some. */
 const REQUEST_TIMEOUT_MS = 60_000
-const CLOSE_DEADLINE_MS = 1_000
 
 /** @throws ApplianceError  in the operator's words */
 export async function listen(fetch: Fetch, { host, port }: { host: string; port: number }): Promise<Listening> {
@@ -26,7 +26,7 @@ export async function listen(fetch: Fetch, { host, port }: { host: string; port:
   }).catch((error: unknown) => {
     throw cannotListen('[api] host_ip and port', `${host}:${port}`, error)
   })
-  return { port: (server.address() as AddressInfo).port, close: () => close(server) }
+  return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
 }
 
 /** @param options  the ones to change, as the operator knows them */
@@ -41,12 +41,4 @@ export function cannotListen(options: string, address: string, error: unknown): 
           ? 'ports below 1024 need root or CAP_NET_BIND_SERVICE'
           : messageOf(error)
   return new ApplianceError(`Cannot listen on ${address} (${options}): ${why}.`, { cause: error })
-}
-
-async function close(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS)
-  await closed
-  clearTimeout(timer)
 }
