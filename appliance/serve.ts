@@ -93,7 +93,11 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     api_url,
     http_url: rack.http_url,
     isAlive: async () => (await storeHealth(config.DEFAULT.state_path)).healthy,
-    stop: () => stack.disposeAsync(),
+    async stop() {
+      // At the same time: each may have to wait a moment for somebody outside. The rest then has nothing left to wait for.
+      await Promise.all([api.close(), rack.close(), pxe.stop(), conductor.stop()])
+      await stack.disposeAsync()
+    },
   }
 }
 
@@ -110,6 +114,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
   const http_url = address.urlFor(server.port)
   return {
     http_url,
+    close: () => server.close(),
     serve(conductor: ConductorService, images: Handler): Pxe {
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,

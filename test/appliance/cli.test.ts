@@ -1,0 +1,145 @@
+/** The command line as an operator meets it: the real program, its words and its exit status. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { startChild } from '../bench/child.ts'
+
+const CLI = join(import.meta.dirname, '../../appliance/cli.ts')
+const WRAPPER = join(import.meta.dirname, '../../appliance/rackstrap')
+const STOP_LIMIT_MS = 5_000
+
+type Ended = { status: number | null; stdout: string; stderr: string }
+
+async function rackstrap(...args: string[]): Promise<Ended> {
+  const child = spawn(WRAPPER, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000, killSignal: 'SIGKILL' })
+  const words = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (text) => (words[name] += text))
+  const [status] = await once(child, 'close')
+  return { status, ...words }
+}
+
+function configFile(t: TestContext, more = '', api = 'host_ip = 127.0.0.1\nport = 0\n') {
+  const folder = mkdtempSync(join(tmpdir(), 'rackstrap-cli-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'rackstrap.conf')
+  const text = `[DEFAULT]\nstate_path = ${folder}/state\nmy_ip = 127.0.0.1\n[api]\n${api}[deploy]\nhttp_url = http://127.0.0.1:0\n${more}`
+  writeFileSync(path, text)
+  return { folder, path }
+}
+
+describe('rackstrap serve', () => {
+  it('tells its addresses when it is ready, answers, and is gone within 5 s of SIGTERM, slow clients or not', async (t) => {
+    const { path } = configFile(t)
+    const child = startChild([CLI, 'serve', '--config', path])
+    const { api, http } = await child.told('listening')
+    const health = await fetch(`${api}/healthz`)
+    const slow = await Promise.all([connectTo(String(api)), connectTo(String(http))])
+    t.after(() => slow.map((socket) => socket.destroy()))
+
+    assert.equal(health.status, 200)
+    assert.equal((await fetch(`${http}/boot.ipxe`)).status, 200)
+
+    const began = performance.now()
+    await child[Symbol.asyncDispose]()
+
+    assert.ok(performance.now() - began < STOP_LIMIT_MS)
+    assert.equal(child.lines.at(-1)?.message, 'stopped')
+  })
+
+  it('does not start on a bad value, and tells file and line', async (t) => {
+    const { path } = configFile(t, '[dhcp]\ndhcp_provider = isc\n')
+
+    assert.deepEqual(await rackstrap('serve', '--config', path), {
+      status: 1,
+      stdout: '',
+      stderr: `rackstrap: ${path}:10: [dhcp] dhcp_provider: expected one of none, dnsmasq, found "isc"\n`,
+    })
+  })
+
+  it('says which configuration file it cannot read', async () => {
+    const { status, stderr } = await rackstrap('serve', '--config', '/nowhere/r.conf')
+
+    assert.equal(status, 1)
+    assert.match(stderr, /^rackstrap: The configuration file \/nowhere\/r\.conf cannot be read: ENOENT/)
+  })
+
+  it('warns of an option that nobody knows, and starts', async (t) => {
+    const { path } = configFile(t, '[pxe]\nramdisk_pth = /x\n')
+    await using child = startChild([CLI, 'serve', '--config', path])
+    await child.told('listening')
+
+    const { warning } = await child.told('configuration')
+
+    assert.equal(warning, `${path}:10: [pxe] ramdisk_pth is not known and has no effect: did you mean ramdisk_path?`)
+  })
+
+  it('says in one sentence that its port is taken', async (t) => {
+    const server = createServer().listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const { path } = configFile(t, '', `host_ip = 127.0.0.1\nport = ${port}\n`)
+
+    const { status, stderr } = await rackstrap('serve', '--config', path)
+
+    assert.equal(status, 1)
+    assert.equal(
+      stderr,
+      `rackstrap: Cannot listen on 127.0.0.1:${port} ([api] host_ip and port): another program listens there already.\n`,
+    )
+  })
+
+  it('starts without a plugin that is not there, and is unhealthy for it', async (t) => {
+    const { path } = configFile(t)
+    writeFileSync(path, '[DEFAULT]\nenabled_deploy_interfaces = direct,nosuch\n', { flag: 'a' })
+    await using child = startChild([CLI, 'serve', '--config', path])
+    const { api } = await child.told('listening')
+
+    const health = await fetch(`${api}/healthz`)
+    const { parts } = (await health.json()) as { parts: { plugins: { message: string } } }
+
+    assert.equal(health.status, 503)
+    assert.match(parts.plugins.message, /^enabled_deploy_interfaces names "nosuch", and no plugin of this name is in /)
+  })
+})
+
+describe('rackstrap config', () => {
+  it('sample is a configuration that check takes without a word', async (t) => {
+    const { folder } = configFile(t)
+    const path = join(folder, 'sample.conf')
+    const sample = await rackstrap('config', 'sample')
+    writeFileSync(path, sample.stdout.replaceAll('#state_path = /var/lib/rackstrap', `state_path = ${folder}`))
+
+    const { status, stdout, stderr } = await rackstrap('config', 'check', path)
+
+    assert.deepEqual([sample.status, sample.stderr, status, stderr], [0, '', 0, ''])
+    assert.ok(stdout.startsWith(`# ${path}: this is what would be used.\n\n[DEFAULT]\nstate_path = ${folder}\n`))
+  })
+
+  it('check tells of everything that is wrong at once', async (t) => {
+    const { path } = configFile(t, '[pxe]\nimage_cache_size = much\n[agent]\nrequire_tls = perhaps\n')
+
+    const { status, stderr } = await rackstrap('config', 'check', path)
+
+    assert.equal(status, 1)
+    assert.equal(
+      stderr,
+      `rackstrap: ${path}:12: [agent] require_tls: expected true or false, found "perhaps"\n` +
+        `${path}:10: [pxe] image_cache_size: expected a whole number of at least 0 (MiB), found "much"\n`,
+    )
+  })
+})
+
+/** A client that asks for something and never reads the answer to its end. */
+async function connectTo(url: string) {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  socket.write('GET /v1/nodes HTTP/1.1\r\nHost: x\r\n')
+  return socket
+}
