@@ -48,7 +48,8 @@ export async function pour(download: Download, task: PourOptions, onWire: OnWire
     }
     screen.say(
       `Image written and verified: ${mib(done)} in ${((performance.now() - started) / 1000).toFixed(1)} s, ${mib(written_bytes)} ` +
-        `of it data, ${mib(onWire().done)} over the network${download.encoding ? ` (${download.encoding})` : ''}`,
+        `of it data, ${mib(onWire().done)} over the network${download.encoding ? ` (${download.encoding})` : ''}; ` +
+        `peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB`,
     )
     return done
   } catch (error) {

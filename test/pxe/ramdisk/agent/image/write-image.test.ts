@@ -125,7 +125,7 @@ describe('write_image', () => {
     assert.ok(occupied < 3 * MIB, `${occupied} bytes are occupied`)
     assert.match(
       await machine.console(),
-      /Image written and verified: 24 MiB in [\d.]+ s, 1 MiB of it data, 24 MiB over/,
+      /Image written and verified: 24 MiB in [\d.]+ s, 1 MiB of it data, 24 MiB over the network; peak memory \d+ MiB/,
     )
   })
 
