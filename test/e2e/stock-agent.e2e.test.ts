@@ -1,0 +1,40 @@
+/** The promise that Ironic's own agent works unchanged: its ramdisk in the place of ours, everything else as it is. */
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { Ramdisk } from '../rack/ramdisk.ts'
+import { AgentNotServed, ensureStockAgent } from '../rack/stock-agent/build.ts'
+import { DEPLOY_DEADLINE_MS, deploy, foldersOf, ownImage, PREPARE_DEADLINE_MS, rackFor, showNode } from './racks.ts'
+
+const MEMORY_MIB = 2048
+
+/** undefined: the test is skipped, and its output says why. */
+async function stockAgent(test: TestContext): Promise<Ramdisk | undefined> {
+  return ensureStockAgent(AbortSignal.timeout(PREPARE_DEADLINE_MS)).catch((error) => {
+    if (!(error instanceof AgentNotServed)) throw error
+    console.error(`SKIPPED, the stock agent was not tried: ${error.message}`)
+    test.skip(error.message)
+    return undefined
+  })
+}
+
+describe('the stock ironic-python-agent', () => {
+  it('streams a raw image and its config drive to the disk, and leaves the machine running its operating system', {
+    timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS,
+  }, async (test) => {
+    const ramdisk = await stockAgent(test)
+    if (ramdisk === undefined) return
+    const image = await ownImage()
+    await using rack = await rackFor(test, { ramdisk, images: foldersOf(image), memory_mib: MEMORY_MIB })
+
+    const [timeline] = await deploy(rack, image)
+
+    test.diagnostic(JSON.stringify(timeline?.stages))
+    // The operating system took its host name from the config drive.
+    assert.equal(timeline?.stages.find(({ name }) => name === 'phone-home')?.note, 'it calls itself rack-1')
+    const node = await showNode(rack, 'rack-1')
+    assert.deepEqual(
+      [node.provision_state, node.target_provision_state, node.power_state, node.last_error],
+      ['active', null, 'power on', null],
+    )
+  })
+})

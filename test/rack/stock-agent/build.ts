@@ -1,0 +1,85 @@
+/** A deploy ramdisk with the stock ironic-python-agent, from Debian packages and PyPI. Never patches the agent. Built once per recipe. */
+import { chmod, copyFile, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { cached } from '../cache.ts'
+import { debianArchive } from '../os-image/archive.ts'
+import type { Ramdisk } from '../ramdisk.ts'
+import { CommandFailed, run } from '../run-program.ts'
+import { AGENT, AGENT_FOLDER, DROPPED, KERNEL_PARAMETERS, PACKAGES, recipeDigest, SUITE } from './recipe.ts'
+
+/** PyPI did not give the agent; the message says what pip said. */
+export class AgentNotServed extends Error {}
+
+const KERNEL = 'vmlinuz'
+const CORE = 'stock-agent.cpio.zst'
+const LENT = ['/etc/resolv.conf', '/etc/ssl/certs/ca-certificates.crt']
+const PIP_DEADLINE_S = 300
+
+/** @throws AgentNotServed; Error  the builder's last words */
+export async function ensureStockAgent(signal: AbortSignal): Promise<Ramdisk> {
+  const digest = recipeDigest()
+  const folder = await cached('stock-agent', digest, (work) => assemble(work, digest, signal))
+  const sizes = await Promise.all([KERNEL, CORE].map(async (name) => (await stat(join(folder, name))).size))
+  return { folder, bytes: sizes.reduce((sum, size) => sum + size) }
+}
+
+async function assemble(work: string, digest: string, signal: AbortSignal): Promise<void> {
+  const root = join(work, 'root')
+  await mkdir(work, { recursive: true })
+  await installPackages(root, signal)
+  await installAgent(root, signal)
+  await copyKernel(root, join(work, KERNEL))
+  for (const name of DROPPED) await rm(join(root, name), { recursive: true, force: true })
+  await addOwnFiles(root)
+  const pack = 'find . -mindepth 1 | cpio --quiet -o -H newc | zstd -q -T0 -9 -o "$1"'
+  await run('sh', ['-ec', pack, 'pack', join(work, CORE)], { cwd: root, signal })
+  await rm(root, { recursive: true })
+  const index = { kernel: KERNEL, core: [CORE], layers: {}, digest, kernel_params: KERNEL_PARAMETERS }
+  await writeFile(join(work, 'ramdisk.json'), `${JSON.stringify(index, null, 2)}\n`)
+}
+
+async function installPackages(root: string, signal: AbortSignal): Promise<void> {
+  const options = [
+    ...['--mode=root', '--variant=minbase', '--components=main', '--aptopt=Acquire::Languages "none"'],
+    ...['man', 'doc', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
+    `--include=${PACKAGES.join(',')}`,
+  ]
+  const archive = await debianArchive(signal)
+  await run('mmdebstrap', [...options, SUITE, root, archive], { signal, timeout_s: 1200 })
+}
+
+/** With the ramdisk's own Python. The box lends it what it finds servers by and trusts them by, and its settings of pip. */
+async function installAgent(root: string, signal: AbortSignal): Promise<void> {
+  for (const path of LENT) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await rm(join(root, path), { force: true })
+    // A box without certificates leaves pip to those it brings.
+    await copyFile(path, join(root, path)).catch(() => {})
+  }
+  const env = { ...process.env, PIP_FIND_LINKS: '' }
+  const inside = (program: string, ...args: string[]) =>
+    run('chroot', [root, program, ...args], { signal, env, timeout_s: PIP_DEADLINE_S })
+  await inside('/usr/bin/python3', '-m', 'venv', AGENT_FOLDER)
+  await inside(`${AGENT_FOLDER}/bin/pip`, 'install', '--no-cache-dir', AGENT).catch((error) => {
+    if (signal.aborted || !(error instanceof CommandFailed)) throw error
+    throw new AgentNotServed(`PyPI does not give ${AGENT}: ${error.message}`, { cause: error })
+  })
+  for (const path of LENT) await rm(join(root, path), { force: true })
+}
+
+async function copyKernel(root: string, to: string): Promise<void> {
+  const [name] = (await readdir(join(root, 'boot'))).filter((file) => file.startsWith('vmlinuz-'))
+  if (name === undefined) throw new Error(`the packages of ${SUITE} brought no kernel`)
+  await copyFile(join(root, 'boot', name), to)
+}
+
+async function addOwnFiles(root: string): Promise<void> {
+  const overlay = join(import.meta.dirname, 'overlay')
+  await mkdir(join(root, 'dev'))
+  for (const file of await readdir(overlay, { recursive: true, withFileTypes: true })) {
+    if (!file.isFile()) continue
+    const name = join(file.parentPath, file.name).slice(overlay.length + 1)
+    await cp(join(overlay, name), join(root, name))
+    await chmod(join(root, name), 0o755)
+  }
+}
