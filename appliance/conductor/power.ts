@@ -127,6 +127,7 @@ async function limited<T>(
   deadline_s: number,
   act: (limit: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  signal.throwIfAborted()
   const deadline = AbortSignal.timeout(deadline_s * 1000)
   try {
     return await act(AbortSignal.any([signal, deadline]))

@@ -4,6 +4,9 @@ import type { Progress } from '../../plugin-api/index.ts'
 
 export type Guard = { signal: AbortSignal; onProgress(progress: Progress): void }
 
+/** What is called off gets so long to end: a machine that it was just switching on must not come on behind the failure. */
+const END_DEADLINE_MS = 2_000
+
 /** setTimeout takes no more. */
 const LONGEST_MS = 2 ** 31 - 1
 
@@ -24,10 +27,13 @@ export async function whileItProgresses<T>(
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(signal.reason)
   signal.addEventListener('abort', onAbort)
+  let acting: Promise<T> | undefined
   try {
     signal.throwIfAborted()
-    return await Promise.race([act({ signal, onProgress: () => timer?.refresh() }), aborted])
+    acting = act({ signal, onProgress: () => timer?.refresh() })
+    return await Promise.race([acting, aborted])
   } catch (error) {
+    if (signal.aborted) await ended(acting)
     // What was called off fails in its own words; why it was is what counts.
     signal.throwIfAborted()
     throw error
@@ -35,4 +41,12 @@ export async function whileItProgresses<T>(
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** Work that heeds no signal is not waited for any longer. */
+async function ended(acting: Promise<unknown> | undefined): Promise<void> {
+  const { promise: deadline, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, END_DEADLINE_MS)
+  await Promise.race([Promise.allSettled([acting]), deadline])
+  clearTimeout(timer)
 }

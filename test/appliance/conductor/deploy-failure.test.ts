@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { deploying } from './deploying.ts'
 import { type Door, stepFails } from './fake-agent.ts'
-import { imagesOnPaper } from './trial.ts'
+import { bmcByHand, imagesOnPaper, startTrial } from './trial.ts'
+
+const BMC_TAKES_MS = 200
 
 describe('deploy that fails', () => {
   it('says what the agent says, and switches the machine off', async (t) => {
@@ -61,6 +64,32 @@ describe('deploy that fails', () => {
     const { last_error } = await trial.untilState(uuid, 'deploy failed')
 
     assert.equal(last_error, `The image of node ${uuid} cannot be had: http://images.example/debian.raw answered 404`)
+  })
+
+  it('switches the machine off that a BMC was just switching on when the image was lost', async (t) => {
+    const { hand, driver } = bmcByHand()
+    const { promise: image, reject: lose } = Promise.withResolvers<never>()
+    const isAsked = Promise.withResolvers<void>()
+    const bmc = {
+      ...driver,
+      setPowerState: async (...[node, target, signal]: Parameters<typeof driver.setPowerState>) => {
+        isAsked.resolve()
+        if (target === 'power on') await pause(BMC_TAKES_MS)
+        return driver.setPowerState(node, target, signal)
+      },
+    }
+
+    const trial = await startTrial(t, { bmc, images: imagesOnPaper({ resolve: () => image }) })
+    const { uuid } = await trial.createNode()
+    await trial.conductor.provision(uuid, { target: 'active' })
+    await isAsked.promise
+    lose(new Error('http://images.example/debian.raw answered 404'))
+    const node = await trial.untilState(uuid, 'deploy failed')
+
+    assert.equal(hand.state, 'power off')
+    assert.equal(node.power_state, 'power off')
+    assert.deepEqual(hand.switched, ['power on', 'power off'])
+    assert.equal(node.driver_internal_info.network_boot, undefined)
   })
 
   it('fails when no agent calls within [conductor] deploy_callback_timeout, and says where to look', async (t) => {
