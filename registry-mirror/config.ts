@@ -1,0 +1,64 @@
+/** What the registry is told when it is made, and the options that an operator sets it by. */
+
+export type RegistryLog = Record<
+  'debug' | 'info' | 'warn' | 'error',
+  (message: string, fields?: Record<string, unknown>) => void
+>
+
+export type RegistryConfig = {
+  host_ip: string
+  /** 0: any free one. */
+  port: number
+  /** Folder of blobs, repositories and uploads; made when it is not there. */
+  storage_path: string
+  /** An upload that nothing was added to for so long is given up. */
+  upload_timeout: number
+  /** Uploads that may be under way at one time. */
+  max_uploads: number
+}
+
+/** Something that keeps the registry from working, in the operator's words. */
+export class RegistryError extends Error {
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** Section [registry] of the configuration file; in the shape of the plugin contract's options. */
+export const registryOptions = {
+  host_ip: {
+    section: 'registry',
+    type: 'string',
+    default: '127.0.0.1',
+    help: 'Address that the registry listens on.',
+  },
+  port: {
+    section: 'registry',
+    type: 'integer',
+    default: 5000,
+    min: 0,
+    max: 65535,
+    help: 'Port that the registry listens on; 0 takes any free one.',
+  },
+  storage_path: {
+    section: 'registry',
+    type: 'string',
+    default: '/var/lib/rackstrap/registry',
+    help: 'Folder that holds blobs, repositories and uploads.',
+  },
+  upload_timeout: {
+    section: 'registry',
+    type: 'integer',
+    default: 86400,
+    min: 60,
+    unit: 's',
+    help: 'An upload of a blob that nothing was added to for so long is given up.',
+  },
+  max_uploads: {
+    section: 'registry',
+    type: 'integer',
+    default: 1000,
+    min: 1,
+    help: 'Uploads of blobs that may be under way at one time.',
+  },
+} as const

@@ -1,0 +1,70 @@
+/** Blobs: end-2 and end-10 of the specification. */
+import type { Digest } from '../digest.ts'
+import { blobUnknown } from '../errors.ts'
+import type { RepositoryName } from '../names.ts'
+import type { BlobReader } from '../storage/blobs.ts'
+import { answer, head } from './answer.ts'
+import { etagOf, isUnchanged, rangeOf } from './conditions.ts'
+import { type Exchange, findIn } from './exchange.ts'
+import { sendBlob } from './send-blob.ts'
+
+type Target = { name: RepositoryName; digest: Digest }
+
+const headersOf = (digest: Digest) => ({
+  'content-type': 'application/octet-stream',
+  'docker-content-digest': digest,
+  'accept-ranges': 'bytes',
+  // What has this digest is this content, for ever.
+  'cache-control': 'max-age=31536000, immutable',
+  etag: etagOf(digest),
+})
+
+export async function headBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
+  const { content, request, response } = exchange
+  const place = await findIn(exchange, name, (one) => content.blobSize(one, digest))
+  if (place === undefined) throw blobUnknown(name, digest)
+  const headers = { ...headersOf(digest), ...place.headers }
+  if (isUnchanged(request.headers, digest)) return answer(response, 304, headers)
+  head(response, 200, { ...headers, 'content-length': place.found }).end()
+}
+
+export async function pullBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
+  const { content, request, response } = exchange
+  const place = await findIn(exchange, name, (one) => content.openBlob(one, digest))
+  if (place === undefined) throw blobUnknown(name, digest)
+  const { found: blob } = place
+  try {
+    const headers = { ...headersOf(digest), ...place.headers }
+    if (isUnchanged(request.headers, digest)) return answer(response, 304, headers)
+    const { size_bytes } = blob
+    const range = rangeOf(request.headers, digest, size_bytes)
+    if (range === 'unsatisfiable') return answer(response, 416, { 'content-range': `bytes */${size_bytes}` })
+    if (size_bytes === 0) return answer(response, 200, headers)
+    const { start, end } = range ?? { start: 0, end: size_bytes - 1 }
+    head(response, range ? 206 : 200, {
+      ...headers,
+      'content-length': end - start + 1,
+      ...(range && { 'content-range': `bytes ${start}-${end}/${size_bytes}` }),
+    })
+    await sendBody(exchange, blob, { start, end })
+  } finally {
+    await blob.close()
+  }
+}
+
+async function sendBody(exchange: Exchange, blob: BlobReader, range: { start: number; end: number }): Promise<void> {
+  const { response } = exchange
+  const sent = await sendBlob(blob, response, { ...exchange, range })
+  if (sent === range.end - range.start + 1) response.end()
+  // The client must not take what it has for the whole.
+  else response.destroy()
+}
+
+/** Only this repository's claim to it: the content stays until nothing needs it (garbage collection). */
+export async function deleteBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
+  const { storage, response, log } = exchange
+  const wasThere = await storage.turns.take(name, () => storage.repositories.removeBlob(name, digest))
+  if (!wasThere) throw blobUnknown(name, digest)
+  log.info('blob deleted', { repository: name, digest })
+  answer(response, 202)
+}

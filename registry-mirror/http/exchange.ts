@@ -1,0 +1,47 @@
+/** One request with all that an endpoint needs to answer it. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RegistryLog } from '../config.ts'
+import type { Content } from '../content.ts'
+import { parseName, type RepositoryName } from '../names.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Buffers } from './send-blob.ts'
+
+export type Served = {
+  storage: Storage
+  content: Content
+  log: RegistryLog
+  buffers: Buffers
+  /** Told of each piece of a blob or manifest as it goes out. */
+  onBytes(bytes: number): void
+}
+
+export type Exchange = Served & {
+  request: IncomingMessage
+  response: ServerResponse
+  query: URLSearchParams
+}
+
+/**
+ * Where a pull looks: containerd tells the registry that a name belongs to as `ns`, and we keep docker.io's library/debian as
+ * docker.io/library/debian. What is not there may be kept by its plain name.
+ */
+export function* placesOf(name: RepositoryName, query: URLSearchParams): Generator<Place> {
+  const ns = query.get('ns')
+  const scoped = ns ? parseName(`${ns}/${name}`) : undefined
+  if (scoped !== undefined && ns !== null) yield { name: scoped, headers: { 'oci-namespace': ns } }
+  yield { name, headers: {} }
+}
+export type Place = { name: RepositoryName; headers: Readonly<Record<string, string>> }
+
+/** The first place that has it. */
+export async function findIn<T>(
+  { query }: Exchange,
+  name: RepositoryName,
+  look: (name: RepositoryName) => Promise<T | undefined>,
+): Promise<{ found: T; headers: Readonly<Record<string, string>> } | undefined> {
+  for (const place of placesOf(name, query)) {
+    const found = await look(place.name)
+    if (found !== undefined) return { found, headers: place.headers }
+  }
+  return undefined
+}

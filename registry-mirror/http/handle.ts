@@ -1,0 +1,100 @@
+/** The HTTP face: one table of endpoints and methods, and the one place where errors become answers. Bare node:http (see README.md). */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RegistryLog } from '../config.ts'
+import { methodNotAllowed, OciError } from '../errors.ts'
+import { isDiskFull } from '../storage/disk.ts'
+import { answer, answerError, answerErrors, answerJson } from './answer.ts'
+import { deleteBlob, headBlob, pullBlob } from './blobs.ts'
+import type { Exchange, Served } from './exchange.ts'
+import { listReferrers, listRepositories, listTags } from './lists.ts'
+import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
+import { type Route, routeOf } from './route.ts'
+import { addChunk, cancelUpload, finishUpload, startUpload, uploadState } from './uploads.ts'
+
+type Endpoints = {
+  readonly [E in Route['endpoint']]: Readonly<
+    Record<string, (exchange: Exchange, route: Extract<Route, { endpoint: E }>) => Promise<void> | void>
+  >
+}
+
+const support = ({ response }: Exchange) => answerJson(response, {})
+
+const ENDPOINTS: Endpoints = {
+  support: { GET: support, HEAD: support },
+  catalog: { GET: listRepositories },
+  manifest: { GET: pullManifest, HEAD: pullManifest, PUT: pushManifest, DELETE: deleteManifest },
+  blob: { GET: pullBlob, HEAD: headBlob, DELETE: deleteBlob },
+  uploads: { POST: startUpload },
+  upload: { GET: uploadState, PATCH: addChunk, PUT: finishUpload, DELETE: cancelUpload },
+  tags: { GET: listTags, HEAD: listTags },
+  referrers: { GET: listReferrers, HEAD: listReferrers },
+}
+
+/** What a request is to do, for those who allow or forbid it. */
+export type Action = 'pull' | 'push' | 'delete'
+/** @throws OciError  unauthorized or denied */
+export type Authorize = (
+  request: IncomingMessage,
+  wanted: { action: Action; route: Route; query: URLSearchParams },
+) => Promise<void> | void
+
+/** Answers a request under /v2 and returns true; false when the path is none of the registry's. Never rejects. */
+export async function handle(
+  request: IncomingMessage,
+  response: ServerResponse,
+  served: Served & { authorize?: Authorize },
+): Promise<boolean> {
+  const url = request.url ?? '/'
+  const at = url.indexOf('?')
+  const path = at < 0 ? url : url.slice(0, at)
+  if (path !== '/v2' && !path.startsWith('/v2/')) return false
+  // A connection that breaks is told of by what reads from it and writes to it.
+  request.on('error', () => {})
+  response.on('error', () => {})
+  try {
+    const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1))
+    await dispatch({ ...served, request, response, query }, path, served.authorize)
+  } catch (error) {
+    answerFailure(error, request, response, served)
+  }
+  return true
+}
+
+async function dispatch(exchange: Exchange, path: string, authorize: Authorize | undefined): Promise<void> {
+  const { request, response, query } = exchange
+  const route = routeOf(path)
+  if (route === undefined) return answer(response, 404)
+  const method = request.method ?? 'GET'
+  const act = Object.hasOwn(ENDPOINTS[route.endpoint], method) && ENDPOINTS[route.endpoint][method]
+  if (!act) throw methodNotAllowed(method, Object.keys(ENDPOINTS[route.endpoint]))
+  await authorize?.(request, { action: actionOf(method, route), route, query })
+  // Each endpoint is given the route that is its own; the table's type says so, the look-up forgets it.
+  await (act as (exchange: Exchange, route: Route) => Promise<void> | void)(exchange, route)
+}
+
+const actionOf = (method: string, { endpoint }: Route): Action =>
+  endpoint === 'upload' || endpoint === 'uploads' || method === 'PUT' ? 'push' : method === 'DELETE' ? 'delete' : 'pull'
+
+function answerFailure(error: unknown, request: IncomingMessage, response: ServerResponse, { log }: Served): void {
+  // The client has left, or has been promised something else already: it must not take what it has for the whole.
+  if (response.headersSent || response.destroyed || request.errored) response.destroy()
+  else if (error instanceof OciError) answerError(response, error)
+  else answerUnforeseen(error, response, log)
+}
+
+function answerUnforeseen(error: unknown, response: ServerResponse, log: RegistryLog): void {
+  const request_id = randomUUID()
+  const { method, url } = response.req
+  const isFull = isDiskFull(error)
+  log.error(isFull ? 'the disk of the registry is full' : 'a request failed', {
+    request_id,
+    method,
+    url,
+    error: (error as Error)?.stack ?? String(error),
+  })
+  const message = isFull
+    ? "The registry's disk is full. Nothing was changed."
+    : `The registry failed; its log tells why (request ${request_id}).`
+  answerErrors(response, isFull ? 507 : 500, { code: 'UNKNOWN', message })
+}

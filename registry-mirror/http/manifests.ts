@@ -1,0 +1,83 @@
+/** Manifests: end-3, end-7 and end-9 of the specification. */
+
+import { type FoundManifest, isDigest } from '../content.ts'
+import type { Digest } from '../digest.ts'
+import { algorithmOf, digestOf } from '../digest.ts'
+import { digestInvalid, manifestTooLarge, manifestUnknown, tooManyTags } from '../errors.ts'
+import { MANIFEST_LIMIT_BYTES, parseManifest } from '../manifest.ts'
+import type { RepositoryName, Tag } from '../names.ts'
+import { answer, answerBytes } from './answer.ts'
+import { conditionOf, etagOf, isUnchanged } from './conditions.ts'
+import { type Exchange, findIn } from './exchange.ts'
+import { requireTag } from './route.ts'
+
+const TAG_LIMIT = 100
+
+type Target = { name: RepositoryName; reference: Digest | Tag }
+
+/** GET and HEAD. Never converts: a client that cannot read it says so itself. */
+export async function pullManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
+  const { content, request, response, onBytes } = exchange
+  const place = await findIn(exchange, name, (one) => content.manifest(one, reference))
+  if (place === undefined) throw manifestUnknown(name, reference)
+  const { digest, mediaType, bytes, warning } = place.found satisfies FoundManifest
+  const headers = {
+    'content-type': mediaType,
+    'docker-content-digest': digest,
+    etag: etagOf(digest),
+    ...(warning && { warning: `299 - "${warning.replace(/["\\]/g, "'")}"` }),
+    ...place.headers,
+  }
+  if (isUnchanged(request.headers, digest)) return answer(response, 304, headers)
+  answerBytes(response, bytes, headers)
+  if (request.method === 'GET') onBytes(bytes.length)
+}
+
+export async function pushManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
+  const { request, response, storage, query, log } = exchange
+  const more = query.getAll('tag').map(requireTag)
+  if (more.length > TAG_LIMIT) throw tooManyTags(TAG_LIMIT)
+  const bytes = await bodyOf(exchange)
+  const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
+  if (isDigest(reference) && digest !== reference)
+    throw digestInvalid(`The manifest has the digest ${digest}, not ${reference}.`, {
+      digest: reference,
+      found: digest,
+    })
+  const manifest = parseManifest(bytes, request.headers['content-type'])
+  const tags = [...new Set(isDigest(reference) ? more : [reference, ...more])]
+  const condition = conditionOf(request.headers)
+  await storage.manifests.push({ name, digest, bytes, manifest, tags, ...(condition && { condition }) })
+  log.info('manifest pushed', { repository: name, digest, tags })
+  answer(response, 201, {
+    location: `/v2/${name}/manifests/${digest}`,
+    'docker-content-digest': digest,
+    etag: etagOf(digest),
+    ...(manifest.subject && { 'oci-subject': manifest.subject }),
+    ...(more.length > 0 && { 'oci-tag': more.join(', ') }),
+  })
+}
+
+/** A digest: the manifest and all tags that point to it; a tag: only that. */
+export async function deleteManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
+  const { storage, response, log } = exchange
+  const wasThere = isDigest(reference)
+    ? await storage.manifests.remove(name, reference)
+    : await storage.manifests.removeTag(name, reference)
+  if (!wasThere) throw manifestUnknown(name, reference)
+  log.info(isDigest(reference) ? 'manifest deleted' : 'tag deleted', { repository: name, reference })
+  answer(response, 202)
+}
+
+async function bodyOf({ request }: Exchange): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > MANIFEST_LIMIT_BYTES)
+    throw manifestTooLarge(MANIFEST_LIMIT_BYTES)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > MANIFEST_LIMIT_BYTES) throw manifestTooLarge(MANIFEST_LIMIT_BYTES)
+  }
+  return Buffer.concat(chunks, bytes)
+}

@@ -1,0 +1,137 @@
+/** Uploads of blobs: end-4, end-5, end-6, end-11, end-13 and end-14 of the specification. */
+import { algorithmOf, type Digest, isAlgorithm } from '../digest.ts'
+import { chunkOutOfOrder, digestInvalid, sizeInvalid, uploadInvalid, uploadUnknown } from '../errors.ts'
+import { parseName, type RepositoryName } from '../names.ts'
+import type { Upload } from '../storage/upload.ts'
+import { answer } from './answer.ts'
+import type { Exchange } from './exchange.ts'
+import { requireDigest } from './route.ts'
+
+type Target = { name: RepositoryName; id: string }
+
+/** POST: starts an upload, does all of one, or mounts a blob that another repository has. */
+export async function startUpload(exchange: Exchange, { name }: { name: RepositoryName }): Promise<void> {
+  const { query, response, storage } = exchange
+  const mount = query.get('mount')
+  if (mount !== null && (await mountBlob(exchange, name, requireDigest(mount)))) return
+  const whole = query.get('digest')
+  const digest = whole === null ? undefined : requireDigest(whole)
+  const upload = await storage.uploads.start(name, digest ? algorithmOf(digest) : algorithmFor(query))
+  if (digest === undefined || mount !== null) return answer(response, 202, whereabouts(name, upload))
+  try {
+    await upload.append(exchange.request.iterator({ destroyOnReturn: false }))
+  } catch (error) {
+    // Nobody was told of this upload.
+    await storage.uploads.cancel(upload)
+    throw error
+  }
+  await finish(exchange, { name, upload, digest })
+}
+
+function algorithmFor(query: URLSearchParams) {
+  const algorithm = query.get('digest-algorithm') ?? 'sha256'
+  if (!isAlgorithm(algorithm))
+    throw digestInvalid(`Digests by ${algorithm} are not kept here: expected sha256 or sha512.`)
+  return algorithm
+}
+
+/** Without `from`, any repository's will do: who knows the digest knows what it asks for. */
+async function mountBlob({ query, response, storage, log }: Exchange, name: RepositoryName, digest: Digest) {
+  const { repositories, blobs, turns } = storage
+  const from = query.get('from')
+  const source = from === null ? undefined : parseName(from)
+  if (from !== null && (source === undefined || !(await repositories.hasBlob(source, digest)))) return false
+  if ((await blobs.sizeOf(digest)) === undefined) return false
+  await turns.take(name, () => repositories.addBlob(name, digest))
+  log.info('blob mounted', { repository: name, digest, from: from ?? 'any' })
+  answer(response, 201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest })
+  return true
+}
+
+export async function uploadState({ response, storage }: Exchange, { name, id }: Target): Promise<void> {
+  answer(response, 204, whereabouts(name, await storage.uploads.find(name, id)))
+}
+
+export async function cancelUpload(exchange: Exchange, target: Target): Promise<void> {
+  await withUpload(exchange, target, (upload) => exchange.storage.uploads.cancel(upload))
+  answer(exchange.response, 204)
+}
+
+/** PATCH: one more chunk. */
+export async function addChunk(exchange: Exchange, target: Target): Promise<void> {
+  await withUpload(exchange, target, async (upload) => {
+    await takeBody(exchange, target.name, upload)
+    answer(exchange.response, 202, whereabouts(target.name, upload))
+  })
+}
+
+/** PUT: the last chunk, if there is one more, and the digest of all. */
+export async function finishUpload(exchange: Exchange, target: Target): Promise<void> {
+  const digestText = exchange.query.get('digest')
+  if (digestText === null) throw digestInvalid('The request names no digest: expected ?digest=sha256:...')
+  const digest = requireDigest(digestText)
+  await withUpload(exchange, target, async (upload) => {
+    await takeBody(exchange, target.name, upload)
+    await finish(exchange, { name: target.name, upload, digest })
+  })
+}
+
+async function finish(
+  { response, storage, log }: Exchange,
+  { name, upload, digest }: { name: RepositoryName; upload: Upload; digest: Digest },
+): Promise<void> {
+  await storage.uploads.finish(name, upload, digest)
+  log.info('blob pushed', { repository: name, digest, size_bytes: upload.offset })
+  answer(response, 201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest })
+}
+
+async function withUpload(exchange: Exchange, { name, id }: Target, act: (upload: Upload) => Promise<void>) {
+  const upload = await exchange.storage.uploads.find(name, id)
+  await upload.exclusively(
+    () => exchange.request.destroy(),
+    async () => {
+      if (upload.ended) throw uploadUnknown(name, id)
+      await act(upload)
+    },
+  )
+}
+
+async function takeBody({ request }: Exchange, name: RepositoryName, upload: Upload): Promise<void> {
+  const began = upload.offset
+  const length = chunkLength(request.headers, name, upload)
+  await upload.append(request.iterator({ destroyOnReturn: false }))
+  const came = upload.offset - began
+  if (length === undefined || came === length) return
+  await upload.rollBack(began)
+  throw sizeInvalid(`The chunk has ${came} bytes, its Content-Range says ${length}.`)
+}
+
+/** @returns as its Content-Range says; undefined when it has none, and is added to what is there */
+function chunkLength(
+  headers: Exchange['request']['headers'],
+  name: RepositoryName,
+  upload: Upload,
+): number | undefined {
+  const told = headers['content-range']
+  if (told === undefined) return undefined
+  // Some clients write it as RFC 9110 would have it for an answer.
+  const [, first = '', last = ''] = /^(?:bytes )?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(told) ?? []
+  if (first === '') throw uploadInvalid(`Content-Range is '${told}': expected FIRST-LAST, both in bytes.`)
+  if (Number(first) !== upload.offset)
+    throw chunkOutOfOrder(
+      `The chunk starts at byte ${first}, but ${upload.offset} bytes are there. Go on where Range says.`,
+      whereabouts(name, upload),
+    )
+  const length = Number(last) - Number(first) + 1
+  const sent = headers['content-length']
+  if (length < 1 || (sent !== undefined && Number(sent) !== length))
+    throw sizeInvalid(`Content-Length is ${sent}, but Content-Range '${told}' means ${length} bytes.`)
+  return length
+}
+
+/** Of nothing at all, too, the range is written 0-0: so clients expect it. */
+const whereabouts = (name: RepositoryName, { id, offset }: Upload) => ({
+  location: `/v2/${name}/blobs/uploads/${id}`,
+  range: `0-${Math.max(offset - 1, 0)}`,
+  'docker-upload-uuid': id,
+})

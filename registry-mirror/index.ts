@@ -1,0 +1,90 @@
+/** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RegistryConfig, RegistryLog } from './config.ts'
+import { localContent } from './content.ts'
+import { type Authorize, handle } from './http/handle.ts'
+import { type Listening, listen } from './http/listen.ts'
+import { Buffers } from './http/send-blob.ts'
+import { openStorage } from './storage/storage.ts'
+
+export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions } from './config.ts'
+export type { Authorize } from './http/handle.ts'
+
+export type Registry = {
+  /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
+  /** After the last request has been answered. */
+  close(): Promise<void>
+}
+
+export type RegistryGiven = {
+  log: RegistryLog
+  /** Lets a request pass, or throws. Left out: everybody may do everything. */
+  authorize?: Authorize
+  /** Told of each piece of a blob or manifest as it goes out. */
+  onBytes?(bytes: number): void
+}
+
+export type RunningRegistry = { port: number; stop(): Promise<void> }
+
+const EXPIRE_EVERY_MS = 10 * 60_000
+
+/** @throws RegistryError  storage_path cannot be used */
+export async function openRegistry(config: RegistryConfig, given: RegistryGiven): Promise<Registry> {
+  const { log, authorize, onBytes = () => {} } = given
+  const storage = await openStorage(config)
+  const served = {
+    storage,
+    content: localContent(storage),
+    buffers: new Buffers(),
+    log,
+    onBytes,
+    ...(authorize && { authorize }),
+  }
+  const expire = () =>
+    storage.uploads.expire().then(
+      (expired) => expired > 0 && log.info('uploads expired', { expired }),
+      (error: Error) => log.error('uploads cannot be cleared away', { error: error.message }),
+    )
+  const timer = setInterval(expire, EXPIRE_EVERY_MS).unref()
+  return {
+    handle: (request, response) => handle(request, response, served),
+    async close() {
+      clearInterval(timer)
+      storage.release()
+    },
+  }
+}
+
+/**
+ * Opens the registry and listens on host_ip and port.
+ * @throws RegistryError  storage_path or the address cannot be used
+ */
+export async function startRegistry(
+  config: RegistryConfig,
+  log: RegistryLog,
+  more: Omit<RegistryGiven, 'log'> = {},
+): Promise<RunningRegistry> {
+  const registry = await openRegistry(config, { log, ...more })
+  let listening: Listening
+  try {
+    listening = await listen(
+      async (request, response) => {
+        if (!(await registry.handle(request, response))) response.writeHead(404, { 'content-length': 0 }).end()
+      },
+      config.host_ip,
+      config.port,
+    )
+  } catch (error) {
+    await registry.close()
+    throw error
+  }
+  log.info('registry listens', { host_ip: config.host_ip, port: listening.port, storage_path: config.storage_path })
+  return {
+    port: listening.port,
+    async stop() {
+      await listening.close()
+      await registry.close()
+    },
+  }
+}

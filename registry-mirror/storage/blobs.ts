@@ -1,0 +1,74 @@
+/** The content of all repositories, each once, by digest: plain files in blobs/ as in an OCI image layout. A file that is visible is whole and right. */
+import { type FileHandle, open, opendir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../digest.ts'
+import { type Disk, unlessMissing } from './disk.ts'
+
+/** Something to read from at any place; a blob that is still coming may let its reader wait. */
+export type BlobReader = {
+  readonly size_bytes: number
+  /** Fills at most `length` bytes from the buffer's beginning. @returns 0 at the end, or when there will be no more */
+  read(buffer: Buffer, length: number, position: number): Promise<number>
+  close(): Promise<void>
+}
+
+export class BlobStore {
+  readonly #disk: Disk
+  readonly #folder: string
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+    this.#folder = join(disk.root, 'blobs')
+  }
+
+  path = (digest: Digest): string => join(this.#folder, algorithmOf(digest), hexOf(digest))
+
+  /** @returns undefined: not here */
+  async sizeOf(digest: Digest): Promise<number | undefined> {
+    return (await stat(this.path(digest)).catch(unlessMissing))?.size
+  }
+
+  /** To be closed by who asked. A blob that is removed meanwhile can be read to its end. */
+  async open(digest: Digest): Promise<BlobReader | undefined> {
+    const file = await open(this.path(digest)).catch(unlessMissing)
+    return file && readerOf(file)
+  }
+
+  /** Whole: for manifests. */
+  read(digest: Digest): Promise<Buffer | undefined> {
+    return readFile(this.path(digest)).catch(unlessMissing)
+  }
+
+  /** @param bytes  of that digest, which the caller has made sure of */
+  put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    return this.#disk.write(this.path(digest), bytes)
+  }
+
+  /** Takes a file of that digest, its bytes durable, for its own. One that is there already is replaced: it may have been damaged. */
+  adopt(path: string, digest: Digest): Promise<void> {
+    return this.#disk.place(path, this.path(digest))
+  }
+
+  /** Whether anything still needs it is for the caller to know. @returns whether it was there */
+  remove(digest: Digest): Promise<boolean> {
+    return this.#disk.remove(this.path(digest))
+  }
+
+  async *list(): AsyncIterable<Digest> {
+    for (const algorithm of ALGORITHMS) {
+      for await (const { name } of (await opendir(join(this.#folder, algorithm)).catch(unlessMissing)) ?? []) {
+        const digest = parseDigest(`${algorithm}:${name}`)
+        if (digest) yield digest
+      }
+    }
+  }
+}
+
+async function readerOf(file: FileHandle): Promise<BlobReader> {
+  const { size } = await file.stat()
+  return {
+    size_bytes: size,
+    read: async (buffer, length, position) => (await file.read(buffer, 0, length, position)).bytesRead,
+    close: () => file.close(),
+  }
+}

@@ -1,0 +1,130 @@
+/** The file-system calls that durability rests on. Knows no blobs. What it has done survives kill -9 and a power cut. */
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, rename, rm, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code
+export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')
+/** @returns undefined when the thing is not there */
+export const unlessMissing = (error: unknown): undefined => {
+  if (!isMissing(error)) throw error
+  return undefined
+}
+
+const FILE_MODE = 0o640
+const FOLDER_MODE = 0o750
+/** Folders whose names are known to be durable; forgotten all at once when there are more. */
+const KNOWN_LIMIT = 20_000
+
+export class Disk {
+  readonly root: string
+  readonly #tmp: string
+  readonly #syncing = new Map<string, Promise<void>>()
+  readonly #syncingNext = new Map<string, Promise<void>>()
+  readonly #known = new Set<string>()
+  #folders: Promise<unknown> = Promise.resolve()
+
+  private constructor(root: string) {
+    this.root = root
+    this.#tmp = join(root, 'tmp')
+  }
+
+  /** Makes the folder. */
+  static async prepare(root: string): Promise<Disk> {
+    await mkdir(root, { recursive: true, mode: FOLDER_MODE })
+    return new Disk(root)
+  }
+
+  /** Removes files that a killed process had not finished. Before anything is written. */
+  async clear(): Promise<void> {
+    await rm(this.#tmp, { recursive: true, force: true })
+    await this.makeFolder(this.#tmp)
+  }
+
+  /** Of a file that is not whole yet. */
+  temporaryPath = (): string => join(this.#tmp, randomUUID())
+
+  /** A file with these bytes, there as a whole or not at all; it takes the place of what was there. */
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = this.temporaryPath()
+    try {
+      await using file = await open(temporary, 'wx', FILE_MODE)
+      await file.writeFile(bytes)
+      await file.datasync()
+      await this.place(temporary, path)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      throw error
+    }
+  }
+
+  /** Moves a file, whose bytes are durable already, to its place. */
+  async place(from: string, to: string): Promise<void> {
+    await this.makeFolder(dirname(to))
+    await rename(from, to)
+    await this.syncFolder(dirname(to))
+  }
+
+  /** An empty file whose name says all. */
+  async mark(path: string): Promise<void> {
+    await this.makeFolder(dirname(path))
+    await (await open(path, 'a', FILE_MODE)).close()
+    await this.syncFolder(dirname(path))
+  }
+
+  /** @returns whether it was there */
+  async remove(path: string): Promise<boolean> {
+    try {
+      await unlink(path)
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
+    await this.syncFolder(dirname(path))
+    return true
+  }
+
+  /** With all folders on the way, each durable. One at a time: who finds a folder there must not go on before its name is durable. */
+  async makeFolder(path: string): Promise<void> {
+    if (this.#known.has(path)) return
+    const made = this.#folders.then(async () => {
+      await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+      for (let folder = path; folder.length > this.root.length; folder = dirname(folder)) {
+        if (this.#known.has(folder)) break
+        await this.syncFolder(dirname(folder))
+      }
+      if (this.#known.size >= KNOWN_LIMIT) this.#known.clear()
+      this.#known.add(path)
+    })
+    this.#folders = made.catch(() => {})
+    await made
+  }
+
+  /** Makes the names in a folder durable. Who comes while it is being done shares the next time with all others who wait. */
+  syncFolder(path: string): Promise<void> {
+    const next = this.#syncingNext.get(path)
+    if (next !== undefined) return next
+    const running = this.#syncing.get(path)
+    if (running === undefined) return this.#syncNow(path)
+    const after = running
+      .catch(() => {})
+      .then(() => {
+        this.#syncingNext.delete(path)
+        return this.#syncNow(path)
+      })
+    this.#syncingNext.set(path, after)
+    return after
+  }
+
+  #syncNow(path: string): Promise<void> {
+    const sync = syncFolder(path).finally(() => this.#syncing.delete(path))
+    this.#syncing.set(path, sync)
+    return sync
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r')
+  await folder.sync()
+}

@@ -1,0 +1,59 @@
+/** Takes a body into an open file, large pieces at a time: one is written and hashed while the next one comes. Memory stays flat. */
+import type { Hash } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+
+const PIECE_BYTES = 1024 * 1024
+
+export type Receiving = {
+  file: FileHandle
+  /** Where the next byte goes. Counts only what the disk has taken. */
+  offset: number
+  /** Of all bytes up to offset; undefined once it can no longer be told. */
+  hash: Hash | undefined
+}
+
+/** @throws what the body or the disk throws; `receiving` then tells how far it came */
+export async function receive(body: AsyncIterable<Buffer>, receiving: Receiving): Promise<void> {
+  let piece: Buffer[] = []
+  let bytes = 0
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    for await (const chunk of body) {
+      piece.push(chunk)
+      bytes += chunk.length
+      if (bytes < PIECE_BYTES) continue
+      await writing
+      writing = write(piece, receiving)
+      // It may fail before anybody waits for it; who waits for it hears of it all the same.
+      writing.catch(() => {})
+      piece = []
+      bytes = 0
+    }
+  } finally {
+    // What came before a connection broke need not come again.
+    await writing
+    if (bytes > 0) await write(piece, receiving)
+  }
+}
+
+async function write(piece: Buffer[], receiving: Receiving): Promise<void> {
+  const { file, hash } = receiving
+  const total = piece.reduce((sum, { length }) => sum + length, 0)
+  const written = file.writev(piece, receiving.offset)
+  if (hash) for (const chunk of piece) hash.update(chunk)
+  try {
+    let { bytesWritten } = await written
+    if (bytesWritten < total) {
+      const rest = Buffer.concat(piece)
+      while (bytesWritten < total) {
+        const more = await file.write(rest, bytesWritten, total - bytesWritten, receiving.offset + bytesWritten)
+        if (more.bytesWritten === 0) throw Object.assign(new Error('The disk takes no more bytes'), { code: 'ENOSPC' })
+        bytesWritten += more.bytesWritten
+      }
+    }
+  } catch (error) {
+    receiving.hash = undefined
+    throw error
+  }
+  receiving.offset += total
+}

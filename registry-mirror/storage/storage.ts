@@ -1,0 +1,47 @@
+/** All that is kept under storage_path, opened together. */
+import { RegistryError } from '../config.ts'
+import { BlobStore } from './blobs.ts'
+import { Disk } from './disk.ts'
+import { lockStorage } from './lock.ts'
+import { ManifestStore } from './manifests.ts'
+import { Repositories } from './repositories.ts'
+import { Turns } from './turns.ts'
+import { Uploads } from './uploads.ts'
+
+export type Storage = {
+  disk: Disk
+  blobs: BlobStore
+  repositories: Repositories
+  manifests: ManifestStore
+  uploads: Uploads
+  /** Of repositories, by name: to be taken by whatever looks at one and then changes it. */
+  turns: Turns
+  /** Lets another process have the folder. */
+  release(): void
+}
+
+type Given = { storage_path: string; max_uploads: number; upload_timeout: number }
+
+/** @throws RegistryError  the folder cannot be used, or another process uses it */
+export async function openStorage({ storage_path, ...limits }: Given): Promise<Storage> {
+  const disk = await Disk.prepare(storage_path).catch((error: Error) => {
+    throw new RegistryError(
+      `[registry] storage_path ${storage_path} cannot be used: ${error.message}. Expected a folder that this process may write to.`,
+      { cause: error },
+    )
+  })
+  const release = lockStorage(storage_path)
+  try {
+    await disk.clear()
+    const blobs = new BlobStore(disk)
+    const repositories = new Repositories(disk)
+    const turns = new Turns()
+    const manifests = new ManifestStore(blobs, repositories, turns)
+    const uploads = new Uploads({ disk, blobs, repositories }, limits)
+    await uploads.expire()
+    return { disk, blobs, repositories, manifests, uploads, turns, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}

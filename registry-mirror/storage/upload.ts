@@ -1,0 +1,101 @@
+/** One upload of a blob: its bytes in a file, its hash kept as they come. Whoever speaks last for it has it: a client that lost its connection may be back before we know. */
+import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
+import { type Algorithm, algorithmOf, type Digest, digestOfHash } from '../digest.ts'
+import { digestInvalid } from '../errors.ts'
+import { receive } from './receive.ts'
+
+const READ_BYTES = 1024 * 1024
+
+export class Upload {
+  readonly id: string
+  readonly path: string
+  #algorithm: Algorithm
+  #offset = 0
+  /** undefined: to be made from the file; so it is after a restart. */
+  #hash: Hash | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+  #giveWay: () => void = () => {}
+  lastUsed = Date.now()
+  ended = false
+
+  /** @param offset  0: nothing has come yet; more: found at a start */
+  constructor(id: string, path: string, { algorithm, offset }: { algorithm: Algorithm; offset: number }) {
+    this.id = id
+    this.path = path
+    this.#algorithm = algorithm
+    this.#offset = offset
+    if (offset === 0) this.#hash = createHash(algorithm)
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** @param giveWay  called when another request speaks for this upload: `act` is to end soon, whatever it has done */
+  async exclusively<T>(giveWay: () => void, act: () => Promise<T>): Promise<T> {
+    this.#giveWay()
+    const mine = this.#turn.then(() => {
+      this.#giveWay = giveWay
+      this.lastUsed = Date.now()
+      return act()
+    })
+    this.#turn = mine.catch(() => {})
+    try {
+      return await mine
+    } finally {
+      this.lastUsed = Date.now()
+      if (this.#giveWay === giveWay) this.#giveWay = () => {}
+    }
+  }
+
+  /** Adds what comes. Not yet durable: see finish. @throws what the body or the disk throws; what had come is kept */
+  async append(body: AsyncIterable<Buffer>): Promise<void> {
+    await using file = await open(this.path, constants.O_RDWR)
+    const hash = this.#hash ?? (await hashOf(file, this.#algorithm, this.#offset))
+    const receiving = { file, offset: this.#offset, hash: hash as Hash | undefined }
+    this.#hash = undefined
+    try {
+      await receive(body, receiving)
+    } finally {
+      this.#hash = receiving.hash
+      this.#offset = receiving.offset
+    }
+  }
+
+  /** Forgets what came after `offset`. */
+  async rollBack(offset: number): Promise<void> {
+    await truncate(this.path, offset)
+    this.#offset = offset
+    this.#hash = undefined
+  }
+
+  /** Makes the bytes durable. @throws OciError  DIGEST_INVALID: they are not of this digest */
+  async finish(digest: Digest): Promise<void> {
+    await using file = await open(this.path, constants.O_RDWR)
+    if ((await stat(this.path)).size > this.#offset) await file.truncate(this.#offset)
+    const algorithm = algorithmOf(digest)
+    const kept = this.#algorithm === algorithm ? this.#hash : undefined
+    const found = digestOfHash(algorithm, kept ?? (await hashOf(file, algorithm, this.#offset)))
+    if (found !== digest)
+      throw digestInvalid(`What was uploaded has the digest ${found}, not ${digest}. Upload it again.`, {
+        digest,
+        found,
+        size: this.#offset,
+      })
+    await file.datasync()
+  }
+}
+
+async function hashOf(file: FileHandle, algorithm: Algorithm, size_bytes: number): Promise<Hash> {
+  const hash = createHash(algorithm)
+  const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, Math.max(size_bytes, 1)))
+  for (let at = 0; at < size_bytes; ) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size_bytes - at), at)
+    if (bytesRead === 0) throw new Error(`An upload's file ends at ${at} of ${size_bytes} bytes`)
+    hash.update(buffer.subarray(0, bytesRead))
+    at += bytesRead
+  }
+  return hash
+}
