@@ -178,7 +178,6 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
       os_hash_value: sha256(image),
     }
     const step = { interface: 'deploy', step: 'write_image', args: { image_info, configdrive: text } }
-    const beats = ironic.named(`/v1/heartbeat/${NODE_UUID}`).length
 
     const started = await command(
       'deploy.execute_deploy_step',
@@ -186,9 +185,10 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
       false,
     )
     const busy = await command('standby.sync', {})
+    const beats = ironic.named(`/v1/heartbeat/${NODE_UUID}`).length
     release.resolve()
     await ironic.heartbeat(beats + 1)
-    const ended = await callAgent(first, 'GET', `/v1/commands/${started.body.id}?${query()}`)
+    const ended = await callAgent(first, 'GET', `/v1/commands/${started.body.id}?wait=true&${query()}`)
 
     assert.equal(started.body.command_status, 'RUNNING')
     assert.deepEqual(busy, {
