@@ -26,6 +26,10 @@ const SILENT_LOG = createLog('error', () => {})
 type ConfigOption = { config?: string }
 
 async function serve({ config: path }: ConfigOption): Promise<void> {
+  // Most likely a plugin's: no reason to leave the other nodes alone. The plugins are loaded with the settings, hence this early.
+  process.on('unhandledRejection', (error) =>
+    createLog('error').error('promise rejected, and nobody waited for it', { error }),
+  )
   const settings = await loadSettings(path, thisBox, ({ DEFAULT }) => createLog(DEFAULT.debug ? 'debug' : 'info'))
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   log.info('starting', { version: VERSION, config: settings.file ?? 'none: every option has its default' })
@@ -43,9 +47,13 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   log.info('stopped')
 }
 
+/**
+ * Listens on after the first: what waits for child processes takes a signal that nobody else listens to as the process's end, and the
+ * same goes for a supervisor's second one.
+ */
 function endingSignal(): Promise<string> {
   return new Promise((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done(signal))
   })
 }
 

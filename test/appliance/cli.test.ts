@@ -1,6 +1,7 @@
 /** The command line as an operator meets it: the real program, its words and its exit status. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startChild } from '../bench/child.ts'
+import { codeOf, layPlugin } from './plugin-host/plugin-folder.ts'
 
 const CLI = join(import.meta.dirname, '../../appliance/cli.ts')
 const WRAPPER = join(import.meta.dirname, '../../appliance/rackstrap')
@@ -49,6 +51,42 @@ describe('rackstrap serve', () => {
 
     assert.ok(performance.now() - began < STOP_LIMIT_MS)
     assert.equal(child.lines.at(-1)?.message, 'stopped')
+  })
+
+  it('stops as cleanly while a program works for it, told twice to', async (t) => {
+    const bmc = createSocket('udp4').bind(0, '127.0.0.1')
+    t.after(() => bmc.close())
+    await once(bmc, 'listening')
+    const { path } = configFile(t)
+    const child = startChild([CLI, 'serve', '--config', path])
+    const { api } = await child.told('listening')
+    const asked = once(bmc, 'message')
+    const driver_info = { ipmi_address: '127.0.0.1', ipmi_port: bmc.address().port }
+    await send(`${api}/v1/nodes`, 'POST', { name: 'hung', driver: 'ipmi', driver_info })
+    await send(`${api}/v1/nodes/hung/states/provision`, 'PUT', { target: 'manage' })
+    await asked
+
+    process.kill(child.pid, 'SIGTERM')
+    await child.told('stopping')
+    await child[Symbol.asyncDispose]()
+
+    assert.equal(child.lines.at(-1)?.message, 'stopped')
+  })
+
+  it('outlives a promise that a plugin left to itself', async (t) => {
+    const { path, folder } = configFile(t)
+    layPlugin(folder, 'careless', {
+      code: `void Promise.reject(new Error('nobody waits for me'))\n${codeOf('careless')}`,
+    })
+    const text = `[DEFAULT]\nplugin_path = ${folder}\nenabled_deploy_interfaces = careless\n`
+    writeFileSync(path, text, { flag: 'a' })
+    await using child = startChild([CLI, 'serve', '--config', path])
+
+    const { error } = await child.told('promise rejected, and nobody waited for it')
+    const { api } = await child.told('listening')
+
+    assert.equal((error as { message: string }).message, 'nobody waits for me')
+    assert.equal((await fetch(`${api}/v1`)).status, 200)
   })
 
   it('does not start on a bad value, and tells file and line', async (t) => {
@@ -142,4 +180,10 @@ async function connectTo(url: string) {
   await once(socket, 'connect')
   socket.write('GET /v1/nodes HTTP/1.1\r\nHost: x\r\n')
   return socket
+}
+
+async function send(url: string, method: string, body: object): Promise<void> {
+  const headers = { 'content-type': 'application/json', 'X-OpenStack-Ironic-API-Version': '1.80' }
+  const { ok } = await fetch(url, { method, headers, body: JSON.stringify(body) })
+  assert.ok(ok)
 }
