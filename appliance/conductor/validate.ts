@@ -4,10 +4,11 @@ import { InvalidParameterValue, MissingParameterValue, messageOf } from '../erro
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
 import { kernelAppendParams } from './boot.ts'
 import type { ValidationResult } from './conductor.ts'
+import { whileItProgresses } from './deploy/stall.ts'
 import { makeTask } from './deploy/task.ts'
 import { bmcOf, nodeOf, type Parts, pluginOf } from './parts.ts'
 
-const PLUGIN_DEADLINE_MS = 30_000
+const PLUGIN_DEADLINE_S = 30
 /** @throws InvalidParameterValue, MissingParameterValue */
 export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, node).validate(node)
 
@@ -28,8 +29,10 @@ export async function validateBoot(parts: Parts, node: Node): Promise<void> {
 /** Whatever the plugin throws. */
 export async function validateDeploy(parts: Parts, node: Node): Promise<void> {
   const plugin = pluginOf(parts, node)
-  const signal = AbortSignal.any([parts.jobs.stopping, AbortSignal.timeout(PLUGIN_DEADLINE_MS)])
-  await plugin.validate(makeTask(parts, node.uuid, { signal }))
+  const what = `The validate of deploy interface ${plugin.name}`
+  await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, (guard) =>
+    plugin.validate(makeTask(parts, node.uuid, guard)),
+  )
 }
 
 type Check = (parts: Parts, node: Node) => void | Promise<void>

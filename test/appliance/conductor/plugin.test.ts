@@ -39,6 +39,30 @@ async function deployed(t: TestContext, plugin: DeployPlugin, options: TrialOpti
 }
 
 describe('deploy plugin', () => {
+  it('that is still at its validate after 30 s has refused, and holds nobody up', async (t) => {
+    const plugin = pluginOf({ validate: () => new Promise(() => {}) })
+    const trial = await startTrial(t, { plugins: [plugin] })
+    const { uuid } = await trial.createNode()
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+
+    const asked = trial.conductor.provision(uuid, { target: 'active' })
+    const answered = asked.then(
+      () => 'accepted',
+      (error: Error) => error.message,
+    )
+    for (let tick = 0; tick < 400; tick++) {
+      await new Promise((next) => setImmediate(next))
+      t.mock.timers.tick(100)
+    }
+    t.mock.timers.reset()
+
+    assert.equal(
+      await answered,
+      `Failed to validate deploy or power info for node ${uuid}. Error: The validate of deploy interface odd made no progress for 30 s.`,
+    )
+    assert.equal(trial.node(uuid).reservation, null)
+  })
+
   it('is asked in this order: validate, prepare, its steps, cleanUp', async (t) => {
     const calls: string[] = []
     const note = async (name: string) => void calls.push(name)
