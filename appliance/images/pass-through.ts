@@ -1,10 +1,10 @@
 /** An http(s) image that the agent may fetch from its own server: asked for by HEAD, and its first bytes looked at. Keeps nothing. */
-import { ImageUnacceptable, messageOf } from '../errors.ts'
+import { ImageUnacceptable } from '../errors.ts'
 import { detectFormat, HEAD_BYTES } from './format/image-format.ts'
 import { checkQcow2 } from './format/qcow2.ts'
 import { SIZE_LIMIT_BYTES } from './prepare-image.ts'
 import { shownUrl } from './source/image-source.ts'
-import { type Answer, credentialsFor, discard, statusText, type Upstream } from './source/upstream.ts'
+import { type Answer, credentialsFor, discard, reasonOf, statusText, type Upstream } from './source/upstream.ts'
 
 export type Upstreams = { url: URL; format: string; size_bytes: number | undefined }
 
@@ -32,7 +32,7 @@ export async function lookUpstream(
   try {
     refuseStatus(answer, 'GET', [200, 206])
     const size_bytes = sizeOf(answer) ?? (told.status === 200 ? sizeOf(told) : undefined)
-    const head = await readHead(answer, signal)
+    const head = await readHead(answer, upstream.timeout_s, signal)
     if (head.length === 0) throw new ImageUnacceptable(`Image ${shownUrl(url)} is empty. Put the image there.`)
     const format = detectFormat(head)
     if (format === 'qcow2' && size_bytes !== undefined) checkQcow2(head, size_bytes, SIZE_LIMIT_BYTES, shownUrl(url))
@@ -63,7 +63,7 @@ function sizeOf({ status, headers }: Answer): number | undefined {
 }
 
 /** No more than is needed, also of a server that sends all. */
-async function readHead(answer: Answer, signal: AbortSignal): Promise<Buffer> {
+async function readHead(answer: Answer, timeout_s: number, signal: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   try {
@@ -75,7 +75,7 @@ async function readHead(answer: Answer, signal: AbortSignal): Promise<Buffer> {
   } catch (error) {
     signal.throwIfAborted()
     throw new ImageUnacceptable(
-      `Image ${shownUrl(answer.url)} cannot be read: ${messageOf(error)}. Check the server.`,
+      `Image ${shownUrl(answer.url)} cannot be read: ${reasonOf(error, timeout_s)}. Check the server.`,
       {
         cause: error,
       },

@@ -44,6 +44,7 @@ function allowedPath(image_source: string, shown: string, allowed: readonly stri
   } catch (error) {
     throw refused(shown, `${messageOf(error)}. Write it as file:///folder/image.`)
   }
+  if (path.includes('\0')) throw refused(shown, 'it holds a zero byte. Correct image_source.')
   refuseOutside(path, shown, allowed)
   let real: string
   try {

@@ -113,12 +113,13 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
           `${shownUrl(url)} cannot be fetched: ${statusText(answer.status, question.method)}. ${NEXT}`,
         )
       }
-      return readText(answer, limit_bytes, question.signal)
+      return readText(answer, { limit_bytes, timeout_s }, question.signal)
     },
     close: () => dispatcher.destroy(),
   }
 }
 
+type TextLimits = { limit_bytes: number; timeout_s: number }
 const NEXT = 'Check the server, and image_source.'
 
 export const statusText = (status: number, method: string) =>
@@ -132,7 +133,7 @@ export function discard(answer: Answer): void {
   answer.body.destroy()
 }
 
-async function readText(answer: Answer, limit_bytes: number, signal: AbortSignal): Promise<string> {
+async function readText(answer: Answer, { limit_bytes, timeout_s }: TextLimits, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   try {
@@ -143,9 +144,14 @@ async function readText(answer: Answer, limit_bytes: number, signal: AbortSignal
     }
   } catch (error) {
     signal.throwIfAborted()
-    throw new Unanswered(`${shownUrl(answer.url)} cannot be read: ${messageOf(error)}. ${NEXT}`, { cause: error })
+    throw new Unanswered(`${shownUrl(answer.url)} cannot be read: ${reasonOf(error, timeout_s)}. ${NEXT}`, {
+      cause: error,
+    })
   }
-  if (bytes > limit_bytes) throw new ImageUnacceptable(`${shownUrl(answer.url)} has more than ${limit_bytes} bytes.`)
+  if (bytes > limit_bytes)
+    throw new ImageUnacceptable(
+      `${shownUrl(answer.url)} has more than ${limit_bytes} bytes: expected a file of checksums. Correct image_checksum or image_os_hash_value.`,
+    )
   return Buffer.concat(chunks).toString('utf8')
 }
 

@@ -169,6 +169,25 @@ describe('image_download_source = local', () => {
 })
 
 describe('image_download_source = http', () => {
+  it('tells that the server fell silent while its image was looked at', async () => {
+    await using box = await openImages({ ini: '[DEFAULT]\nwebserver_connection_timeout = 1' })
+    await using upstream = await startUpstream({
+      '/disk.raw': ({ method }, response) => {
+        response.writeHead(200, { 'content-length': 5000 })
+        if (method === 'HEAD') response.end()
+        else response.write('half')
+      },
+    })
+    const image_source = `${upstream.url}/disk.raw`
+
+    await assert.rejects(
+      box.images.resolve(box.request({ image_source, image_checksum: digest(Buffer.from('never')) })),
+      unacceptable(
+        `Image ${image_source} cannot be read: its server was silent for 1 s ([DEFAULT] webserver_connection_timeout). Check the server.`,
+      ),
+    )
+  })
+
   const disk = diskContent()
 
   it('hands a raw image on: where redirects lead to, with size and checksum', async () => {

@@ -46,6 +46,13 @@ describe('image_source', () => {
     }
   })
 
+  it('may not hold a zero byte', () => {
+    refuses(
+      `file://${folder}/images/disk.raw%00.txt`,
+      `Validation of image href file://${folder}/images/disk.raw%00.txt failed, reason: it holds a zero byte. Correct image_source.`,
+    )
+  })
+
   it('may not be a file outside the allowed folders', () => {
     refuses(
       `file://${folder}/secret`,
