@@ -11,6 +11,9 @@ const IDLE_TIMEOUT_MS = 60_000
 const HEADERS_TIMEOUT_MS = 10_000
 const CLOSE_DEADLINE_MS = 2_000
 
+/** RFC 9112 section 3.2.2: a server takes the absolute form, too. */
+const ABSOLUTE = /^http:\/\/[^/]*\/?/i
+
 export type RackServer = { port: number; close(): Promise<void> }
 
 /** @throws the listen error (EADDRINUSE, EACCES, ...) as it is */
@@ -37,6 +40,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
     }
+    request.url = request.url?.replace(ABSOLUTE, '/')
     for (const handler of handlers) if (await handler(request, response)) return
     response.writeHead(404, { 'content-type': 'text/plain' }).end(`${request.url?.slice(0, 200)} is not served here\n`)
   } catch (error) {

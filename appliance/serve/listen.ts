@@ -14,7 +14,9 @@ const REQUEST_TIMEOUT_MS = 60_000
 
 /** @throws ApplianceError  in the operator's words */
 export async function listen(fetch: Fetch, { host, port }: { host: string; port: number }): Promise<Listening> {
-  const server = createServer(getRequestListener(fetch, { overrideGlobalObjects: false }))
+  // HTTP/1.0 has no Host header: the address stands for it.
+  const hostname = host.includes(':') ? `[${host}]` : host
+  const server = createServer(getRequestListener(fetch, { overrideGlobalObjects: false, hostname }))
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.requestTimeout = REQUEST_TIMEOUT_MS
   await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,7 @@
 /** Over real sockets: what a machine's firmware or agent sees. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { describe, it } from 'node:test'
 import { createLog } from '../../appliance/log.ts'
 import { type RackHandler, startRackServer } from '../../appliance/rack-server.ts'
@@ -26,6 +28,16 @@ describe('rack server', () => {
     assert.equal(await known.text(), 'known')
     assert.equal(unknown.status, 404)
     assert.equal(await unknown.text(), '/unknown is not served here\n')
+  })
+
+  it('takes the whole address for a path, as clients behind a proxy send it', async (t) => {
+    const server = await startRackServer(loopback, [fixed], quiet)
+    t.after(server.close)
+
+    const asked = request({ host: '127.0.0.1', port: server.port, path: 'http://172.22.0.1:8080/known' }).end()
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+
+    assert.equal((await answer.toArray()).join(''), 'known')
   })
 
   it('refuses everything but GET and HEAD', async (t) => {
