@@ -7,8 +7,8 @@ const TRUE = new Set(['1', 't', 'true', 'on', 'y', 'yes'])
 const FALSE = new Set(['0', 'f', 'false', 'off', 'n', 'no'])
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
-/** RFC 3986 unreserved characters. @source Ironic common/utils.is_valid_logical_name */
-const LOGICAL_NAME = /^[A-Za-z0-9._~-]{1,255}$/
+/** RFC 3986 unreserved characters. @source Ironic common/utils.is_valid_logical_name. Dots alone are a way up in a path (section 5.2.4). */
+const LOGICAL_NAME = /^(?!\.+$)[A-Za-z0-9._~-]{1,255}$/
 const FOUND_LIMIT = 60
 
 export const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value)

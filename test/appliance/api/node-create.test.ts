@@ -72,12 +72,18 @@ describe('POST /v1/nodes', () => {
         what: 'a name with a space',
         body: { driver: 'ipmi', name: 'rack one' },
         fault:
-          "Cannot create node with invalid name 'rack one': expected 1 to 255 letters, digits and '-._~', and no UUID.",
+          "Cannot create node with invalid name 'rack one': expected 1 to 255 letters, digits and '-._~', not only dots, and no UUID.",
+      },
+      {
+        what: 'a name that no path can hold',
+        body: { driver: 'ipmi', name: '..' },
+        fault:
+          "Cannot create node with invalid name '..': expected 1 to 255 letters, digits and '-._~', not only dots, and no UUID.",
       },
       {
         what: 'a name that is a UUID',
         body: { driver: 'ipmi', name: UUID },
-        fault: `Cannot create node with invalid name '${UUID}': expected 1 to 255 letters, digits and '-._~', and no UUID.`,
+        fault: `Cannot create node with invalid name '${UUID}': expected 1 to 255 letters, digits and '-._~', not only dots, and no UUID.`,
       },
       {
         what: 'a name that is a word of our paths',

@@ -161,7 +161,7 @@ describe('PATCH /v1/nodes/{node}', () => {
       what: 'a bad name',
       patch: [add('/name', 'rack one')],
       fault:
-        "Node n1: Cannot change name to invalid name 'rack one': expected 1 to 255 letters, digits and '-._~', and no UUID.",
+        "Node n1: Cannot change name to invalid name 'rack one': expected 1 to 255 letters, digits and '-._~', not only dots, and no UUID.",
     },
     {
       what: 'a description that is too long',

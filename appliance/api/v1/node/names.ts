@@ -15,7 +15,7 @@ export function checkName(name: string, minor: number, refusal: string): void {
   const fits = minor < 10 ? HOST_NAME.test(name) && name.length <= 255 : isLogicalName(name)
   if (!fits || isUuid(name)) {
     throw new InvalidParameterValue(
-      `${refusal} '${name.slice(0, 260)}': expected 1 to 255 letters, digits and '-._~', and no UUID.`,
+      `${refusal} '${name.slice(0, 260)}': expected 1 to 255 letters, digits and '-._~', not only dots, and no UUID.`,
     )
   }
   if (RESERVED.includes(name)) {
