@@ -40,9 +40,12 @@ export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = 
 const SECRET_TEXT = /((?:password|passwd|secret|token|authorization|private_key|credential|kg_key)\w*=)[^\s&'"]+/gi
 const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g
 
+export const maskText = (text: string): string =>
+  text.replace(SECRET_TEXT, `$1${MASK}`).replace(URL_PASSWORD, `$1${MASK}`)
+
 /** Errors with their causes, their own fields masked like all others. */
 function shownInLog(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(SECRET_TEXT, `$1${MASK}`).replace(URL_PASSWORD, `$1${MASK}`)
+  if (typeof value === 'string') return maskText(value)
   if (value instanceof Error) return pino.stdSerializers.err(value)
   if (value instanceof Map) return Object.fromEntries(value)
   if (value instanceof Set) return [...value]

@@ -1,5 +1,6 @@
 /** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
+import { maskText } from '../../log.ts'
 import type { ProvisionState } from '../../nodes/node.ts'
 import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
@@ -51,7 +52,8 @@ export async function failDeploy(
   if (!FAILABLE.includes(nodeOf(parts, uuid).provision_state)) return
   parts.jobs.callOff(uuid, error)
   await move(parts, uuid, way, (node) => ({
-    last_error: error.message.slice(0, LAST_ERROR_LIMIT),
+    // A plugin's words, or a program's, may repeat what it was called with.
+    last_error: maskText(error.message).slice(0, LAST_ERROR_LIMIT),
     deploy_step: {},
     // Until the machine is off: found again after a restart.
     driver_internal_info: merged(node.driver_internal_info, { deploy_cleanup_pending: true, network_boot: undefined }),

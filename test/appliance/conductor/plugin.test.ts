@@ -39,6 +39,19 @@ async function deployed(t: TestContext, plugin: DeployPlugin, options: TrialOpti
 }
 
 describe('deploy plugin', () => {
+  it('whose failure repeats a secret does not bring it into last_error', async (t) => {
+    const run = () =>
+      Promise.reject(new Error('podman login --password=hunter2 failed at https://me:hunter3@quay.io/v2'))
+    const { trial, uuid } = await deployed(t, withStep({ run }))
+
+    const { last_error } = await trial.untilState(uuid, 'deploy failed')
+
+    assert.equal(
+      last_error,
+      'Deploy step deploy.only failed: podman login --password=****** failed at https://me:******@quay.io/v2',
+    )
+  })
+
   it('that is still at its validate after 30 s has refused, and holds nobody up', async (t) => {
     const plugin = pluginOf({ validate: () => new Promise(() => {}) })
     const trial = await startTrial(t, { plugins: [plugin] })
