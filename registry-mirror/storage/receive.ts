@@ -4,16 +4,15 @@ import type { FileHandle } from 'node:fs/promises'
 
 const PIECE_BYTES = 1024 * 1024
 
-export type Receiving = {
-  file: FileHandle
+export type Progress = {
   /** Where the next byte goes. Counts only what the disk has taken. */
   offset: number
   /** Of all bytes up to offset; undefined once it can no longer be told. */
   hash: Hash | undefined
 }
 
-/** @throws what the body or the disk throws; `receiving` then tells how far it came */
-export async function receive(body: AsyncIterable<Buffer>, receiving: Receiving): Promise<void> {
+/** @throws what the body or the disk throws; `progress` then tells how far it came */
+export async function receive(body: AsyncIterable<Buffer>, file: FileHandle, progress: Progress): Promise<void> {
   let piece: Buffer[] = []
   let bytes = 0
   let writing: Promise<void> = Promise.resolve()
@@ -23,7 +22,7 @@ export async function receive(body: AsyncIterable<Buffer>, receiving: Receiving)
       bytes += chunk.length
       if (bytes < PIECE_BYTES) continue
       await writing
-      writing = write(piece, receiving)
+      writing = write(piece, file, progress)
       // It may fail before anybody waits for it; who waits for it hears of it all the same.
       writing.catch(() => {})
       piece = []
@@ -32,28 +31,28 @@ export async function receive(body: AsyncIterable<Buffer>, receiving: Receiving)
   } finally {
     // What came before a connection broke need not come again.
     await writing
-    if (bytes > 0) await write(piece, receiving)
+    if (bytes > 0) await write(piece, file, progress)
   }
 }
 
-async function write(piece: Buffer[], receiving: Receiving): Promise<void> {
-  const { file, hash } = receiving
+async function write(piece: Buffer[], file: FileHandle, progress: Progress): Promise<void> {
+  const { hash } = progress
   const total = piece.reduce((sum, { length }) => sum + length, 0)
-  const written = file.writev(piece, receiving.offset)
+  const written = file.writev(piece, progress.offset)
   if (hash) for (const chunk of piece) hash.update(chunk)
   try {
     let { bytesWritten } = await written
     if (bytesWritten < total) {
       const rest = Buffer.concat(piece)
       while (bytesWritten < total) {
-        const more = await file.write(rest, bytesWritten, total - bytesWritten, receiving.offset + bytesWritten)
+        const more = await file.write(rest, bytesWritten, total - bytesWritten, progress.offset + bytesWritten)
         if (more.bytesWritten === 0) throw Object.assign(new Error('The disk takes no more bytes'), { code: 'ENOSPC' })
         bytesWritten += more.bytesWritten
       }
     }
   } catch (error) {
-    receiving.hash = undefined
+    progress.hash = undefined
     throw error
   }
-  receiving.offset += total
+  progress.offset += total
 }

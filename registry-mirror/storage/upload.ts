@@ -4,17 +4,16 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
 import { type Algorithm, algorithmOf, type Digest, digestOfHash } from '../digest.ts'
 import { digestInvalid } from '../errors.ts'
-import { receive } from './receive.ts'
+import { type Progress, receive } from './receive.ts'
 
 const READ_BYTES = 1024 * 1024
 
 export class Upload {
   readonly id: string
   readonly path: string
-  #algorithm: Algorithm
-  #offset = 0
-  /** undefined: to be made from the file; so it is after a restart. */
-  #hash: Hash | undefined
+  readonly #algorithm: Algorithm
+  /** Without a hash it is to be made from the file; so it is after a restart. */
+  readonly #progress: Progress
   #turn: Promise<unknown> = Promise.resolve()
   #giveWay: () => void = () => {}
   lastUsed = Date.now()
@@ -25,12 +24,11 @@ export class Upload {
     this.id = id
     this.path = path
     this.#algorithm = algorithm
-    this.#offset = offset
-    if (offset === 0) this.#hash = createHash(algorithm)
+    this.#progress = { offset, hash: offset === 0 ? createHash(algorithm) : undefined }
   }
 
   get offset(): number {
-    return this.#offset
+    return this.#progress.offset
   }
 
   /** @param giveWay  called when another request speaks for this upload: `act` is to end soon, whatever it has done */
@@ -53,36 +51,29 @@ export class Upload {
   /** Adds what comes. Not yet durable: see finish. @throws what the body or the disk throws; what had come is kept */
   async append(body: AsyncIterable<Buffer>): Promise<void> {
     await using file = await open(this.path, constants.O_RDWR)
-    const hash = this.#hash ?? (await hashOf(file, this.#algorithm, this.#offset))
-    const receiving = { file, offset: this.#offset, hash: hash as Hash | undefined }
-    this.#hash = undefined
-    try {
-      await receive(body, receiving)
-    } finally {
-      this.#hash = receiving.hash
-      this.#offset = receiving.offset
-    }
+    this.#progress.hash ??= await hashOf(file, this.#algorithm, this.offset)
+    await receive(body, file, this.#progress)
   }
 
   /** Forgets what came after `offset`. */
   async rollBack(offset: number): Promise<void> {
     await truncate(this.path, offset)
-    this.#offset = offset
-    this.#hash = undefined
+    this.#progress.offset = offset
+    this.#progress.hash = undefined
   }
 
   /** Makes the bytes durable. @throws OciError  DIGEST_INVALID: they are not of this digest */
   async finish(digest: Digest): Promise<void> {
     await using file = await open(this.path, constants.O_RDWR)
-    if ((await stat(this.path)).size > this.#offset) await file.truncate(this.#offset)
+    if ((await stat(this.path)).size > this.offset) await file.truncate(this.offset)
     const algorithm = algorithmOf(digest)
-    const kept = this.#algorithm === algorithm ? this.#hash : undefined
-    const found = digestOfHash(algorithm, kept ?? (await hashOf(file, algorithm, this.#offset)))
+    const kept = this.#algorithm === algorithm ? this.#progress.hash : undefined
+    const found = digestOfHash(algorithm, kept ?? (await hashOf(file, algorithm, this.offset)))
     if (found !== digest)
       throw digestInvalid(`What was uploaded has the digest ${found}, not ${digest}. Upload it again.`, {
         digest,
         found,
-        size: this.#offset,
+        size: this.offset,
       })
     await file.datasync()
   }
