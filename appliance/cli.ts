@@ -8,6 +8,7 @@ import { renderDocs, renderSample, renderValues } from './config/render.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
 import { thisBox } from './serve/box.ts'
+import { problemsOf } from './serve/check-settings.ts'
 import { DEFAULT_CONFIG_FILE, loadSettings, type Settings } from './serve/settings.ts'
 import { startAppliance } from './serve.ts'
 import { createSystemdNotify } from './systemd-notify.ts'
@@ -61,11 +62,13 @@ function endingSignal(): Promise<string> {
 const settingsFor = ({ config }: ConfigOption): Promise<Settings> => loadSettings(config, thisBox, () => SILENT_LOG)
 
 async function checkConfig(options: ConfigOption): Promise<void> {
-  const { file, tables, warnings, plugins } = await settingsFor(options)
+  const settings = await settingsFor(options)
+  const { file, tables, warnings, plugins } = settings
+  const errors = [...problemsOf(settings, SILENT_LOG), ...plugins.failures.map(({ reason }) => reason)]
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
-  for (const { reason } of plugins.failures) process.stderr.write(`error: ${reason}\n`)
+  for (const error of errors) process.stderr.write(`error: ${error}\n`)
   process.stdout.write(`# ${file ?? 'No configuration file'}: this is what would be used.\n\n${renderValues(tables)}`)
-  if (plugins.failures.length > 0) process.exitCode = 1
+  if (errors.length > 0) process.exitCode = 1
 }
 
 async function render(options: ConfigOption, as: typeof renderSample): Promise<void> {

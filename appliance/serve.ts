@@ -4,6 +4,7 @@ import { createApi } from './api/app.ts'
 import { createBmcDrivers } from './bmc/drivers.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
+import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { createImages } from './images/create-images.ts'
 import { cronTable, startJobs } from './jobs.ts'
@@ -13,6 +14,7 @@ import { openStore } from './nodes/open-store.ts'
 import type { Store } from './nodes/store.ts'
 import { startRackServer } from './rack-server.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
+import { problemsOf } from './serve/check-settings.ts'
 import { pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
 import type { Settings } from './serve/settings.ts'
@@ -30,6 +32,8 @@ export type Appliance = {
 
 /** @throws ApplianceError, PxeError  in the operator's words; nothing is left running then */
 export async function startAppliance(settings: Settings, log: Log, version: string): Promise<Appliance> {
+  const problems = problemsOf(settings, log)
+  if (problems.length > 0) throw new ConfigInvalid(problems.join('\n'))
   const stack = new AsyncDisposableStack()
   try {
     return await assemble(settings, { log, version, stack })

@@ -159,6 +159,29 @@ describe('rackstrap config', () => {
     assert.ok(stdout.startsWith(`# ${path}: this is what would be used.\n\n[DEFAULT]\nstate_path = ${folder}\n`))
   })
 
+  it('check tells of options that are wrong together, and serve does not start on them', async (t) => {
+    const { path } = configFile(t, '[dhcp]\ndhcp_provider = dnsmasq\n', 'host_ip = 127.0.0.1\nport = 8080\n')
+    const text =
+      '[DEFAULT]\nenabled_hardware_types = ipmi,redfysh\ndefault_deploy_interface = drect\n[deploy]\nhttp_url = http://127.0.0.1:8080\n'
+    writeFileSync(path, text, { flag: 'a' })
+    const problems = [
+      '[api] port and [deploy] http_url both name port 8080: expected two. Change one of them.',
+      '[DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware.',
+      "[dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.",
+      '[DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (direct).',
+    ]
+
+    const checked = await rackstrap('config', 'check', path)
+    const served = await rackstrap('serve', '--config', path)
+
+    assert.deepEqual(
+      checked.stderr.split('\n').filter((line) => line.startsWith('error: ')),
+      problems.map((problem) => `error: ${problem}`),
+    )
+    assert.equal(checked.status, 1)
+    assert.deepEqual([served.status, served.stderr], [1, `rackstrap: ${problems.join('\n')}\n`])
+  })
+
   it('check tells of everything that is wrong at once', async (t) => {
     const { path } = configFile(t, '[pxe]\nimage_cache_size = much\n[agent]\nrequire_tls = perhaps\n')
 

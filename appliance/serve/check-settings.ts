@@ -1,0 +1,58 @@
+/** What is wrong with a configuration whose every option is right by itself: told by `config check`, and before anything starts. */
+import { createBmcDrivers } from '../bmc/drivers.ts'
+import type { Config } from '../config/options.ts'
+import { ConfigInvalid } from '../config/read.ts'
+import { ApplianceError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { rackAddressOf } from './addresses.ts'
+import type { Settings } from './settings.ts'
+
+/** @returns one sentence each, none when it can be used */
+export function problemsOf({ config, plugins }: Pick<Settings, 'config' | 'plugins'>, log: Log): string[] {
+  const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
+  return [
+    said(() => checkPorts(config)),
+    said(() => createBmcDrivers({ ...driversOf(config), log })),
+    noInterface(config),
+    noSuchDefault(config, loaded),
+  ].filter((problem) => problem !== undefined)
+}
+
+function said(act: () => unknown): string | undefined {
+  try {
+    act()
+    return undefined
+  } catch (error) {
+    if (error instanceof ApplianceError) return error.message
+    throw error
+  }
+}
+
+const driversOf = ({ DEFAULT, deploy }: Config) => ({
+  enabled: DEFAULT.enabled_hardware_types,
+  default_boot_mode: deploy.default_boot_mode,
+})
+
+const ALL_ADDRESSES = ['0.0.0.0', '::']
+
+/** Said here, it is not another program that is looked for in vain. @throws ConfigInvalid */
+function checkPorts(config: Config): void {
+  const { host_ip, port } = config.api
+  const { listen } = rackAddressOf(config)
+  const hosts = [host_ip, listen.host]
+  const isSameHost = host_ip === listen.host || hosts.some((host) => ALL_ADDRESSES.includes(host))
+  if (port === 0 || port !== listen.port || !isSameHost) return
+  throw new ConfigInvalid(`[api] port and [deploy] http_url both name port ${port}: expected two. Change one of them.`)
+}
+
+function noInterface({ dhcp }: Config): string | undefined {
+  if (dhcp.dhcp_provider !== 'dnsmasq' || dhcp.interface !== undefined) return undefined
+  return `[dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.`
+}
+
+/** One that is enabled and did not load is told with the plugins. */
+function noSuchDefault({ DEFAULT }: Config, loaded: readonly string[]): string | undefined {
+  const { default_deploy_interface: name, enabled_deploy_interfaces: enabled } = DEFAULT
+  if (name === undefined || loaded.includes(name) || enabled.includes(name)) return undefined
+  return `[DEFAULT] default_deploy_interface is "${name}": expected one of the enabled ones (${loaded.join(', ') || 'none is loaded'}).`
+}
