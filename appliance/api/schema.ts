@@ -10,6 +10,8 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 /** RFC 3986 unreserved characters. @source Ironic common/utils.is_valid_logical_name. Dots alone are a way up in a path (section 5.2.4). */
 const LOGICAL_NAME = /^(?!\.+$)[A-Za-z0-9._~-]{1,255}$/
 const FOUND_LIMIT = 60
+/** zod's own words, where a schema brings none. */
+const NOT_AN_OBJECT = /^Invalid input: expected object, .*/
 
 export const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value)
 export const isLogicalName = (value: unknown): boolean => typeof value === 'string' && LOGICAL_NAME.test(value)
@@ -64,7 +66,7 @@ export function parse<S extends z.ZodType>(schema: S, value: unknown, what: stri
   }
   const name = path.length > 0 ? `${path.join('/')} is` : 'it is'
   throw new InvalidParameterValue(
-    `Schema error for ${what}: ${name} ${tell(found, [what, ...path])}: ${issue?.message}`,
+    `Schema error for ${what}: ${name} ${tell(found, [what, ...path])}: ${issue?.message.replace(NOT_AN_OBJECT, 'expected an object')}`,
   )
 }
 

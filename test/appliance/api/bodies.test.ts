@@ -144,6 +144,17 @@ describe('request bodies', () => {
     })
   }
 
+  it('that are lists where an object belongs are refused in the same words', async (t) => {
+    const { ask } = await openRig(t)
+    await ask('POST', '/v1/nodes', { driver: 'fake-hardware', name: 'n1' })
+
+    const maintenance = await ask('PUT', '/v1/nodes/n1/maintenance', [])
+    const patch = await ask('PATCH', '/v1/nodes/n1', [1])
+
+    assert.equal(maintenance.fault, 'Schema error for maintenance: it is a list: expected an object')
+    assert.equal(patch.fault, 'Schema error for patch: 0 is 1: expected an object')
+  })
+
   it('never see a secret of theirs again in the answer', async (t) => {
     const { ask } = await openRig(t)
     const body: Json = { callback_url: 'https://10.0.0.9:9999', agent_token: { is: 'hunter2' } }
