@@ -14,6 +14,8 @@ const KERNEL = 'vmlinuz'
 const CORE = 'stock-agent.cpio.zst'
 const LENT = ['/etc/resolv.conf', '/etc/ssl/certs/ca-certificates.crt']
 const PIP_DEADLINE_S = 300
+/** A server that does not answer is given up soon: the test is to be skipped then. */
+const PIP_OPTIONS = ['--no-cache-dir', '--retries', '2', '--timeout', '20']
 
 /** @throws AgentNotServed; Error  the builder's last words */
 export async function ensureStockAgent(signal: AbortSignal): Promise<Ramdisk> {
@@ -60,7 +62,7 @@ async function installAgent(root: string, signal: AbortSignal): Promise<void> {
   const inside = (program: string, ...args: string[]) =>
     run('chroot', [root, program, ...args], { signal, env, timeout_s: PIP_DEADLINE_S })
   await inside('/usr/bin/python3', '-m', 'venv', AGENT_FOLDER)
-  await inside(`${AGENT_FOLDER}/bin/pip`, 'install', '--no-cache-dir', AGENT).catch((error) => {
+  await inside(`${AGENT_FOLDER}/bin/pip`, 'install', ...PIP_OPTIONS, AGENT).catch((error) => {
     if (signal.aborted || !(error instanceof CommandFailed)) throw error
     throw new AgentNotServed(`PyPI does not give ${AGENT}: ${error.message}`, { cause: error })
   })
