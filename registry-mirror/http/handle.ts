@@ -31,6 +31,8 @@ const ENDPOINTS: Endpoints = {
   referrers: { GET: listReferrers, HEAD: listReferrers },
 }
 
+const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
+
 /** What a request is to do, for those who allow or forbid it. */
 export type Action = 'pull' | 'push' | 'delete'
 /** @throws OciError  unauthorized or denied */
@@ -81,6 +83,18 @@ function answerFailure(error: unknown, request: IncomingMessage, response: Serve
   if (response.headersSent || response.destroyed || request.errored) response.destroy()
   else if (error instanceof OciError) answerError(response, error)
   else answerUnforeseen(error, response, log)
+  drain(request)
+}
+
+/** Many a client reads the answer only when it has sent all; one that has very much more to send is cut off. */
+function drain(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return
+  let left = DRAIN_LIMIT_BYTES
+  request.on('data', ({ length }: Buffer) => {
+    left -= length
+    if (left < 0) request.destroy()
+  })
+  request.resume()
 }
 
 function answerUnforeseen(error: unknown, response: ServerResponse, log: RegistryLog): void {
