@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { buildRamdisk } from '@appliance/pxe'
 import { Command, Option } from 'commander'
+import { addRegistryCommands } from './cli/registry.ts'
+import { endingSignal, untilStopped } from './cli/until-stopped.ts'
 import { renderDocs, renderSample, renderValues } from './config/render.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
@@ -14,8 +16,6 @@ import { startAppliance } from './serve.ts'
 import { createSystemdNotify } from './systemd-notify.ts'
 
 const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')).version
-/** A stop that takes longer is no clean stop any more. */
-const STOP_DEADLINE_MS = 5_000
 const CONFIG_OPTION = [
   '--config <file>',
   `configuration file (default: ${DEFAULT_CONFIG_FILE}, when it is there)`,
@@ -38,24 +38,7 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   const appliance = await startAppliance(settings, log, VERSION)
   using systemd = createSystemdNotify(process.env, log, () => appliance.isAlive())
   await systemd.ready(`API on ${appliance.api_url}, machines fetch from ${appliance.http_url}`)
-  const signal = await endingSignal()
-  log.info('stopping', { signal })
-  setTimeout(() => {
-    log.error('stopped with work left over', { after_s: STOP_DEADLINE_MS / 1000 })
-    process.exit(1)
-  }, STOP_DEADLINE_MS).unref()
-  await Promise.all([systemd.stopping(), appliance.stop()])
-  log.info('stopped')
-}
-
-/**
- * Listens on after the first: what waits for child processes takes a signal that nobody else listens to as the process's end, and the
- * same goes for a supervisor's second one.
- */
-function endingSignal(): Promise<string> {
-  return new Promise((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done(signal))
-  })
+  await untilStopped(log, () => Promise.all([systemd.stopping(), appliance.stop()]))
 }
 
 /** The configuration with every plugin's options; plugins that do not load are in `plugins.failures`. */
@@ -131,6 +114,7 @@ program
   .option('--cache <folder>', 'keeps what takes long to make (default: .cache in the output folder)')
   .option('--mirror <url>', "Debian archive, when it is not to be the one of this box's apt sources")
   .action(ramdisk)
+addRegistryCommands(program, CONFIG_OPTION)
 
 program.parseAsync().then(
   () => process.exit(),

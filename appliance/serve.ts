@@ -1,5 +1,6 @@
 /** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
 import { createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
+import { startRegistry } from '@appliance/registry-mirror'
 import { createApi } from './api/app.ts'
 import { createBmcDrivers } from './bmc/drivers.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
@@ -86,6 +87,10 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   stack.defer(() => api.close())
   api_port = api.port
 
+  if (config.registry.enabled) {
+    const registry = await startRegistry(settings.registry, log)
+    stack.defer(() => registry.stop())
+  }
   await conductor.recover()
   stack.defer(startJobs(cronTable(conductor, config.conductor), log))
   gauges(metrics, store)

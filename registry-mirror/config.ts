@@ -43,7 +43,7 @@ export const registryOptions = {
   storage_path: {
     section: 'registry',
     type: 'string',
-    default: '/var/lib/rackstrap/registry',
+    default: '$state_path/registry',
     help: 'Folder that holds blobs, repositories and uploads.',
   },
   upload_timeout: {

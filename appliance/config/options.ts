@@ -349,7 +349,17 @@ const pxe = {
   },
 } as const satisfies Options
 
-export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe } as const
+/** The other options of this section are the registry mirror's own. */
+const registry = {
+  enabled: {
+    section: 'registry',
+    type: 'boolean',
+    default: false,
+    help: 'Run the registry mirror inside the appliance.',
+  },
+} as const satisfies Options
+
+export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe, registry } as const
 
 /** The configuration, checked and complete: config.api.port, config.DEFAULT.state_path, ... */
 export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]> }

@@ -1,6 +1,7 @@
 /** Everything that a configuration file settles: the appliance's options, the plugins that it enables, and their options. */
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { type RegistryConfig, registryOptions } from '@appliance/registry-mirror'
 import { type Config, SECTIONS } from '../config/options.ts'
 import {
   type BoxDefaults,
@@ -29,7 +30,8 @@ export type Settings = {
   plugins: LoadedPlugins
   /** Of each loaded plugin, by its name. */
   pluginValues: Readonly<Record<string, Table['values']>>
-  /** The appliance's tables, then the plugins'. */
+  registry: RegistryConfig
+  /** The appliance's tables, the registry mirror's, then the plugins'. */
   tables: readonly Table[]
   warnings: readonly string[]
 }
@@ -53,12 +55,14 @@ export async function loadSettings(
     options: plugin.options,
     values: readOptions(file, plugin.options, config),
   }))
-  const tables = [...own, ...brought]
+  const registry = { options: registryOptions, values: readOptions(file, registryOptions, config) }
+  const tables = [...own, registry, ...brought]
   return {
     file: file === NO_FILE ? undefined : file.path,
     config,
     plugins,
     pluginValues: Object.fromEntries(brought.map(({ name, values }) => [name, values])),
+    registry: registry.values as RegistryConfig,
     tables,
     warnings: warningsOf(
       file,

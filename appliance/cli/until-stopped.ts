@@ -1,0 +1,27 @@
+/** What every command does that runs until somebody ends it. */
+import type { Log } from '../log.ts'
+
+/** A stop that takes longer is no clean stop any more. */
+const STOP_DEADLINE_MS = 5_000
+
+/** Resolves when everything has stopped after SIGTERM or Ctrl-C; ends the process when that takes too long. */
+export async function untilStopped(log: Log, stop: () => Promise<unknown>): Promise<void> {
+  const signal = await endingSignal()
+  log.info('stopping', { signal })
+  setTimeout(() => {
+    log.error('stopped with work left over', { after_s: STOP_DEADLINE_MS / 1000 })
+    process.exit(1)
+  }, STOP_DEADLINE_MS).unref()
+  await stop()
+  log.info('stopped')
+}
+
+/**
+ * Listens on after the first: what waits for child processes takes a signal that nobody else listens to as the process's end, and the
+ * same goes for a supervisor's second one.
+ */
+export function endingSignal(): Promise<string> {
+  return new Promise((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done(signal))
+  })
+}
