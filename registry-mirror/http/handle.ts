@@ -79,12 +79,25 @@ const actionOf = (method: string, { endpoint }: Route): Action =>
   endpoint === 'upload' || endpoint === 'uploads' || method === 'PUT' ? 'push' : method === 'DELETE' ? 'delete' : 'pull'
 
 function answerFailure(error: unknown, request: IncomingMessage, response: ServerResponse, { log }: Served): void {
-  // The client has left, or has been promised something else already: it must not take what it has for the whole.
-  if (response.headersSent || response.destroyed || request.errored) response.destroy()
-  else if (error instanceof OciError) answerError(response, error)
-  else answerUnforeseen(error, response, log)
-  drain(request)
+  if (response.destroyed || request.errored) {
+    // The client has left.
+    response.destroy()
+  } else if (response.headersSent) {
+    log.error('an answer broke off', aboutFailure(error, request))
+    // The client must not take what it has for the whole.
+    response.destroy()
+  } else {
+    if (error instanceof OciError) answerError(response, error)
+    else answerUnforeseen(error, response, log)
+    drain(request)
+  }
 }
+
+const aboutFailure = (error: unknown, { method, url }: IncomingMessage) => ({
+  method,
+  url,
+  error: (error as Error)?.stack ?? String(error),
+})
 
 /** Many a client reads the answer only when it has sent all; one that has very much more to send is cut off. */
 function drain(request: IncomingMessage): void {
@@ -99,16 +112,14 @@ function drain(request: IncomingMessage): void {
 
 function answerUnforeseen(error: unknown, response: ServerResponse, log: RegistryLog): void {
   const request_id = randomUUID()
-  const { method, url } = response.req
-  const isFull = isDiskFull(error)
-  log.error(isFull ? 'the disk of the registry is full' : 'a request failed', {
-    request_id,
-    method,
-    url,
-    error: (error as Error)?.stack ?? String(error),
-  })
-  const message = isFull
-    ? "The registry's disk is full. Nothing was changed."
-    : `The registry failed; its log tells why (request ${request_id}).`
-  answerErrors(response, isFull ? 507 : 500, { code: 'UNKNOWN', message })
+  const about = { request_id, ...aboutFailure(error, response.req) }
+  if (isDiskFull(error)) {
+    log.error('the disk of the registry is full', about)
+    const message = "The registry's disk is full. Nothing was changed."
+    answerErrors(response, 507, { code: 'UNKNOWN', message })
+  } else {
+    log.error('a request failed', about)
+    const message = `The registry failed; its log tells why (request ${request_id}).`
+    answerErrors(response, 500, { code: 'UNKNOWN', message })
+  }
 }

@@ -16,6 +16,7 @@ export class Upload {
   readonly #progress: Progress
   #turn: Promise<unknown> = Promise.resolve()
   #giveWay: () => void = () => {}
+  #waiting = 0
   lastUsed = Date.now()
   ended = false
 
@@ -27,6 +28,11 @@ export class Upload {
     this.#progress = { offset, hash: offset === 0 ? createHash(algorithm) : undefined }
   }
 
+  /** A request works on it, or waits to. */
+  get isBusy(): boolean {
+    return this.#waiting > 0
+  }
+
   get offset(): number {
     return this.#progress.offset
   }
@@ -34,6 +40,7 @@ export class Upload {
   /** @param giveWay  called when another request speaks for this upload: `act` is to end soon, whatever it has done */
   async exclusively<T>(giveWay: () => void, act: () => Promise<T>): Promise<T> {
     this.#giveWay()
+    this.#waiting++
     const mine = this.#turn.then(() => {
       this.#giveWay = giveWay
       this.lastUsed = Date.now()
@@ -43,6 +50,7 @@ export class Upload {
     try {
       return await mine
     } finally {
+      this.#waiting--
       this.lastUsed = Date.now()
       if (this.#giveWay === giveWay) this.#giveWay = () => {}
     }

@@ -102,12 +102,8 @@ export class Uploads {
       const path = join(this.#folder, file)
       const upload = this.#open.get(path)
       const last = upload?.lastUsed ?? (await stat(path).catch(unlessMissing))?.mtimeMs ?? now
-      if (last > oldest) continue
-      if (upload)
-        await upload.exclusively(
-          () => {},
-          () => this.cancel(upload),
-        )
+      if (last > oldest || upload?.isBusy) continue
+      if (upload) await this.cancel(upload)
       else await rm(path, { force: true })
       expired++
     }
