@@ -77,9 +77,11 @@ export async function finishUpload(exchange: Exchange, target: Target): Promise<
 }
 
 async function finish(
-  { response, storage, log }: Exchange,
+  { request, response, storage, log }: Exchange,
   { name, upload, digest }: { name: RepositoryName; upload: Upload; digest: Digest },
 ): Promise<void> {
+  // The disk may take minutes for a large blob, in which this connection is silent.
+  request.setTimeout(0)
   await storage.uploads.finish(name, upload, digest)
   log.info('blob pushed', { repository: name, digest, size_bytes: upload.offset })
   answer(response, 201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest })

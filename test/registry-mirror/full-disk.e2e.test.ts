@@ -1,8 +1,8 @@
 /** A disk that is full, a small tmpfs: pushes are refused whole, and what was acknowledged stays. Needs root. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash, randomInt } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -10,6 +10,7 @@ import { startRegistry } from '../../registry-mirror/index.ts'
 import { askPort, configOf, errorOf, imageIn, logTo, pushManifest, sha256, someBytes } from './registry.ts'
 
 const DISK_BYTES = 8 * 1024 * 1024
+const ROUNDS = 200
 
 async function registryOnSmallDisk(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'))
@@ -74,16 +75,48 @@ describe('a full disk', () => {
     assert.equal(refused.status, 507)
     assert.equal((await registry.ask('GET', '/v2/app/manifests/latest')).body.toString(), old)
     assert.equal((await registry.ask('GET', `/v2/app/manifests/${sha256(next)}`)).status, 404)
-    const blobs = join(registry.folder, 'blobs/sha256')
-    for (const hex of readdirSync(blobs))
-      assert.equal(
-        createHash('sha256')
-          .update(readFileSync(join(blobs, hex)))
-          .digest('hex'),
-        hex,
-      )
+    assert.deepEqual(damagedIn(registry.folder), [])
+  })
+
+  it('at whatever instant it comes loses nothing acknowledged and shows nothing damaged', async (t) => {
+    const registry = await registryOnSmallDisk(t)
+    const ballast = join(registry.folder, 'ballast')
+    const acknowledged: string[] = []
+    let refused = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      rmSync(ballast, { force: true })
+      const { bavail, bsize } = statfsSync(registry.folder)
+      writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail - randomInt(0, 9)) * bsize))
+
+      const text = await imageIn(registry, 'app').catch(() => undefined)
+      const at = { name: 'app', reference: `v${round}` }
+      const pushed = text === undefined ? undefined : await pushManifest(registry, at, text)
+      if (text && pushed?.status === 201) acknowledged.push(text)
+      else refused++
+    }
+
+    assert.deepEqual(damagedIn(registry.folder), [])
+    for (const text of acknowledged) {
+      const { body } = await registry.ask('GET', `/v2/app/manifests/${sha256(text)}`)
+      assert.equal(body.toString(), text)
+      const [layer] = (JSON.parse(text) as { layers: { digest: string }[] }).layers
+      assert.equal((await registry.ask('GET', `/v2/app/blobs/${layer?.digest}`)).status, 200)
+    }
+    assert.ok(acknowledged.length > 0 && refused > 0, `${acknowledged.length} acknowledged, ${refused} refused`)
+    t.diagnostic(`${acknowledged.length} images acknowledged, ${refused} refused`)
   })
 })
+
+/** @returns blobs that are not what they are called */
+function damagedIn(folder: string): string[] {
+  const blobs = join(folder, 'blobs/sha256')
+  return readdirSync(blobs).filter(
+    (hex) =>
+      createHash('sha256')
+        .update(readFileSync(join(blobs, hex)))
+        .digest('hex') !== hex,
+  )
+}
 
 /** To the last byte. */
 function fill(path: string): void {

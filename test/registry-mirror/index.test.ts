@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
+import type { Options } from '../../appliance/plugin-api/index.ts'
 import { denied } from '../../registry-mirror/errors.ts'
 import { registryOptions, startRegistry } from '../../registry-mirror/index.ts'
 import {
@@ -35,8 +36,9 @@ async function takenPort(t: TestContext): Promise<number> {
 }
 
 describe('a registry', () => {
-  it('has an option for each value of its configuration', () => {
-    assert.deepEqual(Object.keys(registryOptions).sort(), Object.keys(configOf('/')).sort())
+  it('has an option for each value of its configuration, in the shape of the plugin contract', () => {
+    const options: Options = registryOptions
+    assert.deepEqual(Object.keys(options).sort(), Object.keys(configOf('/')).sort())
   })
 
   it('tells where it listens', async (t) => {
