@@ -1,4 +1,4 @@
-/** Asks an agent every second how its command goes, so that its end is seen at once. Decides nothing about it. */
+/** Asks an agent how its command goes, so that its end is seen at once. Decides nothing about it. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentUnreachable } from '../../agent/client.ts'
 import type { Command } from '../../agent/commands.ts'
@@ -10,6 +10,8 @@ import { nodeOf, type Parts } from '../parts.ts'
 /** Short commands end soon. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
+/** One that tells no progress is a stock agent: it shows each question on its screen, and heartbeats when its command has ended. */
+const SILENT_PAUSE_MS = 5000
 const UNREACHABLE_PAUSE_MS = 5000
 /** So many answers in a row that make no sense, or do not know the command, are the end of it. */
 const NONSENSE_LIMIT = 5
@@ -28,13 +30,19 @@ export type Watch = {
 export async function untilCommandEnds(parts: Parts, watch: Watch): Promise<void> {
   let nonsense = 0
   let isReached = true
-  for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 1.5, LONGEST_PAUSE_MS)) {
+  let tellsProgress = false
+  for (
+    let pause_ms = FIRST_PAUSE_MS;
+    ;
+    pause_ms = Math.min(pause_ms * 1.5, tellsProgress ? LONGEST_PAUSE_MS : SILENT_PAUSE_MS)
+  ) {
     await pause(isReached ? pause_ms : UNREACHABLE_PAUSE_MS, undefined, { signal: watch.signal })
     try {
       const command = await look(parts, nodeOf(parts, watch.uuid), watch)
       nonsense = 0
       isReached = true
       if (command.status !== 'RUNNING') return
+      tellsProgress = command.progress !== undefined
       if (command.progress) watch.onProgress(command.progress)
       await watch.onAlive()
     } catch (error) {
