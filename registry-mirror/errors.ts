@@ -15,6 +15,8 @@ export type OciCode =
   | 'DENIED'
   | 'UNSUPPORTED'
   | 'TOOMANYREQUESTS'
+  // For what the specification has no code for, as Docker's registry says it.
+  | 'UNKNOWN'
 
 type More = { detail?: unknown; headers?: Readonly<Record<string, string>> }
 
@@ -107,3 +109,9 @@ export const methodNotAllowed = (method: string, allowed: readonly string[]) =>
 
 export const tooManyRequests = (message: string, retry_after_s: number) =>
   new OciError('TOOMANYREQUESTS', 429, message, { headers: { 'retry-after': String(retry_after_s) } })
+
+/** What an upstream did not give and nothing here can stand in for. */
+export const upstreamFailed = (message: string, status: number, retry_after_s: number | undefined) =>
+  new OciError(status === 429 ? 'TOOMANYREQUESTS' : status === 403 ? 'DENIED' : 'UNKNOWN', status, message, {
+    headers: retry_after_s === undefined ? {} : { 'retry-after': String(retry_after_s) },
+  })

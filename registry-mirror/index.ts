@@ -51,6 +51,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     handle: (request, response) => handle(request, response, served),
     async close() {
       clearInterval(timer)
+      await storage.state.close()
       storage.release()
     },
   }

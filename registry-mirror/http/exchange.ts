@@ -38,10 +38,10 @@ export async function findIn<T>(
   { query }: Exchange,
   name: RepositoryName,
   look: (name: RepositoryName) => Promise<T | undefined>,
-): Promise<{ found: T; headers: Readonly<Record<string, string>> } | undefined> {
+): Promise<(Place & { found: T }) | undefined> {
   for (const place of placesOf(name, query)) {
     const found = await look(place.name)
-    if (found !== undefined) return { found, headers: place.headers }
+    if (found !== undefined) return { ...place, found }
   }
   return undefined
 }

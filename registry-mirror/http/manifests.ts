@@ -17,10 +17,11 @@ type Target = { name: RepositoryName; reference: Digest | Tag }
 
 /** GET and HEAD. Never converts: a client that cannot read it says so itself. */
 export async function pullManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
-  const { content, request, response, onBytes } = exchange
+  const { content, request, response, onBytes, storage } = exchange
   const place = await findIn(exchange, name, (one) => content.manifest(one, reference))
   if (place === undefined) throw manifestUnknown(name, reference)
   const { digest, mediaType, bytes, warning } = place.found satisfies FoundManifest
+  storage.state.used(place.name, digest)
   const headers = {
     'content-type': mediaType,
     'docker-content-digest': digest,
@@ -48,6 +49,7 @@ export async function pushManifest(exchange: Exchange, { name, reference }: Targ
   const tags = [...new Set(isDigest(reference) ? more : [reference, ...more])]
   const condition = conditionOf(request.headers)
   await storage.manifests.push({ name, digest, bytes, manifest, tags, ...(condition && { condition }) })
+  await storage.state.pushed(name, digest)
   log.info('manifest pushed', { repository: name, digest, tags })
   answer(response, 201, {
     location: `/v2/${name}/manifests/${digest}`,

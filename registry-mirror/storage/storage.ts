@@ -1,5 +1,6 @@
 /** All that is kept under storage_path, opened together. */
 import { RegistryError } from '../config.ts'
+import { KeepingState } from '../keeping/state.ts'
 import { BlobStore } from './blobs.ts'
 import { Disk } from './disk.ts'
 import { lockStorage } from './lock.ts'
@@ -14,6 +15,8 @@ export type Storage = {
   repositories: Repositories
   manifests: ManifestStore
   uploads: Uploads
+  /** What is not content: origins, last uses, pins. */
+  state: KeepingState
   /** Of repositories, by name: to be taken by whatever looks at one and then changes it. */
   turns: Turns
   /** Lets another process have the folder. */
@@ -39,7 +42,8 @@ export async function openStorage({ storage_path, ...limits }: Given): Promise<S
     const manifests = new ManifestStore(blobs, repositories, turns)
     const uploads = new Uploads({ disk, blobs, repositories }, limits)
     await uploads.expire()
-    return { disk, blobs, repositories, manifests, uploads, turns, release }
+    const state = await KeepingState.open(disk)
+    return { disk, blobs, repositories, manifests, uploads, state, turns, release }
   } catch (error) {
     release()
     throw error
