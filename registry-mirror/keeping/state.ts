@@ -1,0 +1,157 @@
+/** What the registry remembers that is not content: what was pulled from an upstream, last uses, pins, runs of jobs. One lowdb document. */
+import { readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Low } from 'lowdb'
+import type { Digest } from '../digest.ts'
+import type { RepositoryName } from '../names.ts'
+import { type Disk, unlessMissing } from '../storage/disk.ts'
+
+/** Pulled: from an upstream, where it can be had again. Only that may ever be evicted. */
+export type Origin = 'pulled' | 'pushed'
+export type JobRecord = { last_run: string; duration_s: number; result: string; failed: boolean }
+
+type Entry = { pulled?: true /** Milliseconds since 1970. */; last_used?: number }
+type Document = {
+  version: 1
+  /** By `name@digest`. What has no entry was pushed: a state that is lost takes nothing away. */
+  manifests: Record<string, Entry>
+  /** By what is pinned (see pins.ts); since when. */
+  pins: Record<string, string>
+  jobs: Record<string, JobRecord>
+}
+
+/** A last use may be lost by a crash when it is younger. */
+const SAVE_AFTER_MS = 10_000
+const EMPTY: Document = { version: 1, manifests: {}, pins: {}, jobs: {} }
+
+export class KeepingState {
+  readonly #low: Low<Document>
+  /** Why what was there could not be used, and where it is now. */
+  readonly damage: string | undefined
+  #saving: Promise<void> | undefined
+  #savingNext: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  private constructor(low: Low<Document>, damage: string | undefined) {
+    this.#low = low
+    this.damage = damage
+  }
+
+  static async open(disk: Disk): Promise<KeepingState> {
+    const path = join(disk.root, 'state.json')
+    const write = (data: Document) => disk.write(path, Buffer.from(JSON.stringify(data)))
+    const text = await readFile(path, 'utf8').catch(unlessMissing)
+    const [found, damage] = text === undefined ? [undefined, undefined] : documentOf(text)
+    const low = new Low<Document>({ read: async () => found ?? null, write }, structuredClone(EMPTY))
+    await low.read()
+    if (damage === undefined) return new KeepingState(low, undefined)
+    const aside = `${path}.damaged`
+    await rename(path, aside)
+    return new KeepingState(low, `${damage}; it is kept as ${aside}, and all content counts as pushed from now on`)
+  }
+
+  /** It was sent to somebody, or found unchanged. Lost by a crash that comes within seconds. */
+  used(name: RepositoryName, digest: Digest, now = Date.now()): void {
+    const entry = this.#low.data.manifests[`${name}@${digest}`]
+    if (entry === undefined) this.#low.data.manifests[`${name}@${digest}`] = { last_used: now }
+    else entry.last_used = now
+    if (this.#closed) return
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      // The next one tries again; what is lost is a last use.
+      this.save().catch(() => {})
+    }, SAVE_AFTER_MS).unref()
+  }
+
+  /** To be called before a manifest from an upstream is stored; durable when it resolves. Never of one that is there already. */
+  async pulled(name: RepositoryName, digest: Digest): Promise<void> {
+    this.#low.data.manifests[`${name}@${digest}`] = { pulled: true, last_used: Date.now() }
+    await this.save()
+  }
+
+  /** Somebody gave it to us: not to be evicted from now on. Durable when it resolves. */
+  async pushed(name: RepositoryName, digest: Digest): Promise<void> {
+    const entry = this.#low.data.manifests[`${name}@${digest}`]
+    if (!entry?.pulled) return
+    delete entry.pulled
+    await this.save()
+  }
+
+  originOf(name: RepositoryName, digest: Digest): Origin {
+    return this.#low.data.manifests[`${name}@${digest}`]?.pulled ? 'pulled' : 'pushed'
+  }
+
+  lastUsed(name: RepositoryName, digest: Digest): number | undefined {
+    return this.#low.data.manifests[`${name}@${digest}`]?.last_used
+  }
+
+  /** Of manifests that are gone, unless they were used since. */
+  forgetAllBut(isKept: (key: string) => boolean, usedBefore: number): void {
+    for (const [key, { last_used = 0 }] of Object.entries(this.#low.data.manifests))
+      if (last_used < usedBefore && !isKept(key)) delete this.#low.data.manifests[key]
+  }
+
+  /** What is pinned, and since when. */
+  get pins(): Readonly<Record<string, string>> {
+    return this.#low.data.pins
+  }
+
+  /** Durable when it resolves. @returns whether that changed anything */
+  async pin(target: string, isPinned: boolean): Promise<boolean> {
+    const { pins } = this.#low.data
+    if (Object.hasOwn(pins, target) === isPinned) return false
+    if (isPinned) pins[target] = new Date().toISOString()
+    else delete pins[target]
+    await this.save()
+    return true
+  }
+
+  lastRun(job: string): JobRecord | undefined {
+    return this.#low.data.jobs[job]
+  }
+
+  async ran(job: string, record: JobRecord): Promise<void> {
+    this.#low.data.jobs[job] = record
+    await this.save()
+  }
+
+  /** Writes all there is now. Who comes while it is being done shares the next time with all others who wait. */
+  save(): Promise<void> {
+    if (this.#savingNext !== undefined) return this.#savingNext
+    if (this.#saving === undefined) return this.#saveNow()
+    this.#savingNext = this.#saving
+      .catch(() => {})
+      .then(() => {
+        this.#savingNext = undefined
+        return this.#saveNow()
+      })
+    return this.#savingNext
+  }
+
+  #saveNow(): Promise<void> {
+    const saving = this.#low.write().finally(() => {
+      if (this.#saving === saving) this.#saving = undefined
+    })
+    this.#saving = saving
+    return saving
+  }
+
+  /** Writes what was not written yet. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer === undefined) return
+    clearTimeout(this.#timer)
+    await this.save()
+  }
+}
+
+function documentOf(text: string): [Document | undefined, string | undefined] {
+  try {
+    const found = JSON.parse(text) as Partial<Document> | null
+    if (found?.version !== 1) return [undefined, `state.json has version ${found?.version}: expected 1`]
+    return [{ ...structuredClone(EMPTY), ...found, version: 1 }, undefined]
+  } catch (error) {
+    return [undefined, `state.json is no JSON: ${(error as Error).message}`]
+  }
+}
