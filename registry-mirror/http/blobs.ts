@@ -20,7 +20,9 @@ const headersOf = (digest: Digest) => ({
 })
 
 export async function headBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
-  const { content, request, response } = exchange
+  const { content, request, response, storage } = exchange
+  // Who asks may be about to push a manifest that needs it.
+  await storage.turns.take(digest, () => storage.blobs.freshen(digest))
   const place = await findIn(exchange, name, (one) => content.blobSize(one, digest))
   if (place === undefined) throw blobUnknown(name, digest)
   const headers = { ...headersOf(digest), ...place.headers }
@@ -65,6 +67,7 @@ export async function deleteBlob(exchange: Exchange, { name, digest }: Target): 
   const { storage, response, log } = exchange
   const wasThere = await storage.turns.take(name, () => storage.repositories.removeBlob(name, digest))
   if (!wasThere) throw blobUnknown(name, digest)
+  await storage.blobs.freshen(digest)
   log.info('blob deleted', { repository: name, digest })
   answer(response, 202)
 }

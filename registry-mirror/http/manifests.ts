@@ -63,12 +63,20 @@ export async function pushManifest(exchange: Exchange, { name, reference }: Targ
 /** A digest: the manifest and all tags that point to it; a tag: only that. */
 export async function deleteManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
   const { storage, response, log } = exchange
+  if (isDigest(reference)) await freshenBlobs(exchange, { name, reference })
   const wasThere = isDigest(reference)
     ? await storage.manifests.remove(name, reference)
     : await storage.manifests.removeTag(name, reference)
   if (!wasThere) throw manifestUnknown(name, reference)
   log.info(isDigest(reference) ? 'manifest deleted' : 'tag deleted', { repository: name, reference })
   answer(response, 202)
+}
+
+/** Who is pulling it may go on: its blobs are left alone for a while. */
+async function freshenBlobs({ storage }: Exchange, { name, reference }: { name: RepositoryName; reference: Digest }) {
+  const stored = await storage.manifests.byDigest(name, reference)
+  if (stored === undefined) return
+  for (const blob of parseManifest(stored.bytes, stored.mediaType).blobs) await storage.blobs.freshen(blob)
 }
 
 async function bodyOf({ request }: Exchange): Promise<Buffer> {

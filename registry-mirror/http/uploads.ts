@@ -41,8 +41,14 @@ async function mountBlob({ query, response, storage, log }: Exchange, name: Repo
   const from = query.get('from')
   const source = from === null ? undefined : parseName(from)
   if (from !== null && (source === undefined || !(await repositories.hasBlob(source, digest)))) return false
-  if ((await blobs.sizeOf(digest)) === undefined) return false
-  await turns.take(name, () => repositories.addBlob(name, digest))
+  const wasThere = await turns.take(name, () =>
+    turns.take(digest, async () => {
+      if (!(await blobs.freshen(digest))) return false
+      await repositories.addBlob(name, digest)
+      return true
+    }),
+  )
+  if (!wasThere) return false
   log.info('blob mounted', { repository: name, digest, from: from ?? 'any' })
   answer(response, 201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest })
   return true

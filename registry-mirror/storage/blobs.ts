@@ -1,5 +1,5 @@
 /** The content of all repositories, each once, by digest: plain files in blobs/ as in an OCI image layout. A file that is visible is whole and right. */
-import { type FileHandle, open, opendir, readFile, stat } from 'node:fs/promises'
+import { type FileHandle, open, opendir, readFile, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../digest.ts'
 import { type Disk, unlessMissing } from './disk.ts'
@@ -11,6 +11,9 @@ export type BlobReader = {
   read(buffer: Buffer, length: number, position: number): Promise<number>
   close(): Promise<void>
 }
+
+/** Asking for a blob makes its file young again, unless it is younger than this. */
+const YOUNG_MS = 60_000
 
 export class BlobStore {
   readonly #disk: Disk
@@ -26,6 +29,20 @@ export class BlobStore {
   /** @returns undefined: not here */
   async sizeOf(digest: Digest): Promise<number | undefined> {
     return (await stat(this.path(digest)).catch(unlessMissing))?.size
+  }
+
+  /** Milliseconds since 1970: when it was put here, or somebody who may need it asked for it. The system's own time stamp, which a resumed upload cannot make old. */
+  async ageOf(digest: Digest): Promise<{ size_bytes: number; changed_at: number } | undefined> {
+    const file = await stat(this.path(digest)).catch(unlessMissing)
+    return file && { size_bytes: file.size, changed_at: file.ctimeMs }
+  }
+
+  /** Makes it young, so that garbage collection leaves it alone for a while. Under the digest's turn it is so at once. @returns whether it is here */
+  async freshen(digest: Digest, now = Date.now()): Promise<boolean> {
+    const found = await this.ageOf(digest)
+    if (found === undefined) return false
+    if (found.changed_at < now - YOUNG_MS) await utimes(this.path(digest), now / 1000, now / 1000).catch(unlessMissing)
+    return true
   }
 
   /** To be closed by who asked. A blob that is removed meanwhile can be read to its end. */

@@ -74,11 +74,13 @@ export class ManifestStore {
       await this.#checkCondition(push)
       const missing = await this.#missing(name, manifest.blobs)
       if (missing.length > 0) throw manifestBlobUnknown(name, missing)
-      await all([
-        this.#blobs.put(digest, bytes),
-        this.#repositories.addManifest(name, digest, manifest.mediaType),
-        manifest.subject && this.#repositories.addReferrer(name, manifest.subject, digest),
-      ])
+      await this.#turns.take(digest, () =>
+        all([
+          this.#blobs.put(digest, bytes),
+          this.#repositories.addManifest(name, digest, manifest.mediaType),
+          manifest.subject && this.#repositories.addReferrer(name, manifest.subject, digest),
+        ]),
+      )
       this.#manifests.forget(`${name}@${digest}`)
       // Only now: a tag never points to what a power cut could take away.
       await all(tags.map((tag) => this.#repositories.setTag(name, tag, digest))).finally(() => {
@@ -125,10 +127,15 @@ export class ManifestStore {
     const missing: Digest[] = []
     for (let at = 0; at < wanted.length; at += AT_A_TIME) {
       const some = wanted.slice(at, at + AT_A_TIME)
-      const found = await Promise.all(some.map((digest) => this.#repositories.hasBlob(name, digest)))
+      const found = await Promise.all(some.map((digest) => this.#has(name, digest)))
       missing.push(...some.filter((_, index) => !found[index]))
     }
     return missing
+  }
+
+  /** Content that was damaged is taken away, while the claim to it stays: whoever pushes it again makes it good for all. */
+  async #has(name: RepositoryName, digest: Digest): Promise<boolean> {
+    return (await this.#repositories.hasBlob(name, digest)) && (await this.#blobs.sizeOf(digest)) !== undefined
   }
 }
 

@@ -2,7 +2,7 @@
  * Which repository has what: a folder for each, in which the name of an empty file says that a blob or a referrer is there, and small
  * files tell a manifest's media type and a tag's digest. Holds no content (see blobs.ts) and no rules (see manifests.ts).
  */
-import { access, opendir, readdir, readFile } from 'node:fs/promises'
+import { access, opendir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../digest.ts'
 import { parseName, parseTag, type RepositoryName, type Tag } from '../names.ts'
@@ -14,6 +14,7 @@ type Kind = '_blobs' | '_manifests'
 export class Repositories {
   readonly #disk: Disk
   readonly #folder: string
+  readonly #watching = new Set<Set<Digest>>()
 
   constructor(disk: Disk) {
     this.#disk = disk
@@ -31,7 +32,9 @@ export class Repositories {
   async hasBlob(name: RepositoryName, digest: Digest): Promise<boolean> {
     return exists(this.#digestPath(name, '_blobs', digest))
   }
+  /** Holds the digest's turn, as addManifest does: content that nobody claims may be on its way out. */
   addBlob(name: RepositoryName, digest: Digest): Promise<void> {
+    this.#tell(digest)
     return this.#disk.mark(this.#digestPath(name, '_blobs', digest))
   }
   /** @returns whether it was there; so do all that remove */
@@ -47,6 +50,7 @@ export class Repositories {
     return readFile(this.#digestPath(name, '_manifests', digest), 'utf8').catch(unlessMissing)
   }
   addManifest(name: RepositoryName, digest: Digest, mediaType: string): Promise<void> {
+    this.#tell(digest)
     return this.#disk.write(this.#digestPath(name, '_manifests', digest), Buffer.from(mediaType))
   }
   removeManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
@@ -82,6 +86,20 @@ export class Repositories {
   async referrers(name: RepositoryName, subject: Digest): Promise<Digest[]> {
     const names = (await readdir(this.#referrersFolder(name, subject)).catch(unlessMissing)) ?? []
     return names.sort().flatMap((one) => parseDigest(one.replace('-', ':')) ?? [])
+  }
+
+  /** Digests that any repository claims from now on, until it is disposed of. */
+  watchClaims(): { claimed: ReadonlySet<Digest> } & Disposable {
+    const claimed = new Set<Digest>()
+    this.#watching.add(claimed)
+    return { claimed, [Symbol.dispose]: () => void this.#watching.delete(claimed) }
+  }
+  #tell(digest: Digest): void {
+    for (const claimed of this.#watching) claimed.add(digest)
+  }
+  /** Milliseconds since 1970. @returns undefined: this repository does not claim the blob */
+  async claimedAt(name: RepositoryName, digest: Digest): Promise<number | undefined> {
+    return (await stat(this.#digestPath(name, '_blobs', digest)).catch(unlessMissing))?.ctimeMs
   }
 
   async exists(name: RepositoryName): Promise<boolean> {

@@ -17,7 +17,7 @@ export type Storage = {
   uploads: Uploads
   /** What is not content: origins, last uses, pins. */
   state: KeepingState
-  /** Of repositories, by name: to be taken by whatever looks at one and then changes it. */
+  /** Of repositories, by name, and of content, by digest (the inner one): to be taken by whatever looks at one and then changes it. */
   turns: Turns
   /** Lets another process have the folder. */
   release(): void
@@ -40,7 +40,7 @@ export async function openStorage({ storage_path, ...limits }: Given): Promise<S
     const repositories = new Repositories(disk)
     const turns = new Turns()
     const manifests = new ManifestStore(blobs, repositories, turns)
-    const uploads = new Uploads({ disk, blobs, repositories }, limits)
+    const uploads = new Uploads({ disk, blobs, repositories, turns }, limits)
     await uploads.expire()
     const state = await KeepingState.open(disk)
     return { disk, blobs, repositories, manifests, uploads, state, turns, release }

@@ -8,13 +8,14 @@ import type { RepositoryName } from '../names.ts'
 import type { BlobStore } from './blobs.ts'
 import { type Disk, unlessMissing } from './disk.ts'
 import type { Repositories } from './repositories.ts'
+import type { Turns } from './turns.ts'
 import { Upload } from './upload.ts'
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const RETRY_AFTER_S = 30
 
 type Limits = { max_uploads: number; upload_timeout: number }
-type Stores = { disk: Disk; blobs: BlobStore; repositories: Repositories }
+type Stores = { disk: Disk; blobs: BlobStore; repositories: Repositories; turns: Turns }
 
 export class Uploads {
   readonly #stores: Stores
@@ -29,8 +30,7 @@ export class Uploads {
   }
 
   /** The name of the file holds the repository, too: an upload belongs to it alone, also after a restart. */
-  #path = (name: RepositoryName, id: string) =>
-    join(this.#folder, `${id}.${createHash('sha256').update(name).digest('hex').slice(0, 16)}`)
+  #path = (name: RepositoryName, id: string) => join(this.#folder, `${id}.${keyOf(name)}`)
 
   get underWay(): number {
     return this.#open.size
@@ -77,15 +77,23 @@ export class Uploads {
 
   /** The blob is in the repository, durably, when it resolves. @throws OciError  DIGEST_INVALID; the upload has ended all the same */
   async finish(name: RepositoryName, upload: Upload, digest: Digest): Promise<void> {
-    const { blobs, repositories } = this.#stores
+    const { blobs, repositories, turns } = this.#stores
     try {
       await upload.finish(digest)
-      await blobs.adopt(upload.path, digest)
+      await turns.take(digest, async () => {
+        await blobs.adopt(upload.path, digest)
+        await repositories.addBlob(name, digest)
+      })
     } finally {
       // A disk that failed to keep the bytes may have lost some of them: nothing can be built on this file.
       await this.cancel(upload)
     }
-    await repositories.addBlob(name, digest)
+  }
+
+  /** Whether anybody uploads to this repository, or did and may go on. */
+  async isUnderWay(name: RepositoryName): Promise<boolean> {
+    const files = (await readdir(this.#folder).catch(unlessMissing)) ?? []
+    return files.some((file) => file.endsWith(`.${keyOf(name)}`))
   }
 
   async cancel(upload: Upload): Promise<void> {
@@ -110,3 +118,5 @@ export class Uploads {
     return expired
   }
 }
+
+const keyOf = (name: RepositoryName) => createHash('sha256').update(name).digest('hex').slice(0, 16)
