@@ -7,6 +7,9 @@ import { type Listening, listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
 import { openStorage } from './storage/storage.ts'
 
+export { withRegistry } from './bundle/connect.ts'
+export { exportBundle, planBundle } from './bundle/export.ts'
+export { importBundle } from './bundle/import.ts'
 export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions } from './config.ts'
 export type { Authorize } from './http/handle.ts'
 

@@ -7,6 +7,9 @@ import { RegistryError } from '../config.ts'
 const CONFLICT = 75
 const DEADLINE_MS = 10_000
 
+/** Another process has the folder: most likely a registry that runs. */
+export class StorageInUse extends RegistryError {}
+
 /** Node knows no flock(2), util-linux does: its child locks the open file that it was given, which is ours too. @returns how to release it */
 export function lockStorage(storage_path: string): () => void {
   const path = join(storage_path, 'lock')
@@ -19,7 +22,7 @@ export function lockStorage(storage_path: string): () => void {
   if (status === 0) return () => closeSync(file)
   closeSync(file)
   if (status === CONFLICT)
-    throw new RegistryError(
+    throw new StorageInUse(
       `${storage_path} is in use by another process. Stop it, or give this registry another [registry] storage_path.`,
     )
   throw new RegistryError(

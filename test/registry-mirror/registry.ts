@@ -57,9 +57,13 @@ export function logTo(lines: LogLine[]): RegistryLog {
 
 /** Stopped, and its folder gone, when the test is over. */
 export async function testRegistry(t: TestContext, change: Partial<RegistryConfig> = {}): Promise<TestRegistry> {
-  const registry = new FolderRegistry(temporaryFolder(t), change)
+  const registry = new FolderRegistry(realpathSync(mkdtempSync(join(tmpdir(), 'registry-'))), change)
+  // In this order: what stops still writes into its folder.
+  t.after(async () => {
+    await registry.stop()
+    rmSync(registry.folder, { recursive: true, force: true })
+  })
   await registry.start()
-  t.after(() => registry.stop())
   return registry
 }
 

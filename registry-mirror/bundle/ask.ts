@@ -1,0 +1,95 @@
+/** One HTTP request to a registry, its body and its answer as streams; every silence has a deadline. Knows no endpoint. */
+import { once } from 'node:events'
+import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { BundleError } from './format.ts'
+
+/** Where a registry listens. */
+export type Address = { socketPath: string } | { host: string; port: number }
+export type Ask = { headers?: Record<string, string>; body?: Uint8Array | AsyncIterable<Uint8Array> }
+export type Answer = { status: number; headers: IncomingHttpHeaders; body: IncomingMessage }
+
+const SILENCE_MS = 120_000
+/** The disk may take minutes for a large blob, in which nothing is heard. */
+const UPLOAD_SILENCE_MS = 30 * 60_000
+const REFUSAL_LIMIT_BYTES = 64 * 1024
+
+/** @param what  method and path, e.g. 'GET /v2/' @throws BundleError, and what the body throws */
+export async function ask(address: Address, what: string, { headers = {}, body }: Ask = {}): Promise<Answer> {
+  const [method, path] = what.split(' ')
+  const timeout = body === undefined ? SILENCE_MS : UPLOAD_SILENCE_MS
+  const asked = request({ ...address, method, path, headers, timeout })
+  asked.on('timeout', () => asked.destroy(new Error(`nothing came for ${timeout / 1000} s`)))
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    asked.once('response', resolve)
+    asked.on('error', reject)
+  })
+  // It may fail before anybody waits for it; who waits for it hears of it all the same.
+  answered.catch(() => {})
+  try {
+    await send(asked, body, answered)
+  } catch (error) {
+    asked.destroy()
+    throw error
+  }
+  const response = await answered.catch((error: Error) => {
+    throw new BundleError(`The registry does not answer ${what}: ${error.message}.`, { cause: error })
+  })
+  return { status: response.statusCode ?? 0, headers: response.headers, body: response }
+}
+
+/** Stops when the answer comes before all is sent: it will be a refusal. */
+async function send(asked: ClientRequest, body: Ask['body'], answered: Promise<unknown>): Promise<void> {
+  if (body === undefined || body instanceof Uint8Array) {
+    asked.end(body)
+    return
+  }
+  let isOver = false
+  const over = answered.then(
+    () => {
+      isOver = true
+    },
+    () => {
+      isOver = true
+    },
+  )
+  for await (const chunk of body) {
+    if (!isOver && !asked.write(chunk)) await Promise.race([once(asked, 'drain').catch(() => {}), over])
+    if (isOver) return
+  }
+  asked.end()
+}
+
+/** What nobody reads must not keep its connection. */
+export function discard({ body }: Answer): undefined {
+  body.on('error', () => {})
+  body.resume()
+  return undefined
+}
+
+/** @throws BundleError  more than that */
+export async function readAll(body: AsyncIterable<Uint8Array>, limit_bytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > limit_bytes) throw new BundleError(`More than ${limit_bytes} bytes came where fewer are expected.`)
+  }
+  return Buffer.concat(chunks, bytes)
+}
+
+/** In the registry's own words, when it has some. */
+export async function refusalOf(answer: Answer, what: string): Promise<BundleError> {
+  const text = await readAll(answer.body, REFUSAL_LIMIT_BYTES).then(String, () => '')
+  return new BundleError(`The registry answers ${what} with ${answer.status}: ${messageIn(text) ?? 'no reason told'}`)
+}
+
+function messageIn(text: string): string | undefined {
+  try {
+    const { errors } = JSON.parse(text) as { errors?: { message?: string }[] }
+    return errors?.[0]?.message
+  } catch {
+    // It is no JSON; the status tells enough.
+    return undefined
+  }
+}

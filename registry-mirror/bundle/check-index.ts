@@ -1,0 +1,140 @@
+/** Reads the index of a bundle, which may come from anywhere: only what is certainly one gets past here. */
+import { type Digest, parseDigest } from '../digest.ts'
+import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../manifest.ts'
+import { parseName, parseTag } from '../names.ts'
+import {
+  type BundleBlob,
+  BundleError,
+  type BundleFile,
+  type BundleImage,
+  type BundleIndex,
+  type BundleManifest,
+  ENTRY_LIMIT,
+  FORMAT,
+  isFileName,
+  type NeededBlob,
+} from './format.ts'
+
+type Json = Record<string, unknown>
+
+const damaged = (what: string) => new BundleError(`The index of the bundle cannot be used: ${what}.`)
+
+/** @throws BundleError */
+export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
+  const json = objectOf(parseJson(bytes), 'it')
+  if (json.format !== FORMAT)
+    throw damaged(`its format is ${shown(json.format)}: expected '${FORMAT}'. A newer Rackstrap may have made it`)
+  const index: BundleIndex = {
+    format: FORMAT,
+    created_at: textOf(json.created_at, 'created_at'),
+    images: listOf(json.images, 'images', imageOf),
+    blobs: listOf(json.blobs, 'blobs', blobOf),
+    files: listOf(json.files, 'files', fileOf),
+    manifests: listOf(json.manifests, 'manifests', manifestOf),
+    needs: listOf(json.needs, 'needs', neededOf),
+  }
+  checkWhole(index)
+  return index
+}
+
+/** What holds between its parts: nothing twice, no image without its manifest. */
+function checkWhole({ images, blobs, files, manifests, needs }: BundleIndex): void {
+  const count = blobs.length + files.length + manifests.length + needs.length
+  if (count > ENTRY_LIMIT || images.length > ENTRY_LIMIT)
+    throw damaged(`it lists ${Math.max(count, images.length)} things: expected at most ${ENTRY_LIMIT}`)
+  unique([...blobs, ...manifests, ...needs].map(({ digest }) => digest))
+  unique(files.map(({ name }) => name))
+  const places = new Set(manifests.flatMap(({ digest, repositories }) => repositories.map((one) => `${one}@${digest}`)))
+  for (const { repository, digest } of images)
+    if (!places.has(`${repository}@${digest}`)) throw damaged(`image ${repository}@${digest} has no manifest in it`)
+  const folders = new Set(files.flatMap(({ name }) => foldersOf(name)))
+  for (const { name } of files) if (folders.has(name)) throw damaged(`${name} is a file and a folder`)
+}
+
+function unique(names: readonly string[]): void {
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name)) throw damaged(`it lists ${name} twice`)
+    seen.add(name)
+  }
+}
+
+const foldersOf = (name: string) =>
+  name.split('/').flatMap((_, depth, parts) => (depth === 0 ? [] : [parts.slice(0, depth).join('/')]))
+
+function imageOf(json: Json): BundleImage {
+  return {
+    repository: nameOf(json.repository),
+    digest: digestIn(json),
+    tags: strings(json.tags, 'tags').map((text) => parseTag(text) ?? fail(`${shown(text)} is no tag`)),
+  }
+}
+
+const neededOf = (json: Json): NeededBlob => ({ digest: digestIn(json), repositories: repositoriesOf(json) })
+const blobOf = (json: Json): BundleBlob => ({ ...neededOf(json), size_bytes: sizeIn(json) })
+
+function manifestOf(json: Json): BundleManifest {
+  const media_type = textOf(json.media_type, 'media_type')
+  if (!MANIFEST_MEDIA_TYPES.includes(media_type)) throw damaged(`${shown(media_type)} is the type of no manifest`)
+  const blob = blobOf(json)
+  if (blob.size_bytes > MANIFEST_LIMIT_BYTES)
+    throw damaged(`manifest ${blob.digest} has ${blob.size_bytes} bytes: expected at most ${MANIFEST_LIMIT_BYTES}`)
+  return { ...blob, media_type }
+}
+
+function fileOf(json: Json): BundleFile {
+  const name = textOf(json.name, 'name')
+  if (!isFileName(name)) throw damaged(`${shown(name)} cannot name a file: expected a plain, relative name`)
+  return { name, digest: digestIn(json), size_bytes: sizeIn(json) }
+}
+
+function repositoriesOf(json: Json) {
+  const names = strings(json.repositories, 'repositories').map(nameOf)
+  if (names.length === 0) throw damaged(`${shown(json.digest)} belongs to no repository`)
+  return names
+}
+
+const nameOf = (value: unknown) =>
+  (typeof value === 'string' ? parseName(value) : undefined) ?? fail(`${shown(value)} cannot name a repository`)
+
+const digestIn = ({ digest }: Json): Digest =>
+  (typeof digest === 'string' ? parseDigest(digest) : undefined) ?? fail(`${shown(digest)} is no digest`)
+
+function sizeIn({ size_bytes }: Json): number {
+  if (typeof size_bytes !== 'number' || !Number.isSafeInteger(size_bytes) || size_bytes < 0)
+    throw damaged(`size_bytes is ${shown(size_bytes)}: expected a number of bytes`)
+  return size_bytes
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw damaged(`it is no JSON (${(error as Error).message})`)
+  }
+}
+
+function listOf<T>(value: unknown, what: string, read: (json: Json) => T): T[] {
+  if (!Array.isArray(value)) throw damaged(`${what} is ${shown(value)}: expected a list`)
+  return value.map((one) => read(objectOf(one, `one of ${what}`)))
+}
+
+function strings(value: unknown, what: string): string[] {
+  if (!Array.isArray(value)) throw damaged(`${what} is ${shown(value)}: expected a list`)
+  return value.map((one) => textOf(one, `one of ${what}`))
+}
+
+function objectOf(value: unknown, what: string): Json {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw damaged(`${what} is ${shown(value)}: expected an object`)
+  return value as Json
+}
+
+const textOf = (value: unknown, what: string) =>
+  typeof value === 'string' ? value : fail(`${what} is ${shown(value)}: expected text`)
+
+function fail(what: string): never {
+  throw damaged(what)
+}
+
+const shown = (value: unknown) => (JSON.stringify(value) ?? 'missing').slice(0, 100)

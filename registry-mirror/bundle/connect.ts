@@ -1,0 +1,63 @@
+/** The registry that a bundle is made of or taken into: the one that runs on this configuration, or else its folder, opened here for the time it takes. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { RegistryConfig, RegistryLog } from '../config.ts'
+import { localContent } from '../content.ts'
+import { handle } from '../http/handle.ts'
+import { Buffers } from '../http/send-blob.ts'
+import { StorageInUse } from '../storage/lock.ts'
+import { openStorage, type Storage } from '../storage/storage.ts'
+import type { Address } from './ask.ts'
+import { RegistryClient } from './client.ts'
+import { BundleError } from './format.ts'
+
+/**
+ * Both ways lead through HTTP, so that there is one that reads and writes. A folder that is opened here knows no upstream and no rules of access.
+ * @throws RegistryError  the folder cannot be used
+ */
+export async function withRegistry<T>(
+  config: RegistryConfig,
+  log: RegistryLog,
+  act: (client: RegistryClient) => Promise<T>,
+): Promise<T> {
+  let storage: Storage
+  try {
+    storage = await openStorage(config)
+  } catch (error) {
+    if (!(error instanceof StorageInUse)) throw error
+    return act(new RegistryClient(addressOf(config, error)))
+  }
+  try {
+    const served = { storage, content: localContent(storage), buffers: new Buffers(), log, onBytes: () => {} }
+    return await onSocket((request, response) => void handle(request, response, served), act)
+  } finally {
+    storage.release()
+  }
+}
+
+function addressOf({ host_ip, port }: RegistryConfig, inUse: StorageInUse): Address {
+  if (port === 0)
+    throw new BundleError(`${inUse.message} Its port is not known ([registry] port is 0).`, { cause: inUse })
+  return { host: host_ip === '0.0.0.0' ? '127.0.0.1' : host_ip === '::' ? '::1' : host_ip, port }
+}
+
+/** Nobody else can reach it: the folder of the socket is of this user alone. */
+async function onSocket<T>(listener: RequestListener, act: (client: RegistryClient) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'rackstrap-bundle-'))
+  const socketPath = join(folder, 'registry')
+  const server = createServer({ requestTimeout: 0 }, listener)
+  try {
+    await chmod(folder, 0o700)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(socketPath, resolve)
+    })
+    return await act(new RegistryClient({ socketPath }))
+  } finally {
+    server.close()
+    server.closeAllConnections()
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,128 @@
+/** Finds all that a bundle has to carry: of each image its manifests, their blobs, and what refers to them. */
+import { type Digest, hexOf } from '../digest.ts'
+import { parseManifest } from '../manifest.ts'
+import { parseTag, type RepositoryName, type Tag } from '../names.ts'
+import type { StoredManifest } from '../storage/manifests.ts'
+import type { RegistryClient } from './client.ts'
+import { type BundleBlob, BundleError, type BundleImage, type BundleManifest, ENTRY_LIMIT } from './format.ts'
+import { type Platform, wantedOf } from './platforms.ts'
+
+export type Choice = {
+  /** Of an index, only these; []: all. */
+  platforms: readonly Platform[]
+  /** Signatures, SBOMs and what else has one of the manifests for its subject. */
+  referrers: boolean
+}
+export type Plan = { images: BundleImage[]; blobs: BundleBlob[]; manifests: BundleManifest[] }
+
+type Found = { size_bytes: number; repositories: Set<RepositoryName> }
+
+/** Tags by which older clients keep what belongs to an image: the fallback of the referrers API, and cosign's. */
+const TAGS_OF = (digest: Digest) => ['', '.sig', '.att', '.sbom'].map((end) => `sha256-${hexOf(digest)}${end}`)
+
+export class Planner {
+  readonly #client: RegistryClient
+  readonly #choice: Choice
+  readonly #images = new Map<string, { repository: RepositoryName; digest: Digest; tags: Set<Tag> }>()
+  readonly #blobs = new Map<Digest, Found>()
+  readonly #manifests = new Map<Digest, Found & { media_type: string }>()
+  readonly #visited = new Set<string>()
+  readonly #tags = new Map<RepositoryName, ReadonlySet<string>>()
+
+  constructor(client: RegistryClient, choice: Choice) {
+    this.#client = client
+    this.#choice = choice
+  }
+
+  get plan(): Plan {
+    const listed = <T extends Found>(found: Map<Digest, T>) =>
+      [...found].map(([digest, { repositories, ...more }]) => ({ digest, ...more, repositories: [...repositories] }))
+    return {
+      images: [...this.#images.values()].map(({ tags, ...image }) => ({ ...image, tags: [...tags] })),
+      blobs: listed(this.#blobs),
+      manifests: listed(this.#manifests),
+    }
+  }
+
+  /** An image with all that belongs to it. @throws BundleError  some of it is not in the registry */
+  async add(repository: RepositoryName, reference: Digest | Tag): Promise<void> {
+    const stored = await this.#client.manifest(repository, reference)
+    if (stored === undefined) throw new BundleError(`Repository ${repository} has no image ${reference}.`)
+    const tag = parseTag(reference)
+    this.#name(repository, stored.digest, tag === undefined ? [] : [tag])
+    await this.#walk(repository, stored)
+  }
+
+  #name(repository: RepositoryName, digest: Digest, tags: readonly Tag[]): void {
+    const key = `${repository}@${digest}`
+    const image = this.#images.get(key) ?? { repository, digest, tags: new Set() }
+    for (const tag of tags) image.tags.add(tag)
+    this.#images.set(key, image)
+  }
+
+  /** What it refers to is listed before it. */
+  async #walk(repository: RepositoryName, stored: StoredManifest): Promise<void> {
+    const { digest, mediaType, bytes } = stored
+    const key = `${repository}@${digest}`
+    if (this.#visited.has(key)) return
+    this.#visited.add(key)
+    const manifest = parseManifest(bytes, mediaType)
+    for (const blob of manifest.blobs) await this.#addBlob(repository, blob, digest)
+    for (const blob of manifest.foreignBlobs)
+      if ((await this.#client.blobSize(repository, blob)) !== undefined) await this.#addBlob(repository, blob, digest)
+    for (const inner of wantedOf(stored, manifest.manifests, this.#choice.platforms)) {
+      const found = await this.#client.manifest(repository, inner)
+      if (found !== undefined) await this.#walk(repository, found)
+      else if (this.#choice.platforms.length > 0) throw this.#lacks(repository, inner, digest)
+    }
+    const found = this.#manifests.get(digest)
+    if (found) found.repositories.add(repository)
+    else
+      this.#manifests.set(digest, {
+        size_bytes: bytes.length,
+        media_type: mediaType,
+        repositories: new Set([repository]),
+      })
+    if (this.#choice.referrers) await this.#addReferrers(repository, digest)
+    if (this.#manifests.size + this.#blobs.size > ENTRY_LIMIT)
+      throw new BundleError(
+        `That is more than ${ENTRY_LIMIT} blobs and manifests, the limit of one bundle. Make several.`,
+      )
+  }
+
+  async #addBlob(repository: RepositoryName, digest: Digest, neededBy: Digest): Promise<void> {
+    const found = this.#blobs.get(digest)
+    if (found?.repositories.has(repository)) return
+    const size_bytes = await this.#client.blobSize(repository, digest)
+    if (size_bytes === undefined) throw this.#lacks(repository, digest, neededBy)
+    if (found) found.repositories.add(repository)
+    else this.#blobs.set(digest, { size_bytes, repositories: new Set([repository]) })
+  }
+
+  async #addReferrers(repository: RepositoryName, subject: Digest): Promise<void> {
+    for (const digest of await this.#client.referrers(repository, subject)) {
+      const stored = await this.#client.manifest(repository, digest)
+      if (stored === undefined) continue
+      this.#name(repository, digest, [])
+      await this.#walk(repository, stored)
+    }
+    const there = await this.#tagsOf(repository)
+    for (const text of TAGS_OF(subject)) {
+      const tag = there.has(text) ? parseTag(text) : undefined
+      if (tag !== undefined) await this.add(repository, tag)
+    }
+  }
+
+  async #tagsOf(repository: RepositoryName): Promise<ReadonlySet<string>> {
+    const known = this.#tags.get(repository)
+    if (known) return known
+    const tags = new Set<string>(await this.#client.tags(repository))
+    this.#tags.set(repository, tags)
+    return tags
+  }
+
+  #lacks = (repository: RepositoryName, digest: Digest, neededBy: Digest) =>
+    new BundleError(
+      `Repository ${repository} lacks ${digest}, which its manifest ${neededBy} refers to. Push or pull it whole first.`,
+    )
+}

@@ -1,0 +1,111 @@
+/** Reads a bundle's tar, which may come from anywhere: what follows its index must be what the index lists, in its order and nothing else. */
+import { once } from 'node:events'
+import { type Extract, extract, type Header } from 'tar-stream'
+import { readAll } from './ask.ts'
+import { parseBundleIndex } from './check-index.ts'
+import { type BundleEntry, BundleError, type BundleIndex, entriesOf, INDEX_LIMIT_BYTES, INDEX_NAME } from './format.ts'
+import { verified } from './verified.ts'
+
+/** A header for each, the rest of its last block, and what a long name takes. */
+const TAR_BYTES_EACH = 4096
+/** Behind the last entry: zeros up to the size of a tape's record. */
+const TAIL_BYTES = 1024 * 1024
+
+export type BundleReader = {
+  index: BundleIndex
+  /** In the order of the tar. What is not read of an entry's content is verified all the same, before the next one comes. */
+  entries(): AsyncGenerator<{ entry: BundleEntry; content: AsyncIterable<Uint8Array> }, void>
+}
+
+type Entries = AsyncIterator<AsyncIterable<Uint8Array> & { header: Header }, undefined>
+
+/** @throws BundleError, also out of what it hands to `act` */
+export async function readBundle<T>(
+  source: AsyncIterable<Uint8Array>,
+  act: (reader: BundleReader) => Promise<T>,
+): Promise<T> {
+  const limit = { bytes: INDEX_LIMIT_BYTES + TAIL_BYTES }
+  const tar = extract()
+  const found = tar[Symbol.asyncIterator]() as unknown as Entries
+  const fed = feed(tar, bounded(source, limit)).catch((error: Error) => tar.destroy(error))
+  try {
+    const index = await readIndex(found)
+    const expected = entriesOf(index)
+    limit.bytes = expected.reduce((sum, { size_bytes }) => sum + size_bytes + TAR_BYTES_EACH, limit.bytes)
+    return await act({ index, entries: () => readEntries(found, expected) })
+  } catch (error) {
+    throw error instanceof Error && isOfTar(error) ? notATar(error) : error
+  } finally {
+    tar.destroy()
+    await fed
+  }
+}
+
+async function feed(tar: Extract, source: AsyncIterable<Uint8Array>): Promise<void> {
+  const closed = once(tar, 'close').catch(() => {})
+  for await (const chunk of source) {
+    if (!tar.write(chunk)) await Promise.race([once(tar, 'drain'), closed])
+    if (tar.destroying) return
+  }
+  tar.end(null)
+}
+
+async function readIndex(found: Entries): Promise<BundleIndex> {
+  const { value: first, done } = await found.next()
+  if (done || first.header.name !== INDEX_NAME)
+    throw new BundleError(
+      `This is no bundle: it begins with ${done ? 'nothing' : `'${first.header.name}'`}, not with ${INDEX_NAME}.`,
+    )
+  checkKind(first.header)
+  return parseBundleIndex(await readAll(first, INDEX_LIMIT_BYTES))
+}
+
+async function* readEntries(found: Entries, expected: readonly BundleEntry[]): ReturnType<BundleReader['entries']> {
+  for (const entry of expected) {
+    const { value, done } = await found.next()
+    if (done) throw new BundleError(`The bundle is not whole: ${entry.name} and what should follow is missing.`)
+    checkHeader(value.header, entry)
+    const content = verified(value, entry, `${entry.name} in the bundle`)
+    yield { entry, content }
+    for await (const _ of content);
+  }
+  const { value, done } = await found.next()
+  if (!done) throw new BundleError(`The bundle holds ${shown(value.header.name)}, which its index does not list.`)
+}
+
+function checkHeader(header: Header, { name, size_bytes }: BundleEntry): void {
+  if (header.name !== name)
+    throw new BundleError(
+      `The bundle holds ${shown(header.name)} where its index lists ${name}. Nothing of it was taken.`,
+    )
+  checkKind(header)
+  if (header.size !== size_bytes)
+    throw new BundleError(`${name} in the bundle has ${header.size} bytes, its index says ${size_bytes}.`)
+}
+
+/** No links, devices, folders or anything else. */
+function checkKind({ name, type }: Header): void {
+  if (type !== 'file')
+    throw new BundleError(`${shown(name)} in the bundle is a ${type ?? 'thing of no known kind'}: expected a file.`)
+}
+
+const shown = (name: string) => JSON.stringify(name.slice(0, 300))
+
+async function* bounded(source: AsyncIterable<Uint8Array>, limit: { bytes: number }): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of source) {
+    bytes += chunk.length
+    if (bytes > limit.bytes) throw new BundleError(`The bundle is longer than its index says.`)
+    yield chunk
+  }
+}
+
+const isOfTar = ({ message }: Error) =>
+  /^(Unexpected end of data|Header exceeds max size|Invalid header|Invalid tar header)/.test(message)
+const notATar = (error: Error) =>
+  new BundleError(
+    error.message === 'Unexpected end of data'
+      ? 'The bundle is not whole: it ends in the middle. Copy it again.'
+      : `The bundle is damaged, or no tar at all: ${error.message}.`,
+    { cause: error },
+  )

@@ -1,0 +1,49 @@
+/** Writes a bundle's tar, entry by entry. Takes no more into memory than is on its way. */
+import { once } from 'node:events'
+import { type Pack, pack } from 'tar-stream'
+import { type BundleEntry, type BundleIndex, entriesOf, INDEX_NAME } from './format.ts'
+import { verified } from './verified.ts'
+
+/** Where the content of an entry is read from; it is verified as it passes. */
+export type ContentOf = (entry: BundleEntry) => Promise<AsyncIterable<Uint8Array>>
+
+/** The tar as it is to be written. Ends in what `contentOf` throws, or when an entry's content is not what the index says. */
+export async function* bundleBytes(index: BundleIndex, contentOf: ContentOf): AsyncGenerator<Uint8Array, void> {
+  const tar = pack()
+  const writing = writeEntries(tar, index, contentOf).catch((error: Error) => tar.destroy(error))
+  try {
+    yield* tar as AsyncIterable<Uint8Array>
+  } finally {
+    tar.destroy()
+    await writing
+  }
+}
+
+async function writeEntries(tar: Pack, index: BundleIndex, contentOf: ContentOf): Promise<void> {
+  // The same bundle is to have the same bytes, wherever and whenever it is made.
+  const mtime = new Date(0)
+  const first = Buffer.from(JSON.stringify(index))
+  await writeEntry(tar, { name: INDEX_NAME, size: first.length, mtime }, [first])
+  for (const entry of entriesOf(index)) {
+    const content = entry.kind === 'layout' ? [entry.bytes] : verified(await contentOf(entry), entry, entry.name)
+    await writeEntry(tar, { name: entry.name, size: entry.size_bytes, mtime }, content)
+  }
+  tar.finalize()
+}
+
+async function writeEntry(
+  tar: Pack,
+  header: { name: string; size: number; mtime: Date },
+  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const sink = tar.entry(header)
+  const closed = once(sink, 'close')
+  // It may fail before anybody waits for it; who waits for it hears of it all the same.
+  closed.catch(() => {})
+  for await (const chunk of content) {
+    if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), closed])
+    if (sink.destroying) break
+  }
+  sink.end(null)
+  await closed
+}
