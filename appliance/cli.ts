@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { buildRamdisk } from '@appliance/pxe'
 import { Command, Option } from 'commander'
+import { addBundleCommands } from './cli/bundle.ts'
 import { addRegistryCommands } from './cli/registry.ts'
 import { endingSignal, untilStopped } from './cli/until-stopped.ts'
 import { renderDocs, renderSample, renderValues } from './config/render.ts'
@@ -115,6 +116,7 @@ program
   .option('--mirror <url>', "Debian archive, when it is not to be the one of this box's apt sources")
   .action(ramdisk)
 addRegistryCommands(program, CONFIG_OPTION)
+addBundleCommands(program, CONFIG_OPTION)
 
 program.parseAsync().then(
   () => process.exit(),

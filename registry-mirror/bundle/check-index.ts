@@ -12,7 +12,7 @@ import {
   ENTRY_LIMIT,
   FORMAT,
   isFileName,
-  type NeededBlob,
+  type Need,
 } from './format.ts'
 
 type Json = Record<string, unknown>
@@ -31,7 +31,7 @@ export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
     blobs: listOf(json.blobs, 'blobs', blobOf),
     files: listOf(json.files, 'files', fileOf),
     manifests: listOf(json.manifests, 'manifests', manifestOf),
-    needs: listOf(json.needs, 'needs', neededOf),
+    needs: listOf(json.needs, 'needs', needOf),
   }
   checkWhole(index)
   return index
@@ -70,8 +70,15 @@ function imageOf(json: Json): BundleImage {
   }
 }
 
-const neededOf = (json: Json): NeededBlob => ({ digest: digestIn(json), repositories: repositoriesOf(json) })
-const blobOf = (json: Json): BundleBlob => ({ ...neededOf(json), size_bytes: sizeIn(json) })
+function needOf(json: Json): Need {
+  const { kind } = json
+  if (kind !== 'blob' && kind !== 'manifest') throw damaged(`it needs a ${shown(kind)}: expected a blob or a manifest`)
+  return { kind, digest: digestIn(json), repositories: repositoriesOf(json) }
+}
+
+function blobOf(json: Json): BundleBlob {
+  return { digest: digestIn(json), size_bytes: sizeIn(json), repositories: repositoriesOf(json) }
+}
 
 function manifestOf(json: Json): BundleManifest {
   const media_type = textOf(json.media_type, 'media_type')

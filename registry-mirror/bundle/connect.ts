@@ -33,6 +33,7 @@ export async function withRegistry<T>(
     const served = { storage, content: localContent(storage), buffers: new Buffers(), log, onBytes: () => {} }
     return await onSocket((request, response) => void handle(request, response, served), act)
   } finally {
+    await storage.state.close()
     storage.release()
   }
 }

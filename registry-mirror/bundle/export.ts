@@ -1,35 +1,48 @@
-/** Makes a bundle of images and files. */
+/** Makes bundles of images and files. */
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { RegistryClient } from './client.ts'
-import { type BundleEntry, BundleError, type BundleIndex, FORMAT } from './format.ts'
-import { type Choice, Planner } from './plan.ts'
+import { differenceOf } from './difference.ts'
+import { contentOfFile, type SourceFile } from './files.ts'
+import { BundleError, type BundleIndex, FORMAT } from './format.ts'
+import { type Known, NOTHING_KNOWN } from './known.ts'
+import { Planner } from './plan.ts'
+import type { Platform } from './platforms.ts'
 import { imagesFor } from './select.ts'
-import { bundleBytes } from './write.ts'
+import type { ContentOf } from './write.ts'
 
-export type ExportWanted = Choice & {
-  /** NAME, NAME:TAG, NAME@DIGEST; `*` stands for anything in a name or tag. */
+export type ExportWanted = {
+  /** NAME (all its tags), NAME:TAG, NAME@DIGEST; `*` stands for anything in a name or tag. */
   images: readonly string[]
+  /** Of an index, only these; left out: all. */
+  platforms?: readonly Platform[]
+  /** Signatures, SBOMs and what else refers to an image; left out: true. */
+  referrers?: boolean
+  files?: readonly SourceFile[]
+  /** What the other side has already. */
+  known?: Known
+  now?: Date
 }
 
-/** @throws BundleError */
-export async function planBundle(client: RegistryClient, wanted: ExportWanted, now: Date): Promise<BundleIndex> {
-  const planner = new Planner(client, wanted)
-  for (const { repository, reference } of await imagesFor(client, wanted.images))
-    await planner.add(repository, reference)
-  const { images, blobs, manifests } = planner.plan
-  return { format: FORMAT, created_at: now.toISOString(), images, blobs, files: [], manifests, needs: [] }
+/** @throws BundleError  some of it is not in the registry */
+export async function planBundle(client: RegistryClient, wanted: ExportWanted): Promise<BundleIndex> {
+  const { images, platforms = [], referrers = true, files = [], known = NOTHING_KNOWN, now = new Date() } = wanted
+  const planner = new Planner(client, { platforms, referrers, missing: 'refuse' })
+  for (const { repository, reference } of await imagesFor(client, images)) await planner.add(repository, reference)
+  const plain = files.map(({ name, digest, size_bytes }) => ({ name, digest, size_bytes }))
+  return { format: FORMAT, created_at: now.toISOString(), ...differenceOf(planner.plan, plain, known) }
 }
 
-/** The bytes of the bundle, read from the registry as they are asked for. */
-export function exportBundle(client: RegistryClient, index: BundleIndex): AsyncGenerator<Uint8Array, void> {
-  return bundleBytes(index, (entry) => contentOf(client, entry))
-}
-
-async function contentOf(client: RegistryClient, entry: BundleEntry): Promise<AsyncIterable<Uint8Array>> {
-  if (entry.kind === 'blob') return client.blob(oneOf(entry.blob.repositories), entry.digest)
-  if (entry.kind === 'manifest') return manifestBytes(client, oneOf(entry.manifest.repositories), entry.digest)
-  throw new Error(`${entry.name} is not of the registry`)
+/** Where what a bundle carries is read from: the registry, and the files. */
+export function sourceOf(client: RegistryClient, files: readonly SourceFile[] = []): ContentOf {
+  const paths = new Map(files.map(({ name, path }) => [name, path]))
+  return async (entry) => {
+    if (entry.kind === 'blob') return client.blob(first(entry.blob.repositories), entry.digest)
+    if (entry.kind === 'manifest') return manifestBytes(client, first(entry.manifest.repositories), entry.digest)
+    const path = entry.kind === 'file' ? paths.get(entry.file.name) : undefined
+    if (path === undefined) throw new Error(`nobody knows where ${entry.name} comes from`)
+    return contentOfFile(path)
+  }
 }
 
 async function* manifestBytes(client: RegistryClient, repository: RepositoryName, digest: Digest) {
@@ -39,8 +52,8 @@ async function* manifestBytes(client: RegistryClient, repository: RepositoryName
   yield stored.bytes
 }
 
-function oneOf(repositories: readonly RepositoryName[]): RepositoryName {
-  const [first] = repositories
-  if (first === undefined) throw new Error('content of no repository')
-  return first
+function first(repositories: readonly RepositoryName[]): RepositoryName {
+  const [one] = repositories
+  if (one === undefined) throw new Error('content of no repository')
+  return one
 }

@@ -21,7 +21,7 @@ export type BundleManifest = BundleBlob & { media_type: string }
 /** `name`: relative, in plain words; see isFileName. */
 export type BundleFile = { name: string; digest: Digest; size_bytes: number }
 /** What the other side is expected to have already. */
-export type NeededBlob = { digest: Digest; repositories: readonly RepositoryName[] }
+export type Need = { kind: 'blob' | 'manifest'; digest: Digest; repositories: readonly RepositoryName[] }
 
 export type BundleIndex = {
   format: typeof FORMAT
@@ -31,7 +31,7 @@ export type BundleIndex = {
   files: readonly BundleFile[]
   /** In the order in which they can be pushed: what one refers to stands before it. */
   manifests: readonly BundleManifest[]
-  needs: readonly NeededBlob[]
+  needs: readonly Need[]
 }
 
 export type BundleEntry = { name: string; size_bytes: number; digest: Digest } & (
@@ -63,6 +63,10 @@ export function entriesOf(index: BundleIndex): BundleEntry[] {
     })),
   ]
 }
+
+/** Of what follows the index; some more is written for headers. */
+export const sizeOfBundle = (index: BundleIndex): number =>
+  entriesOf(index).reduce((sum, { size_bytes }) => sum + size_bytes, 0)
 
 const blobName = (digest: Digest) => `blobs/${algorithmOf(digest)}/${hexOf(digest)}`
 const sizeOf = ({ digest, size_bytes }: { digest: Digest; size_bytes: number }) => ({ digest, size_bytes })

@@ -1,65 +1,84 @@
 /** Takes a bundle into a registry: content first, manifests when all they need is there, tags when the whole bundle has proven right. */
-import { statfs } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import { readAll } from './ask.ts'
 import type { RegistryClient } from './client.ts'
+import { placeFile } from './files.ts'
 import {
   type BundleBlob,
   BundleError,
+  type BundleFile,
   type BundleImage,
   type BundleIndex,
   type BundleManifest,
-  type NeededBlob,
+  type Need,
 } from './format.ts'
-import { readBundle } from './read.ts'
+import { type BundleReader, type OnProgress, readBundle } from './read.ts'
 
-export type ImportResult = {
-  blobs: number
-  blobs_there: number
-  manifests: number
-  manifests_there: number
-  tags: number
+/** How much was taken, and how much was there already. */
+export type ImportResult = Record<'blobs' | 'manifests' | 'tags' | 'files', { taken: number; there: number }>
+
+export type ImportGiven = {
+  /** Of the registry: its disk must have room for what is to come. */
+  storage_path: string
+  /** Where files go; false: nowhere. Left out: a bundle with files is refused. */
+  files_folder?: string | false
+  onProgress?: OnProgress
 }
 
 type Taking = { client: RegistryClient; there: ReadonlySet<Digest>; result: ImportResult }
 
-/**
- * @param storage_path  of the registry: its disk must have room for what is to come
- * @throws BundleError  blobs may have come, and are not sent again next time; no tag has changed
- */
+/** @throws BundleError  blobs and files may have come, and are not taken again next time; no tag has changed */
 export function importBundle(
   client: RegistryClient,
   source: AsyncIterable<Uint8Array>,
-  { storage_path }: { storage_path: string },
+  { storage_path, files_folder, onProgress }: ImportGiven,
 ): Promise<ImportResult> {
-  return readBundle(source, async ({ index, entries }) => {
+  const take = async ({ index, entries }: BundleReader): Promise<ImportResult> => {
+    if (index.files.length > 0 && files_folder === undefined) throw filesWithoutPlace(index.files)
     await checkNeeds(client, index.needs)
     const there = await blobsThere(client, index)
-    await checkRoom(
-      storage_path,
-      index.blobs.filter(({ digest }) => !there.has(digest)),
-    )
-    const result = { blobs: 0, blobs_there: 0, manifests: 0, manifests_there: 0, tags: 0 }
-    const taking = { client, there, result }
+    const absent = index.blobs.filter(({ digest }) => !there.has(digest))
+    await checkRoom(storage_path, absent)
+    if (files_folder) await mkdir(files_folder, { recursive: true })
+    const taking = { client, there, result: nothing() }
     for await (const { entry, content } of entries()) {
       if (entry.kind === 'blob') await takeBlob(taking, entry.blob, content)
       if (entry.kind === 'manifest') await takeManifest(taking, entry.manifest, content)
+      if (entry.kind === 'file' && files_folder)
+        taking.result.files[(await placeFile(files_folder, entry.file, content)) ? 'taken' : 'there']++
     }
     for (const image of index.images) await setTags(taking, image)
-    return result
-  })
+    return taking.result
+  }
+  return readBundle(source, take, onProgress)
 }
 
-async function checkNeeds(client: RegistryClient, needs: readonly NeededBlob[]): Promise<void> {
-  const missing: Digest[] = []
-  for (const { digest, repositories } of needs)
-    for (const repository of repositories)
-      if (!(await lend(client, repository, digest)) && missing.at(-1) !== digest) missing.push(digest)
-  if (missing.length === 0) return
+const nothing = (): ImportResult => ({
+  blobs: { taken: 0, there: 0 },
+  manifests: { taken: 0, there: 0 },
+  tags: { taken: 0, there: 0 },
+  files: { taken: 0, there: 0 },
+})
+
+const filesWithoutPlace = (files: readonly BundleFile[]) =>
+  new BundleError(
+    `The bundle holds ${files.length === 1 ? 'a file' : `${files.length} files`} (${files[0]?.name}${files.length > 1 ? ', ...' : ''}): ` +
+      'say where to put them with --files FOLDER, or leave them with --no-files.',
+  )
+
+async function checkNeeds(client: RegistryClient, needs: readonly Need[]): Promise<void> {
+  const missing = new Set<Digest>()
+  for (const { kind, digest, repositories } of needs)
+    for (const repository of repositories) {
+      const isThere = kind === 'blob' ? lend(client, repository, digest) : client.hasManifest(repository, digest)
+      if (!(await isThere)) missing.add(digest)
+    }
+  if (missing.size === 0) return
   throw new BundleError(
-    `This bundle carries only what was new, and the registry lacks ${missing.length} of the ${needs.length} blobs that it builds on ` +
-      `(${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}). Import the bundles before it first, ` +
+    `This bundle carries only what was new, and the registry lacks ${missing.size} of ${needs.length} blobs and manifests that it builds on ` +
+      `(${[...missing].slice(0, 3).join(', ')}${missing.size > 3 ? ', ...' : ''}). Import the bundles before it first, ` +
       'or export it again with --since and an inventory of this registry.',
   )
 }
@@ -91,7 +110,7 @@ async function checkRoom(storage_path: string, blobs: readonly BundleBlob[]): Pr
 
 async function takeBlob({ client, there, result }: Taking, blob: BundleBlob, content: AsyncIterable<Uint8Array>) {
   if (there.has(blob.digest)) {
-    result.blobs_there++
+    result.blobs.there++
     return
   }
   const [first, ...others] = blob.repositories
@@ -100,7 +119,7 @@ async function takeBlob({ client, there, result }: Taking, blob: BundleBlob, con
   for (const repository of others)
     if (!(await lend(client, repository, blob.digest, first)))
       throw new BundleError(`The registry did not mount ${blob.digest} from ${first} in ${repository}.`)
-  result.blobs++
+  result.blobs.taken++
 }
 
 async function takeManifest(
@@ -111,21 +130,24 @@ async function takeManifest(
   const bytes = await readAll(content, size_bytes)
   for (const repository of repositories) {
     if (await client.hasManifest(repository, digest)) {
-      result.manifests_there++
+      result.manifests.there++
       continue
     }
     await client.pushManifest(repository, digest, { mediaType: media_type, bytes })
-    result.manifests++
+    result.manifests.taken++
   }
 }
 
 async function setTags({ client, result }: Taking, { repository, digest, tags }: BundleImage): Promise<void> {
   for (const tag of tags) {
-    if ((await client.tagged(repository, tag)) === digest) continue
+    if ((await client.tagged(repository, tag)) === digest) {
+      result.tags.there++
+      continue
+    }
     const stored = await client.manifest(repository, digest)
     if (stored === undefined)
       throw new BundleError(`Manifest ${digest} has gone from ${repository} while it was imported.`)
     await client.pushManifest(repository, tag, stored)
-    result.tags++
+    result.tags.taken++
   }
 }

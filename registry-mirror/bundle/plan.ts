@@ -12,8 +12,12 @@ export type Choice = {
   platforms: readonly Platform[]
   /** Signatures, SBOMs and what else has one of the manifests for its subject. */
   referrers: boolean
+  /** What a manifest refers to and is not here: an error, or left out? */
+  missing: 'refuse' | 'skip'
 }
-export type Plan = { images: BundleImage[]; blobs: BundleBlob[]; manifests: BundleManifest[] }
+/** `refersTo`: of it, only what is in the plan. */
+export type PlannedManifest = BundleManifest & { refersTo: readonly Digest[] }
+export type Plan = { images: BundleImage[]; blobs: BundleBlob[]; manifests: PlannedManifest[] }
 
 type Found = { size_bytes: number; repositories: Set<RepositoryName> }
 
@@ -25,7 +29,7 @@ export class Planner {
   readonly #choice: Choice
   readonly #images = new Map<string, { repository: RepositoryName; digest: Digest; tags: Set<Tag> }>()
   readonly #blobs = new Map<Digest, Found>()
-  readonly #manifests = new Map<Digest, Found & { media_type: string }>()
+  readonly #manifests = new Map<Digest, Found & { media_type: string; refersTo: readonly Digest[] }>()
   readonly #visited = new Set<string>()
   readonly #tags = new Map<RepositoryName, ReadonlySet<string>>()
 
@@ -67,21 +71,26 @@ export class Planner {
     if (this.#visited.has(key)) return
     this.#visited.add(key)
     const manifest = parseManifest(bytes, mediaType)
-    for (const blob of manifest.blobs) await this.#addBlob(repository, blob, digest)
-    for (const blob of manifest.foreignBlobs)
-      if ((await this.#client.blobSize(repository, blob)) !== undefined) await this.#addBlob(repository, blob, digest)
+    const refersTo: Digest[] = []
+    for (const blob of manifest.blobs)
+      if (await this.#addBlob(repository, blob)) refersTo.push(blob)
+      else if (this.#choice.missing === 'refuse') throw lacks(repository, blob, digest)
+    for (const blob of manifest.foreignBlobs) if (await this.#addBlob(repository, blob)) refersTo.push(blob)
     for (const inner of wantedOf(stored, manifest.manifests, this.#choice.platforms)) {
       const found = await this.#client.manifest(repository, inner)
       if (found !== undefined) await this.#walk(repository, found)
-      else if (this.#choice.platforms.length > 0) throw this.#lacks(repository, inner, digest)
+      // A mirror may hold only some platforms; but not those that are asked for.
+      else if (this.#choice.platforms.length > 0) throw lacks(repository, inner, digest)
+      if (found !== undefined) refersTo.push(inner)
     }
-    const found = this.#manifests.get(digest)
-    if (found) found.repositories.add(repository)
+    const known = this.#manifests.get(digest)
+    if (known) known.repositories.add(repository)
     else
       this.#manifests.set(digest, {
         size_bytes: bytes.length,
         media_type: mediaType,
         repositories: new Set([repository]),
+        refersTo,
       })
     if (this.#choice.referrers) await this.#addReferrers(repository, digest)
     if (this.#manifests.size + this.#blobs.size > ENTRY_LIMIT)
@@ -90,13 +99,15 @@ export class Planner {
       )
   }
 
-  async #addBlob(repository: RepositoryName, digest: Digest, neededBy: Digest): Promise<void> {
-    const found = this.#blobs.get(digest)
-    if (found?.repositories.has(repository)) return
+  /** @returns whether it is there */
+  async #addBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const known = this.#blobs.get(digest)
+    if (known?.repositories.has(repository)) return true
     const size_bytes = await this.#client.blobSize(repository, digest)
-    if (size_bytes === undefined) throw this.#lacks(repository, digest, neededBy)
-    if (found) found.repositories.add(repository)
+    if (size_bytes === undefined) return false
+    if (known) known.repositories.add(repository)
     else this.#blobs.set(digest, { size_bytes, repositories: new Set([repository]) })
+    return true
   }
 
   async #addReferrers(repository: RepositoryName, subject: Digest): Promise<void> {
@@ -120,9 +131,9 @@ export class Planner {
     this.#tags.set(repository, tags)
     return tags
   }
-
-  #lacks = (repository: RepositoryName, digest: Digest, neededBy: Digest) =>
-    new BundleError(
-      `Repository ${repository} lacks ${digest}, which its manifest ${neededBy} refers to. Push or pull it whole first.`,
-    )
 }
+
+const lacks = (repository: RepositoryName, digest: Digest, neededBy: Digest) =>
+  new BundleError(
+    `Repository ${repository} lacks ${digest}, which its manifest ${neededBy} refers to. Push or pull it whole first.`,
+  )

@@ -8,30 +8,38 @@ import { verified } from './verified.ts'
 
 /** A header for each, the rest of its last block, and what a long name takes. */
 const TAR_BYTES_EACH = 4096
+const BLOCK_BYTES = 512
 /** Behind the last entry: zeros up to the size of a tape's record. */
 const TAIL_BYTES = 1024 * 1024
 
 export type BundleReader = {
   index: BundleIndex
   /** In the order of the tar. What is not read of an entry's content is verified all the same, before the next one comes. */
-  entries(): AsyncGenerator<{ entry: BundleEntry; content: AsyncIterable<Uint8Array> }, void>
+  entries(): AsyncGenerator<FoundEntry, void>
 }
+/** `end`: where the next one begins in the tar. */
+export type FoundEntry = { entry: BundleEntry; content: AsyncIterable<Uint8Array>; end: number }
+/** Bytes that have passed, and how many there will be; 0 until that is known. */
+export type OnProgress = (done_bytes: number, total_bytes: number) => void
 
-type Entries = AsyncIterator<AsyncIterable<Uint8Array> & { header: Header }, undefined>
+type Entries = AsyncIterator<AsyncIterable<Uint8Array> & { header: Header; offset: number }, undefined>
+type Bounds = { limit_bytes: number; total_bytes: number; onProgress: OnProgress }
 
 /** @throws BundleError, also out of what it hands to `act` */
 export async function readBundle<T>(
   source: AsyncIterable<Uint8Array>,
   act: (reader: BundleReader) => Promise<T>,
+  onProgress: OnProgress = () => {},
 ): Promise<T> {
-  const limit = { bytes: INDEX_LIMIT_BYTES + TAIL_BYTES }
+  const bounds: Bounds = { limit_bytes: INDEX_LIMIT_BYTES + TAIL_BYTES, total_bytes: 0, onProgress }
   const tar = extract()
   const found = tar[Symbol.asyncIterator]() as unknown as Entries
-  const fed = feed(tar, bounded(source, limit)).catch((error: Error) => tar.destroy(error))
+  const fed = feed(tar, bounded(source, bounds)).catch((error: Error) => tar.destroy(error))
   try {
     const index = await readIndex(found)
     const expected = entriesOf(index)
-    limit.bytes = expected.reduce((sum, { size_bytes }) => sum + size_bytes + TAR_BYTES_EACH, limit.bytes)
+    bounds.total_bytes = expected.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
+    bounds.limit_bytes += bounds.total_bytes + expected.length * TAR_BYTES_EACH
     return await act({ index, entries: () => readEntries(found, expected) })
   } catch (error) {
     throw error instanceof Error && isOfTar(error) ? notATar(error) : error
@@ -66,7 +74,8 @@ async function* readEntries(found: Entries, expected: readonly BundleEntry[]): R
     if (done) throw new BundleError(`The bundle is not whole: ${entry.name} and what should follow is missing.`)
     checkHeader(value.header, entry)
     const content = verified(value, entry, `${entry.name} in the bundle`)
-    yield { entry, content }
+    const end = value.offset + BLOCK_BYTES + Math.ceil(entry.size_bytes / BLOCK_BYTES) * BLOCK_BYTES
+    yield { entry, content, end }
     for await (const _ of content);
   }
   const { value, done } = await found.next()
@@ -91,11 +100,12 @@ function checkKind({ name, type }: Header): void {
 
 const shown = (name: string) => JSON.stringify(name.slice(0, 300))
 
-async function* bounded(source: AsyncIterable<Uint8Array>, limit: { bytes: number }): AsyncGenerator<Uint8Array> {
+async function* bounded(source: AsyncIterable<Uint8Array>, bounds: Bounds): AsyncGenerator<Uint8Array> {
   let bytes = 0
   for await (const chunk of source) {
     bytes += chunk.length
-    if (bytes > limit.bytes) throw new BundleError(`The bundle is longer than its index says.`)
+    if (bytes > bounds.limit_bytes) throw new BundleError('The bundle is longer than its index says.')
+    bounds.onProgress(Math.min(bytes, bounds.total_bytes), bounds.total_bytes)
     yield chunk
   }
 }

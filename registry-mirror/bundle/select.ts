@@ -7,11 +7,15 @@ import { BundleError } from './format.ts'
 export type Reference = { repository: RepositoryName; reference: Digest | Tag }
 
 /** @param texts  NAME (all its tags), NAME:TAG, NAME@DIGEST; `*` stands for anything in a name or tag @throws BundleError */
-export async function imagesFor(client: RegistryClient, texts: readonly string[]): Promise<Reference[]> {
+export async function imagesFor(
+  client: RegistryClient,
+  texts: readonly string[],
+  { mayBeNone = false } = {},
+): Promise<Reference[]> {
   const found: Reference[] = []
   for (const text of texts) {
     const some = await imagesOf(client, text)
-    if (some.length === 0) throw new BundleError(`The registry has no image that ${text} means.`)
+    if (some.length === 0 && !mayBeNone) throw new BundleError(`The registry has no image that ${text} means.`)
     found.push(...some)
   }
   return found

@@ -7,10 +7,17 @@ import { verified } from './verified.ts'
 /** Where the content of an entry is read from; it is verified as it passes. */
 export type ContentOf = (entry: BundleEntry) => Promise<AsyncIterable<Uint8Array>>
 
-/** The tar as it is to be written. Ends in what `contentOf` throws, or when an entry's content is not what the index says. */
-export async function* bundleBytes(index: BundleIndex, contentOf: ContentOf): AsyncGenerator<Uint8Array, void> {
+/**
+ * The tar as it is to be written. Ends in what `contentOf` throws, or when an entry's content is not what the index says.
+ * @param written  so many entries are there already, and the index: only what follows them is wanted
+ */
+export async function* bundleBytes(
+  index: BundleIndex,
+  contentOf: ContentOf,
+  written?: number,
+): AsyncGenerator<Uint8Array, void> {
   const tar = pack()
-  const writing = writeEntries(tar, index, contentOf).catch((error: Error) => tar.destroy(error))
+  const writing = writeEntries(tar, index, { contentOf, written }).catch((error: Error) => tar.destroy(error))
   try {
     yield* tar as AsyncIterable<Uint8Array>
   } finally {
@@ -19,12 +26,14 @@ export async function* bundleBytes(index: BundleIndex, contentOf: ContentOf): As
   }
 }
 
-async function writeEntries(tar: Pack, index: BundleIndex, contentOf: ContentOf): Promise<void> {
+type Writing = { contentOf: ContentOf; written: number | undefined }
+
+async function writeEntries(tar: Pack, index: BundleIndex, { contentOf, written }: Writing): Promise<void> {
   // The same bundle is to have the same bytes, wherever and whenever it is made.
   const mtime = new Date(0)
   const first = Buffer.from(JSON.stringify(index))
-  await writeEntry(tar, { name: INDEX_NAME, size: first.length, mtime }, [first])
-  for (const entry of entriesOf(index)) {
+  if (written === undefined) await writeEntry(tar, { name: INDEX_NAME, size: first.length, mtime }, [first])
+  for (const entry of entriesOf(index).slice(written)) {
     const content = entry.kind === 'layout' ? [entry.bytes] : verified(await contentOf(entry), entry, entry.name)
     await writeEntry(tar, { name: entry.name, size: entry.size_bytes, mtime }, content)
   }

@@ -1,10 +1,9 @@
 /** From one registry into another, over a file. */
 import assert from 'node:assert/strict'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { describe, it } from 'node:test'
-import { exportBundle, importBundle, planBundle, withRegistry } from '../../../registry-mirror/index.ts'
+import { importBundle, planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/index.ts'
 import { configOf, imageIn, logTo, pushManifest, sha256, temporaryFolder, testRegistry } from '../registry.ts'
 
 describe('a bundle', () => {
@@ -16,14 +15,19 @@ describe('a bundle', () => {
     const there = await testRegistry(t)
 
     await withRegistry({ ...configOf(here.folder), port: here.port }, logTo([]), async (client) => {
-      const index = await planBundle(client, { images: ['org/app:v1'], platforms: [], referrers: true }, new Date())
-      await pipeline(exportBundle(client, index), createWriteStream(path))
+      const index = await planBundle(client, { images: ['org/app:v1'] })
+      await saveBundle(path, index, sourceOf(client))
     })
     const result = await withRegistry({ ...configOf(there.folder), port: there.port }, logTo([]), (client) =>
       importBundle(client, createReadStream(path), { storage_path: there.folder }),
     )
 
-    assert.deepEqual(result, { blobs: 2, blobs_there: 0, manifests: 1, manifests_there: 0, tags: 1 })
+    assert.deepEqual(result, {
+      blobs: { taken: 2, there: 0 },
+      manifests: { taken: 1, there: 0 },
+      tags: { taken: 1, there: 0 },
+      files: { taken: 0, there: 0 },
+    })
     const { body } = await there.ask('GET', '/v2/org/app/manifests/v1')
     assert.equal(sha256(body), sha256(text))
   })

@@ -1,0 +1,69 @@
+/** Keeps a bundle that is being made in a file, whole or not at all; one that was interrupted is gone on with. */
+import { createReadStream } from 'node:fs'
+import { open, rename, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { unlessMissing } from '../storage/disk.ts'
+import { receive } from '../storage/receive.ts'
+import { type BundleIndex, sizeOfBundle } from './format.ts'
+import { type OnProgress, readBundle } from './read.ts'
+import { bundleBytes, type ContentOf } from './write.ts'
+
+/** What is there of it: `end` bytes, which hold `written` entries. */
+type Begun = { index: BundleIndex; written: number; end: number }
+
+/** @returns bytes that an earlier try had written */
+export async function saveBundle(
+  path: string,
+  index: BundleIndex,
+  contentOf: ContentOf,
+  onProgress: OnProgress = () => {},
+): Promise<number> {
+  const partial = `${path}.partial`
+  const begun = await findBegun(partial, index)
+  {
+    await using file = await open(partial, begun ? 'r+' : 'w', 0o640)
+    await file.truncate(begun?.end ?? 0)
+    const total = sizeOfBundle(index)
+    const progress = { offset: begun?.end ?? 0, hash: undefined }
+    const bytes = begun ? bundleBytes(begun.index, contentOf, begun.written) : bundleBytes(index, contentOf)
+    const counted = async function* () {
+      let done = begun?.end ?? 0
+      for await (const chunk of bytes) {
+        done += chunk.length
+        onProgress(Math.min(done, total), total)
+        yield chunk as Buffer
+      }
+    }
+    await receive(counted(), file, progress)
+    await file.datasync()
+  }
+  await rename(partial, path)
+  await using folder = await open(dirname(path), 'r')
+  await folder.sync()
+  return begun?.end ?? 0
+}
+
+/** Every byte of it is verified. @returns undefined: nothing that can be gone on with */
+async function findBegun(partial: string, index: BundleIndex): Promise<Begun | undefined> {
+  if (!(await stat(partial).catch(unlessMissing))?.isFile()) return undefined
+  let begun: Begun | undefined
+  try {
+    await readBundle(createReadStream(partial, { highWaterMark: 1024 * 1024 }), async ({ index: found, entries }) => {
+      if (!isSame(found, index)) return
+      let written = 0
+      let before = 0
+      for await (const { end } of entries()) {
+        // The one before is whole and right when the next one comes.
+        if (written > 0) begun = { index: found, written, end: before }
+        written++
+        before = end
+      }
+    })
+  } catch {
+    // It ends where it was interrupted; what is whole until there is kept.
+  }
+  return begun
+}
+
+const isSame = (one: BundleIndex, other: BundleIndex) =>
+  JSON.stringify({ ...one, created_at: '' }) === JSON.stringify({ ...other, created_at: '' })
