@@ -56,8 +56,8 @@ async function checkConfig(options: ConfigOption): Promise<void> {
 }
 
 async function render(options: ConfigOption, as: typeof renderSample): Promise<void> {
-  const { tables } = await settingsFor(options)
-  process.stdout.write(as(tables.map((table) => table.options)))
+  const { known } = await settingsFor(options)
+  process.stdout.write(as(known))
 }
 
 type RamdiskOptions = { output: string; cache?: string; flavour: 'hardware' | 'virtual'; mirror?: string }

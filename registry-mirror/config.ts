@@ -1,5 +1,7 @@
 /** What the registry is told when it is made, and the options that an operator sets it by. */
 
+import type { RepositoryName } from './names.ts'
+
 export type RegistryLog = Record<
   'debug' | 'info' | 'warn' | 'error',
   (message: string, fields?: Record<string, unknown>) => void
@@ -15,6 +17,29 @@ export type RegistryConfig = {
   upload_timeout: number
   /** Uploads that may be under way at one time. */
   max_uploads: number
+  /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
+  upstreams?: readonly UpstreamConfig[]
+}
+
+export type Credentials = { username: string; password: string }
+
+/** A registry that repositories are pulled from. */
+export type UpstreamConfig = {
+  /** Its repositories are served as name/...; by the grammar of repository names. */
+  name: RepositoryName
+  url: URL
+  credentials?: Credentials
+  /** PEM. */
+  ca?: string
+  insecure: boolean
+  tag_ttl: number
+  /** Patterns of repositories, without the name; empty: all. */
+  allow: readonly string[]
+  deny: readonly string[]
+  /** Blobs at one time. */
+  concurrency: number
+  /** KiB/s; 0: none. */
+  bandwidth_limit: number
 }
 
 /** Something that keeps the registry from working, in the operator's words. */

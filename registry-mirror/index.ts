@@ -1,11 +1,12 @@
 /** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RegistryConfig, RegistryLog } from './config.ts'
-import { localContent } from './content.ts'
 import { type Authorize, handle } from './http/handle.ts'
 import { type Listening, listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
 import { openStorage } from './storage/storage.ts'
+import type { Patience } from './upstream/client.ts'
+import { PullThrough } from './upstream/pull-through.ts'
 
 export { withRegistry } from './bundle/connect.ts'
 export { planBundle, sourceOf } from './bundle/export.ts'
@@ -17,8 +18,9 @@ export { parsePlatform } from './bundle/platforms.ts'
 export { type OnProgress, readBundle } from './bundle/read.ts'
 export { saveBundle } from './bundle/save.ts'
 export { bundleBytes } from './bundle/write.ts'
-export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions } from './config.ts'
+export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions, type UpstreamConfig } from './config.ts'
 export type { Authorize } from './http/handle.ts'
+export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/config.ts'
 
 export type Registry = {
   /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
@@ -33,6 +35,8 @@ export type RegistryGiven = {
   authorize?: Authorize
   /** Told of each piece of a blob or manifest as it goes out. */
   onBytes?(bytes: number): void
+  /** How long upstreams are waited for; left out: as it should be. */
+  patience?: Partial<Patience>
 }
 
 export type RunningRegistry = { port: number; stop(): Promise<void> }
@@ -41,15 +45,20 @@ const EXPIRE_EVERY_MS = 10 * 60_000
 
 /** @throws RegistryError  storage_path cannot be used */
 export async function openRegistry(config: RegistryConfig, given: RegistryGiven): Promise<Registry> {
-  const { log, authorize, onBytes = () => {} } = given
+  const { log, onBytes = () => {}, patience } = given
   const storage = await openStorage(config)
+  const pullThrough = await PullThrough.open(config.upstreams ?? [], { storage, log, ...(patience && { patience }) })
+  const authorize: Authorize = (request, wanted) => {
+    if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
+    return given.authorize?.(request, wanted)
+  }
   const served = {
     storage,
-    content: localContent(storage),
+    content: pullThrough.content,
     buffers: new Buffers(),
     log,
     onBytes,
-    ...(authorize && { authorize }),
+    authorize,
   }
   const expire = () =>
     storage.uploads.expire().then(
@@ -61,6 +70,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     handle: (request, response) => handle(request, response, served),
     async close() {
       clearInterval(timer)
+      await pullThrough.close()
       await storage.state.close()
       storage.release()
     },

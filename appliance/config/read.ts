@@ -44,6 +44,36 @@ export function readOptions(
   return values
 }
 
+/** A section of its own for each name: `table` stands for [PREFIX:NAME], the section that its options have. @throws ConfigInvalid */
+export function readNamedSections(file: ConfigFile, table: Options, config: Config): readonly NamedSection[] {
+  const problems: string[] = []
+  const family = Object.values(table)[0]?.section ?? ''
+  const found = [...new Set(file.ini.entries.map(({ section }) => section))].filter(
+    (section) => familyOf(section, [family]) === family,
+  )
+  const sections = found.map((section) => {
+    const options = Object.fromEntries(Object.entries(table).map(([name, option]) => [name, { ...option, section }]))
+    const values = readTable(file, options, problems)
+    substituteAll(values, config.DEFAULT)
+    return { name: section.slice(section.indexOf(':') + 1), options, values }
+  })
+  refuse(problems)
+  return sections
+}
+export type NamedSection = { name: string; options: Options; values: Readonly<Record<string, Value | undefined>> }
+
+/** What stands in a table for all sections of a kind, as upstream:NAME for upstream:quay.io. */
+const FAMILY = /^(.+:)NAME$/
+
+/** The family among these that a section belongs to, else the section itself. */
+function familyOf(section: string, among: Iterable<string>): string {
+  for (const family of among) {
+    const prefix = FAMILY.exec(family)?.[1]
+    if (prefix !== undefined && section.startsWith(prefix) && section.length > prefix.length) return family
+  }
+  return section
+}
+
 function refuse(problems: readonly string[]): void {
   if (problems.length > 0) throw new ConfigInvalid(problems.join('\n'))
 }
@@ -96,8 +126,9 @@ export function warningsOf({ path, ini }: ConfigFile, tables: readonly Options[]
     seen.set(`${section}/${name}`, entry)
     const where = `${path}:${line}: [${section}] ${name}`
     if (before) return [`${where} was given in line ${before.line} already: the last one holds`]
-    if (known.get(section)?.has(name)) return []
-    return [`${where} is not known and has no effect${hint(known, section, name)}`]
+    const family = familyOf(section, known.keys())
+    if (known.get(family)?.has(name)) return []
+    return [`${where} is not known and has no effect${hint(known, family, name)}`]
   })
 }
 

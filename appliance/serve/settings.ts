@@ -1,15 +1,24 @@
 /** Everything that a configuration file settles: the appliance's options, the plugins that it enables, and their options. */
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type RegistryConfig, registryOptions } from '@appliance/registry-mirror'
+import {
+  type RegistryConfig,
+  RegistryError,
+  readUpstream,
+  registryOptions,
+  type UpstreamConfig,
+  upstreamOptions,
+} from '@appliance/registry-mirror'
 import { type Config, SECTIONS } from '../config/options.ts'
 import {
   type BoxDefaults,
   type ConfigFile,
   ConfigInvalid,
+  type NamedSection,
   NO_FILE,
   readConfig,
   readConfigFile,
+  readNamedSections,
   readOptions,
   warningsOf,
 } from '../config/read.ts'
@@ -33,6 +42,8 @@ export type Settings = {
   registry: RegistryConfig
   /** The appliance's tables, the registry mirror's, then the plugins'. */
   tables: readonly Table[]
+  /** All options that a file may set; one table stands for all sections of a kind. */
+  known: readonly Options[]
   warnings: readonly string[]
 }
 
@@ -56,19 +67,34 @@ export async function loadSettings(
     values: readOptions(file, plugin.options, config),
   }))
   const registry = { options: registryOptions, values: readOptions(file, registryOptions, config) }
-  const tables = [...own, registry, ...brought]
+  const upstreams = readNamedSections(file, upstreamOptions, config)
+  const tables = [...own, registry, ...upstreams, ...brought]
+  const known = [
+    ...[...own, registry].map(({ options }) => options),
+    upstreamOptions,
+    ...brought.map(({ options }) => options),
+  ]
   return {
     file: file === NO_FILE ? undefined : file.path,
     config,
     plugins,
     pluginValues: Object.fromEntries(brought.map(({ name, values }) => [name, values])),
-    registry: registry.values as RegistryConfig,
+    registry: { ...(registry.values as unknown as RegistryConfig), upstreams: upstreamsOf(file, upstreams) },
     tables,
-    warnings: warningsOf(
-      file,
-      tables.map(({ options }) => options),
-    ),
+    known,
+    warnings: warningsOf(file, known),
   }
+}
+
+function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[]): UpstreamConfig[] {
+  return sections.map((section) => {
+    try {
+      return readUpstream(section)
+    } catch (error) {
+      if (error instanceof RegistryError) throw new ConfigInvalid(`${file.path}: ${error.message}`, { cause: error })
+      throw error
+    }
+  })
 }
 
 function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[] {

@@ -25,12 +25,13 @@ export async function sendBlob(
   { range, buffers, onBytes }: Sending,
 ): Promise<number> {
   const total = range.end - range.start + 1
-  const two =
-    total > PIECE_BYTES ? [buffers.take(), buffers.take()] : [Buffer.allocUnsafe(total), Buffer.allocUnsafe(0)]
+  const two = total > PIECE_BYTES ? [buffers.take(), buffers.take()] : [Buffer.allocUnsafe(total)]
   const read = (turn: number, done: number) => {
+    if (done >= total) return undefined
+    // Of a small blob that is still coming, part of it may be all there is.
+    two[turn % 2] ??= Buffer.allocUnsafe(total)
     const buffer = two[turn % 2] as Buffer
     const count = Math.min(buffer.length, total - done)
-    if (count <= 0) return undefined
     const piece = blob.read(buffer, count, range.start + done).then((bytes) => buffer.subarray(0, bytes))
     // It may fail before anybody waits for it; who waits for it hears of it all the same.
     piece.catch(() => {})

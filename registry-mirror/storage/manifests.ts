@@ -27,6 +27,8 @@ export type Push = {
   manifest: Manifest
   tags: readonly Tag[]
   condition?: Condition
+  /** From an upstream: its blobs come when somebody asks for them. */
+  isSparse?: boolean
 }
 
 export class ManifestStore {
@@ -55,6 +57,11 @@ export class ManifestStore {
     })
   }
 
+  /** Reads it from the disk the next time. */
+  forget(name: RepositoryName, digest: Digest): void {
+    this.#manifests.forget(`${name}@${digest}`)
+  }
+
   async byTag(name: RepositoryName, tag: Tag): Promise<StoredManifest | undefined> {
     const digest = await this.digestOf(name, tag)
     return digest && this.byDigest(name, digest)
@@ -72,7 +79,7 @@ export class ManifestStore {
     const { name, digest, bytes, manifest, tags } = push
     return this.#turns.take(name, async () => {
       await this.#checkCondition(push)
-      const missing = await this.#missing(name, manifest.blobs)
+      const missing = push.isSparse ? [] : await this.#missing(name, manifest.blobs)
       if (missing.length > 0) throw manifestBlobUnknown(name, missing)
       await this.#turns.take(digest, () =>
         all([

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, before, type TestContext } from 'node:test'
 import {
   type RegistryConfig,
+  type RegistryGiven,
   type RegistryLog,
   type RunningRegistry,
   startRegistry,
@@ -47,7 +48,9 @@ export function temporaryFolder(t: Pick<TestContext, 'after'>): string {
 }
 
 export function configOf(storage_path: string): RegistryConfig {
-  return { host_ip: '127.0.0.1', port: 0, storage_path, upload_timeout: 3600, max_uploads: 100 }
+  const limits = { upload_timeout: 3600, max_uploads: 100, quota: 0 }
+  const keeping = { gc_interval: 86400, gc_grace: 3600, scrub_interval: 0, scrub_rate: 0 }
+  return { host_ip: '127.0.0.1', port: 0, storage_path, ...limits, ...keeping }
 }
 
 export function logTo(lines: LogLine[]): RegistryLog {
@@ -56,8 +59,12 @@ export function logTo(lines: LogLine[]): RegistryLog {
 }
 
 /** Stopped, and its folder gone, when the test is over. */
-export async function testRegistry(t: TestContext, change: Partial<RegistryConfig> = {}): Promise<TestRegistry> {
-  const registry = new FolderRegistry(realpathSync(mkdtempSync(join(tmpdir(), 'registry-'))), change)
+export async function testRegistry(
+  t: Pick<TestContext, 'after'>,
+  change: Partial<RegistryConfig> = {},
+  given: Partial<RegistryGiven> = {},
+): Promise<TestRegistry> {
+  const registry = new FolderRegistry(realpathSync(mkdtempSync(join(tmpdir(), 'registry-'))), change, given)
   // In this order: what stops still writes into its folder.
   t.after(async () => {
     await registry.stop()
@@ -82,18 +89,20 @@ class FolderRegistry implements TestRegistry {
   readonly folder: string
   readonly lines: LogLine[] = []
   readonly #change: Partial<RegistryConfig>
+  readonly #given: Partial<RegistryGiven>
   #running: RunningRegistry | undefined
 
-  constructor(folder: string, change: Partial<RegistryConfig>) {
+  constructor(folder: string, change: Partial<RegistryConfig>, given: Partial<RegistryGiven> = {}) {
     this.folder = folder
     this.#change = change
+    this.#given = given
   }
 
   get port(): number {
     return this.#running?.port ?? 0
   }
   async start(): Promise<void> {
-    this.#running = await startRegistry({ ...configOf(this.folder), ...this.#change }, logTo(this.lines))
+    this.#running = await startRegistry({ ...configOf(this.folder), ...this.#change }, logTo(this.lines), this.#given)
   }
   async stop(): Promise<void> {
     await this.#running?.stop()

@@ -1,0 +1,69 @@
+/** Who this mirror is to an upstream: Basic, or Bearer with a token from where the challenge says. Tokens stay in memory; nothing here is logged. */
+import type { Credentials } from '../config.ts'
+
+/** RFC 9110 section 11.6.1, as registries write it. */
+export type Challenge = { scheme: 'basic' } | { scheme: 'bearer'; realm: string; service?: string; scope?: string }
+
+const DEFAULT_LIFE_S = 60
+/** A token is not used when it ends within so long. */
+const MARGIN_MS = 5_000
+const KEPT_LIMIT = 1_000
+
+export function parseChallenge(header: string | readonly string[] | undefined): Challenge | undefined {
+  const texts = header === undefined ? [] : typeof header === 'string' ? [header] : header
+  for (const text of texts) {
+    if (/^basic(\s|$)/i.test(text)) return { scheme: 'basic' }
+    if (!/^bearer\s/i.test(text)) continue
+    const parts = Object.fromEntries(
+      [...text.matchAll(/([a-z_]+)="([^"]*)"/gi)].map(([, key = '', value = '']) => [key.toLowerCase(), value]),
+    )
+    const { realm, service, scope } = parts
+    if (realm !== undefined && URL.canParse(realm))
+      return { scheme: 'bearer', realm, ...(service && { service }), ...(scope && { scope }) }
+  }
+  return undefined
+}
+
+export const basicOf = ({ username, password }: Credentials): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+
+/** Where the token is to be had. @source distribution/spec/auth/token.md */
+export function tokenUrl({ realm, service, scope }: Extract<Challenge, { scheme: 'bearer' }>, wanted: string): URL {
+  const url = new URL(realm)
+  if (service) url.searchParams.set('service', service)
+  url.searchParams.set('scope', scope ?? wanted)
+  return url
+}
+
+/** @returns undefined: the answer holds no token */
+export function tokenIn(text: string, now = Date.now()): Token | undefined {
+  try {
+    const { token, access_token, expires_in } = JSON.parse(text) as Record<string, unknown>
+    const value = typeof token === 'string' && token !== '' ? token : access_token
+    if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) return undefined
+    const life_s = typeof expires_in === 'number' && expires_in > 0 ? expires_in : DEFAULT_LIFE_S
+    return { header: `Bearer ${value}`, until: now + life_s * 1000 - MARGIN_MS }
+  } catch {
+    // No JSON: there is none.
+    return undefined
+  }
+}
+
+export type Token = { header: string; until: number }
+
+/** What was valid last, for each scope. */
+export class Tokens {
+  readonly #kept = new Map<string, Token>()
+
+  get(scope: string, now = Date.now()): string | undefined {
+    const token = this.#kept.get(scope)
+    return token && token.until > now ? token.header : undefined
+  }
+  keep(scope: string, token: Token): void {
+    if (this.#kept.size >= KEPT_LIMIT) this.#kept.clear()
+    this.#kept.set(scope, token)
+  }
+  forget(scope: string): void {
+    this.#kept.delete(scope)
+  }
+}

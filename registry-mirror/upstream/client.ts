@@ -1,0 +1,227 @@
+/** Asks one upstream over HTTP: authenticates, follows redirects, keeps patience. Caches nothing but tokens. */
+import { Agent, type Dispatcher, request } from 'undici'
+import type { UpstreamConfig } from '../config.ts'
+import { basicOf, type Challenge, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
+import { Breaker } from './breaker.ts'
+import { UpstreamFailure } from './failure.ts'
+
+const REDIRECT_LIMIT = 5
+const TOKEN_LIMIT_BYTES = 256 * 1024
+const REDIRECTS = [301, 302, 303, 307, 308]
+
+/** How long is waited for what. */
+export type Patience = {
+  connect_ms: number
+  /** From a request to the head of its answer. */
+  answer_ms: number
+  /** Between two pieces of a body. */
+  stall_ms: number
+  /** For a blob that was cut and brings nothing more, whatever is tried. */
+  resume_ms: number
+  /** By a client that could have a stale answer instead. */
+  stale_ms: number
+  /** Before a tag that could not be asked for, or what the upstream does not have, is asked for again. */
+  retry_ms: number
+  /** Before an upstream that cannot be reached is asked again; longer each time that fails. */
+  pause_ms: number
+}
+const PATIENCE: Patience = {
+  connect_ms: 5_000,
+  answer_ms: 30_000,
+  stall_ms: 15_000,
+  resume_ms: 60_000,
+  stale_ms: 2_000,
+  retry_ms: 10_000,
+  pause_ms: 5_000,
+}
+
+export type Headers = Dispatcher.ResponseData['headers']
+export type UpstreamAnswer = { status: number; headers: Headers; body: Dispatcher.ResponseData['body'] }
+export type Question = {
+  method: 'GET' | 'HEAD'
+  /** Without the upstream's name. */
+  repository: string
+  /** After /v2/<repository>/, or a path from a Link header of this upstream. */
+  path: string
+  headers?: Readonly<Record<string, string>>
+  signal: AbortSignal
+}
+
+export class UpstreamClient {
+  readonly config: UpstreamConfig
+  /** Opens when the upstream cannot be reached. */
+  readonly reach: Breaker
+  readonly #agent: Agent
+  readonly patience: Patience
+  readonly #tokens = new Tokens()
+  #challenge: Challenge | undefined
+
+  constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
+    this.config = config
+    this.patience = { ...PATIENCE, ...patience }
+    const { connect_ms, answer_ms, stall_ms, pause_ms } = this.patience
+    this.reach = new Breaker(({ kind }) => kind === 'dead' || kind === 'slow', pause_ms)
+    this.#agent = new Agent({
+      connect: {
+        timeout: connect_ms,
+        ...(config.ca !== undefined && { ca: config.ca }),
+        ...(config.insecure && { rejectUnauthorized: false }),
+      },
+      headersTimeout: answer_ms,
+      bodyTimeout: stall_ms,
+    })
+  }
+
+  /**
+   * The answer's body is to be read or destroyed by who asked.
+   * @returns undefined: 404
+   * @throws UpstreamFailure  whatever else is not 2xx
+   */
+  ask(question: Question): Promise<UpstreamAnswer | undefined> {
+    return this.reach.run(async () => this.#judge(await this.#authenticated(question), question))
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy()
+  }
+
+  async #authenticated(question: Question): Promise<UpstreamAnswer> {
+    const known = await this.#authorization(question, this.#challenge)
+    const answer = await this.#follow(question, known)
+    if (answer.status !== 401) return answer
+    const challenge = parseChallenge(answer.headers['www-authenticate'])
+    if (challenge === undefined) return answer
+    discard(answer)
+    this.#tokens.forget(scopeOf(question))
+    this.#challenge = challenge
+    const authorization = await this.#authorization(question, challenge)
+    // Sent again when that changes nothing, the same request would be refused again; the caller wants an answer all the same.
+    return this.#follow(question, authorization)
+  }
+
+  async #authorization(question: Question, challenge: Challenge | undefined): Promise<string | undefined> {
+    const { credentials } = this.config
+    if (challenge === undefined) return undefined
+    if (challenge.scheme === 'basic') return credentials && basicOf(credentials)
+    return this.#tokens.get(scopeOf(question)) ?? this.#fetchToken(question, challenge)
+  }
+
+  async #fetchToken(question: Question, challenge: Extract<Challenge, { scheme: 'bearer' }>): Promise<string> {
+    const { name, credentials, insecure } = this.config
+    const url = tokenUrl(challenge, scopeOf(question))
+    if (url.protocol !== 'https:' && !insecure)
+      throw new UpstreamFailure('lying', `Upstream ${name} wants its tokens to be had from ${url.origin}, without TLS.`)
+    const headers: Record<string, string> = credentials ? { authorization: basicOf(credentials) } : {}
+    const answer = await this.#send(url, { method: 'GET', headers, signal: question.signal })
+    const text = await this.#text(answer)
+    const token = answer.status === 200 ? tokenIn(text) : undefined
+    if (token === undefined)
+      throw new UpstreamFailure(
+        answer.status === 429 ? 'limited' : answer.status >= 500 ? 'failing' : 'refused',
+        `Upstream ${name} gives no token for ${question.repository}: ${url.host} answers ${answer.status}.`,
+      )
+    this.#tokens.keep(scopeOf(question), token)
+    return token.header
+  }
+
+  async #text({ body }: UpstreamAnswer): Promise<string> {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    try {
+      for await (const chunk of body) {
+        chunks.push(chunk)
+        bytes += chunk.length
+        if (bytes > TOKEN_LIMIT_BYTES) throw new Error(`more than ${TOKEN_LIMIT_BYTES} bytes for a token`)
+      }
+    } catch (error) {
+      throw this.failureOf(error)
+    }
+    return Buffer.concat(chunks).toString()
+  }
+
+  async #follow(question: Question, authorization: string | undefined): Promise<UpstreamAnswer> {
+    const { url: base, name, insecure } = this.config
+    let url = urlOf(base, question)
+    for (let hops = 0; hops <= REDIRECT_LIMIT; hops++) {
+      const headers = {
+        'accept-encoding': 'identity',
+        ...question.headers,
+        // What is meant for the upstream is not for where it sends us.
+        ...(authorization !== undefined && url.origin === base.origin && { authorization }),
+      }
+      const answer = await this.#send(url, { method: question.method, headers, signal: question.signal })
+      const location = textOf(answer.headers.location)
+      if (!REDIRECTS.includes(answer.status) || location === undefined) return answer
+      discard(answer)
+      const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
+      if (next === undefined || !(next.protocol === 'https:' || (next.protocol === 'http:' && insecure)))
+        throw new UpstreamFailure('lying', `Upstream ${name} redirects to where there is no TLS.`)
+      url = next
+    }
+    throw new UpstreamFailure('failing', `Upstream ${name} redirects more than ${REDIRECT_LIMIT} times.`)
+  }
+
+  async #send(url: URL, options: Pick<Question, 'method' | 'signal' | 'headers'>): Promise<UpstreamAnswer> {
+    try {
+      const { statusCode, headers, body } = await request(url, { ...options, dispatcher: this.#agent })
+      return { status: statusCode, headers, body }
+    } catch (error) {
+      throw this.failureOf(error)
+    }
+  }
+
+  /** What a request or the reading of its body throws, in the operator's words. */
+  failureOf(error: unknown): UpstreamFailure {
+    if (error instanceof UpstreamFailure) return error
+    const { name } = this.config
+    const { code, message, name: errorName } = error as NodeJS.ErrnoException
+    const { connect_ms, answer_ms, stall_ms } = this.patience
+    const slow: Readonly<Record<string, string>> = {
+      UND_ERR_CONNECT_TIMEOUT: `takes no connection within ${connect_ms / 1000} s`,
+      UND_ERR_HEADERS_TIMEOUT: `does not answer within ${answer_ms / 1000} s`,
+      UND_ERR_BODY_TIMEOUT: `has sent nothing for ${stall_ms / 1000} s`,
+    }
+    const told = slow[code ?? ''] ?? (errorName === 'TimeoutError' ? 'does not answer in time' : undefined)
+    if (told !== undefined) return new UpstreamFailure('slow', `Upstream ${name} ${told}.`, { cause: error })
+    // A refused connection to several addresses has a code and no message.
+    return new UpstreamFailure('dead', `Upstream ${name} cannot be reached: ${message || code}.`, { cause: error })
+  }
+
+  #judge(answer: UpstreamAnswer, { method, repository }: Question): UpstreamAnswer | undefined {
+    const { status, headers } = answer
+    if (status >= 200 && status < 300) return answer
+    discard(answer)
+    const { name } = this.config
+    if (status === 404) return undefined
+    const said = `Upstream ${name} answers ${method} for ${repository} with ${status}`
+    if (status === 429) throw new UpstreamFailure('limited', `${said}: too many requests.`, retryAfterOf(headers))
+    if (status === 401 || status === 403)
+      throw new UpstreamFailure('refused', `${said}: see username and password of [upstream:${name}].`)
+    throw new UpstreamFailure('failing', `${said}.`)
+  }
+}
+
+/** As the head tells it. */
+export function lengthOf(headers: Headers): number | undefined {
+  const text = textOf(headers['content-length'])
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+export const textOf = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header)
+const scopeOf = ({ repository }: Question) => `repository:${repository}:pull`
+
+function urlOf(base: URL, { repository, path }: Question): URL {
+  return new URL(path.startsWith('/v2/') ? path : `/v2/${repository}/${path}`, base)
+}
+
+function retryAfterOf(headers: Headers): { retry_after_s?: number } {
+  const text = textOf(headers['retry-after'])
+  return text !== undefined && /^\d{1,6}$/.test(text) ? { retry_after_s: Number(text) } : {}
+}
+
+/** Lets the connection go; a short body leaves it usable. */
+export function discard({ body }: UpstreamAnswer): void {
+  body.dump({ limit: 16 * 1024 }).catch(() => {
+    // It broke off: nobody wanted it.
+  })
+}

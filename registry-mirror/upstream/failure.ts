@@ -1,0 +1,38 @@
+/** Why an upstream did not give what it was asked for, and what a client is told of it when nothing is cached. */
+import { type OciError, upstreamFailed } from '../errors.ts'
+
+/**
+ * dead: no connection, or it broke; slow: no answer in time; limited: 429; failing: 5xx; refused: 401 or 403;
+ * lying: an answer that is not what it says it is
+ */
+export type FailureKind = 'dead' | 'slow' | 'limited' | 'failing' | 'refused' | 'lying'
+
+const STATUS: Readonly<Record<FailureKind, number>> = {
+  dead: 503,
+  slow: 504,
+  limited: 429,
+  failing: 502,
+  refused: 403,
+  lying: 502,
+}
+const RETRY_AFTER_S = 5
+
+export class UpstreamFailure extends Error {
+  readonly kind: FailureKind
+  readonly retry_after_s: number | undefined
+
+  /** @param message  a whole sentence that names the upstream; goes to logs and clients, so it holds no secret */
+  constructor(kind: FailureKind, message: string, more: { retry_after_s?: number; cause?: unknown } = {}) {
+    super(message, { cause: more.cause })
+    this.kind = kind
+    this.retry_after_s = more.retry_after_s
+  }
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** As a client hears of it. */
+export const refusalOf = ({ kind, message, retry_after_s }: UpstreamFailure): OciError =>
+  upstreamFailed(message, STATUS[kind], kind === 'refused' ? undefined : (retry_after_s ?? RETRY_AFTER_S))

@@ -1,0 +1,121 @@
+/** A file that takes bytes as they come, each at once if the disk is free, else all that wait together; hashed on the way. Memory stays flat. */
+import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { algorithmOf, type Digest, digestOfHash } from '../digest.ts'
+
+/** Of bytes that the disk has not taken yet; then who brings more waits. */
+const PENDING_LIMIT_BYTES = 4 * 1024 * 1024
+const READ_BYTES = 1024 * 1024
+
+export class GrowingFile implements AsyncDisposable {
+  readonly #file: FileHandle
+  readonly #digest: Digest
+  readonly #hash: Hash
+  readonly #onGrown: (offset: number) => void
+  #pending: Buffer[] = []
+  #pending_bytes = 0
+  #writing: Promise<void> | undefined
+  #failure: unknown
+  #offset = 0
+
+  private constructor(file: FileHandle, digest: Digest, onGrown: (offset: number) => void) {
+    this.#file = file
+    this.#digest = digest
+    this.#hash = createHash(algorithmOf(digest))
+    this.#onGrown = onGrown
+  }
+
+  /** Goes on from what is there. @param onGrown  told of how many bytes can be read */
+  static async open(path: string, digest: Digest, onGrown: (offset: number) => void): Promise<GrowingFile> {
+    const growing = new GrowingFile(await open(path, constants.O_RDWR | constants.O_CREAT, 0o640), digest, onGrown)
+    try {
+      await growing.#readLeftover()
+    } catch (error) {
+      await growing.#file.close()
+      throw error
+    }
+    return growing
+  }
+
+  /** What the disk has. */
+  get offset(): number {
+    return this.#offset
+  }
+  /** With what the disk does not have yet. */
+  get came(): number {
+    return this.#offset + this.#pending_bytes
+  }
+
+  /** Resolves when more may come. @throws what the disk threw */
+  async add(chunk: Buffer): Promise<void> {
+    if (this.#failure) throw this.#failure
+    this.#pending.push(chunk)
+    this.#pending_bytes += chunk.length
+    this.#writing ??= this.#drain()
+    if (this.#pending_bytes >= PENDING_LIMIT_BYTES) await this.flush()
+  }
+
+  /** Resolves when the disk has all. @throws what the disk threw */
+  async flush(): Promise<void> {
+    await this.#writing
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Of what the disk has. */
+  found = (): Digest => digestOfHash(algorithmOf(this.#digest), this.#hash.copy())
+
+  /** Survives a power cut when it resolves. */
+  sync(): Promise<void> {
+    return this.#file.datasync()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing
+    await this.#file.close()
+  }
+
+  /** Never rejects: who adds more hears of it. */
+  async #drain(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) {
+        const pieces = this.#pending
+        const bytes = this.#pending_bytes
+        this.#pending = []
+        await this.#write(pieces, bytes)
+        this.#pending_bytes -= bytes
+        this.#offset += bytes
+        this.#onGrown(this.#offset)
+      }
+    } catch (error) {
+      this.#failure = error
+    } finally {
+      this.#writing = undefined
+    }
+  }
+
+  async #write(pieces: Buffer[], bytes: number): Promise<void> {
+    const written = this.#file.writev(pieces, this.#offset)
+    for (const piece of pieces) this.#hash.update(piece)
+    let { bytesWritten } = await written
+    if (bytesWritten === bytes) return
+    const whole = Buffer.concat(pieces)
+    while (bytesWritten < bytes) {
+      const more = await this.#file.write(whole, bytesWritten, bytes - bytesWritten, this.#offset + bytesWritten)
+      if (more.bytesWritten === 0) throw Object.assign(new Error('The disk takes no more bytes'), { code: 'ENOSPC' })
+      bytesWritten += more.bytesWritten
+    }
+  }
+
+  async #readLeftover(): Promise<void> {
+    const { size } = await this.#file.stat()
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(size, 1)))
+    while (this.#offset < size) {
+      const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#offset)
+      if (bytesRead === 0) break
+      this.#hash.update(buffer.subarray(0, bytesRead))
+      this.#offset += bytesRead
+    }
+    if (this.#offset > 0) this.#onGrown(this.#offset)
+  }
+}

@@ -1,0 +1,151 @@
+/** Upstreams in front of local storage: a Content that fetches what is not here, and keeps it. Names of no upstream are local. */
+import type { RegistryLog, UpstreamConfig } from '../config.ts'
+import { type Content, localContent } from '../content.ts'
+import type { Digest } from '../digest.ts'
+import { denied } from '../errors.ts'
+import type { RepositoryName } from '../names.ts'
+import type { BlobReader } from '../storage/blobs.ts'
+import { unlessMissing } from '../storage/disk.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Patience } from './client.ts'
+import { refusalOf, UpstreamFailure } from './failure.ts'
+import { PulledManifests, type Wanted } from './tags.ts'
+import { Transfers } from './transfers.ts'
+import { Upstream } from './upstream.ts'
+
+const MISSING_LIMIT = 20_000
+
+export class PullThrough {
+  readonly content: Content
+  readonly #upstreams: readonly Upstream[]
+  readonly #storage: Storage
+  readonly #transfers: Transfers
+  readonly #manifests: PulledManifests
+  /** Blobs that an upstream does not have: until when that is believed. */
+  readonly #missing = new Map<string, number>()
+
+  private constructor(upstreams: readonly Upstream[], storage: Storage, log: RegistryLog) {
+    // The longest name first: one may begin with another.
+    this.#upstreams = upstreams.toSorted((a, b) => b.name.length - a.name.length)
+    this.#storage = storage
+    this.#transfers = new Transfers(storage, log)
+    this.#manifests = new PulledManifests(storage, log)
+    this.content = this.#contentOver(localContent(storage))
+  }
+
+  static async open(
+    configs: readonly UpstreamConfig[],
+    { storage, log, patience = {} }: { storage: Storage; log: RegistryLog; patience?: Partial<Patience> },
+  ): Promise<PullThrough> {
+    const through = new PullThrough(
+      configs.map((config) => new Upstream(config, patience)),
+      storage,
+      log,
+    )
+    await through.#transfers.open()
+    return through
+  }
+
+  /** @throws OciError  the repository is an upstream's: nobody pushes to it */
+  refusePush(name: RepositoryName): void {
+    const upstream = this.#upstreams.find((one) => one.repositoryOf(name) !== undefined)
+    if (upstream)
+      throw denied(
+        `Repository ${name} is pulled from upstream ${upstream.name} (${upstream.config.url.host}); nothing can be pushed to it. Push to a name that does not begin with ${upstream.name}/.`,
+      )
+  }
+
+  /** What is under way is given up; the next start goes on from there. */
+  async close(): Promise<void> {
+    await this.#transfers.close()
+    await Promise.all(this.#upstreams.map((one) => one.close()))
+  }
+
+  #contentOver(local: Content): Content {
+    return {
+      manifest: (name, reference) =>
+        this.#through(
+          name,
+          (wanted) => this.#manifests.get(wanted, reference),
+          () => local.manifest(name, reference),
+        ),
+      blobSize: (name, digest) =>
+        this.#through(
+          name,
+          async (wanted) => (await local.blobSize(name, digest)) ?? this.#askSize(wanted, digest),
+          () => local.blobSize(name, digest),
+        ),
+      openBlob: (name, digest) =>
+        this.#through(
+          name,
+          async (wanted) => (await local.openBlob(name, digest)) ?? this.#pullBlob(wanted, digest),
+          () => local.openBlob(name, digest),
+        ),
+      tags: local.tags,
+      referrers: local.referrers,
+    }
+  }
+
+  /** Of a blob that is not this repository's yet. */
+  async #pullBlob(wanted: Wanted, digest: Digest): Promise<BlobReader | undefined> {
+    const { blobs } = this.#storage
+    if (!this.#transfers.has(digest)) {
+      if (await this.#claim(wanted.name, digest)) return blobs.open(digest)
+      if (this.#isMissing(wanted.name, digest)) return undefined
+    }
+    const transfer = this.#transfers.join({ ...wanted, digest })
+    // When it ended a moment ago, its file has become the blob.
+    const reader = await transfer.reader().catch((error: unknown) => {
+      unlessMissing(error)
+      return blobs.open(digest)
+    })
+    if (reader === undefined) this.#rememberMissing(wanted, digest)
+    return reader
+  }
+
+  async #askSize(wanted: Wanted, digest: Digest): Promise<number | undefined> {
+    const size = await this.#claim(wanted.name, digest)
+    if (size !== undefined || this.#isMissing(wanted.name, digest)) return size
+    const told = this.#transfers.has(digest)
+      ? await this.#transfers.join({ ...wanted, digest }).size()
+      : await wanted.upstream.blobSize(wanted.repository, digest)
+    if (told === undefined) this.#rememberMissing(wanted, digest)
+    return told
+  }
+
+  /** What another repository has need not come again: who knows the digest knows what it asks for. @returns its size */
+  async #claim(name: RepositoryName, digest: Digest): Promise<number | undefined> {
+    const size = await this.#storage.blobs.sizeOf(digest)
+    if (size !== undefined) await this.#storage.repositories.addBlob(name, digest)
+    return size
+  }
+
+  #isMissing = (name: RepositoryName, digest: Digest) => (this.#missing.get(`${name}@${digest}`) ?? 0) > Date.now()
+  #rememberMissing({ name, upstream }: Wanted, digest: Digest): void {
+    if (this.#missing.size >= MISSING_LIMIT) this.#missing.clear()
+    this.#missing.set(`${name}@${digest}`, Date.now() + upstream.client.patience.retry_ms)
+  }
+
+  async #through<T>(name: RepositoryName, ask: (wanted: Wanted) => Promise<T>, askLocal: () => Promise<T>): Promise<T> {
+    const wanted = this.#wantedOf(name)
+    if (wanted === undefined) return askLocal()
+    try {
+      return await ask(wanted)
+    } catch (error) {
+      throw error instanceof UpstreamFailure ? refusalOf(error) : error
+    }
+  }
+
+  /** @throws OciError  the operator does not want it pulled */
+  #wantedOf(name: RepositoryName): Wanted | undefined {
+    for (const upstream of this.#upstreams) {
+      const repository = upstream.repositoryOf(name)
+      if (repository === undefined) continue
+      if (upstream.isAllowed(repository)) return { upstream, repository, name }
+      throw denied(
+        `Repository ${name} is not for this mirror to pull: see allow and deny of [upstream:${upstream.name}].`,
+      )
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * One blob on its way from an upstream into the cache, read by any number of clients as it grows. It goes on whoever leaves, resumes
+ * where it was cut, and holds its last bytes back until its digest is proven, so that nobody gets all of a wrong blob.
+ */
+import { open } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Digest } from '../digest.ts'
+import type { BlobReader } from '../storage/blobs.ts'
+import { type Headers, lengthOf, type UpstreamAnswer, type UpstreamClient } from './client.ts'
+import { UpstreamFailure } from './failure.ts'
+import { GrowingFile } from './growing-file.ts'
+import type { Throttle } from './limits.ts'
+
+const HELD_BACK_BYTES = 64 * 1024
+const ATTEMPTS_LIMIT = 1_000
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 2_000
+
+export type Source = {
+  client: UpstreamClient
+  /** Without the upstream's name. */
+  repository: string
+  throttle: Throttle
+  /** Told of each piece that comes. */
+  onBytes(bytes: number): void
+}
+
+type State = 'coming' | 'proven' | 'unknown' | { failed: unknown }
+
+export class Transfer {
+  readonly digest: Digest
+  readonly #source: Source
+  readonly #path: string
+  readonly #abort = new AbortController()
+  readonly #waiting = new Set<() => void>()
+  #offset = 0
+  /** Told by the upstream, not proven. */
+  #size: number | undefined
+  #state: State = 'coming'
+
+  /** @param path  of the file that it grows in; what an earlier one left there is gone on from */
+  constructor(digest: Digest, path: string, source: Source) {
+    this.digest = digest
+    this.#source = source
+    this.#path = path
+  }
+
+  /**
+   * Until the bytes are durable in the file.
+   * @returns false: the upstream has no such blob
+   * @throws UpstreamFailure; what the disk throws
+   */
+  async run(): Promise<boolean> {
+    try {
+      await using file = await GrowingFile.open(this.#path, this.digest, (offset) => this.#grown(offset))
+      const found = file.offset > 0 && file.found() === this.digest ? true : await this.#fetch(file)
+      if (found) this.#prove(file)
+      this.#enter(found ? 'proven' : 'unknown')
+      if (found) await file.sync()
+      return found
+    } catch (error) {
+      this.#enter({ failed: error })
+      throw error
+    }
+  }
+
+  stop(): void {
+    this.#abort.abort()
+  }
+
+  /** Resolves once the size is known. @returns undefined: the upstream has no such blob @throws why it cannot be had */
+  async size(): Promise<number | undefined> {
+    await this.#until(() => this.#size !== undefined)
+    return this.#state === 'unknown' ? undefined : this.#size
+  }
+
+  /** As size; to be closed by who asked. */
+  async reader(): Promise<BlobReader | undefined> {
+    const size_bytes = await this.size()
+    if (size_bytes === undefined) return undefined
+    const file = await open(this.#path, 'r')
+    return {
+      size_bytes,
+      read: async (buffer, length, position) => {
+        await this.#until(() => this.#visible > position)
+        const count = Math.min(length, this.#visible - position)
+        return count <= 0 ? 0 : (await file.read(buffer, 0, count, position)).bytesRead
+      },
+      close: () => file.close(),
+    }
+  }
+
+  get #visible(): number {
+    return this.#state === 'proven' ? this.#offset : Math.min(this.#offset, (this.#size ?? 0) - HELD_BACK_BYTES)
+  }
+
+  /** Resolves when it holds, or when nothing more will come. */
+  async #until(condition: () => boolean): Promise<void> {
+    for (;;) {
+      if (typeof this.#state === 'object') throw this.#state.failed
+      if (this.#state !== 'coming' || condition()) return
+      await new Promise<void>((resolve) => this.#waiting.add(resolve))
+    }
+  }
+
+  #enter(state: State): void {
+    this.#state = state
+    this.#wake()
+  }
+  #grown(offset: number): void {
+    this.#offset = offset
+    this.#wake()
+  }
+  #wake(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const resolve of waiting) resolve()
+  }
+
+  /** Asks until all is here. @returns false: the upstream has no such blob */
+  async #fetch(file: GrowingFile): Promise<boolean> {
+    let pause_ms = FIRST_PAUSE_MS
+    let last_progress = performance.now()
+    for (let attempt = 1; attempt <= ATTEMPTS_LIMIT; attempt++) {
+      const before = file.offset
+      try {
+        return await this.#attempt(file)
+      } catch (error) {
+        if (!this.#isWorthAnother(error) || file.offset === 0) throw error
+        if (file.offset > before) {
+          pause_ms = FIRST_PAUSE_MS
+          last_progress = performance.now()
+        } else if (performance.now() - last_progress > this.#source.client.patience.resume_ms) throw error
+        await sleep(pause_ms, undefined, { signal: this.#abort.signal })
+        pause_ms = Math.min(pause_ms * 2, LONGEST_PAUSE_MS)
+      }
+    }
+    throw this.#lie(`breaks off ${ATTEMPTS_LIMIT} times`)
+  }
+
+  #isWorthAnother = (error: unknown): boolean =>
+    error instanceof UpstreamFailure && (error.kind === 'dead' || error.kind === 'slow') && !this.#abort.signal.aborted
+
+  async #attempt(file: GrowingFile): Promise<boolean> {
+    const { client, repository } = this.#source
+    const from = file.offset
+    const answer = await client.ask({
+      method: 'GET',
+      repository,
+      path: `blobs/${this.digest}`,
+      ...(from > 0 && { headers: { range: `bytes=${from}-` } }),
+      signal: this.#abort.signal,
+    })
+    if (answer === undefined) return false
+    try {
+      this.#learnSize(answer, from)
+      await this.#take(answer, file, answer.status === 206 ? 0 : from)
+    } catch (error) {
+      answer.body.destroy()
+      // What the disk throws comes first; all else came from the line.
+      await file.flush()
+      throw client.failureOf(error)
+    }
+    this.#size ??= file.offset
+    if (file.offset < this.#size)
+      throw client.failureOf(new Error(`blob ${this.digest} ended at ${file.offset} of ${this.#size} bytes`))
+    return true
+  }
+
+  /** Of the whole, by the head of this answer. */
+  #learnSize({ status, headers }: UpstreamAnswer, from: number): void {
+    const told = status === 206 ? totalOf(headers, from) : lengthOf(headers)
+    if (told === 'wrong') throw this.#lie(`was asked for byte ${from} on and answers '${headers['content-range']}'`)
+    if (told === undefined) return
+    if ((this.#size ?? told) !== told) throw this.#lie(`told of ${this.#size} bytes, and then of ${told}`)
+    this.#size = told
+    this.#wake()
+  }
+
+  /** @param skip  bytes that are here already: the upstream sends all from the beginning */
+  async #take({ body }: UpstreamAnswer, file: GrowingFile, skip: number): Promise<void> {
+    const { throttle, onBytes } = this.#source
+    let left = skip
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      onBytes(chunk.length)
+      const wanted = chunk.subarray(Math.min(left, chunk.length))
+      left -= chunk.length - wanted.length
+      if (file.came + wanted.length > (this.#size ?? Number.POSITIVE_INFINITY))
+        throw this.#lie(`sends more than the ${this.#size} bytes that it told of`)
+      if (wanted.length > 0) await file.add(wanted)
+      await throttle.take(chunk.length, this.#abort.signal)
+    }
+    await file.flush()
+  }
+
+  #prove(file: GrowingFile): void {
+    const found = file.found()
+    if (found !== this.digest) throw this.#lie(`sends ${file.offset} bytes of the digest ${found}`)
+    this.#size ??= file.offset
+  }
+
+  #lie(what: string): UpstreamFailure {
+    const { client, repository } = this.#source
+    return new UpstreamFailure(
+      'lying',
+      `Upstream ${client.config.name}, asked for blob ${this.digest} of ${repository}, ${what}.`,
+    )
+  }
+}
+
+/** RFC 9110 section 14.4. */
+function totalOf(headers: Headers, from: number): number | 'wrong' | undefined {
+  const text = String(headers['content-range'] ?? '')
+  const [, start, total] = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(text) ?? []
+  if (start === undefined || Number(start) !== from) return 'wrong'
+  return total === '*' ? undefined : Number(total)
+}

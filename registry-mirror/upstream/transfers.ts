@@ -1,0 +1,98 @@
+/** All blobs on their way from upstreams: one transfer for each, however many ask. When it ends, the blob is in the cache. */
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RegistryLog } from '../config.ts'
+import type { Digest } from '../digest.ts'
+import type { RepositoryName } from '../names.ts'
+import { unlessMissing } from '../storage/disk.ts'
+import type { Storage } from '../storage/storage.ts'
+import { UpstreamFailure } from './failure.ts'
+import { Transfer } from './transfer.ts'
+import type { Upstream } from './upstream.ts'
+
+/** What a transfer left that nobody went on with. */
+const LEFTOVER_LIFE_MS = 24 * 3600_000
+
+export type BlobWanted = { upstream: Upstream; repository: string; name: RepositoryName; digest: Digest }
+type Running = { transfer: Transfer; names: Set<RepositoryName>; ended: Promise<void> }
+
+export class Transfers {
+  readonly #storage: Storage
+  readonly #log: RegistryLog
+  readonly #folder: string
+  readonly #running = new Map<Digest, Running>()
+
+  constructor(storage: Storage, log: RegistryLog) {
+    this.#storage = storage
+    this.#log = log
+    this.#folder = join(storage.disk.root, 'transfers')
+  }
+
+  has = (digest: Digest): boolean => this.#running.has(digest)
+
+  /** Makes the folder, and clears away what is too old. Before the first transfer. */
+  async open(now = Date.now()): Promise<void> {
+    await this.#storage.disk.makeFolder(this.#folder)
+    for (const name of await readdir(this.#folder)) {
+      const path = join(this.#folder, name)
+      const found = await stat(path).catch(unlessMissing)
+      if (found && found.mtimeMs < now - LEFTOVER_LIFE_MS) await rm(path, { force: true })
+    }
+  }
+
+  /** The one that is under way, else a new one. */
+  join({ upstream, repository, name, digest }: BlobWanted): Transfer {
+    const running = this.#running.get(digest)
+    if (running) {
+      running.names.add(name)
+      return running.transfer
+    }
+    const path = join(this.#folder, digest.replace(':', '-'))
+    const transfer = new Transfer(digest, path, {
+      client: upstream.client,
+      repository,
+      throttle: upstream.throttle,
+      onBytes: (bytes) => {
+        upstream.counts.blob_bytes += bytes
+      },
+    })
+    const names = new Set([name])
+    const ended = upstream.places
+      .run(() => this.#run(transfer, path, names))
+      .finally(() => this.#running.delete(digest))
+    this.#running.set(digest, { transfer, names, ended })
+    return transfer
+  }
+
+  /** What has come stays, to be gone on from. */
+  async close(): Promise<void> {
+    const running = [...this.#running.values()]
+    for (const { transfer } of running) transfer.stop()
+    await Promise.all(running.map(({ ended }) => ended))
+  }
+
+  /** Never rejects: those who read from it hear of a failure by themselves. */
+  async #run(transfer: Transfer, path: string, names: ReadonlySet<RepositoryName>): Promise<void> {
+    const { digest } = transfer
+    const began = performance.now()
+    try {
+      if (!(await transfer.run())) return await rm(path, { force: true })
+      const { blobs, repositories } = this.#storage
+      await blobs.adopt(path, digest)
+      // Whoever joins until now is in it; whoever comes later finds the blob.
+      for (const name of names) await repositories.addBlob(name, digest)
+      const size_bytes = await transfer.size()
+      const duration_s = Math.round(performance.now() - began) / 1000
+      this.#log.info('blob pulled', { repositories: [...names], digest, size_bytes, duration_s })
+    } catch (error) {
+      const isLie = error instanceof UpstreamFailure && error.kind === 'lying'
+      // What is wrong must not be gone on from.
+      if (isLie) await rm(path, { force: true }).catch(() => {})
+      this.#log.error('a blob could not be pulled', {
+        repositories: [...names],
+        digest,
+        error: (error as Error).message,
+      })
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/** What can be asked of one upstream, each answer checked before anybody sees it. Keeps nothing. */
+
+import type { UpstreamConfig } from '../config.ts'
+import { algorithmOf, type Digest, digestOf, parseDigest } from '../digest.ts'
+import { OciError } from '../errors.ts'
+import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES, type Manifest, parseManifest } from '../manifest.ts'
+import type { RepositoryName, Tag } from '../names.ts'
+import { Breaker } from './breaker.ts'
+import {
+  discard,
+  lengthOf,
+  type Patience,
+  type Question,
+  textOf,
+  type UpstreamAnswer,
+  UpstreamClient,
+} from './client.ts'
+import { isAllowed } from './config.ts'
+import { UpstreamFailure } from './failure.ts'
+import { Places, Throttle } from './limits.ts'
+
+const ACCEPT = MANIFEST_MEDIA_TYPES.join(', ')
+/** Of a manifest or a list, from the question to the last byte. */
+const WHOLE_DEADLINE_MS = 45_000
+const LIST_LIMIT_BYTES = 16 * 1024 * 1024
+
+export type FetchedManifest = { digest: Digest; bytes: Buffer; manifest: Manifest }
+
+export class Upstream {
+  readonly config: UpstreamConfig
+  readonly client: UpstreamClient
+  readonly places: Places
+  readonly throttle: Throttle
+  /** Opens when the upstream wants to be asked less often. */
+  readonly limits: Breaker
+  /** It answers, but too late for a client that could have a stale answer instead. */
+  isSlow = false
+  /** Since the start. */
+  readonly counts = { blob_bytes: 0 }
+  readonly #abort = new AbortController()
+
+  constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
+    this.config = config
+    this.client = new UpstreamClient(config, patience)
+    this.limits = new Breaker(({ kind }) => kind === 'limited', this.client.patience.pause_ms)
+    this.places = new Places(config.concurrency)
+    this.throttle = new Throttle(config.bandwidth_limit)
+  }
+
+  get name(): RepositoryName {
+    return this.config.name
+  }
+
+  /** @returns undefined: it is none of this upstream's; else its name there */
+  repositoryOf(name: RepositoryName): string | undefined {
+    return name.startsWith(`${this.name}/`) ? name.slice(this.name.length + 1) : undefined
+  }
+
+  isAllowed = (repository: string): boolean => isAllowed(this.config, repository)
+
+  /** @returns undefined: there is none; so do all @throws UpstreamFailure; so do all */
+  async manifest(repository: string, reference: Digest | Tag): Promise<FetchedManifest | undefined> {
+    const answer = await this.#ask({
+      method: 'GET',
+      repository,
+      path: `manifests/${reference}`,
+      headers: { accept: ACCEPT },
+    })
+    if (answer === undefined) return undefined
+    const what = `manifest ${reference} of ${repository}`
+    const bytes = await this.#whole(answer, MANIFEST_LIMIT_BYTES, what)
+    const told = textOf(answer.headers['docker-content-digest'])
+    const wanted = parseDigest(reference) ?? (told === undefined ? undefined : parseDigest(told))
+    const digest = digestOf(wanted ? algorithmOf(wanted) : 'sha256', bytes)
+    if (wanted !== undefined && wanted !== digest)
+      throw this.#lie(what, `sends one of the digest ${digest}, not ${wanted}`)
+    try {
+      return { digest, bytes, manifest: parseManifest(bytes, textOf(answer.headers['content-type'])) }
+    } catch (error) {
+      throw error instanceof OciError ? this.#lie(what, `sends none: ${error.message.replace(/\.$/, '')}`) : error
+    }
+  }
+
+  /** Which manifest a tag means. @returns 'untold': the manifest itself must be asked for */
+  async digestOf(repository: string, tag: Tag): Promise<Digest | 'untold' | undefined> {
+    const answer = await this.#ask({
+      method: 'HEAD',
+      repository,
+      path: `manifests/${tag}`,
+      headers: { accept: ACCEPT },
+    })
+    if (answer === undefined) return undefined
+    discard(answer)
+    const { 'docker-content-digest': told, 'content-type': type } = answer.headers
+    const mediaType = textOf(type)?.split(';')[0]?.trim().toLowerCase()
+    if (mediaType !== undefined && !MANIFEST_MEDIA_TYPES.includes(mediaType))
+      throw this.#lie(`tag ${tag} of ${repository}`, `says that it is of type ${mediaType}, which no manifest is`)
+    return parseDigest(textOf(told) ?? '') ?? 'untold'
+  }
+
+  async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
+    const answer = await this.#ask({ method: 'HEAD', repository, path: `blobs/${digest}` })
+    if (answer === undefined) return undefined
+    discard(answer)
+    const size = lengthOf(answer.headers)
+    if (size === undefined) throw this.#lie(`blob ${digest} of ${repository}`, 'does not say how long it is')
+    return size
+  }
+
+  /** One page of a list. @returns next: the path of the one after it */
+  async list(
+    repository: string,
+    path: string,
+  ): Promise<{ json: Record<string, unknown>; headers: UpstreamAnswer['headers']; next?: string } | undefined> {
+    const answer = await this.#ask({ method: 'GET', repository, path })
+    if (answer === undefined) return undefined
+    const bytes = await this.#whole(answer, LIST_LIMIT_BYTES, path)
+    const next = this.#nextOf(textOf(answer.headers.link))
+    try {
+      const json: unknown = JSON.parse(bytes.toString())
+      if (typeof json === 'object' && json !== null)
+        return { json: json as Record<string, unknown>, headers: answer.headers, ...(next && { next }) }
+    } catch {
+      // Said below.
+    }
+    throw this.#lie(path, 'sends no JSON object')
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    await this.client.close()
+  }
+
+  #ask(question: Omit<Question, 'signal'>): Promise<UpstreamAnswer | undefined> {
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(WHOLE_DEADLINE_MS)])
+    return this.limits.run(() => this.client.ask({ ...question, signal }))
+  }
+
+  async #whole({ headers, body }: UpstreamAnswer, limit_bytes: number, what: string): Promise<Buffer> {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    try {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk)
+        bytes += chunk.length
+        if (bytes > limit_bytes) throw this.#lie(what, `sends more than ${limit_bytes} bytes`)
+      }
+    } catch (error) {
+      throw this.client.failureOf(error)
+    }
+    const told = lengthOf(headers)
+    if (told !== undefined && told !== bytes) throw this.#lie(what, `sends ${bytes} bytes, not ${told}`)
+    return Buffer.concat(chunks, bytes)
+  }
+
+  /** Only of this upstream. RFC 8288. */
+  #nextOf(link: string | undefined): string | undefined {
+    const [, target] = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link ?? '') ?? []
+    const url = target !== undefined && URL.canParse(target, this.config.url.href) && new URL(target, this.config.url)
+    return url && url.origin === this.config.url.origin && url.pathname.startsWith('/v2/')
+      ? url.pathname + url.search
+      : undefined
+  }
+
+  #lie = (what: string, how: string): UpstreamFailure =>
+    new UpstreamFailure('lying', `Upstream ${this.name}, asked for ${what}, ${how}.`)
+}
