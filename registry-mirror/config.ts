@@ -17,6 +17,13 @@ export type RegistryConfig = {
   upload_timeout: number
   /** Uploads that may be under way at one time. */
   max_uploads: number
+  /** MiB; 0: none. */
+  quota: number
+  gc_interval: number
+  gc_grace: number
+  scrub_interval: number
+  /** MiB/s; 0: as fast as it goes. */
+  scrub_rate: number
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
   upstreams?: readonly UpstreamConfig[]
 }
@@ -85,5 +92,45 @@ export const registryOptions = {
     default: 1000,
     min: 1,
     help: 'Uploads of blobs that may be under way at one time.',
+  },
+  quota: {
+    section: 'registry',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    unit: 'MiB',
+    help: 'When all content is larger, what was pulled from upstreams and not used for longest is evicted, never what was pushed or is pinned; 0: no quota.',
+  },
+  gc_interval: {
+    section: 'registry',
+    type: 'integer',
+    default: 86400,
+    min: 0,
+    unit: 's',
+    help: 'How often content that nothing needs any more is removed; 0: only by rackstrap registry gc.',
+  },
+  gc_grace: {
+    section: 'registry',
+    type: 'integer',
+    default: 86400,
+    min: 0,
+    unit: 's',
+    help: 'Content that was pushed or asked for since is left alone by garbage collection: longer than the push of an image takes.',
+  },
+  scrub_interval: {
+    section: 'registry',
+    type: 'integer',
+    default: 2592000,
+    min: 0,
+    unit: 's',
+    help: 'How often all content is read from the disk to find what is damaged; 0: only by rackstrap registry scrub.',
+  },
+  scrub_rate: {
+    section: 'registry',
+    type: 'integer',
+    default: 20,
+    min: 0,
+    unit: 'MiB/s',
+    help: 'How fast a scrub reads; 0: as fast as it can.',
   },
 } as const

@@ -4,6 +4,10 @@ import type { RegistryConfig, RegistryLog } from './config.ts'
 import { type Authorize, handle } from './http/handle.ts'
 import { type Listening, listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
+import { type AdminAnswer, type AdminRequest, administer } from './keeping/admin.ts'
+import { askRunning, listenForAdmin } from './keeping/admin-socket.ts'
+import type { Counts } from './keeping/jobs.ts'
+import { Keeping } from './keeping/keeping.ts'
 import { openStorage } from './storage/storage.ts'
 import type { Patience } from './upstream/client.ts'
 import { PullThrough } from './upstream/pull-through.ts'
@@ -20,11 +24,16 @@ export { saveBundle } from './bundle/save.ts'
 export { bundleBytes } from './bundle/write.ts'
 export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions, type UpstreamConfig } from './config.ts'
 export type { Authorize } from './http/handle.ts'
+export type { AdminAnswer, AdminRequest, Status } from './keeping/admin.ts'
+export type { Counts, JobState } from './keeping/jobs.ts'
+export type { Listed } from './keeping/list.ts'
 export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/config.ts'
 
 export type Registry = {
   /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
+  /** @throws RegistryError  in the operator's words */
+  administer(request: AdminRequest, progress: (counts: Counts) => void): Promise<AdminAnswer>
   /** After the last request has been answered. */
   close(): Promise<void>
 }
@@ -48,6 +57,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const { log, onBytes = () => {}, patience } = given
   const storage = await openStorage(config)
   const pullThrough = await PullThrough.open(config.upstreams ?? [], { storage, log, ...(patience && { patience }) })
+  const keeping = new Keeping(storage, config, { content: pullThrough.content, log })
   const authorize: Authorize = (request, wanted) => {
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
     return given.authorize?.(request, wanted)
@@ -68,8 +78,10 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const timer = setInterval(expire, EXPIRE_EVERY_MS).unref()
   return {
     handle: (request, response) => handle(request, response, served),
+    administer: (request, progress) => administer({ storage, keeping }, request, progress),
     async close() {
       clearInterval(timer)
+      await keeping.close()
       await pullThrough.close()
       await storage.state.close()
       storage.release()
@@ -100,12 +112,34 @@ export async function startRegistry(
     await registry.close()
     throw error
   }
+  const closeAdmin = await listenForAdmin(config.storage_path, registry.administer, log)
   log.info('registry listens', { host_ip: config.host_ip, port: listening.port, storage_path: config.storage_path })
   return {
     port: listening.port,
     async stop() {
       await listening.close()
+      await closeAdmin()
       await registry.close()
     },
+  }
+}
+
+/**
+ * Asks the registry that runs on the folder, or, when none does, opens the folder for the time of the answer.
+ * @throws RegistryError  in the operator's words
+ */
+export async function askRegistry(
+  config: RegistryConfig,
+  log: RegistryLog,
+  asked: { request: AdminRequest; progress?: (counts: Counts) => void },
+): Promise<AdminAnswer> {
+  const { request, progress = () => {} } = asked
+  const answer = await askRunning(config.storage_path, request, progress)
+  if (answer !== undefined) return answer
+  const registry = await openRegistry(config, { log })
+  try {
+    return await registry.administer(request, progress)
+  } finally {
+    await registry.close()
   }
 }

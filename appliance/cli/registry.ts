@@ -1,12 +1,20 @@
-/** `rackstrap registry ...`: the registry mirror without the rest of the appliance. */
-import { startRegistry } from '@appliance/registry-mirror'
+/** `rackstrap registry ...`: the registry mirror without the rest of the appliance, and what is asked of one that runs, there or here. */
+import {
+  type AdminAnswer,
+  type AdminRequest,
+  askRegistry,
+  type Counts,
+  startRegistry,
+} from '@appliance/registry-mirror'
 import type { Command } from 'commander'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
+import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
 import { untilStopped } from './until-stopped.ts'
 
 type ConfigOption = { config?: string }
+type AskOptions = ConfigOption & { json?: boolean }
 
 async function serve({ config: path }: ConfigOption): Promise<void> {
   const settings = await loadSettings(path, thisBox, () => createLog('error'))
@@ -16,12 +24,71 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   await untilStopped(log, () => registry.stop())
 }
 
+/** Warnings and errors of the folder that is opened for it go to stderr. */
+const ASK_LOG = createLog('warn', (line) => process.stderr.write(`${line.trimEnd()}\n`))
+
+async function ask({ config, json }: AskOptions, request: AdminRequest): Promise<void> {
+  const settings = await loadSettings(config, thisBox, () => ASK_LOG)
+  const answer = await askRegistry(settings.registry, ASK_LOG, { request, progress: showProgress })
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  process.stdout.write(json ? `${JSON.stringify(Object.values(answer)[0], null, 2)}\n` : textOf(answer, request))
+}
+
+/** On a terminal only, in one line. */
+function showProgress(counts: Counts): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${renderCounts(counts)}`.slice(0, process.stderr.columns))
+}
+
+function textOf(answer: AdminAnswer, request: AdminRequest): string {
+  if ('status' in answer) return renderStatus(answer.status)
+  if ('list' in answer) return renderList(answer.list)
+  if ('counts' in answer) return `${renderCounts(answer.counts)}\n`
+  const target = 'target' in request ? request.target : ''
+  const is = request.ask === 'pin' ? 'pinned' : 'not pinned'
+  return answer.changed ? `${target} is ${is} now.\n` : `${target} was ${is} already.\n`
+}
+
+const run = (job: string, options: Readonly<Record<string, number | undefined>>): AdminRequest => ({
+  ask: 'run',
+  job,
+  options: Object.fromEntries(
+    Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  ),
+})
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new Error(`'${text}' is no whole number.`)
+  return Number(text)
+}
+
 export function addRegistryCommands(program: Command, configOption: readonly [string, string]): void {
-  program
-    .command('registry')
-    .description('about the registry mirror')
-    .command('serve')
-    .description('run the registry mirror alone')
-    .option(...configOption)
-    .action(serve)
+  const registry = program.command('registry').description('about the registry mirror')
+  const add = (usage: string, description: string) =>
+    registry
+      .command(usage)
+      .description(description)
+      .option(...configOption)
+  const addAsking = (usage: string, description: string) => add(usage, description).option('--json', 'print JSON')
+  add('serve', 'run the registry mirror alone').action(serve)
+  addAsking('status', 'tell how full it is, what is pinned, and when which job ran and will run').action(
+    (options: AskOptions) => ask(options, { ask: 'status' }),
+  )
+  addAsking('list [repository]', 'list what is kept, of all repositories or of those below one').action(
+    (under: string | undefined, options: AskOptions) => ask(options, { ask: 'list', ...(under && { under }) }),
+  )
+  addAsking('pin <target>', 'never evict REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST').action(
+    (target: string, options: AskOptions) => ask(options, { ask: 'pin', target }),
+  )
+  addAsking('unpin <target>', 'let it be evicted again').action((target: string, options: AskOptions) =>
+    ask(options, { ask: 'unpin', target }),
+  )
+  addAsking('gc', 'remove content that nothing needs any more')
+    .option('--grace <seconds>', 'instead of [registry] gc_grace', wholeNumber)
+    .action((options: AskOptions & { grace?: number }) => ask(options, run('gc', { grace_s: options.grace })))
+  addAsking('evict', 'remove what was pulled and not used for longest, down to the quota')
+    .option('--quota <MiB>', 'instead of [registry] quota', wholeNumber)
+    .action((options: AskOptions & { quota?: number }) => ask(options, run('evict', { quota: options.quota })))
+  addAsking('scrub', 'read all content from the disk and quarantine what is damaged')
+    .option('--rate <MiB/s>', 'instead of [registry] scrub_rate; 0: as fast as it goes', wholeNumber)
+    .action((options: AskOptions & { rate?: number }) => ask(options, run('scrub', { rate: options.rate })))
 }

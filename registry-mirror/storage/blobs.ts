@@ -18,6 +18,8 @@ const YOUNG_MS = 60_000
 export class BlobStore {
   readonly #disk: Disk
   readonly #folder: string
+  /** How often content came since the start. */
+  changes = 0
 
   constructor(disk: Disk) {
     this.#disk = disk
@@ -58,11 +60,13 @@ export class BlobStore {
 
   /** @param bytes  of that digest, which the caller has made sure of */
   put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    this.changes++
     return this.#disk.write(this.path(digest), bytes)
   }
 
   /** Takes a file of that digest, its bytes durable, for its own. One that is there already is replaced: it may have been damaged. */
   adopt(path: string, digest: Digest): Promise<void> {
+    this.changes++
     return this.#disk.place(path, this.path(digest))
   }
 

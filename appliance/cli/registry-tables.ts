@@ -1,0 +1,67 @@
+/** What the registry answers, as text for a terminal. */
+import type { Counts, JobState, Listed, Status } from '@appliance/registry-mirror'
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+export function renderBytes(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1)
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`
+}
+
+/** {blobs_removed: 2, bytes_freed: 2048} becomes `blobs removed 2, freed 2.0 KiB`. */
+export function renderCounts(counts: Counts): string {
+  return Object.entries(counts)
+    .map(([name, value]) => {
+      const isBytes = typeof value === 'number' && /(^|_)bytes(_|$)/.test(name)
+      const words = isBytes ? name.replace(/_?bytes_?/, ' ') : name.replaceAll('_', ' ')
+      return `${words.trim() || 'read'} ${isBytes ? renderBytes(value) : value}`
+    })
+    .join(', ')
+}
+
+/** Columns as wide as their widest cell. */
+function renderTable(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')
+  return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
+}
+
+const shortTime = (iso: string | undefined) => iso?.replace(/\.\d+Z$/, 'Z') ?? '-'
+
+export function renderList(list: readonly Listed[]): string {
+  if (list.length === 0) return 'Nothing is kept there.\n'
+  const rows = list.map(({ repository, tag, digest, size_bytes, origin, pinned, last_used }) => [
+    tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`,
+    renderBytes(size_bytes),
+    origin,
+    pinned ? 'yes' : 'no',
+    shortTime(last_used),
+  ])
+  return renderTable([['IMAGE', 'SIZE', 'ORIGIN', 'PINNED', 'LAST USED'], ...rows])
+}
+
+export function renderStatus({
+  storage_path,
+  repositories,
+  used_bytes,
+  quota_bytes,
+  uploads,
+  pins,
+  jobs,
+}: Status): string {
+  const quota = quota_bytes === 0 ? 'no quota' : `of ${renderBytes(quota_bytes)}`
+  const facts = [
+    `Storage       ${storage_path}`,
+    `Content       ${renderBytes(used_bytes)}, ${quota}`,
+    `Repositories  ${repositories}`,
+    `Uploads       ${uploads} under way`,
+    `Pinned        ${Object.keys(pins).sort().join(', ') || 'nothing'}`,
+  ]
+  const rows = jobs.map(renderJob)
+  return `${facts.join('\n')}\n\n${renderTable([['JOB', 'LAST RUN', 'NEXT RUN', 'RESULT'], ...rows])}`
+}
+
+function renderJob({ name, running, progress, last_run, next_run, failed, result }: JobState): string[] {
+  const told = running ? `running: ${renderCounts(progress ?? {})}` : `${failed ? 'failed: ' : ''}${result ?? '-'}`
+  return [name, shortTime(last_run), shortTime(next_run), told]
+}

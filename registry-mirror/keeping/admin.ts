@@ -1,0 +1,68 @@
+/** What an operator asks a registry, as JSON: answered by the process that has the storage, whichever that is (see admin-socket.ts). */
+import { RegistryError } from '../config.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Counts, JobState } from './jobs.ts'
+import type { Keeping } from './keeping.ts'
+import { type Listed, listContent } from './list.ts'
+import { parseTarget } from './pins.ts'
+
+export type AdminRequest =
+  | { ask: 'status' }
+  | { ask: 'list'; under?: string }
+  | { ask: 'pin' | 'unpin'; target: string }
+  | { ask: 'run'; job: string; options?: Readonly<Record<string, number>> }
+
+export type Status = {
+  storage_path: string
+  repositories: number
+  used_bytes: number
+  /** 0: none. */
+  quota_bytes: number
+  uploads: number
+  /** By what is pinned; since when. */
+  pins: Readonly<Record<string, string>>
+  jobs: readonly JobState[]
+}
+
+export type AdminAnswer = { status: Status } | { list: readonly Listed[] } | { changed: boolean } | { counts: Counts }
+
+export type Administered = { storage: Storage; keeping: Keeping }
+const MIB = 1024 * 1024
+
+/** @throws RegistryError  what was asked for is not to be had, in the operator's words */
+export async function administer(
+  { storage, keeping }: Administered,
+  request: AdminRequest,
+  progress: (counts: Counts) => void,
+): Promise<AdminAnswer> {
+  switch (request.ask) {
+    case 'status':
+      return { status: await statusOf({ storage, keeping }) }
+    case 'list':
+      return { list: await listContent(storage, request.under) }
+    case 'pin':
+    case 'unpin':
+      parseTarget(request.target)
+      return { changed: await storage.state.pin(request.target, request.ask === 'pin') }
+    case 'run': {
+      const { jobs } = keeping
+      if (!jobs.names.includes(request.job))
+        throw new RegistryError(`There is no job '${request.job}': expected one of ${jobs.names.join(', ')}.`)
+      return { counts: await jobs.run(request.job, request.options, progress) }
+    }
+  }
+}
+
+async function statusOf({ storage, keeping }: Administered): Promise<Status> {
+  let repositories = 0
+  for await (const _ of storage.repositories.names()) repositories++
+  return {
+    storage_path: storage.disk.root,
+    repositories,
+    used_bytes: await keeping.usedBytes(0),
+    quota_bytes: keeping.config.quota * MIB,
+    uploads: storage.uploads.underWay,
+    pins: storage.state.pins,
+    jobs: keeping.jobs.states,
+  }
+}

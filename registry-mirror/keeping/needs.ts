@@ -1,0 +1,46 @@
+/** What the manifests of a repository need, read from the disk past all caches: what pulls are fast by stays in memory. */
+import type { Digest } from '../digest.ts'
+import { parseManifest } from '../manifest.ts'
+import type { RepositoryName } from '../names.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export type Needs = {
+  blobs: readonly Digest[]
+  /** Of an index. */
+  manifests: readonly Digest[]
+  subject?: Digest
+  /** Its own. */
+  size_bytes: number
+}
+
+/** @returns of a manifest whose content is gone or damaged 'unknown': whoever removes must take it for needing everything */
+export async function needsOf(storage: Storage, name: RepositoryName, digest: Digest): Promise<Needs | 'unknown'> {
+  const mediaType = await storage.repositories.mediaTypeOf(name, digest)
+  const bytes = mediaType === undefined ? undefined : await storage.blobs.read(digest)
+  if (bytes === undefined) return 'unknown'
+  try {
+    const { blobs, foreignBlobs, manifests, subject } = parseManifest(bytes, mediaType)
+    return { blobs: [...blobs, ...foreignBlobs], manifests, size_bytes: bytes.length, ...(subject && { subject }) }
+  } catch {
+    // Damaged on the disk: it was sound when it came. A scrub tells of it.
+    return 'unknown'
+  }
+}
+
+/** Adds those that are not known yet, and drops those that are gone. */
+export async function readNeeds(
+  storage: Storage,
+  name: RepositoryName,
+  known: Map<Digest, Needs | 'unknown'>,
+): Promise<void> {
+  const here = new Set<Digest>()
+  for await (const digest of storage.repositories.manifests(name)) {
+    here.add(digest)
+    if (known.has(digest)) continue
+    const needs = await needsOf(storage, name, digest)
+    // It may have been deleted since it was listed.
+    if (needs !== 'unknown' || (await storage.repositories.mediaTypeOf(name, digest)) !== undefined)
+      known.set(digest, needs)
+  }
+  for (const digest of known.keys()) if (!here.has(digest)) known.delete(digest)
+}
