@@ -9,9 +9,10 @@ import { unlessMissing } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Patience } from './client.ts'
 import { refusalOf, UpstreamFailure } from './failure.ts'
+import { PulledLists } from './lists.ts'
 import { PulledManifests, type Wanted } from './tags.ts'
 import { Transfers } from './transfers.ts'
-import { Upstream } from './upstream.ts'
+import { Upstream, type UpstreamStatus } from './upstream.ts'
 
 const MISSING_LIMIT = 20_000
 
@@ -21,6 +22,7 @@ export class PullThrough {
   readonly #storage: Storage
   readonly #transfers: Transfers
   readonly #manifests: PulledManifests
+  readonly #lists: PulledLists
   /** Blobs that an upstream does not have: until when that is believed. */
   readonly #missing = new Map<string, number>()
 
@@ -30,7 +32,9 @@ export class PullThrough {
     this.#storage = storage
     this.#transfers = new Transfers(storage, log)
     this.#manifests = new PulledManifests(storage, log)
-    this.content = this.#contentOver(localContent(storage))
+    const local = localContent(storage)
+    this.#lists = new PulledLists(local, this.#manifests, log)
+    this.content = this.#contentOver(local)
   }
 
   static async open(
@@ -53,6 +57,11 @@ export class PullThrough {
       throw denied(
         `Repository ${name} is pulled from upstream ${upstream.name} (${upstream.config.url.host}); nothing can be pushed to it. Push to a name that does not begin with ${upstream.name}/.`,
       )
+  }
+
+  /** How each upstream is, and what it was asked for since the start. */
+  get upstreams(): readonly UpstreamStatus[] {
+    return this.#upstreams.map((one) => one.status)
   }
 
   /** What is under way is given up; the next start goes on from there. */
@@ -78,11 +87,25 @@ export class PullThrough {
       openBlob: (name, digest) =>
         this.#through(
           name,
-          async (wanted) => (await local.openBlob(name, digest)) ?? this.#pullBlob(wanted, digest),
+          async (wanted) => {
+            const here = await local.openBlob(name, digest)
+            wanted.upstream.counts[here ? 'hits' : 'misses']++
+            return here ?? this.#pullBlob(wanted, digest)
+          },
           () => local.openBlob(name, digest),
         ),
-      tags: local.tags,
-      referrers: local.referrers,
+      tags: (name) =>
+        this.#through(
+          name,
+          (wanted) => this.#lists.tags(wanted),
+          () => local.tags(name),
+        ),
+      referrers: (name, subject) =>
+        this.#through(
+          name,
+          (wanted) => this.#lists.referrers(wanted, subject),
+          () => local.referrers(name, subject),
+        ),
     }
   }
 
@@ -90,7 +113,7 @@ export class PullThrough {
   async #pullBlob(wanted: Wanted, digest: Digest): Promise<BlobReader | undefined> {
     const { blobs } = this.#storage
     if (!this.#transfers.has(digest)) {
-      if (await this.#claim(wanted.name, digest)) return blobs.open(digest)
+      if ((await this.#claim(wanted.name, digest)) !== undefined) return blobs.open(digest)
       if (this.#isMissing(wanted.name, digest)) return undefined
     }
     const transfer = this.#transfers.join({ ...wanted, digest })
@@ -115,9 +138,14 @@ export class PullThrough {
 
   /** What another repository has need not come again: who knows the digest knows what it asks for. @returns its size */
   async #claim(name: RepositoryName, digest: Digest): Promise<number | undefined> {
-    const size = await this.#storage.blobs.sizeOf(digest)
-    if (size !== undefined) await this.#storage.repositories.addBlob(name, digest)
-    return size
+    const { blobs, repositories, turns } = this.#storage
+    return turns.take(name, () =>
+      turns.take(digest, async () => {
+        if (!(await blobs.freshen(digest))) return undefined
+        await repositories.addBlob(name, digest)
+        return blobs.sizeOf(digest)
+      }),
+    )
   }
 
   #isMissing = (name: RepositoryName, digest: Digest) => (this.#missing.get(`${name}@${digest}`) ?? 0) > Date.now()

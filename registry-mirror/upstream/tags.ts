@@ -35,12 +35,20 @@ export class PulledManifests {
     const { manifests } = this.#storage
     const key = `${name}@${reference}`
     const here = await (isDigest(reference) ? manifests.byDigest(name, reference) : manifests.byTag(name, reference))
-    if (here && isDigest(reference)) return here
-    const verdict = this.#verdictOf(key)
+    const { counts } = wanted.upstream
+    const verdict = here && isDigest(reference) ? undefined : this.#verdictOf(key)
     if (verdict?.unknown) return undefined
-    if (here && verdict) return verdict.warning === undefined ? here : { ...here, warning: verdict.warning }
+    if (here && (verdict || isDigest(reference))) {
+      counts.hits++
+      if (verdict?.warning === undefined) return here
+      counts.stale++
+      return { ...here, warning: verdict.warning }
+    }
     const refresh = this.#refresh(key, wanted, reference, here)
-    return here ? this.#freshOrStale(wanted, here, refresh) : refresh.result
+    if (!here) counts.misses++
+    const found = await (here ? this.#freshOrStale(wanted, here, refresh) : refresh.result)
+    if (here) counts[found && 'warning' in found ? 'stale' : 'hits']++
+    return found
   }
 
   /** @param here  what the tag meant when it was last asked for */

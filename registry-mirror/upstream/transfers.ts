@@ -77,10 +77,12 @@ export class Transfers {
     const began = performance.now()
     try {
       if (!(await transfer.run())) return await rm(path, { force: true })
-      const { blobs, repositories } = this.#storage
-      await blobs.adopt(path, digest)
-      // Whoever joins until now is in it; whoever comes later finds the blob.
-      for (const name of names) await repositories.addBlob(name, digest)
+      const { blobs, repositories, turns } = this.#storage
+      await turns.take(digest, async () => {
+        await blobs.adopt(path, digest)
+        // Whoever joins until now is in it; whoever comes later finds the blob.
+        for (const name of names) await repositories.addBlob(name, digest)
+      })
       const size_bytes = await transfer.size()
       const duration_s = Math.round(performance.now() - began) / 1000
       this.#log.info('blob pulled', { repositories: [...names], digest, size_bytes, duration_s })

@@ -26,6 +26,21 @@ const LIST_LIMIT_BYTES = 16 * 1024 * 1024
 
 export type FetchedManifest = { digest: Digest; bytes: Buffer; manifest: Manifest }
 
+export type UpstreamStatus = {
+  name: string
+  url: string
+  /** As of when it was asked last. */
+  state: 'up' | 'slow' | 'limited' | 'unreachable'
+  reason?: string
+  /** Of blobs and manifests, by what a client had to wait for. */
+  hits: number
+  misses: number
+  /** Answers with a Warning. */
+  stale: number
+  /** That came from the upstream. */
+  blob_bytes: number
+}
+
 export class Upstream {
   readonly config: UpstreamConfig
   readonly client: UpstreamClient
@@ -36,7 +51,7 @@ export class Upstream {
   /** It answers, but too late for a client that could have a stale answer instead. */
   isSlow = false
   /** Since the start. */
-  readonly counts = { blob_bytes: 0 }
+  readonly counts = { hits: 0, misses: 0, stale: 0, blob_bytes: 0 }
   readonly #abort = new AbortController()
 
   constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
@@ -49,6 +64,24 @@ export class Upstream {
 
   get name(): RepositoryName {
     return this.config.name
+  }
+
+  get status(): UpstreamStatus {
+    const failure = this.client.reach.failure ?? this.limits.failure
+    const state = this.client.reach.failure
+      ? 'unreachable'
+      : this.limits.failure
+        ? 'limited'
+        : this.isSlow
+          ? 'slow'
+          : 'up'
+    return {
+      name: this.name,
+      url: this.config.url.href,
+      state,
+      ...(failure && { reason: failure.message }),
+      ...this.counts,
+    }
   }
 
   /** @returns undefined: it is none of this upstream's; else its name there */
@@ -108,10 +141,7 @@ export class Upstream {
   }
 
   /** One page of a list. @returns next: the path of the one after it */
-  async list(
-    repository: string,
-    path: string,
-  ): Promise<{ json: Record<string, unknown>; headers: UpstreamAnswer['headers']; next?: string } | undefined> {
+  async list(repository: string, path: string): Promise<{ json: Record<string, unknown>; next?: string } | undefined> {
     const answer = await this.#ask({ method: 'GET', repository, path })
     if (answer === undefined) return undefined
     const bytes = await this.#whole(answer, LIST_LIMIT_BYTES, path)
@@ -119,7 +149,7 @@ export class Upstream {
     try {
       const json: unknown = JSON.parse(bytes.toString())
       if (typeof json === 'object' && json !== null)
-        return { json: json as Record<string, unknown>, headers: answer.headers, ...(next && { next }) }
+        return { json: json as Record<string, unknown>, ...(next && { next }) }
     } catch {
       // Said below.
     }
