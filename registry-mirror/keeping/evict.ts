@@ -11,6 +11,8 @@ export type EvictOptions = {
   quota_bytes: number
   /** What was used since is in use. */
   spare_s: number
+  /** Blobs that came since stay for the next garbage collection: a transfer may be about to claim them. */
+  grace_s: number
   signal: AbortSignal
   progress: Progress
 }
@@ -18,8 +20,6 @@ export type Evicted = { used_bytes: number; quota_bytes: number; manifests_evict
 
 /** Part of the quota that is used after an eviction: one more blob must not start the next. */
 const FILL = 0.95
-/** Of claims to content that is just being fetched. */
-const GRACE_S = 60
 
 type Candidate = { name: RepositoryName; digest: Digest; needs: Needs; last_used: number; depth: number }
 
@@ -52,7 +52,12 @@ export async function evict(storage: Storage, options: EvictOptions): Promise<Ev
     }
     progress({ ...done })
   }
-  const { bytes_freed } = await collect(storage, { grace_s: GRACE_S, only: unused, signal, progress: () => {} })
+  const { bytes_freed } = await collect(storage, {
+    grace_s: options.grace_s,
+    only: unused,
+    signal,
+    progress: () => {},
+  })
   return { ...done, bytes_freed }
 }
 

@@ -18,6 +18,8 @@ const MIB = 1024 * 1024
 const LOOK_EVERY_MS = 15_000
 /** What was used since is not evicted, however full it is. */
 const SPARE_S = 600
+/** Nor are blobs that came since: a transfer may be about to claim them. */
+const EVICT_GRACE_S = 60
 
 export class Keeping {
   readonly jobs: Jobs
@@ -67,7 +69,7 @@ export class Keeping {
   #evict({ signal, progress, options }: Run): Promise<Evicted> {
     const { quota = this.config.quota, spare_s = SPARE_S } = options
     const quota_bytes = quota > 0 ? quota * MIB : Number.MAX_SAFE_INTEGER
-    return evict(this.#storage, { quota_bytes, spare_s, signal, progress })
+    return evict(this.#storage, { quota_bytes, spare_s, grace_s: EVICT_GRACE_S, signal, progress })
   }
 
   /** Only when something came since the last time. */

@@ -142,7 +142,8 @@ export class KeepingState {
     this.#closed = true
     if (this.#timer === undefined) return
     clearTimeout(this.#timer)
-    await this.save()
+    // All else was durable before it was acknowledged: what may be lost is a last use.
+    await this.save().catch(() => {})
   }
 }
 

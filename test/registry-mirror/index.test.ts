@@ -60,7 +60,7 @@ describe('a registry', () => {
 
     assert.equal(
       await refusalOf(startRegistry(configOf(registry.folder), logTo([]))),
-      `RegistryError: ${registry.folder} is in use by another process. Stop it, or give this registry another [registry] storage_path.`,
+      `StorageInUse: ${registry.folder} is in use by another process. Stop it, or give this registry another [registry] storage_path.`,
     )
     await registry.restart()
   })

@@ -1,5 +1,5 @@
 /** What these tests ask a running registry by its socket, as the commands do, and how they look at its disk. */
-import { existsSync, utimesSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AdminRequest } from '../../../registry-mirror/keeping/admin.ts'
 import { askRunning } from '../../../registry-mirror/keeping/admin-socket.ts'
@@ -32,6 +32,3 @@ export async function pushImage(registry: TestRegistry, name: string, reference?
   const { layers } = JSON.parse(text) as { layers: { digest: string }[] }
   return { text, digest: sha256(text), layers: layers.map(({ digest }) => digest) }
 }
-
-/** Time stamps of a file do not matter: the system's own does, which nobody can set. So a change of them makes it young. */
-export const touch = (registry: TestRegistry, digest: string) => utimesSync(pathOf(registry, digest), 1, 1)
