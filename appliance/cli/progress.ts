@@ -11,8 +11,8 @@ export class Progress {
   readonly #what: string
   readonly #output: Output
   readonly #now: () => number
-  readonly #began: number
-  #first: number | undefined
+  /** What an earlier try had done says nothing of the speed. */
+  #first: { bytes: number; at: number } | undefined
   #told: number
   #lineLength = 0
 
@@ -20,18 +20,16 @@ export class Progress {
     this.#what = what
     this.#output = output
     this.#now = now
-    this.#began = now()
-    this.#told = output.isTTY ? 0 : this.#began
+    this.#told = output.isTTY ? Number.NEGATIVE_INFINITY : now()
   }
 
   /** As a function of its own, to be handed on. */
   readonly update = (done_bytes: number, total_bytes: number): void => {
     const now = this.#now()
-    // What an earlier try had done says nothing of the speed.
-    this.#first ??= done_bytes
+    this.#first ??= { bytes: done_bytes, at: now }
     if (now - this.#told < (this.#output.isTTY ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS)) return
     this.#told = now
-    const line = `${this.#what}: ${stateText({ done_bytes, total_bytes, first: this.#first, ms: now - this.#began })}`
+    const line = `${this.#what}: ${stateText({ done_bytes, total_bytes, first: this.#first.bytes, ms: now - this.#first.at })}`
     if (this.#output.isTTY) this.#output.write(`\r${line.padEnd(this.#lineLength)}`)
     else this.#output.write(`${line}\n`)
     this.#lineLength = line.length

@@ -4,6 +4,7 @@ import { open, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { unlessMissing } from '../storage/disk.ts'
 import { receive } from '../storage/receive.ts'
+import { parseBundleIndex } from './check-index.ts'
 import { type BundleIndex, sizeOfBundle } from './format.ts'
 import { type OnProgress, readBundle } from './read.ts'
 import { bundleBytes, type ContentOf } from './write.ts'
@@ -65,5 +66,8 @@ async function findBegun(partial: string, index: BundleIndex): Promise<Begun | u
   return begun
 }
 
-const isSame = (one: BundleIndex, other: BundleIndex) =>
-  JSON.stringify({ ...one, created_at: '' }) === JSON.stringify({ ...other, created_at: '' })
+/** @param found  as it was read; the other one has its fields in another order */
+const isSame = (found: BundleIndex, planned: BundleIndex) => textOf(found) === textOf(asRead(planned))
+
+const asRead = (index: BundleIndex) => parseBundleIndex(Buffer.from(JSON.stringify(index)))
+const textOf = (index: BundleIndex) => JSON.stringify({ ...index, created_at: '' })
