@@ -78,6 +78,8 @@ export class Transfer {
   async reader(): Promise<BlobReader | undefined> {
     const size_bytes = await this.size()
     if (size_bytes === undefined) return undefined
+    // Nothing of it can be shown before: then the client is to hear of a failure in words.
+    if (size_bytes <= HELD_BACK_BYTES) await this.#until(() => false)
     const file = await open(this.#path, 'r')
     return {
       size_bytes,

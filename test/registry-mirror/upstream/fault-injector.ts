@@ -38,6 +38,10 @@ export type FaultInjector = {
   forget(): void
   /** `METHOD path` of all that was asked, without those for /v2/ and tokens. */
   lines(): string[]
+  /** Requests that were under way at one time. */
+  readonly mostAtOnce: number
+  /** As some upstreams do. */
+  ignoresRange: boolean
   /** When the first byte of a body went out last, by performance.now(). */
   readonly firstByteAt: number
 }
@@ -54,8 +58,13 @@ class Injector implements FaultInjector {
   readonly asked: Asked[] = []
   bodyBytes = 0
   firstByteAt = 0
+  mostAtOnce = 0
+  ignoresRange = false
+  #underWay = 0
   readonly #upstreamPort: () => number
   readonly #server = createServer((request, response) => {
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#underWay)
+    response.once('close', () => this.#underWay--)
     this.#answer(request, response).catch(() => response.destroy())
   })
   #faults: { match: RegExp; fault: Fault; left: number }[] = []
@@ -101,7 +110,14 @@ class Injector implements FaultInjector {
     if (fault.silent) return
     if (fault.delay_ms) await sleep(fault.delay_ms)
     if (fault.status) return void response.writeHead(fault.status, fault.headers).end()
-    const forwarded = request({ host: '127.0.0.1', port: this.#upstreamPort(), method, path: url, headers }).end()
+    const { range, ...others } = headers
+    const forwarded = request({
+      host: '127.0.0.1',
+      port: this.#upstreamPort(),
+      method,
+      path: url,
+      headers: this.ignoresRange || range === undefined ? others : headers,
+    }).end()
     const [answer] = (await once(forwarded, 'response')) as [IncomingMessage]
     response.writeHead(answer.statusCode ?? 500, changed(answer.headers, fault.headers))
     await this.#pass(answer, response, fault)

@@ -1,5 +1,6 @@
 /** A mirror in front of a fault injector in front of an upstream: all real, all on loopback. */
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { UpstreamConfig } from '../../../registry-mirror/config.ts'
 import { readUpstream } from '../../../registry-mirror/index.ts'
 import type { Patience } from '../../../registry-mirror/upstream/client.ts'
@@ -66,4 +67,13 @@ export async function pushImage(
   })
   await pushManifest(upstream, { name: at.name, reference: at.tag }, manifest)
   return { layer, layerDigest, manifest, digest: sha256(manifest) }
+}
+
+/** Looks again and again, for ten seconds at most. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`did not come true: ${condition}`)
+    await sleep(5)
+  }
 }

@@ -1,0 +1,237 @@
+/** What a bad line and a bad upstream do to blobs that are pulled through the mirror. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { describe, it } from 'node:test'
+import { errorOf, type TestRegistry } from '../registry.ts'
+import { type Pushed, pushImage, rig, until } from './mirror.ts'
+
+const APP = '/v2/up.example/org/app'
+const SIZE = 3_000_000
+
+async function startPull(mirror: TestRegistry, path: string): Promise<IncomingMessage> {
+  const asked = request({ host: '127.0.0.1', port: mirror.port, path, agent: false }).end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  return response
+}
+
+/** What a client has when the mirror cuts it off. */
+async function piecesOf(response: IncomingMessage): Promise<{ bytes: Buffer; isWhole: boolean }> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of response) chunks.push(chunk)
+  } catch {
+    // It was cut, as isWhole says.
+  }
+  return { bytes: Buffer.concat(chunks), isWhole: response.complete }
+}
+
+const blobFile = ({ folder }: TestRegistry, digest: string) =>
+  join(folder, 'blobs/sha256', digest.slice('sha256:'.length))
+
+describe('a blob that is pulled', () => {
+  it('comes over the line once for 16 clients at once', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+
+    const bodies = await Promise.all(
+      Array.from({ length: 16 }, () => mirror.ask('GET', `${APP}/blobs/${layerDigest}`).then(({ body }) => body)),
+    )
+
+    assert.ok(bodies.every((body) => body.equals(layer)))
+    assert.deepEqual([injector.asked.length, injector.bodyBytes], [1, SIZE])
+  })
+
+  it('streams: its first bytes are at the client long before its last have left the upstream', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.fault(/blobs/, { stall_after: 200_000 })
+
+    const response = await startPull(mirror, `${APP}/blobs/${layerDigest}`)
+    await once(response, 'readable')
+    const delay_ms = performance.now() - injector.firstByteAt
+    response.destroy()
+
+    assert.equal(response.headers['content-length'], String(SIZE))
+    assert.ok(delay_ms < 50, `${delay_ms} ms`)
+  })
+
+  it('goes on by Range after each cut, and the client sees none of it', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.fault(/blobs/, { cut_after: 700_000 }, 4)
+
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.ok(body.equals(layer))
+    assert.deepEqual(
+      injector.asked.map(({ headers }) => headers.range),
+      [undefined, 'bytes=700000-', 'bytes=1400000-', 'bytes=2100000-', 'bytes=2800000-'],
+    )
+    assert.equal(injector.bodyBytes, SIZE)
+  })
+
+  it('goes on after a stall', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.fault(/blobs/, { stall_after: 1_000_000 }, 1)
+
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.deepEqual([body.equals(layer), injector.bodyBytes], [true, SIZE])
+  })
+
+  it('goes on from an upstream that knows no Range', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.ignoresRange = true
+    injector.fault(/blobs/, { cut_after: 1_000_000 }, 1)
+
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.deepEqual([body.equals(layer), injector.bodyBytes], [true, SIZE + 1_000_000])
+  })
+
+  it('survives a line that is gone for a while', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, { patience: { resume_ms: 5_000 } })
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.fault(/blobs/, { cut_after: 1_000_000 }, 1)
+    const response = await startPull(mirror, `${APP}/blobs/${layerDigest}`)
+    injector.fault(/blobs/, { refuses: true }, 3)
+
+    const body = await buffer(response)
+
+    assert.ok(body.equals(layer))
+  })
+
+  it('comes whole though every client left', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.fault(/blobs/, { bytes_per_s: 10_000_000 })
+    const response = await startPull(mirror, `${APP}/blobs/${layerDigest}`)
+    response.destroy()
+
+    await until(() => mirror.lines.some(({ message }) => message === 'blob pulled'))
+
+    assert.ok(readFileSync(blobFile(mirror, layerDigest)).equals(layer))
+    assert.equal(injector.asked.length, 1)
+  })
+
+  it('goes on after a restart where it was', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.fault(/blobs/, { stall_after: 1_000_000 }, 1)
+    const response = await startPull(mirror, `${APP}/blobs/${layerDigest}`)
+    response.on('error', () => {})
+    let came = 0
+    response.on('data', ({ length }: Buffer) => {
+      came += length
+    })
+    await until(() => came > 900_000)
+
+    await mirror.restart()
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.ok(body.equals(layer))
+    assert.equal(injector.asked.at(-1)?.headers.range, 'bytes=1000000-')
+  })
+
+  for (const [what, fault] of [
+    ['one byte is another', { corrupt_at: 1_500_000 }],
+    ['the last byte is another', { corrupt_at: SIZE - 1 }],
+    ['it is longer than it says', { headers: { 'content-length': String(SIZE - 1000) } }],
+  ] as const)
+    it(`is never whole for a client when ${what}, and is not kept`, async (t) => {
+      const { mirror, upstream, injector } = await rig(t)
+      const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+      injector.fault(/blobs/, fault, 1)
+
+      const { isWhole, bytes } = await piecesOf(await startPull(mirror, `${APP}/blobs/${layerDigest}`))
+
+      assert.equal(isWhole, false)
+      assert.ok(bytes.length < SIZE - 1000)
+      assert.ok(!existsSync(blobFile(mirror, layerDigest)))
+      await until(() => readdirSync(join(mirror.folder, 'transfers')).length === 0)
+      injector.heal()
+      assert.ok((await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)).body.equals(layer))
+    })
+
+  it('that is small is refused when it is wrong, before anything of it was sent', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1000 })
+    injector.fault(/blobs/, { corrupt_at: 5 }, 1)
+
+    const [status, code, message] = errorOf(await mirror.ask('GET', `${APP}/blobs/${layerDigest}`))
+
+    assert.deepEqual([status, code], [502, 'UNKNOWN'])
+    assert.match(
+      String(message),
+      /^Upstream up\.example, asked for blob sha256:.* of org\/app, sends 1000 bytes of the digest sha256:.*\.$/,
+    )
+  })
+
+  for (const [what, fault, status, message] of [
+    ['is dead', { refuses: true }, 503, /^Upstream up\.example cannot be reached: /],
+    ['is silent', { silent: true }, 504, /^Upstream up\.example does not answer within 0\.6 s\.$/],
+    [
+      'has too many requests',
+      { status: 429 },
+      429,
+      /^Upstream up\.example answers GET for org\/app with 429: too many requests\.$/,
+    ],
+    ['fails', { status: 500 }, 502, /^Upstream up\.example answers GET for org\/app with 500\.$/],
+    [
+      'knows us not',
+      { status: 403 },
+      403,
+      /^Upstream up\.example answers GET for org\/app with 403: see username and password of \[upstream:up\.example\]\.$/,
+    ],
+    [
+      'redirects in a circle',
+      { status: 307, headers: { location: '/v2/' } },
+      502,
+      /^Upstream up\.example redirects more than 5 times\.$/,
+    ],
+  ] as const)
+    it(`is answered with ${status} when upstream ${what}`, async (t) => {
+      const { mirror, upstream, injector } = await rig(t)
+      const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1000 })
+      injector.fault(/./, fault)
+
+      const answer = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+      assert.equal(answer.status, status)
+      assert.match(String(errorOf(answer)[2]), message)
+      assert.equal(answer.headers['retry-after'], status === 403 ? undefined : '5')
+    })
+
+  it('waits for its turn when more are wanted than concurrency allows', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, { config: { concurrency: 2 } })
+    const images: Pushed[] = []
+    for (const tag of ['a', 'b', 'c', 'd', 'e'])
+      images.push(await pushImage(upstream, { name: 'org/app', tag, size: 100_000 }))
+    injector.fault(/blobs/, { delay_ms: 20 })
+
+    const bodies = await Promise.all(
+      images.map(({ layerDigest }) => mirror.ask('GET', `${APP}/blobs/${layerDigest}`).then(({ body }) => body)),
+    )
+
+    assert.ok(bodies.every((body, at) => body.equals(images[at]?.layer ?? Buffer.alloc(0))))
+    assert.equal(injector.mostAtOnce, 2)
+  })
+
+  it('takes no more of the line than bandwidth_limit', async (t) => {
+    const { mirror, upstream } = await rig(t, { config: { bandwidth_limit: 1000 } })
+    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1_024_000 })
+    const began = performance.now()
+
+    await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    const took_ms = performance.now() - began
+    // The first 200 ms of it may come at once.
+    assert.ok(took_ms > 750 && took_ms < 1_500, `${took_ms} ms`)
+  })
+})
