@@ -93,7 +93,7 @@ export class UpstreamClient {
     if (challenge === undefined) return answer
     discard(answer)
     this.#tokens.forget(scopeOf(question))
-    this.#challenge = challenge
+    this.#challenge = forAnyRepository(challenge)
     const authorization = await this.#authorization(question, challenge)
     // Sent again when that changes nothing, the same request would be refused again; the caller wants an answer all the same.
     return this.#follow(question, authorization)
@@ -205,6 +205,13 @@ export class UpstreamClient {
 export function lengthOf(headers: Headers): number | undefined {
   const text = textOf(headers['content-length'])
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+/** A challenge as it may be taken for granted: without the repository that it was about. */
+function forAnyRepository(challenge: Challenge): Challenge {
+  if (challenge.scheme !== 'bearer' || !challenge.scope?.startsWith('repository:')) return challenge
+  const { scope: _, ...others } = challenge
+  return others
 }
 
 export const textOf = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header)

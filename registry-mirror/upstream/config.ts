@@ -81,23 +81,22 @@ type Values = Omit<UpstreamConfig, 'name' | 'url' | 'credentials' | 'ca'> & {
 /** Reads the files that the section names. @throws RegistryError  in the operator's words */
 export function readUpstream({ name, values }: UpstreamSection): UpstreamConfig {
   const { url: urlText, username, password, pull_secret, ca_file, ...plain } = values as Values
-  const wrong = (option: string, text: string, cause?: unknown) =>
-    new RegistryError(`[upstream:${name}] ${option}${text}`, { cause })
+  const wrong = (text: string, cause?: unknown) => new RegistryError(`[upstream:${name}] ${text}`, { cause })
   const served = parseName(name)
   if (served === undefined)
-    throw wrong('', 'is no name that repositories can begin with: expected lower-case words such as quay.io.')
-  const url = urlOf(urlText, (text) => wrong('url', text))
+    throw wrong('is no name that repositories can begin with: expected lower-case words such as quay.io.')
+  const url = urlOf(urlText, (text) => wrong(`url ${text}`))
   if (url.protocol === 'http:' && !plain.insecure)
-    throw wrong('url', ` is ${url.href}: plain http is done only with insecure = true.`)
+    throw wrong(`url is ${url.href}: plain http is done only with insecure = true.`)
   if ((username === undefined) !== (password === undefined))
-    throw wrong(username === undefined ? 'username' : 'password', ' is not set: both or neither are needed.')
+    throw wrong(`${username === undefined ? 'username' : 'password'} is not set: both or neither are needed.`)
   if (username !== undefined && pull_secret !== undefined)
-    throw wrong('pull_secret', ' and username are both set: expected one of them.')
+    throw wrong('pull_secret and username are both set: expected one of them.')
   const read = (option: string, path: string) => {
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      throw wrong(option, ` ${path} cannot be read: ${(error as Error).message}.`, error)
+      throw wrong(`${option} ${path} cannot be read: ${(error as Error).message}.`, error)
     }
   }
   const credentials =
@@ -107,7 +106,7 @@ export function readUpstream({ name, values }: UpstreamSection): UpstreamConfig 
         ? credentialsIn(read('pull_secret', pull_secret), url.host)
         : undefined
   if (pull_secret !== undefined && credentials === undefined)
-    throw wrong('pull_secret', ` ${pull_secret} has no username and password for ${url.host} under "auths".`)
+    throw wrong(`pull_secret ${pull_secret} has no username and password for ${url.host} under "auths".`)
   return {
     name: served,
     url,
@@ -118,13 +117,13 @@ export function readUpstream({ name, values }: UpstreamSection): UpstreamConfig 
 }
 
 function urlOf(text: string | undefined, wrong: (text: string) => RegistryError): URL {
-  if (text === undefined) throw wrong(' is not set: expected the address of a registry, such as https://quay.io.')
+  if (text === undefined) throw wrong('is not set: expected the address of a registry, such as https://quay.io.')
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw wrong(` is '${text.replace(/\/\/.*@/, '//***@')}': expected https://HOST or http://HOST.`)
-  if (url.username || url.password) throw wrong(' holds a username or password: set username and password instead.')
+    throw wrong(`is '${text.replace(/\/\/.*@/, '//***@')}': expected https://HOST or http://HOST.`)
+  if (url.username || url.password) throw wrong('holds a username or password: set username and password instead.')
   if (url.search || url.hash || !/^\/(?:v2\/?)?$/.test(url.pathname))
-    throw wrong(` is '${text}': expected an address without a path.`)
+    throw wrong(`is '${text}': expected an address without a path.`)
   url.pathname = '/'
   return url
 }

@@ -127,7 +127,15 @@ export class PulledManifests {
     if (here && told === here.digest) return here
     const other = told === undefined || told === 'untold' ? undefined : told
     const known = other && (await this.#storage.manifests.byDigest(name, other))
-    if (known === undefined) return this.#fetch(wanted, other ?? tag, tag)
+    if (known === undefined) {
+      const fetched = await this.#fetch(wanted, other ?? tag, tag)
+      if (fetched === undefined && other)
+        throw new UpstreamFailure(
+          'lying',
+          `Upstream ${upstream.name} says that tag ${tag} of ${repository} is ${other}, and has no such manifest.`,
+        )
+      return fetched
+    }
     await this.#store(
       wanted,
       { digest: known.digest, bytes: known.bytes, manifest: parseManifest(known.bytes, known.mediaType) },

@@ -6,9 +6,11 @@ import {
   NO_FILE,
   readConfig,
   readConfigFile,
+  readNamedSections,
   readOptions,
   warningsOf,
 } from '../../../appliance/config/read.ts'
+import type { Options } from '../../../appliance/plugin-api/index.ts'
 
 const box = { host: 'box', my_ip: (name: string | undefined) => (name ? `address of ${name}` : '192.0.2.1') }
 const read = (text: string) => readConfig(readConfigFile('r.conf', text), box)
@@ -112,5 +114,42 @@ describe('configuration', () => {
 
     assert.deepEqual(values, { level: 3, place: '/var/lib/rackstrap/strange' })
     assert.deepEqual(warningsOf(file, [table]), [])
+  })
+})
+
+describe('sections of a kind, each with a name', () => {
+  const table: Options = {
+    url: { section: 'thing:NAME', type: 'string', help: 'Where it is.' },
+    ttl: { section: 'thing:NAME', type: 'integer', default: 5, help: 'How long.' },
+  }
+  const sections = (text: string) => readNamedSections(readConfigFile('r.conf', text), table, read(''))
+
+  it('have the same options, each section values of its own', () => {
+    const found = sections('[thing:a.b:5000]\nurl = one\n[other]\nx = 1\n[thing:c]\nttl = 7\nurl = $state_path/c\n')
+
+    assert.deepEqual(
+      found.map(({ name, values }) => [name, values]),
+      [
+        ['a.b:5000', { url: 'one', ttl: 5 }],
+        ['c', { url: '/var/lib/rackstrap/c', ttl: 7 }],
+      ],
+    )
+  })
+
+  it('are told by file and line when a value is wrong', () => {
+    assert.throws(() => sections('[thing:a]\nttl = soon\n'), {
+      name: 'ConfigInvalid',
+      message: 'r.conf:2: [thing:a] ttl: expected a whole number, found "soon"',
+    })
+  })
+
+  it('are known by their kind when there are warnings', () => {
+    const file = readConfigFile('r.conf', '[thing:a]\nurl = one\nttll = 5\n[thing:]\nurl = x\n[thong:b]\nurl = y\n')
+
+    assert.deepEqual(warningsOf(file, [table]), [
+      'r.conf:3: [thing:a] ttll is not known and has no effect: did you mean ttl?',
+      'r.conf:5: [thing:] url is not known and has no effect: it belongs under [thing:NAME]',
+      'r.conf:7: [thong:b] url is not known and has no effect: it belongs under [thing:NAME]',
+    ])
   })
 })

@@ -70,9 +70,9 @@ export async function pushImage(
 }
 
 /** Looks again and again, for ten seconds at most. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`did not come true: ${condition}`)
     await sleep(5)
   }
