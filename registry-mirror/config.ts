@@ -17,6 +17,14 @@ export type RegistryConfig = {
   upload_timeout: number
   /** Uploads that may be under way at one time. */
   max_uploads: number
+  /** Files; empty: none. */
+  cert_file: string | undefined
+  key_file: string | undefined
+  htpasswd_file: string | undefined
+  token_file: string | undefined
+  anonymous_pull: boolean
+  /** PATTERN ACTIONS WHO. */
+  access_rules: readonly string[]
   /** MiB; 0: none. */
   quota: number
   gc_interval: number
@@ -92,6 +100,35 @@ export const registryOptions = {
     default: 1000,
     min: 1,
     help: 'Uploads of blobs that may be under way at one time.',
+  },
+  cert_file: {
+    section: 'registry',
+    type: 'string',
+    help: 'Certificate (PEM, with those that vouch for it) for https; read anew when it changes. Not set: plain http.',
+  },
+  key_file: { section: 'registry', type: 'string', help: 'Private key (PEM) that goes with cert_file.' },
+  htpasswd_file: {
+    section: 'registry',
+    type: 'string',
+    help: 'Users and their passwords, in lines of NAME:HASH by bcrypt (htpasswd -B), SHA-crypt, yescrypt or {SHA}; read anew when it changes. With it, push and delete need credentials.',
+  },
+  token_file: {
+    section: 'registry',
+    type: 'string',
+    help: 'Bearer tokens, in lines of NAME:SHA256, of the token in hex; read anew when it changes. With it, push and delete need credentials.',
+  },
+  anonymous_pull: {
+    section: 'registry',
+    type: 'boolean',
+    default: true,
+    help: 'Let anybody pull where no access rule says otherwise.',
+  },
+  access_rules: {
+    section: 'registry',
+    type: 'list',
+    default: [],
+    separator: ';',
+    help: "Who may do what, in lines of PATTERN ACTIONS WHO, such as 'team-a/* push,delete alice,bob': the first that matches decides. WHO: anyone, users (who has credentials), nobody, or names. Without any: push and delete are for users; without users, for anyone when host_ip is a loopback address, else for nobody.",
   },
   quota: {
     section: 'registry',

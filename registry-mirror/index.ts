@@ -1,6 +1,8 @@
 /** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Access } from './access/access.ts'
 import type { RegistryConfig, RegistryLog } from './config.ts'
+import { Certificate } from './http/certificate.ts'
 import { type Authorize, handle } from './http/handle.ts'
 import { type Listening, listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
@@ -32,6 +34,8 @@ export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/
 export type Registry = {
   /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
+  /** For the owner of the folder, who may do everything. */
+  handleOwner(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** @throws RegistryError  in the operator's words */
   administer(request: AdminRequest, progress: (counts: Counts) => void): Promise<AdminAnswer>
   /** After the last request has been answered. */
@@ -68,7 +72,6 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     buffers: new Buffers(),
     log,
     onBytes,
-    authorize,
   }
   const expire = () =>
     storage.uploads.expire().then(
@@ -77,7 +80,8 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     )
   const timer = setInterval(expire, EXPIRE_EVERY_MS).unref()
   return {
-    handle: (request, response) => handle(request, response, served),
+    handle: (request, response) => handle(request, response, { ...served, authorize }),
+    handleOwner: (request, response) => handle(request, response, served),
     administer: (request, progress) => administer({ storage, keeping }, request, progress),
     async close() {
       clearInterval(timer)
@@ -90,7 +94,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
 }
 
 /**
- * Opens the registry and listens on host_ip and port.
+ * Opens the registry and listens on host_ip and port; clients may do what access says.
  * @throws RegistryError  storage_path or the address cannot be used
  */
 export async function startRegistry(
@@ -98,21 +102,29 @@ export async function startRegistry(
   log: RegistryLog,
   more: Omit<RegistryGiven, 'log'> = {},
 ): Promise<RunningRegistry> {
-  const registry = await openRegistry(config, { log, ...more })
+  const certificate = Certificate.open(config, log)
+  const access = await Access.open(config, log)
+  const authorize: Authorize = async (request, wanted) => {
+    await access.authorize(request, wanted)
+    await more.authorize?.(request, wanted)
+  }
+  const registry = await openRegistry(config, { log, ...more, authorize })
   let listening: Listening
   try {
     listening = await listen(
       async (request, response) => {
-        if (!(await registry.handle(request, response))) response.writeHead(404, { 'content-length': 0 }).end()
+        if ((await access.handle(request, response)) || (await registry.handle(request, response))) return
+        response.writeHead(404, { 'content-length': 0 }).end()
       },
-      config.host_ip,
-      config.port,
+      config,
+      certificate,
     )
   } catch (error) {
     await registry.close()
     throw error
   }
-  const closeAdmin = await listenForAdmin(config.storage_path, registry.administer, log)
+  const { administer, handleOwner } = registry
+  const closeAdmin = await listenForAdmin(config.storage_path, { administer, handle: handleOwner }, log)
   log.info('registry listens', { host_ip: config.host_ip, port: listening.port, storage_path: config.storage_path })
   return {
     port: listening.port,

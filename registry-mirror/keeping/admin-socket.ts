@@ -1,4 +1,7 @@
-/** How a command reaches the registry that runs: a unix socket in storage_path, for its owner alone. One JSON request; lines of progress, then the answer. */
+/**
+ * How a command reaches the registry that runs: a unix socket in storage_path, for its owner alone. One JSON request; lines of progress,
+ * then the answer. Under /v2 it is the registry itself, whose owner needs no credentials.
+ */
 import { once } from 'node:events'
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -11,20 +14,23 @@ import type { AdminAnswer, AdminRequest } from './admin.ts'
 import type { Counts } from './jobs.ts'
 
 export type Administer = (request: AdminRequest, progress: (counts: Counts) => void) => Promise<AdminAnswer>
+type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
 type Line = { progress: Counts } | { answer: AdminAnswer } | { error: string }
 
-const socketPath = (storage_path: string) => join(storage_path, 'admin.sock')
+export const socketPath = (storage_path: string) => join(storage_path, 'admin.sock')
 const PROGRESS_EVERY_MS = 200
 
 /** The storage's lock is held: a socket that is there is left over. @returns how to close it */
 export async function listenForAdmin(
   storage_path: string,
-  administer: Administer,
+  { administer, handle }: { administer: Administer; handle: Handle },
   log: RegistryLog,
 ): Promise<() => Promise<void>> {
   const path = socketPath(storage_path)
   await rm(path, { force: true })
-  const server = createServer((request, response) => void answer(request, response, { administer, log }))
+  const server = createServer({ requestTimeout: 0 }, async (request, response) => {
+    if (!(await handle(request, response))) await answer(request, response, { administer, log })
+  })
   try {
     server.listen(path)
     await once(server, 'listening')

@@ -1,0 +1,140 @@
+/** Lets requests pass by who asks: credentials by Basic or Bearer, rules for each repository. Without any file of credentials nobody is asked for them. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIPv4 } from 'node:net'
+import type { RegistryConfig, RegistryLog } from '../config.ts'
+import { denied, OciError, unauthorized } from '../errors.ts'
+import { answerError, answerJson } from '../http/answer.ts'
+import { placesOf } from '../http/exchange.ts'
+import type { Action, Authorize } from '../http/handle.ts'
+import { parseName } from '../names.ts'
+import { CredentialFile, parseHtpasswd, parseTokens, tokenKey } from './credentials.ts'
+import { Passwords } from './password.ts'
+import { isAmong, type Policy, parseRules, type Rule, whoMay } from './rules.ts'
+import { type Holder, SESSION_LIFE_S, Sessions } from './session.ts'
+
+export type AccessConfig = Pick<
+  RegistryConfig,
+  'access_rules' | 'anonymous_pull' | 'cert_file' | 'host_ip' | 'htpasswd_file' | 'token_file'
+>
+
+/** Where a client changes its name and password for a token. @source distribution/spec/auth/token.md */
+const TOKEN_PATH = '/v2/token'
+/** Of nobody: so that a name that is not there takes as long as a password that is wrong. */
+const DUMMY_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
+
+export class Access {
+  readonly #rules: readonly Rule[]
+  readonly #policy: Policy
+  readonly #scheme: 'http' | 'https'
+  readonly #users: CredentialFile | undefined
+  readonly #tokens: CredentialFile | undefined
+  readonly #passwords = new Passwords()
+  readonly #sessions = new Sessions()
+
+  private constructor(config: AccessConfig, users: CredentialFile | undefined, tokens: CredentialFile | undefined) {
+    this.#rules = parseRules(config.access_rules)
+    this.#users = users
+    this.#tokens = tokens
+    this.#scheme = config.cert_file ? 'https' : 'http'
+    const change = this.#knowsAnybody ? 'users' : isLoopback(config.host_ip) ? 'anyone' : 'nobody'
+    this.#policy = { pull: config.anonymous_pull ? 'anyone' : 'users', push: change, delete: change }
+  }
+
+  /** @throws RegistryError  a file or a rule cannot be used */
+  static async open(config: AccessConfig, log: RegistryLog): Promise<Access> {
+    const { htpasswd_file, token_file } = config
+    const users = htpasswd_file
+      ? await CredentialFile.open({ path: htpasswd_file, option: 'htpasswd_file', parse: parseHtpasswd }, log)
+      : undefined
+    const tokens = token_file
+      ? await CredentialFile.open({ path: token_file, option: 'token_file', parse: parseTokens }, log)
+      : undefined
+    return new Access(config, users, tokens)
+  }
+
+  get #knowsAnybody(): boolean {
+    return this.#users !== undefined || this.#tokens !== undefined
+  }
+
+  /** Answers when a token is asked for, and returns true. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    if (request.method !== 'GET' || request.url?.split('?')[0] !== TOKEN_PATH || !this.#knowsAnybody) return false
+    try {
+      const token = this.#sessions.issue(await this.#holderOf(request))
+      const issued_at = new Date().toISOString()
+      answerJson(response, { token, access_token: token, expires_in: SESSION_LIFE_S, issued_at })
+    } catch (error) {
+      const isExpected = error instanceof OciError
+      answerError(response, isExpected ? error : denied('The registry cannot check credentials now.'))
+    }
+    return true
+  }
+
+  authorize: Authorize = async (request, { action, route, query }) => {
+    const holder = await this.#holderOf(request)
+    // Without an Authorization header, a client is to learn here how it gets in: many ask only once.
+    if (route.endpoint === 'support' && this.#knowsAnybody && request.headers.authorization === undefined)
+      throw unauthorized('Say who you are, or ask for a token for nobody in particular.', this.#challenge(request))
+    if (route.endpoint === 'catalog' && this.#rules.length > 0 && this.#knowsAnybody && holder.user === undefined)
+      throw unauthorized('Only who has credentials may list all repositories.', this.#challenge(request))
+    if (!('name' in route)) return
+    const names = action === 'pull' ? [...placesOf(route.name, query)].map(({ name }) => name) : [route.name]
+    for (const name of names) this.#require(request, { holder, action, name })
+    if (query.has('mount') && !this.#mayMount(holder, query)) query.delete('mount')
+  }
+
+  #require(request: IncomingMessage, { holder, action, name }: { holder: Holder; action: Action; name: string }): void {
+    const who = whoMay(action, name, { rules: this.#rules, policy: this.#policy })
+    if (isAmong(holder.user, who)) return
+    const about = `${action} ${action === 'push' ? 'to' : 'from'} repository ${name}`
+    if (who === 'nobody' && !this.#knowsAnybody)
+      throw denied(
+        `Nobody may ${about}: this registry is open to other machines and knows no credentials. Set [registry] htpasswd_file, or access_rules.`,
+      )
+    if (holder.user === undefined && who !== 'nobody' && this.#knowsAnybody)
+      throw unauthorized(
+        `Credentials are needed to ${about}.`,
+        this.#challenge(request, `repository:${name}:${scopeOf(action)}`),
+      )
+    throw denied(`${holder.user ?? 'Somebody without credentials'} may not ${about}.`)
+  }
+
+  /** Content of a repository that the client may not pull from is not to be had this way. What is not mounted is uploaded. */
+  #mayMount({ user }: Holder, query: URLSearchParams): boolean {
+    const source = parseName(query.get('from') ?? '')
+    const { pull } = this.#policy
+    if (source === undefined) return isAmong(user, pull) && !this.#rules.some(({ actions }) => actions.has('pull'))
+    return isAmong(user, whoMay('pull', source, { rules: this.#rules, policy: this.#policy }))
+  }
+
+  /** @throws OciError  UNAUTHORIZED: credentials that are wrong; none at all are right */
+  async #holderOf(request: IncomingMessage): Promise<Holder> {
+    const [, scheme = '', value = ''] = /^(\w+) +(\S+)$/.exec(request.headers.authorization ?? '') ?? []
+    if (!this.#knowsAnybody || request.headers.authorization === undefined) return { user: undefined }
+    const holder = await (scheme.toLowerCase() === 'basic' ? this.#byPassword(value) : this.#byToken(value))
+    if (holder === undefined) throw unauthorized('The credentials are wrong, or have ended.', this.#challenge(request))
+    return holder
+  }
+
+  async #byPassword(value: string): Promise<Holder | undefined> {
+    const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, 'base64').toString()) ?? []
+    const hash = await this.#users?.get(user)
+    const isRight = await this.#passwords.isRight(password, hash ?? DUMMY_HASH)
+    return isRight && hash !== undefined ? { user } : undefined
+  }
+
+  async #byToken(value: string): Promise<Holder | undefined> {
+    const user = await this.#tokens?.get(tokenKey(value))
+    return user === undefined ? this.#sessions.holderOf(value) : { user }
+  }
+
+  #challenge({ headers: { host = '' } }: IncomingMessage, scope?: string): string {
+    const realm = `${this.#scheme}://${host.replace(/[^\w.:[\]-]/g, '')}${TOKEN_PATH}`
+    return `Bearer realm="${realm}",service="registry"${scope === undefined ? '' : `,scope="${scope}"`}`
+  }
+}
+
+const scopeOf = (action: Action) => (action === 'push' ? 'pull,push' : action)
+
+export const isLoopback = (host_ip: string): boolean =>
+  host_ip === 'localhost' || host_ip === '::1' || (isIPv4(host_ip) && host_ip.startsWith('127.'))

@@ -1,0 +1,83 @@
+/** Checks passwords against the lines of an htpasswd file: by crypt(3) of the system, which Node does not know and Perl (in every Debian) does. */
+import { execFile } from 'node:child_process'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { tooManyRequests } from '../errors.ts'
+
+/** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
+const CRYPT = /^\$(?:2[aby]|5|6|y)\$[./0-9A-Za-z$=,]+$/
+const SHA = /^\{SHA\}[0-9A-Za-z+/]{27}=$/
+export const isKnownHash = (hash: string): boolean => CRYPT.test(hash) || SHA.test(hash)
+
+/** Both lines come by stdin: arguments of a process can be seen by all. */
+const PROGRAM = 'chomp(my $p=<STDIN>); chomp(my $h=<STDIN>); my $c=crypt($p,$h); print defined $c ? $c : "*"'
+const DEADLINE_MS = 10_000
+/** Each costs a processor for up to a second: guesses must not cost us all of them. */
+const AT_A_TIME = 2
+const WAITING_LIMIT = 50
+const PASSWORD_LIMIT = 256
+const KEPT_LIMIT = 1_000
+const GOOD_FOR_MS = 300_000
+const BAD_FOR_MS = 10_000
+
+export class Passwords {
+  /** What was found out, by a hash that only this process can make. */
+  readonly #found = new Map<string, { isRight: boolean; until: number }>()
+  readonly #key = randomBytes(32)
+  readonly #asking = new Map<string, Promise<boolean>>()
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  /** @throws OciError  TOOMANYREQUESTS: too many are being checked */
+  async isRight(password: string, hash: string): Promise<boolean> {
+    if (password.length > PASSWORD_LIMIT || /[\n\0]/.test(password)) return false
+    if (SHA.test(hash)) return isEqual(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
+    const key = createHmac('sha256', this.#key).update(`${hash}\n${password}`).digest('hex')
+    const found = this.#found.get(key)
+    if (found && found.until > Date.now()) return found.isRight
+    const asking = this.#asking.get(key) ?? this.#ask(key, password, hash)
+    return asking
+  }
+
+  #ask(key: string, password: string, hash: string): Promise<boolean> {
+    const asking = this.#inTurn(() => crypt(password, hash))
+      .then((crypted) => {
+        const isRight = isEqual(crypted, hash)
+        if (this.#found.size >= KEPT_LIMIT) this.#found.clear()
+        this.#found.set(key, { isRight, until: Date.now() + (isRight ? GOOD_FOR_MS : BAD_FOR_MS) })
+        return isRight
+      })
+      .finally(() => this.#asking.delete(key))
+    this.#asking.set(key, asking)
+    return asking
+  }
+
+  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#running >= AT_A_TIME) {
+      if (this.#waiting.length >= WAITING_LIMIT)
+        throw tooManyRequests('Too many passwords are being checked. Try again.', 5)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    } else this.#running++
+    try {
+      return await act()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#running--
+    }
+  }
+}
+
+function isEqual(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
+  return timingSafeEqual(a, b)
+}
+
+function crypt(password: string, hash: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = execFile('perl', ['-e', PROGRAM], { timeout: DEADLINE_MS }, (error, stdout) =>
+      error ? reject(new Error(`perl cannot check a password: ${error.message.split('\n')[0]}`)) : resolve(stdout),
+    )
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(`${password}\n${hash}\n`)
+  })
+}

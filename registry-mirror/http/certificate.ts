@@ -1,0 +1,68 @@
+/** The certificate and key of TLS: read at the start, and anew when the files change, as they do when a certificate is renewed. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:https'
+import { RegistryError, type RegistryLog } from '../config.ts'
+
+const LOOK_EVERY_MS = 60_000
+
+type Pem = { cert: string; key: string }
+type Paths = { cert_file: string | undefined; key_file: string | undefined }
+
+export class Certificate {
+  current: Pem
+  readonly #paths: Paths
+  readonly #log: RegistryLog
+
+  private constructor(paths: Paths, log: RegistryLog) {
+    this.#paths = paths
+    this.#log = log
+    this.current = readPem(paths)
+  }
+
+  /** @returns undefined: none is given. @throws RegistryError  it cannot be used */
+  static open(paths: Paths, log: RegistryLog): Certificate | undefined {
+    return paths.cert_file || paths.key_file ? new Certificate(paths, log) : undefined
+  }
+
+  /** @returns how to stop it */
+  follow(server: Pick<Server, 'setSecureContext'>, every_ms = LOOK_EVERY_MS): () => void {
+    const look = () => {
+      try {
+        const found = readPem(this.#paths)
+        if (found.cert === this.current.cert && found.key === this.current.key) return
+        this.current = found
+        server.setSecureContext(found)
+        this.#log.info('certificate changed', { cert_file: this.#paths.cert_file })
+      } catch (error) {
+        this.#log.error('the new certificate cannot be used; the old one stays', { error: (error as Error).message })
+      }
+    }
+    const timer = setInterval(look, every_ms).unref()
+    return () => clearInterval(timer)
+  }
+}
+
+function readPem({ cert_file, key_file }: Paths): Pem {
+  if (!cert_file || !key_file)
+    throw new RegistryError(
+      `[registry] ${cert_file ? 'key_file' : 'cert_file'} is not set: TLS needs cert_file and key_file; for plain http set neither.`,
+    )
+  const read = (option: string, path: string, check: (text: string) => unknown) => {
+    try {
+      const text = readFileSync(path, 'utf8')
+      check(text)
+      return text
+    } catch (error) {
+      throw new RegistryError(
+        `[registry] ${option} ${path} cannot be used: ${(error as Error).message}. Expected a file in PEM.`,
+        { cause: error },
+      )
+    }
+  }
+  const cert = read('cert_file', cert_file, (text) => new X509Certificate(text))
+  const key = read('key_file', key_file, (text) => createPrivateKey(text))
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    throw new RegistryError(`[registry] key_file ${key_file} is not the key of cert_file ${cert_file}.`)
+  return { cert, key }
+}
