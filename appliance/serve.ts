@@ -80,7 +80,8 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
 
   const pxe = rack.serve(conductor, (request, response) => images.handle(request, response))
   const health = healthOf({ settings, store, pxe })
-  const app = createOperations({ health, metrics, version: ground.version })
+  let moreMetrics = async () => ''
+  const app = createOperations({ health, metrics, moreMetrics: () => moreMetrics(), version: ground.version })
   const ironic = createApi({ conductor, store, config, log, metrics })
   app.notFound((call) => ironic.fetch(call.req.raw, call.env))
   const api = await listen(app.fetch, { host: config.api.host_ip, port: config.api.port })
@@ -90,6 +91,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   if (config.registry.enabled) {
     const registry = await startRegistry(settings.registry, log)
     stack.defer(() => registry.stop())
+    moreMetrics = () => registry.metrics()
   }
   await conductor.recover()
   stack.defer(startJobs(cronTable(conductor, config.conductor), log))

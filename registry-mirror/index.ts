@@ -10,6 +10,7 @@ import { type AdminAnswer, type AdminRequest, administer } from './keeping/admin
 import { askRunning, listenForAdmin } from './keeping/admin-socket.ts'
 import type { Counts } from './keeping/jobs.ts'
 import { Keeping } from './keeping/keeping.ts'
+import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
 import { openStorage } from './storage/storage.ts'
 import type { Patience } from './upstream/client.ts'
 import { PullThrough } from './upstream/pull-through.ts'
@@ -34,6 +35,8 @@ export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/
 export type Registry = {
   /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
+  /** Text for Prometheus. */
+  metrics(): Promise<string>
   /** For the owner of the folder, who may do everything. */
   handleOwner(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** @throws RegistryError  in the operator's words */
@@ -52,7 +55,7 @@ export type RegistryGiven = {
   patience?: Partial<Patience>
 }
 
-export type RunningRegistry = { port: number; stop(): Promise<void> }
+export type RunningRegistry = { port: number; metrics(): Promise<string>; stop(): Promise<void> }
 
 const EXPIRE_EVERY_MS = 10 * 60_000
 
@@ -66,12 +69,17 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
     return given.authorize?.(request, wanted)
   }
+  const metrics = new RegistryMetrics()
+  const measured = { storage, keeping, upstreams: () => pullThrough.upstreams }
   const served = {
     storage,
     content: pullThrough.content,
     buffers: new Buffers(),
     log,
-    onBytes,
+    onBytes: (bytes: number) => {
+      metrics.countBytes(bytes)
+      onBytes(bytes)
+    },
   }
   const expire = () =>
     storage.uploads.expire().then(
@@ -80,9 +88,13 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     )
   const timer = setInterval(expire, EXPIRE_EVERY_MS).unref()
   return {
-    handle: (request, response) => handle(request, response, { ...served, authorize }),
+    handle(request, response) {
+      metrics.countAnswer(response)
+      return handle(request, response, { ...served, authorize })
+    },
+    metrics: () => metrics.render(measured),
     handleOwner: (request, response) => handle(request, response, served),
-    administer: (request, progress) => administer({ storage, keeping }, request, progress),
+    administer: (request, progress) => administer(measured, request, progress),
     async close() {
       clearInterval(timer)
       await keeping.close()
@@ -114,7 +126,7 @@ export async function startRegistry(
     listening = await listen(
       async (request, response) => {
         if ((await access.handle(request, response)) || (await registry.handle(request, response))) return
-        response.writeHead(404, { 'content-length': 0 }).end()
+        await answerOthers(request, response, registry)
       },
       config,
       certificate,
@@ -128,11 +140,27 @@ export async function startRegistry(
   log.info('registry listens', { host_ip: config.host_ip, port: listening.port, storage_path: config.storage_path })
   return {
     port: listening.port,
+    metrics: registry.metrics,
     async stop() {
       await listening.close()
       await closeAdmin()
       await registry.close()
     },
+  }
+}
+
+/** What is no registry's: /metrics of its own port, and nothing else. */
+async function answerOthers(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
+  if (request.method !== 'GET' || request.url !== '/metrics') {
+    response.writeHead(404, { 'content-length': 0 }).end()
+    return
+  }
+  try {
+    const text = Buffer.from(await registry.metrics())
+    response.writeHead(200, { 'content-type': METRICS_TYPE, 'content-length': text.length }).end(text)
+  } catch {
+    // The disk cannot be counted; requests that need it say so themselves.
+    response.writeHead(500, { 'content-length': 0 }).end()
   }
 }
 

@@ -48,6 +48,7 @@ export function renderStatus({
   uploads,
   pins,
   jobs,
+  upstreams,
 }: Status): string {
   const quota = quota_bytes === 0 ? 'no quota' : `of ${renderBytes(quota_bytes)}`
   const facts = [
@@ -58,7 +59,24 @@ export function renderStatus({
     `Pinned        ${Object.keys(pins).sort().join(', ') || 'nothing'}`,
   ]
   const rows = jobs.map(renderJob)
-  return `${facts.join('\n')}\n\n${renderTable([['JOB', 'LAST RUN', 'NEXT RUN', 'RESULT'], ...rows])}`
+  const jobTable = renderTable([['JOB', 'LAST RUN', 'NEXT RUN', 'RESULT'], ...rows])
+  const upstreamTable = renderTable([
+    ['UPSTREAM', 'STATE', 'HITS', 'MISSES', 'STALE', 'RECEIVED', 'REASON'],
+    ...upstreams.map(renderUpstream),
+  ])
+  return [`${facts.join('\n')}\n`, jobTable, ...(upstreams.length > 0 ? [upstreamTable] : [])].join('\n')
+}
+
+function renderUpstream({
+  name,
+  state,
+  hits,
+  misses,
+  stale,
+  blob_bytes,
+  reason,
+}: Status['upstreams'][number]): string[] {
+  return [name, state, String(hits), String(misses), String(stale), renderBytes(blob_bytes), reason ?? '']
 }
 
 function renderJob({ name, running, progress, last_run, next_run, failed, result }: JobState): string[] {

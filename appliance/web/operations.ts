@@ -6,7 +6,15 @@ export type PartHealth = { healthy: boolean; message?: string }
 /** Each part of the appliance by name, e.g. {dnsmasq: {healthy: false, message: '...'}}. */
 export type Health = Readonly<Record<string, PartHealth>>
 
-export function createOperations(given: { health: () => Promise<Health>; metrics: Metrics; version: string }): Hono {
+export type OperationsGiven = {
+  health: () => Promise<Health>
+  metrics: Metrics
+  /** Metrics of parts that count for themselves, as text. */
+  moreMetrics: () => Promise<string>
+  version: string
+}
+
+export function createOperations(given: OperationsGiven): Hono {
   const app = new Hono()
   app.get('/healthz', async (context) => {
     const parts = await given.health()
@@ -15,7 +23,8 @@ export function createOperations(given: { health: () => Promise<Health>; metrics
   })
   app.get('/metrics', async (context) => {
     const { registry } = given.metrics
-    return context.body(await registry.metrics(), 200, { 'content-type': registry.contentType })
+    const text = `${await registry.metrics()}${await given.moreMetrics()}`
+    return context.body(text, 200, { 'content-type': registry.contentType })
   })
   return app
 }

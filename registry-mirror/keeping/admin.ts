@@ -1,6 +1,7 @@
 /** What an operator asks a registry, as JSON: answered by the process that has the storage, whichever that is (see admin-socket.ts). */
 import { RegistryError } from '../config.ts'
 import type { Storage } from '../storage/storage.ts'
+import type { UpstreamStatus } from '../upstream/upstream.ts'
 import type { Counts, JobState } from './jobs.ts'
 import type { Keeping } from './keeping.ts'
 import { type Listed, listContent } from './list.ts'
@@ -22,22 +23,24 @@ export type Status = {
   /** By what is pinned; since when. */
   pins: Readonly<Record<string, string>>
   jobs: readonly JobState[]
+  upstreams: readonly UpstreamStatus[]
 }
 
 export type AdminAnswer = { status: Status } | { list: readonly Listed[] } | { changed: boolean } | { counts: Counts }
 
-export type Administered = { storage: Storage; keeping: Keeping }
+export type Administered = { storage: Storage; keeping: Keeping; upstreams: () => readonly UpstreamStatus[] }
 const MIB = 1024 * 1024
 
 /** @throws RegistryError  what was asked for is not to be had, in the operator's words */
 export async function administer(
-  { storage, keeping }: Administered,
+  administered: Administered,
   request: AdminRequest,
   progress: (counts: Counts) => void,
 ): Promise<AdminAnswer> {
+  const { storage, keeping } = administered
   switch (request.ask) {
     case 'status':
-      return { status: await statusOf({ storage, keeping }) }
+      return { status: await statusOf(administered) }
     case 'list':
       return { list: await listContent(storage, request.under) }
     case 'pin':
@@ -53,7 +56,7 @@ export async function administer(
   }
 }
 
-async function statusOf({ storage, keeping }: Administered): Promise<Status> {
+async function statusOf({ storage, keeping, upstreams }: Administered): Promise<Status> {
   let repositories = 0
   for await (const _ of storage.repositories.names()) repositories++
   return {
@@ -64,5 +67,6 @@ async function statusOf({ storage, keeping }: Administered): Promise<Status> {
     uploads: storage.uploads.underWay,
     pins: storage.state.pins,
     jobs: keeping.jobs.states,
+    upstreams: upstreams(),
   }
 }

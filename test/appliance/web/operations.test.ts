@@ -5,7 +5,10 @@ import { createOperations, type Health } from '../../../appliance/web/operations
 
 function operations(health: () => Promise<Health>) {
   const metrics = createMetrics()
-  return { metrics, app: createOperations({ health, metrics, version: '0.1.0' }) }
+  return {
+    metrics,
+    app: createOperations({ health, metrics, moreMetrics: async () => 'registry_up 1\n', version: '0.1.0' }),
+  }
 }
 
 describe('/healthz', () => {
@@ -56,6 +59,7 @@ describe('/metrics', () => {
       'rackstrap_deploys_total{result="active"} 1',
       'rackstrap_api_request_duration_seconds_bucket{le="0.005",method="GET",code="200"} 1',
       'rackstrap_nodes{provision_state="available"} 2',
+      'registry_up 1',
     ]) {
       assert.ok(lines.includes(line), line)
     }
