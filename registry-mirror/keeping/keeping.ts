@@ -67,9 +67,9 @@ export class Keeping {
   }
 
   #evict({ signal, progress, options }: Run): Promise<Evicted> {
-    const { quota = this.config.quota, spare_s = SPARE_S } = options
-    const quota_bytes = quota > 0 ? quota * MIB : Number.MAX_SAFE_INTEGER
-    return evict(this.#storage, { quota_bytes, spare_s, grace_s: EVICT_GRACE_S, signal, progress })
+    const { quota = this.config.quota, spare_s = SPARE_S, grace_s = EVICT_GRACE_S } = options
+    const { quota_bytes = quota > 0 ? quota * MIB : Number.MAX_SAFE_INTEGER } = options
+    return evict(this.#storage, { quota_bytes, spare_s, grace_s, signal, progress })
   }
 
   /** Only when something came since the last time. */

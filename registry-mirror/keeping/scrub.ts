@@ -23,6 +23,7 @@ export type ScrubOptions = {
 export type Scrubbed = { blobs: number; bytes: number; damaged: number; repaired: number }
 
 const PIECE_BYTES = 512 * 1024
+const APPEARS_WITHIN_MS = 10_000
 
 export async function scrub(storage: Storage, options: ScrubOptions): Promise<Scrubbed> {
   const counts: Scrubbed = { blobs: 0, bytes: 0, damaged: 0, repaired: 0 }
@@ -111,8 +112,8 @@ async function repair(storage: Storage, digest: Digest, options: ScrubOptions): 
     // What memory holds of it may be what was damaged.
     if (isManifest) manifests.forget(name, digest)
     if (isBack || !(isManifest || (await repositories.hasBlob(name, digest)))) continue
-    await askFor(name, digest, { ...options, isManifest })
-    isBack = (await blobs.sizeOf(digest)) !== undefined
+    const wasGiven = await askFor(name, digest, { ...options, isManifest })
+    isBack = wasGiven && (await appears(() => blobs.sizeOf(digest), options.signal))
     if (isBack) options.log.info('damaged content was had again', { repository: name, digest })
   }
   return isBack
@@ -122,23 +123,34 @@ async function askFor(
   name: RepositoryName,
   digest: Digest,
   { content, log, isManifest }: ScrubOptions & { isManifest: boolean },
-): Promise<void> {
+): Promise<boolean> {
   try {
-    if (isManifest) await content.manifest(name, digest)
-    else await drain(content, name, digest)
+    return isManifest ? (await content.manifest(name, digest)) !== undefined : await drain(content, name, digest)
   } catch (error) {
     log.warn('damaged content cannot be had again', { repository: name, digest, error: (error as Error).message })
+    return false
   }
 }
 
-async function drain(content: Content, name: RepositoryName, digest: Digest): Promise<void> {
+/** What a client has all of becomes content only a moment later. */
+async function appears(sizeOf: () => Promise<number | undefined>, signal: AbortSignal): Promise<boolean> {
+  const deadline = performance.now() + APPEARS_WITHIN_MS
+  while ((await sizeOf()) === undefined) {
+    if (performance.now() > deadline) return false
+    await wait(20, undefined, { signal })
+  }
+  return true
+}
+
+/** @returns false: it is not to be had */
+async function drain(content: Content, name: RepositoryName, digest: Digest): Promise<boolean> {
   const reader = await content.openBlob(name, digest)
-  if (reader === undefined) return
+  if (reader === undefined) return false
   try {
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
     for (let at = 0; ; ) {
       const bytes = await reader.read(buffer, buffer.length, at)
-      if (bytes === 0) return
+      if (bytes === 0) return true
       at += bytes
     }
   } finally {
