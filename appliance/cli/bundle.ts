@@ -112,9 +112,13 @@ async function inventory(options: ConfigOption & { files?: string }): Promise<vo
   process.stdout.write(`${JSON.stringify(found, undefined, 1)}\n`)
 }
 
-function open(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array> {
-  if (path === STDIO) return process.stdin
-  return createReadStream(path, { highWaterMark: PIECE_BYTES, ...(signal && { signal }) })
+async function* open(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  try {
+    if (path === STDIO) yield* process.stdin
+    else yield* createReadStream(path, { highWaterMark: PIECE_BYTES, ...(signal && { signal }) })
+  } catch (error) {
+    throw new Error(`${path} cannot be read: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`

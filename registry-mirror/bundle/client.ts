@@ -14,9 +14,23 @@ const PAGE = 1000
 
 export class RegistryClient {
   readonly #address: Address
+  readonly #headers: Readonly<Record<string, string>>
 
-  constructor(address: Address) {
+  constructor(address: Address, headers: Readonly<Record<string, string>> = {}) {
     this.#address = address
+    this.#headers = headers
+  }
+
+  /** The same registry without its upstreams: what it has, not what it could get. */
+  get local(): RegistryClient {
+    return new RegistryClient(this.#address, { 'cache-control': 'only-if-cached' })
+  }
+
+  /** A registry answers, and lets us in. */
+  async isThere(): Promise<boolean> {
+    const answer = await this.#ask('GET', '/v2/').catch(() => undefined)
+    if (answer) discard(answer)
+    return answer?.status === 200
   }
 
   /** @returns undefined: not there; so do all that look for something */
@@ -141,7 +155,8 @@ export class RegistryClient {
     return readAll(answer.body, limit_bytes)
   }
 
-  #ask = (method: string, path: string, what?: Ask): Promise<Answer> => ask(this.#address, `${method} ${path}`, what)
+  #ask = (method: string, path: string, what: Ask = {}): Promise<Answer> =>
+    ask(this.#address, `${method} ${path}`, { ...what, headers: { ...this.#headers, ...what.headers } })
 }
 
 const stringsOf = (value: unknown): string[] =>

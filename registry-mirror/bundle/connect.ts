@@ -7,9 +7,9 @@ import type { RegistryConfig, RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
 import { handle } from '../http/handle.ts'
 import { Buffers } from '../http/send-blob.ts'
+import { socketPath } from '../keeping/admin-socket.ts'
 import { StorageInUse } from '../storage/lock.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
-import type { Address } from './ask.ts'
 import { RegistryClient } from './client.ts'
 import { BundleError } from './format.ts'
 
@@ -27,7 +27,7 @@ export async function withRegistry<T>(
     storage = await openStorage(config)
   } catch (error) {
     if (!(error instanceof StorageInUse)) throw error
-    return act(new RegistryClient(addressOf(config, error)))
+    return act(await runningRegistry(config, error))
   }
   try {
     const served = { storage, content: localContent(storage), buffers: new Buffers(), log, onBytes: () => {} }
@@ -38,10 +38,13 @@ export async function withRegistry<T>(
   }
 }
 
-function addressOf({ host_ip, port }: RegistryConfig, inUse: StorageInUse): Address {
+/** By its owner's socket: no credentials, no certificate, and repositories of upstreams can be filled, too. Else as any client. */
+async function runningRegistry({ storage_path, host_ip, port }: RegistryConfig, inUse: StorageInUse) {
+  const owner = new RegistryClient({ socketPath: socketPath(storage_path) })
+  if (await owner.isThere()) return owner
   if (port === 0)
     throw new BundleError(`${inUse.message} Its port is not known ([registry] port is 0).`, { cause: inUse })
-  return { host: host_ip === '0.0.0.0' ? '127.0.0.1' : host_ip === '::' ? '::1' : host_ip, port }
+  return new RegistryClient({ host: host_ip === '0.0.0.0' ? '127.0.0.1' : host_ip === '::' ? '::1' : host_ip, port })
 }
 
 /** Nobody else can reach it: the folder of the socket is of this user alone. */

@@ -31,7 +31,7 @@ type Taking = { client: RegistryClient; there: ReadonlySet<Digest>; result: Impo
 
 /** @throws BundleError  blobs and files may have come, and are not taken again next time; no tag has changed */
 export function importBundle(
-  client: RegistryClient,
+  { local: client }: RegistryClient,
   source: AsyncIterable<Uint8Array>,
   { storage_path, files_folder, onProgress }: ImportGiven,
 ): Promise<ImportResult> {
@@ -129,12 +129,9 @@ async function takeManifest(
 ): Promise<void> {
   const bytes = await readAll(content, size_bytes)
   for (const repository of repositories) {
-    if (await client.hasManifest(repository, digest)) {
-      result.manifests.there++
-      continue
-    }
+    result.manifests[(await client.hasManifest(repository, digest)) ? 'there' : 'taken']++
+    // Also when it is there: what was pulled from an upstream, and might be evicted, counts as pushed from now on.
     await client.pushManifest(repository, digest, { mediaType: media_type, bytes })
-    result.manifests.taken++
   }
 }
 

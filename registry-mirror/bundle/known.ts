@@ -32,8 +32,8 @@ export async function takeInventory(
   client: RegistryClient,
   { files, now }: { files: readonly BundleFile[]; now: Date },
 ): Promise<Inventory> {
-  const planner = new Planner(client, EVERYTHING)
-  const all = await imagesFor(client, ['*'], { mayBeNone: true })
+  const planner = new Planner(client.local, EVERYTHING)
+  const all = await imagesFor(client.local, ['*'], { mayBeNone: true })
   for (const { repository, reference } of all) await planner.add(repository, reference)
   return { format: FORMAT, created_at: now.toISOString(), ...listOf({ ...planner.plan, files, needs: [] }) }
 }

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { unlessMissing } from '../storage/disk.ts'
 import { receive } from '../storage/receive.ts'
 import { parseBundleIndex } from './check-index.ts'
-import { type BundleIndex, sizeOfBundle } from './format.ts'
+import { BundleError, type BundleIndex, sizeOfBundle } from './format.ts'
 import { type OnProgress, readBundle } from './read.ts'
 import { bundleBytes, type ContentOf } from './write.ts'
 
@@ -22,7 +22,9 @@ export async function saveBundle(
   const partial = `${path}.partial`
   const begun = await findBegun(partial, index)
   {
-    await using file = await open(partial, begun ? 'r+' : 'w', 0o640)
+    await using file = await open(partial, begun ? 'r+' : 'w', 0o640).catch((error: Error) => {
+      throw new BundleError(`${path} cannot be written: ${error.message}.`, { cause: error })
+    })
     await file.truncate(begun?.end ?? 0)
     const total = sizeOfBundle(index)
     const progress = { offset: begun?.end ?? 0, hash: undefined }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RegistryLog } from '../config.ts'
+import { localContent } from '../content.ts'
 import { methodNotAllowed, OciError } from '../errors.ts'
 import { isDiskFull } from '../storage/disk.ts'
 import { answer, answerError, answerErrors, answerJson } from './answer.ts'
@@ -56,12 +57,20 @@ export async function handle(
   response.on('error', () => {})
   try {
     const query = new URLSearchParams(at < 0 ? '' : url.slice(at + 1))
-    await dispatch({ ...served, request, response, query }, path, served.authorize)
+    await dispatch(
+      { ...served, content: contentFor(request, served), request, response, query },
+      path,
+      served.authorize,
+    )
   } catch (error) {
     answerFailure(error, request, response, served)
   }
   return true
 }
+
+/** RFC 9111 section 5.2.1.7: who sends only-if-cached wants to know what is here, not what an upstream has. */
+const contentFor = ({ headers }: IncomingMessage, { content, storage }: Served) =>
+  headers['cache-control'] === 'only-if-cached' ? localContent(storage) : content
 
 async function dispatch(exchange: Exchange, path: string, authorize: Authorize | undefined): Promise<void> {
   const { request, response, query } = exchange
