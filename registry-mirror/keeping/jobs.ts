@@ -33,6 +33,8 @@ type Entry = { job: Job; timer?: NodeJS.Timeout; next_run?: number; running?: Ru
 
 /** Nothing starts by itself sooner: a start has enough to do. */
 const FIRST_AFTER_MS = 60_000
+/** One that never ran yet does so within an hour. */
+const FIRST_WITHIN_MS = 3_600_000
 /** What setTimeout can wait for at most. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1
 
@@ -58,17 +60,21 @@ export class Jobs {
     const { name, interval_s } = entry.job
     if (interval_s <= 0 || this.#stop.signal.aborted) return
     const last = Date.parse(this.#state.lastRun(name)?.last_run ?? '')
-    const wanted = (Number.isNaN(last) ? Date.now() : last) + interval_s * 1000
+    // A box that is often started anew must come to its first run, too.
+    const wanted = Number.isNaN(last) ? Date.now() + FIRST_WITHIN_MS : last + interval_s * 1000
     // A clock that went back must not keep it from running.
     entry.next_run = Math.max(earliest, Math.min(wanted, Date.now() + interval_s * 1000))
+    this.#waitFor(entry, entry.next_run)
+  }
+
+  #waitFor(entry: Entry, next_run: number): void {
     clearTimeout(entry.timer)
-    entry.timer = setTimeout(
-      () => {
-        // How it ended is in the log and in the table.
-        this.run(name).catch(() => {})
-      },
-      Math.min(entry.next_run - Date.now(), LONGEST_WAIT_MS),
-    ).unref()
+    const due = () => {
+      if (Date.now() < next_run) return this.#waitFor(entry, next_run)
+      // How it ended is in the log and in the table.
+      this.run(entry.job.name).catch(() => {})
+    }
+    entry.timer = setTimeout(due, Math.min(next_run - Date.now(), LONGEST_WAIT_MS)).unref()
   }
 
   get names(): readonly string[] {
