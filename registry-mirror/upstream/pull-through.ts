@@ -3,6 +3,7 @@ import type { RegistryLog, UpstreamConfig } from '../config.ts'
 import { type Content, localContent } from '../content.ts'
 import type { Digest } from '../digest.ts'
 import { denied } from '../errors.ts'
+import { parseManifest } from '../manifest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { BlobReader } from '../storage/blobs.ts'
 import { unlessMissing } from '../storage/disk.ts'
@@ -112,10 +113,13 @@ export class PullThrough {
   /** Of a blob that is not this repository's yet. */
   async #pullBlob(wanted: Wanted, digest: Digest): Promise<BlobReader | undefined> {
     const { blobs } = this.#storage
-    if (!this.#transfers.has(digest)) {
-      if ((await this.#claim(wanted.name, digest)) !== undefined) return blobs.open(digest)
-      if (this.#isMissing(wanted.name, digest)) return undefined
-    }
+    const { name } = wanted
+    if (this.#isMissing(name, digest)) return undefined
+    const isElsewhere = !this.#transfers.mayJoin(name, digest) || (await blobs.sizeOf(digest)) !== undefined
+    if (isElsewhere) {
+      if (!(await this.#isVouched(wanted, digest))) return undefined
+      if ((await this.#claim(name, digest)) !== undefined) return blobs.open(digest)
+    } else if (!this.#transfers.mayJoin(name, digest)) return this.#pullBlob(wanted, digest)
     const transfer = this.#transfers.join({ ...wanted, digest })
     // When it ended a moment ago, its file has become the blob.
     const reader = await transfer.reader().catch((error: unknown) => {
@@ -127,16 +131,36 @@ export class PullThrough {
   }
 
   async #askSize(wanted: Wanted, digest: Digest): Promise<number | undefined> {
-    const size = await this.#claim(wanted.name, digest)
-    if (size !== undefined || this.#isMissing(wanted.name, digest)) return size
-    const told = this.#transfers.has(digest)
-      ? await this.#transfers.join({ ...wanted, digest }).size()
-      : await wanted.upstream.blobSize(wanted.repository, digest)
+    const { name, upstream, repository } = wanted
+    if (this.#isMissing(name, digest)) return undefined
+    const size = (await this.#isNamed(name, digest)) ? await this.#claim(name, digest) : undefined
+    const told = size ?? (await upstream.blobSize(repository, digest))
     if (told === undefined) this.#rememberMissing(wanted, digest)
     return told
   }
 
-  /** What another repository has need not come again: who knows the digest knows what it asks for. @returns its size */
+  /**
+   * Whether the upstream's repository has a blob that another repository brought here. Who may pull from this one alone is not to get
+   * at others by a digest.
+   */
+  async #isVouched(wanted: Wanted, digest: Digest): Promise<boolean> {
+    if (await this.#isNamed(wanted.name, digest)) return true
+    if ((await wanted.upstream.blobSize(wanted.repository, digest)) !== undefined) return true
+    this.#rememberMissing(wanted, digest)
+    return false
+  }
+
+  /** Whether a manifest of this repository, which its upstream gave us, names the blob. */
+  async #isNamed(name: RepositoryName, digest: Digest): Promise<boolean> {
+    const { manifests, repositories } = this.#storage
+    for await (const one of repositories.manifests(name)) {
+      const stored = await manifests.byDigest(name, one)
+      if (stored && parseManifest(stored.bytes, stored.mediaType).blobs.includes(digest)) return true
+    }
+    return false
+  }
+
+  /** What another repository has need not come again. @returns its size; undefined: it is not here */
   async #claim(name: RepositoryName, digest: Digest): Promise<number | undefined> {
     const { blobs, repositories, turns } = this.#storage
     return turns.take(name, () =>

@@ -28,7 +28,8 @@ export class Transfers {
     this.#folder = join(storage.disk.root, 'transfers')
   }
 
-  has = (digest: Digest): boolean => this.#running.has(digest)
+  /** Whether there is none under way that is another repository's alone. */
+  mayJoin = (name: RepositoryName, digest: Digest): boolean => this.#running.get(digest)?.names.has(name) ?? true
 
   /** Makes the folder, and clears away what is too old. Before the first transfer. */
   async open(now = Date.now()): Promise<void> {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { descriptor, errorOf, IMAGE, INDEX, imageIn, pushManifest, sha256 } from '../registry.ts'
-import { pushImage, rig } from './mirror.ts'
+import { pushImage, rig, until } from './mirror.ts'
 
 const APP = '/v2/up.example/org/app'
 
@@ -67,15 +67,37 @@ describe('a pull through the mirror', () => {
     assert.equal(injector.asked.length, 2)
   })
 
-  it('takes a layer that another repository has from the disk', async (t) => {
+  it('takes a layer that another repository has from the disk, when its own image names it', async (t) => {
     const { mirror, upstream, injector } = await rig(t)
-    const { layerDigest, layer } = await pushImage(upstream, { name: 'org/app', tag: 'v1' })
+    const { layerDigest, layer, manifest } = await pushImage(upstream, { name: 'org/app', tag: 'v1' })
+    for (const { digest } of [JSON.parse(manifest).config, ...JSON.parse(manifest).layers])
+      await upstream.ask('POST', `/v2/org/other/blobs/uploads/?mount=${digest}`)
+    await pushManifest(upstream, { name: 'org/other', reference: 'v1' }, manifest)
     await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
     injector.forget()
 
+    await mirror.ask('GET', '/v2/up.example/org/other/manifests/v1')
     const { status, body } = await mirror.ask('GET', `/v2/up.example/org/other/blobs/${layerDigest}`)
 
-    assert.deepEqual([status, body.equals(layer), injector.asked.length], [200, true, 0])
+    assert.deepEqual([status, body.equals(layer)], [200, true])
+    assert.deepEqual(injector.lines(), ['GET /v2/org/other/manifests/v1'])
+  })
+
+  it('gives nobody a blob of another repository that the upstream does not have in this one', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1_000_000 })
+    const own = await pushImage(mirror, { name: 'secret/app', tag: 'v1' })
+    injector.fault(/GET/, { bytes_per_s: 2_000_000 })
+    const coming = mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+    await until(() => injector.bodyBytes > 0)
+
+    const answers = []
+    for (const digest of [layerDigest, own.layerDigest])
+      for (const method of ['GET', 'HEAD'])
+        answers.push((await mirror.ask(method, `/v2/up.example/org/other/blobs/${digest}`)).status)
+
+    assert.deepEqual(answers, [404, 404, 404, 404])
+    assert.equal((await coming).status, 200)
   })
 
   it('works as containerd asks, by ns', async (t) => {
