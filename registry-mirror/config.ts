@@ -27,9 +27,12 @@ export type RegistryConfig = {
   access_rules: readonly string[]
   /** MiB; 0: none. */
   quota: number
+  /** MiB. */
+  min_free: number
   gc_interval: number
   gc_grace: number
   scrub_interval: number
+  sync_interval: number
   /** MiB/s; 0: as fast as it goes. */
   scrub_rate: number
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
@@ -55,6 +58,10 @@ export type UpstreamConfig = {
   concurrency: number
   /** KiB/s; 0: none. */
   bandwidth_limit: number
+  /** REPOSITORY:TAG, without the name: what is to be here before anybody asks for it. */
+  sync: readonly string[]
+  /** OS/ARCHITECTURE; empty: all. */
+  sync_platforms: readonly string[]
 }
 
 /** Something that keeps the registry from working, in the operator's words. */
@@ -138,6 +145,14 @@ export const registryOptions = {
     unit: 'MiB',
     help: 'When all content is larger, what was pulled from upstreams and not used for longest is evicted, never what was pushed or is pinned; 0: no quota.',
   },
+  min_free: {
+    section: 'registry',
+    type: 'integer',
+    default: 1024,
+    min: 0,
+    unit: 'MiB',
+    help: 'When less is free on the disk of storage_path, what was pulled is evicted as if there were a quota.',
+  },
   gc_interval: {
     section: 'registry',
     type: 'integer',
@@ -169,5 +184,13 @@ export const registryOptions = {
     min: 0,
     unit: 'MiB/s',
     help: 'How fast a scrub reads; 0: as fast as it can.',
+  },
+  sync_interval: {
+    section: 'registry',
+    type: 'integer',
+    default: 3600,
+    min: 0,
+    unit: 's',
+    help: 'How often what sync of [upstream:NAME] names is fetched when it is new; 0: only by rackstrap registry sync.',
   },
 } as const

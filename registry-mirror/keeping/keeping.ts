@@ -1,4 +1,5 @@
 /** Keeps the storage in order while the registry serves: garbage collection, quota and scrub as jobs, and what an operator asks about them. */
+import { statfs } from 'node:fs/promises'
 import type { RegistryConfig, RegistryLog } from '../config.ts'
 import type { Content } from '../content.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -9,7 +10,7 @@ import { scrub } from './scrub.ts'
 
 export type KeepingConfig = Pick<
   RegistryConfig,
-  'gc_grace' | 'gc_interval' | 'quota' | 'scrub_interval' | 'scrub_rate' | 'storage_path'
+  'gc_grace' | 'gc_interval' | 'min_free' | 'quota' | 'scrub_interval' | 'scrub_rate' | 'storage_path'
 >
 type Given = { content: Content; log: RegistryLog }
 
@@ -41,7 +42,8 @@ export class Keeping {
     this.jobs.add({ name: 'gc', interval_s: config.gc_interval, run: (run) => this.#collect(run) })
     this.jobs.add({ name: 'scrub', interval_s: config.scrub_interval, run: (run) => this.#scrub(run) })
     this.jobs.add({ name: 'evict', interval_s: 0, run: (run) => this.#evict(run) })
-    if (config.quota > 0) this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref()
+    if (config.quota > 0 || config.min_free > 0)
+      this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref()
   }
 
   async #collect({ signal, progress, options }: Run): Promise<Counts> {
@@ -66,10 +68,20 @@ export class Keeping {
     return scrub(this.#storage, { bytes_per_s: rate * MIB, signal, progress, ...this.#given })
   }
 
-  #evict({ signal, progress, options }: Run): Promise<Evicted> {
+  async #evict({ signal, progress, options }: Run): Promise<Evicted> {
     const { quota = this.config.quota, spare_s = SPARE_S, grace_s = EVICT_GRACE_S } = options
-    const { quota_bytes = quota > 0 ? quota * MIB : Number.MAX_SAFE_INTEGER } = options
+    const { quota_bytes = await this.#allowedBytes(quota) } = options
     return evict(this.#storage, { quota_bytes, spare_s, grace_s, signal, progress })
+  }
+
+  async #allowedBytes(quota: number): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#storage.disk.root)
+    return allowedBytes({
+      quota_bytes: quota * MIB,
+      min_free_bytes: this.config.min_free * MIB,
+      free_bytes: bavail * bsize,
+      used_bytes: await this.usedBytes(0),
+    })
   }
 
   /** Only when something came since the last time. */
@@ -78,7 +90,8 @@ export class Keeping {
     if (changes === this.#seenChanges) return
     try {
       this.#seenChanges = changes
-      if ((await this.usedBytes(0)) > this.config.quota * MIB) await this.jobs.run('evict')
+      const allowed = await this.#allowedBytes(this.config.quota)
+      if ((await this.usedBytes(LOOK_EVERY_MS / 2)) > allowed) await this.jobs.run('evict')
     } catch (error) {
       this.#given.log.warn('the quota cannot be looked after', { error: (error as Error).message })
     }
@@ -95,4 +108,13 @@ export class Keeping {
     clearInterval(this.#timer)
     await this.jobs.close()
   }
+}
+
+type Space = { /** 0: none. */ quota_bytes: number; min_free_bytes: number; free_bytes: number; used_bytes: number }
+
+/** How large all content may be: as the quota says, and so that the disk keeps room. */
+export function allowedBytes({ quota_bytes, min_free_bytes, free_bytes, used_bytes }: Space): number {
+  const byQuota = quota_bytes > 0 ? quota_bytes : Number.MAX_SAFE_INTEGER
+  const missing = min_free_bytes - free_bytes
+  return missing > 0 ? Math.min(byQuota, Math.max(used_bytes - missing, 0)) : byQuota
 }

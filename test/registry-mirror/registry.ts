@@ -48,8 +48,8 @@ export function temporaryFolder(t: Pick<TestContext, 'after'>): string {
 }
 
 export function configOf(storage_path: string): RegistryConfig {
-  const limits = { upload_timeout: 3600, max_uploads: 100, quota: 0 }
-  const keeping = { gc_interval: 86400, gc_grace: 3600, scrub_interval: 0, scrub_rate: 0 }
+  const limits = { upload_timeout: 3600, max_uploads: 100, quota: 0, min_free: 0 }
+  const keeping = { gc_interval: 86400, gc_grace: 3600, scrub_interval: 0, scrub_rate: 0, sync_interval: 0 }
   const tls = { cert_file: undefined, key_file: undefined }
   const access = { htpasswd_file: undefined, token_file: undefined, anonymous_pull: true, access_rules: [] }
   return { host_ip: '127.0.0.1', port: 0, storage_path, ...tls, ...access, ...limits, ...keeping }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Digest } from '../../../registry-mirror/digest.ts'
 import { evict } from '../../../registry-mirror/keeping/evict.ts'
+import { allowedBytes } from '../../../registry-mirror/keeping/keeping.ts'
 import { KeepingState } from '../../../registry-mirror/keeping/state.ts'
 import type { Storage } from '../../../registry-mirror/storage/storage.ts'
 import { someBytes } from '../registry.ts'
@@ -124,6 +125,16 @@ describe('the quota of a registry', () => {
     })
 
     assert.deepEqual(await areKept(storage, [layer]), [true])
+  })
+
+  it('is narrowed by a disk that has less room than [registry] min_free', () => {
+    const of = (quota_bytes: number, min_free_bytes: number) =>
+      allowedBytes({ quota_bytes, min_free_bytes, free_bytes: 100, used_bytes: 1000 })
+
+    assert.deepEqual(
+      [of(0, 0), of(5000, 50), of(0, 300), of(700, 300), of(900, 300), of(0, 2000)],
+      [Number.MAX_SAFE_INTEGER, 5000, 800, 700, 800, 0],
+    )
   })
 
   it('remembers pins and origins through a crash, and forgets no pin that was acknowledged', async (t) => {
