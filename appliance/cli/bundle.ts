@@ -48,6 +48,8 @@ const registryOf = async ({ config }: ConfigOption) =>
 
 async function exportImages(images: readonly string[], options: ExportOptions): Promise<void> {
   const { output, platform: platforms, referrers, since } = options
+  if (images.length === 0 && options.file.length === 0)
+    throw new Error("Nothing to export: name an image, '*' for all, or a --file.")
   const registry = await registryOf(options)
   const known = since === undefined ? undefined : await readKnown(open(since))
   const files = await findFiles(options.file)
