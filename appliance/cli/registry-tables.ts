@@ -1,12 +1,6 @@
 /** What the registry answers, as text for a terminal. */
 import type { Counts, JobState, Listed, Status } from '@appliance/registry-mirror'
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
-
-export function renderBytes(bytes: number): string {
-  const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), UNITS.length - 1)
-  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`
-}
+import { sizeText } from './progress.ts'
 
 /** {blobs_removed: 2, bytes_freed: 2048} becomes `blobs removed 2, freed 2.0 KiB`. */
 export function renderCounts(counts: Counts): string {
@@ -14,7 +8,7 @@ export function renderCounts(counts: Counts): string {
     .map(([name, value]) => {
       const isBytes = typeof value === 'number' && /(^|_)bytes(_|$)/.test(name)
       const words = isBytes ? name.replace(/_?bytes_?/, ' ') : name.replaceAll('_', ' ')
-      return `${words.trim() || 'read'} ${isBytes ? renderBytes(value) : value}`
+      return `${words.trim() || 'read'} ${isBytes ? sizeText(value) : value}`
     })
     .join(', ')
 }
@@ -32,7 +26,7 @@ export function renderList(list: readonly Listed[]): string {
   if (list.length === 0) return 'Nothing is kept there.\n'
   const rows = list.map(({ repository, tag, digest, size_bytes, origin, pinned, last_used }) => [
     tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`,
-    renderBytes(size_bytes),
+    sizeText(size_bytes),
     origin,
     pinned ? 'yes' : 'no',
     shortTime(last_used),
@@ -50,10 +44,10 @@ export function renderStatus({
   jobs,
   upstreams,
 }: Status): string {
-  const quota = quota_bytes === 0 ? 'no quota' : `of ${renderBytes(quota_bytes)}`
+  const quota = quota_bytes === 0 ? 'no quota' : `of ${sizeText(quota_bytes)}`
   const facts = [
     `Storage       ${storage_path}`,
-    `Content       ${renderBytes(used_bytes)}, ${quota}`,
+    `Content       ${sizeText(used_bytes)}, ${quota}`,
     `Repositories  ${repositories}`,
     `Uploads       ${uploads} under way`,
     `Pinned        ${Object.keys(pins).sort().join(', ') || 'nothing'}`,
@@ -76,7 +70,7 @@ function renderUpstream({
   blob_bytes,
   reason,
 }: Status['upstreams'][number]): string[] {
-  return [name, state, String(hits), String(misses), String(stale), renderBytes(blob_bytes), reason ?? '']
+  return [name, state, String(hits), String(misses), String(stale), sizeText(blob_bytes), reason ?? '']
 }
 
 function renderJob({ name, running, progress, last_run, next_run, failed, result }: JobState): string[] {
