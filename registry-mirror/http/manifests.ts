@@ -48,8 +48,9 @@ export async function pushManifest(exchange: Exchange, { name, reference }: Targ
   const manifest = parseManifest(bytes, request.headers['content-type'])
   const tags = [...new Set(isDigest(reference) ? more : [reference, ...more])]
   const condition = conditionOf(request.headers)
-  await storage.manifests.push({ name, digest, bytes, manifest, tags, ...(condition && { condition }) })
+  // Before: once it is there, nobody may take it for something that can be had again.
   await storage.state.pushed(name, digest)
+  await storage.manifests.push({ name, digest, bytes, manifest, tags, ...(condition && { condition }) })
   log.info('manifest pushed', { repository: name, digest, tags })
   answer(response, 201, {
     location: `/v2/${name}/manifests/${digest}`,

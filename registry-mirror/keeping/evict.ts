@@ -42,9 +42,9 @@ export async function evict(storage: Storage, options: EvictOptions): Promise<Ev
     signal.throwIfAborted()
     if (excess <= 0 || last_used > oldest) break
     // It may have been pushed or used while the others were looked at.
-    if (storage.state.originOf(name, digest) !== 'pulled' || (storage.state.lastUsed(name, digest) ?? 0) > oldest)
-      continue
-    await storage.manifests.remove(name, digest)
+    const { state } = storage
+    const isWanted = () => state.originOf(name, digest) === 'pulled' && (state.lastUsed(name, digest) ?? 0) <= oldest
+    if (!(await storage.manifests.remove(name, digest, isWanted))) continue
     done.manifests_evicted++
     for (const freed of release(users, [digest, ...needs.blobs])) {
       unused.add(freed)

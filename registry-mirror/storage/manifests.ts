@@ -96,9 +96,14 @@ export class ManifestStore {
     })
   }
 
-  /** With all tags that point to it. @returns whether it was there */
-  remove(name: RepositoryName, digest: Digest): Promise<boolean> {
+  /**
+   * With all tags that point to it.
+   * @param isWanted  asked once nobody else can change the repository
+   * @returns whether it was there, and was removed
+   */
+  remove(name: RepositoryName, digest: Digest, isWanted: () => boolean = () => true): Promise<boolean> {
     return this.#turns.take(name, async () => {
+      if (!isWanted()) return false
       const stored = await this.byDigest(name, digest)
       for (const tag of await this.#repositories.tags(name))
         if ((await this.digestOf(name, tag)) === digest) await this.#removeTag(name, tag)

@@ -5,6 +5,7 @@ import type { Digest } from '../../../registry-mirror/digest.ts'
 import { evict } from '../../../registry-mirror/keeping/evict.ts'
 import { allowedBytes } from '../../../registry-mirror/keeping/keeping.ts'
 import { KeepingState } from '../../../registry-mirror/keeping/state.ts'
+import { parseManifest } from '../../../registry-mirror/manifest.ts'
 import type { Storage } from '../../../registry-mirror/storage/storage.ts'
 import { someBytes } from '../registry.ts'
 import { addImage, addIndex, LAYER_BYTES, openFolder } from './filled-storage.ts'
@@ -61,6 +62,23 @@ describe('the quota of a registry', () => {
       await areKept(storage, [pushed.digest, pushed.layer, both.digest, both.layer]),
       Array(4).fill(true),
     )
+  })
+
+  it('does not evict what is being pushed at that moment', async (t) => {
+    const storage = await openFolder(t)
+    const { name, digest, text } = await addImage(storage, { name: 'up/app', tag: 'v1', pulled: true, used: 1 })
+    const manifest = parseManifest(Buffer.from(text))
+    // Until it is over, nobody else can change the repository: evict looks before, and comes to it after the push.
+    let isOver = () => {}
+    const busy = storage.turns.take(name, () => new Promise<void>((resolve) => (isOver = resolve)))
+    const evicting = keepLayers(storage, 0)
+    await storage.state.pushed(name, digest)
+    const pushing = storage.manifests.push({ name, digest, bytes: Buffer.from(text), manifest, tags: [] })
+    isOver()
+
+    await Promise.all([busy, evicting, pushing])
+
+    assert.notEqual(await storage.manifests.byDigest(name, digest), undefined)
   })
 
   for (const target of ['up/app', 'up/app:v1', 'up/app@DIGEST']) {

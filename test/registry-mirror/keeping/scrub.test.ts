@@ -98,6 +98,7 @@ describe('the jobs of a registry', () => {
         ['gc', 86400],
         ['scrub', 1000],
         ['evict', 0],
+        ['sync', 0],
       ],
     )
   })
@@ -107,7 +108,7 @@ describe('the jobs of a registry', () => {
 
     await assert.rejects(ask(registry, { ask: 'run', job: 'tidy' }), {
       name: 'RegistryError',
-      message: "There is no job 'tidy': expected one of gc, scrub, evict.",
+      message: "There is no job 'tidy': expected one of gc, scrub, evict, sync.",
     })
   })
 

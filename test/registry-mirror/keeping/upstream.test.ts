@@ -2,26 +2,16 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
-import type { UpstreamConfig } from '../../../registry-mirror/index.ts'
-import type { RepositoryName } from '../../../registry-mirror/names.ts'
 import { sha256, type TestRegistry, testRegistry } from '../registry.ts'
-import { until } from '../upstream/mirror.ts'
+import { until, upstreamNamed } from '../upstream/mirror.ts'
 import { ask, isKept, list, pathOf, pushImage, run } from './asking.ts'
-
-const upstreamOf = (registry: TestRegistry): UpstreamConfig => ({
-  name: 'up' as RepositoryName,
-  url: new URL(`http://127.0.0.1:${registry.port}`),
-  insecure: true,
-  tag_ttl: 300,
-  allow: [],
-  deny: [],
-  concurrency: 8,
-  bandwidth_limit: 0,
-})
 
 async function upstreamAndMirror(t: TestContext) {
   const upstream = await testRegistry(t)
-  return { upstream, mirror: await testRegistry(t, { upstreams: [upstreamOf(upstream)] }) }
+  return {
+    upstream,
+    mirror: await testRegistry(t, { upstreams: [upstreamNamed('up', { url: `http://127.0.0.1:${upstream.port}` })] }),
+  }
 }
 
 type Named = { digest: string }
