@@ -14,6 +14,7 @@ import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
 import { openStorage } from './storage/storage.ts'
 import type { Patience } from './upstream/client.ts'
 import { PullThrough } from './upstream/pull-through.ts'
+import { syncJob } from './upstream/sync.ts'
 
 export { withRegistry } from './bundle/connect.ts'
 export { planBundle, sourceOf } from './bundle/export.ts'
@@ -65,6 +66,9 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const storage = await openStorage(config)
   const pullThrough = await PullThrough.open(config.upstreams ?? [], { storage, log, ...(patience && { patience }) })
   const keeping = new Keeping(storage, config, { content: pullThrough.content, log })
+  keeping.jobs.add(
+    syncJob(config.upstreams ?? [], config.sync_interval, { content: pullThrough.content, storage, log }),
+  )
   const authorize: Authorize = (request, wanted) => {
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
     return given.authorize?.(request, wanted)

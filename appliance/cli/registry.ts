@@ -88,6 +88,9 @@ export function addRegistryCommands(program: Command, configOption: readonly [st
   addAsking('evict', 'remove what was pulled and not used for longest, down to the quota')
     .option('--quota <MiB>', 'instead of [registry] quota', wholeNumber)
     .action((options: AskOptions & { quota?: number }) => ask(options, run('evict', { quota: options.quota })))
+  addAsking('sync', 'fetch what sync of [upstream:NAME] names, where it is new').action((options: AskOptions) =>
+    ask(options, run('sync', {})),
+  )
   addAsking('scrub', 'read all content from the disk and quarantine what is damaged')
     .option('--rate <MiB/s>', 'instead of [registry] scrub_rate; 0: as fast as it goes', wholeNumber)
     .action((options: AskOptions & { rate?: number }) => ask(options, run('scrub', { rate: options.rate })))

@@ -1,5 +1,6 @@
 /** One upstream as the operator describes it: a section [upstream:NAME] of the configuration file, checked. */
 import { readFileSync } from 'node:fs'
+import { parsePlatform } from '../bundle/platforms.ts'
 import { RegistryError, type UpstreamConfig } from '../config.ts'
 import { parseName } from '../names.ts'
 import { credentialsIn } from './pull-secret.ts'
@@ -48,6 +49,18 @@ export const upstreamOptions = {
     type: 'list',
     default: [],
     help: 'Patterns of the repositories that may not be pulled, whatever allow says.',
+  },
+  sync: {
+    section: 'upstream:NAME',
+    type: 'list',
+    default: [],
+    help: 'Images that are fetched ahead of need, and kept fresh: REPOSITORY:TAG without NAME/; * in TAG stands for anything.',
+  },
+  sync_platforms: {
+    section: 'upstream:NAME',
+    type: 'list',
+    default: [],
+    help: 'Platforms of these images, such as linux/amd64; empty: all.',
   },
   concurrency: {
     section: 'upstream:NAME',
@@ -107,6 +120,12 @@ export function readUpstream({ name, values }: UpstreamSection): UpstreamConfig 
         : undefined
   if (pull_secret !== undefined && credentials === undefined)
     throw wrong(`pull_secret ${pull_secret} has no username and password for ${url.host} under "auths".`)
+  for (const text of plain.sync) checkSync(text, served, plain, wrong)
+  try {
+    plain.sync_platforms.forEach(parsePlatform)
+  } catch (error) {
+    throw wrong(`sync_platforms: ${(error as Error).message}`, error)
+  }
   return {
     name: served,
     url,
@@ -114,6 +133,25 @@ export function readUpstream({ name, values }: UpstreamSection): UpstreamConfig 
     ...(credentials && { credentials }),
     ...(ca_file !== undefined && { ca: read('ca_file', ca_file) }),
   }
+}
+
+/** Of an image to be fetched ahead of need, without the upstream's name. */
+export function parseSync(text: string): { repository: string; tags: string } | undefined {
+  const [, repository, tags] = /^([^:]+):([\w.*-]+)$/.exec(text) ?? []
+  return repository !== undefined && tags !== undefined ? { repository, tags } : undefined
+}
+
+function checkSync(
+  text: string,
+  name: string,
+  policy: Pick<UpstreamConfig, 'allow' | 'deny'>,
+  wrong: (text: string) => RegistryError,
+): void {
+  const parsed = parseSync(text)
+  if (parsed === undefined || parseName(`${name}/${parsed.repository}`) === undefined)
+    throw wrong(`sync has '${text}': expected REPOSITORY:TAG, such as org/app:v1 or org/app:1.*.`)
+  if (!isAllowed(policy, parsed.repository))
+    throw wrong(`sync has '${text}', which allow and deny do not let be pulled.`)
 }
 
 function urlOf(text: string | undefined, wrong: (text: string) => RegistryError): URL {
@@ -134,6 +172,6 @@ export function isAllowed({ allow, deny }: Pick<UpstreamConfig, 'allow' | 'deny'
   return !deny.some(matches) && (allow.length === 0 || allow.some(matches))
 }
 
-// Runs of * are one: otherwise a pattern of many could take very long to fail.
-const patternOf = (pattern: string) =>
+/** * stands for anything. Runs of it are one: otherwise a pattern of many could take very long to fail. */
+export const patternOf = (pattern: string) =>
   new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*')}$`)

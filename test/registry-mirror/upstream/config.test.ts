@@ -7,7 +7,16 @@ import type { Options } from '../../../appliance/plugin-api/index.ts'
 import { readUpstream, upstreamOptions } from '../../../registry-mirror/index.ts'
 import { temporaryFolder } from '../registry.ts'
 
-const DEFAULTS = { insecure: false, tag_ttl: 300, allow: [], deny: [], concurrency: 6, bandwidth_limit: 0 }
+const DEFAULTS = {
+  insecure: false,
+  tag_ttl: 300,
+  allow: [],
+  deny: [],
+  concurrency: 6,
+  bandwidth_limit: 0,
+  sync: [],
+  sync_platforms: [],
+}
 const read = (values: Record<string, unknown>, name = 'quay.io') =>
   readUpstream({ name, values: { ...DEFAULTS, ...values } })
 const refusalOf = (values: Record<string, unknown>, name?: string) => {
@@ -57,6 +66,22 @@ describe('an upstream', () => {
       { url: 'https://quay.io' },
       'is no name that repositories can begin with: expected lower-case words such as quay.io.',
       'Quay',
+    ],
+    [
+      { url: 'https://quay.io', sync: ['org/app'] },
+      "sync has 'org/app': expected REPOSITORY:TAG, such as org/app:v1 or org/app:1.*.",
+    ],
+    [
+      { url: 'https://quay.io', sync: ['../app:v1'] },
+      "sync has '../app:v1': expected REPOSITORY:TAG, such as org/app:v1 or org/app:1.*.",
+    ],
+    [
+      { url: 'https://quay.io', sync: ['org/app:v1'], deny: ['org/*'] },
+      "sync has 'org/app:v1', which allow and deny do not let be pulled.",
+    ],
+    [
+      { url: 'https://quay.io', sync_platforms: ['amd64'] },
+      "sync_platforms: 'amd64' is no platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, as linux/amd64.",
     ],
   ] as [Record<string, unknown>, string, string?][])
     it(`is refused as ${JSON.stringify(values)}${name ? ` named ${name}` : ''}`, () => {

@@ -34,7 +34,17 @@ export type Change = { config?: Record<string, unknown>; patience?: Partial<Pati
 export const upstreamNamed = (name: string, values: Record<string, unknown>): UpstreamConfig =>
   readUpstream({
     name,
-    values: { insecure: true, tag_ttl: 300, allow: [], deny: [], concurrency: 6, bandwidth_limit: 0, ...values },
+    values: {
+      insecure: true,
+      tag_ttl: 300,
+      allow: [],
+      deny: [],
+      concurrency: 6,
+      bandwidth_limit: 0,
+      sync: [],
+      sync_platforms: [],
+      ...values,
+    },
   })
 
 /** The upstream is served by the mirror as up.example. */
