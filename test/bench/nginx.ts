@@ -13,8 +13,12 @@ export type Nginx = AsyncDisposable & { pid: number; url: string }
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin']
 const START_DEADLINE_MS = 10_000
 
-/** @param root  folder that it serves. @returns undefined when there is no nginx on this box */
-export async function startNginx(root: string): Promise<Nginx | undefined> {
+/**
+ * @param root  folder that it serves
+ * @param upstream  of which it is a cache, instead
+ * @returns undefined when there is no nginx on this box
+ */
+export async function startNginx(root: string, upstream?: string): Promise<Nginx | undefined> {
   const folders = [...(process.env.PATH ?? '').split(':'), ...SYSTEM_FOLDERS]
   const program = folders.map((place) => join(place, 'nginx')).find((path) => existsSync(path))
   if (!program) return undefined
@@ -26,7 +30,8 @@ export async function startNginx(root: string): Promise<Nginx | undefined> {
     `${user}worker_processes 1;\npid ${folder}/pid;\nerror_log stderr;\nevents {}\n` +
       'http {\n  access_log off; sendfile on; tcp_nopush on; sendfile_max_chunk 1m;\n' +
       `  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}\n` +
-      `  server { listen 127.0.0.1:${port}; root ${root}; }\n}\n`,
+      `  proxy_cache_path ${folder}/cache keys_zone=cache:1m use_temp_path=off;\n` +
+      `  server { listen 127.0.0.1:${port}; ${upstream ? cacheOf(upstream) : `root ${root};`} }\n}\n`,
   )
   const args = ['-c', join(folder, 'nginx.conf'), '-e', 'stderr', '-g', 'daemon off;']
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] })
@@ -46,6 +51,11 @@ export async function startNginx(root: string): Promise<Nginx | undefined> {
   }
   return { pid: child.pid ?? 0, url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: dispose }
 }
+
+/** One transfer however many ask. */
+const cacheOf = (upstream: string) =>
+  `location / { proxy_pass ${upstream}; proxy_cache cache; proxy_cache_lock on; proxy_cache_lock_timeout 60s; proxy_cache_lock_age 60s; ` +
+  'proxy_cache_valid 200 1h; proxy_http_version 1.1; proxy_set_header connection ""; }'
 
 const answers = (port: number) =>
   new Promise<boolean>((resolve) => {

@@ -14,17 +14,28 @@ const head = ({ port, path }: Target, connection: string) =>
   `GET ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\naccept: ${ACCEPT}\r\nconnection: ${connection}\r\n\r\n`
 
 /** @returns bytes that came, head and all */
-export function fetchOnce(target: Target): Promise<number> {
+export const fetchOnce = async (target: Target): Promise<number> => (await fetchTimed(target)).bytes
+
+/** `first_s`: until the first byte behind the head of the answer. */
+export function fetchTimed(target: Target): Promise<{ bytes: number; first_s: number; last_s: number }> {
   return new Promise((resolve, reject) => {
     const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
+    const began = performance.now()
+    const since = () => (performance.now() - began) / 1000
     let bytes = 0
+    let head_bytes = 0
+    let first_s = Number.NaN
     const callback = (count: number) => {
-      if (bytes === 0) checkOk(socket, buffer, target)
+      if (bytes === 0) {
+        checkOk(socket, buffer, target)
+        head_bytes = buffer.subarray(0, count).indexOf('\r\n\r\n') + 4
+      }
       bytes += count
+      if (Number.isNaN(first_s) && bytes > head_bytes) first_s = since()
       return true
     }
     const socket = connect({ host: '127.0.0.1', port: target.port, onread: { buffer, callback } })
-    socket.once('error', reject).once('close', () => resolve(bytes))
+    socket.once('error', reject).once('close', () => resolve({ bytes, first_s, last_s: since() }))
     socket.write(head(target, 'close'))
   })
 }

@@ -23,25 +23,31 @@ const START_DEADLINE_MS = 20_000
 const STOP_DEADLINE_MS = 8_000
 const LOOK_EVERY_MS = 5
 
-export async function startOurs(place: string): Promise<RegistryServer> {
+/** @param upstream  what it serves as up/..., pulled through */
+export async function startOurs(place: string, upstream?: string): Promise<RegistryServer> {
   const port = await freePort()
+  await mkdir(place, { recursive: true })
   const config = join(place, 'rackstrap.conf')
-  await writeFile(config, `[registry]\nport = ${port}\nstorage_path = ${join(place, 'ours')}\n`)
+  const section = upstream ? `[upstream:up]\nurl = ${upstream}\ninsecure = true\n` : ''
+  await writeFile(config, `[registry]\nport = ${port}\nstorage_path = ${join(place, 'ours')}\n${section}`)
   return start('registry-mirror', [process.execPath, CLI, 'registry', 'serve', '--config', config], port)
 }
 
-/** @returns undefined when it is not installed */
-export async function startDockerRegistry(place: string): Promise<RegistryServer | undefined> {
+/**
+ * @param upstream  of which it is a mirror
+ * @returns undefined when it is not installed
+ */
+export async function startDockerRegistry(place: string, upstream?: string): Promise<RegistryServer | undefined> {
   if (!existsSync(DOCKER_REGISTRY)) return undefined
   const port = await freePort()
   const root = join(place, 'docker-registry')
-  await mkdir(root)
+  await mkdir(root, { recursive: true })
   const config = join(place, 'docker-registry.yml')
   await writeFile(
     config,
     'version: 0.1\nlog: { level: error, accesslog: { disabled: true } }\n' +
       `storage: { cache: { blobdescriptor: inmemory }, filesystem: { rootdirectory: ${root} } }\n` +
-      `http: { addr: 127.0.0.1:${port} }\n`,
+      `http: { addr: 127.0.0.1:${port} }\n${upstream ? `proxy: { remoteurl: "${upstream}" }\n` : ''}`,
   )
   return start('docker-registry', [DOCKER_REGISTRY, 'serve', config], port)
 }

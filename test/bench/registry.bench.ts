@@ -1,5 +1,5 @@
 /**
- * The registry mirror beside Debian's docker-registry and nginx with sendfile, where they are installed: blobs, manifests, pushes, start, memory.
+ * The registry mirror beside Debian's docker-registry and nginx with sendfile, where they are installed: blobs, manifests, pushes, cold pulls, start, memory.
  * node test/bench/registry.bench.ts [--blob-mib 256] [--gib 4] [--seconds 5]
  */
 import { createHash, randomBytes } from 'node:crypto'
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { cpuSecondsOfFamily, GIB, MIB, memoryMib, printTable, type Row, round, saveResult } from './measure.ts'
 import { startNginx } from './nginx.ts'
 import { answerBytes, askAgain, fetchOnce, pushBlob, send, type Target } from './registry-client.ts'
+import { measureColdPulls } from './registry-cold.ts'
 import { type RegistryServer, startDockerRegistry, startOurs } from './registry-servers.ts'
 
 const { values } = parseArgs({
@@ -154,9 +155,11 @@ async function main(place: string): Promise<void> {
     `Manifests of ${content.manifest.length} bytes by tag, ${MANIFEST_CLIENTS} connections that are kept`,
     manifests,
   )
+  const cold = await measureColdPulls(place, ours, `/v2/${NAME}/blobs/${content.digest}`)
+  printTable(`Cold pull of that blob over a line of 100 MiB/s: the worst of all clients`, cold)
   if (!docker) process.stdout.write('skipped: docker-registry as a yardstick (apt-get install docker-registry)\n')
   if (!nginx) process.stdout.write('skipped: nginx as a yardstick (apt-get install nginx-light, if it is wanted)\n')
-  await saveResult('registry', { blob_mib, start, push, blobs, manifests })
+  await saveResult('registry', { blob_mib, start, push, blobs, manifests, cold })
 }
 
 const place = await mkdtemp(join(tmpdir(), 'bench-registry-'))
