@@ -1,13 +1,15 @@
 /** The registry that a bundle is made of or taken into: the one that runs on this configuration, or else its folder, opened here for the time it takes. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import type { RegistryConfig, RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
 import { handle } from '../http/handle.ts'
 import { Buffers } from '../http/send-blob.ts'
 import { socketPath } from '../keeping/admin-socket.ts'
+import { unlessMissing } from '../storage/disk.ts'
 import { StorageInUse } from '../storage/lock.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
 import { RegistryClient } from './client.ts'
@@ -22,12 +24,16 @@ export async function withRegistry<T>(
   log: RegistryLog,
   act: (client: RegistryClient) => Promise<T>,
 ): Promise<T> {
+  // By its owner's socket: no credentials, no certificate, and repositories of upstreams can be filled, too.
+  const owner = new RegistryClient({ socketPath: socketPath(config.storage_path) })
+  if (await owner.isThere()) return act(owner)
+  await checkOwner(config.storage_path)
   let storage: Storage
   try {
     storage = await openStorage(config)
   } catch (error) {
     if (!(error instanceof StorageInUse)) throw error
-    return act(await runningRegistry(config, error))
+    return act(asClient(config, error))
   }
   try {
     const served = { storage, content: localContent(storage), buffers: new Buffers(), log, onBytes: () => {} }
@@ -38,10 +44,19 @@ export async function withRegistry<T>(
   }
 }
 
-/** By its owner's socket: no credentials, no certificate, and repositories of upstreams can be filled, too. Else as any client. */
-async function runningRegistry({ storage_path, host_ip, port }: RegistryConfig, inUse: StorageInUse) {
-  const owner = new RegistryClient({ socketPath: socketPath(storage_path) })
-  if (await owner.isThere()) return owner
+/** What root writes into the folder of another user, a registry of that user could neither read nor replace. */
+async function checkOwner(storage_path: string): Promise<void> {
+  const folder = await stat(storage_path).catch(unlessMissing)
+  const uid = process.getuid?.()
+  if (folder === undefined || uid === undefined || folder.uid === uid) return
+  throw new BundleError(
+    `${storage_path} belongs to user ${folder.uid}, this command runs as user ${uid}: the registry could not use what it would write there. ` +
+      'Start the registry first, or run the command as that user.',
+  )
+}
+
+/** A registry runs, but its owner's socket cannot be reached. */
+function asClient({ host_ip, port }: RegistryConfig, inUse: StorageInUse): RegistryClient {
   if (port === 0)
     throw new BundleError(`${inUse.message} Its port is not known ([registry] port is 0).`, { cause: inUse })
   return new RegistryClient({ host: host_ip === '0.0.0.0' ? '127.0.0.1' : host_ip === '::' ? '::1' : host_ip, port })

@@ -1,10 +1,10 @@
 /** Disk images, ramdisks and other files of a bundle: found and hashed on one side, put in their place, whole, on the other. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, sep } from 'node:path'
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { digestOfHash } from '../digest.ts'
-import { unlessMissing } from '../storage/disk.ts'
+import { codeOf, unlessMissing } from '../storage/disk.ts'
 import { receive } from '../storage/receive.ts'
 import { BundleError, type BundleFile, isFileName } from './format.ts'
 
@@ -88,8 +88,7 @@ export async function placeFile(
   content: AsyncIterable<Uint8Array>,
 ): Promise<boolean> {
   const path = join(folder, file.name)
-  await mkdir(dirname(path), { recursive: true })
-  await checkInside(folder, dirname(path))
+  await makeFolders(folder, dirname(file.name))
   const there = await stat(path).catch(unlessMissing)
   if (there?.isFile() && there.size === file.size_bytes && (await hashed(path, () => {})).digest === file.digest)
     return false
@@ -111,9 +110,18 @@ export async function placeFile(
   return true
 }
 
-/** A link in that folder must not lead what comes elsewhere. */
-async function checkInside(folder: string, inner: string): Promise<void> {
-  const [root, found] = await Promise.all([realpath(folder), realpath(inner)])
-  if (found !== root && !found.startsWith(root + sep))
-    throw new BundleError(`${inner} leads out of ${folder}, to ${found}. Remove that link.`)
+/** One by one: a link must not lead what comes elsewhere. */
+async function makeFolders(folder: string, inner: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  let path = folder
+  for (const part of inner === '.' ? [] : inner.split('/')) {
+    path = join(path, part)
+    await mkdir(path).catch(unlessThere)
+    if (!(await lstat(path)).isDirectory())
+      throw new BundleError(`${path} is no folder, and files of the bundle are to go into it. Move it away.`)
+  }
+}
+
+const unlessThere = (error: unknown) => {
+  if (codeOf(error) !== 'EEXIST') throw error
 }

@@ -1,6 +1,6 @@
 /** From one registry into another, over a file. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { parsePlatform, readKnown, takeInventory, withRegistry } from '../../../registry-mirror/index.ts'
@@ -63,6 +63,22 @@ describe('a bundle', () => {
     await importInto(there, (await exportFrom(t, folder, { images: ['org/app:v1'] })).path)
 
     assert.deepEqual(await tagsOf(there), { 'org/app:v1': digest })
+  })
+
+  it('is not taken into the folder of another user, who could not use it then', {
+    skip: process.getuid?.() !== 0 && 'only root can give a folder away',
+  }, async (t) => {
+    const here = await testRegistry(t)
+    await tagImage(here, 'app', 'v1')
+    const { path } = await exportFrom(t, here, { images: ['app:v1'] })
+    const folder = temporaryFolder(t)
+    chownSync(folder, 12345, 12345)
+
+    await assert.rejects(importInto({ folder, port: 0 }, path), {
+      message: `${folder} belongs to user 12345, this command runs as user 0: the registry could not use what it would write there. Start the registry first, or run the command as that user.`,
+    })
+
+    assert.deepEqual(readdirSync(folder), [])
   })
 
   it('changes nothing when it is taken a second time', async (t) => {

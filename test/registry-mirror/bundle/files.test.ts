@@ -73,13 +73,13 @@ describe('files of a bundle', () => {
     const here = await testRegistry(t)
     const from = temporaryFolder(t)
     const [to, outside] = [temporaryFolder(t), temporaryFolder(t)]
-    mkdirSync(join(from, 'ramdisk'))
-    writeFileSync(join(from, 'ramdisk', 'kernel'), 'kernel')
+    mkdirSync(join(from, 'ramdisk', 'layers'), { recursive: true })
+    writeFileSync(join(from, 'ramdisk', 'layers', 'first'), 'layer')
     symlinkSync(outside, join(to, 'ramdisk'))
     const { path } = await exportFrom(t, here, { images: [], paths: [join(from, 'ramdisk')] })
 
     await assert.rejects(importInto(here, path, { files_folder: to }), {
-      message: `${join(to, 'ramdisk')} leads out of ${to}, to ${outside}. Remove that link.`,
+      message: `${join(to, 'ramdisk')} is no folder, and files of the bundle are to go into it. Move it away.`,
     })
 
     assert.deepEqual(readdirSync(outside), [])
