@@ -7,6 +7,7 @@ import { UpstreamFailure } from './failure.ts'
 
 const REDIRECT_LIMIT = 5
 const TOKEN_LIMIT_BYTES = 256 * 1024
+const BROKEN = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']
 const REDIRECTS = [301, 302, 303, 307, 308]
 
 /** How long is waited for what. */
@@ -161,12 +162,15 @@ export class UpstreamClient {
     throw new UpstreamFailure('failing', `Upstream ${name} redirects more than ${REDIRECT_LIMIT} times.`)
   }
 
+  /** Twice when the connection breaks before any answer: the upstream may just have closed one that was kept open. */
   async #send(url: URL, options: Pick<Question, 'method' | 'signal' | 'headers'>): Promise<UpstreamAnswer> {
-    try {
-      const { statusCode, headers, body } = await request(url, { ...options, dispatcher: this.#agent })
-      return { status: statusCode, headers, body }
-    } catch (error) {
-      throw this.failureOf(error)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { statusCode, headers, body } = await request(url, { ...options, dispatcher: this.#agent })
+        return { status: statusCode, headers, body }
+      } catch (error) {
+        if (attempt > 1 || !BROKEN.includes((error as NodeJS.ErrnoException).code ?? '')) throw this.failureOf(error)
+      }
     }
   }
 

@@ -110,6 +110,16 @@ describe('a blob that is pulled', { concurrency: 4 }, () => {
     assert.ok(body.equals(layer))
   })
 
+  it('does not mind one connection that the upstream closes', async (t) => {
+    const { mirror, upstream, injector } = await rig(t)
+    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1000 })
+    injector.fault(/blobs/, { refuses: true }, 1)
+
+    const { status } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.deepEqual([status, injector.asked.length], [200, 2])
+  })
+
   it('comes whole though every client left', async (t) => {
     const { mirror, upstream, injector } = await rig(t)
     const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
