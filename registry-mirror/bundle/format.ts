@@ -8,6 +8,10 @@ import type { RepositoryName, Tag } from '../names.ts'
 
 export const FORMAT = 'rackstrap-bundle/1'
 export const INDEX_NAME = 'rackstrap/bundle.json'
+/** Follows the index, which nothing else would prove. */
+export const CHECKSUM_NAME = 'rackstrap/bundle.json.sha256'
+/** As sha256sum reads it. */
+export const checksumOf = (index: Uint8Array): string => `${hexOf(digestOf('sha256', index))}  bundle.json\n`
 const FILES_FOLDER = 'rackstrap/files/'
 
 /** Read into memory, so it is bounded: some 200 bytes for each thing in it. */

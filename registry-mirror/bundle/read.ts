@@ -3,11 +3,21 @@ import { once } from 'node:events'
 import { type Extract, extract, type Header } from 'tar-stream'
 import { readAll } from './ask.ts'
 import { parseBundleIndex } from './check-index.ts'
-import { type BundleEntry, BundleError, type BundleIndex, entriesOf, INDEX_LIMIT_BYTES, INDEX_NAME } from './format.ts'
+import {
+  type BundleEntry,
+  BundleError,
+  type BundleIndex,
+  CHECKSUM_NAME,
+  checksumOf,
+  entriesOf,
+  INDEX_LIMIT_BYTES,
+  INDEX_NAME,
+} from './format.ts'
 import { verified } from './verified.ts'
 
 /** A header for each, the rest of its last block, and what a long name takes. */
 const TAR_BYTES_EACH = 4096
+const CHECKSUM_LIMIT_BYTES = 1024
 const BLOCK_BYTES = 512
 /** Behind the last entry: zeros up to the size of a tape's record. */
 const TAIL_BYTES = 1024 * 1024
@@ -34,6 +44,10 @@ export async function readBundle<T>(
   const bounds: Bounds = { limit_bytes: INDEX_LIMIT_BYTES + TAIL_BYTES, total_bytes: 0, onProgress }
   const tar = extract()
   const found = tar[Symbol.asyncIterator]() as unknown as Entries
+  let failure: Error | undefined
+  tar.on('error', (error) => {
+    failure ??= error
+  })
   const fed = feed(tar, bounded(source, bounds)).catch((error: Error) => tar.destroy(error))
   try {
     const index = await readIndex(found)
@@ -42,7 +56,7 @@ export async function readBundle<T>(
     bounds.limit_bytes += bounds.total_bytes + expected.length * TAR_BYTES_EACH
     return await act({ index, entries: () => readEntries(found, expected) })
   } catch (error) {
-    throw error instanceof Error && isOfTar(error) ? notATar(error) : error
+    throw toldOf(error, failure)
   } finally {
     tar.destroy()
     await fed
@@ -65,7 +79,12 @@ async function readIndex(found: Entries): Promise<BundleIndex> {
       `This is no bundle: it begins with ${done ? 'nothing' : `'${first.header.name}'`}, not with ${INDEX_NAME}.`,
     )
   checkKind(first.header)
-  return parseBundleIndex(await readAll(first, INDEX_LIMIT_BYTES))
+  const bytes = await readAll(first, INDEX_LIMIT_BYTES)
+  const { value: second } = await found.next()
+  const checksum = second?.header.name === CHECKSUM_NAME ? (await readAll(second, CHECKSUM_LIMIT_BYTES)).toString() : ''
+  if (checksum !== checksumOf(bytes))
+    throw new BundleError(`The bundle is damaged: its index does not match ${CHECKSUM_NAME}. Copy it again.`)
+  return parseBundleIndex(bytes)
 }
 
 async function* readEntries(found: Entries, expected: readonly BundleEntry[]): ReturnType<BundleReader['entries']> {
@@ -110,12 +129,15 @@ async function* bounded(source: AsyncIterable<Uint8Array>, bounds: Bounds): Asyn
   }
 }
 
-const isOfTar = ({ message }: Error) =>
-  /^(Unexpected end of data|Header exceeds max size|Invalid header|Invalid tar header)/.test(message)
-const notATar = (error: Error) =>
-  new BundleError(
-    error.message === 'Unexpected end of data'
-      ? 'The bundle is not whole: it ends in the middle. Copy it again.'
-      : `The bundle is damaged, or no tar at all: ${error.message}.`,
-    { cause: error },
-  )
+/** What tar-stream says of a tar, in words for the operator; what is none of its errors passes. */
+function toldOf(error: unknown, failure: Error | undefined): unknown {
+  const { message } = error as Error
+  // The reader of an entry is told only this, whatever the reason was.
+  if (message === 'Stream was destroyed' && failure !== undefined && failure !== error)
+    return toldOf(failure, undefined)
+  if (message === 'Unexpected end of data' || message === 'Stream was destroyed')
+    return new BundleError('The bundle is not whole: it ends in the middle. Copy it again.', { cause: error })
+  if (/^(Header exceeds max size|Invalid header|Invalid tar header)/.test(message))
+    return new BundleError(`The bundle is damaged, or no tar at all: ${message}.`, { cause: error })
+  return error
+}

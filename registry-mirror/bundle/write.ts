@@ -1,7 +1,7 @@
 /** Writes a bundle's tar, entry by entry. Takes no more into memory than is on its way. */
 import { once } from 'node:events'
 import { type Pack, pack } from 'tar-stream'
-import { type BundleEntry, type BundleIndex, entriesOf, INDEX_NAME } from './format.ts'
+import { type BundleEntry, type BundleIndex, CHECKSUM_NAME, checksumOf, entriesOf, INDEX_NAME } from './format.ts'
 import { verified } from './verified.ts'
 
 /** Where the content of an entry is read from; it is verified as it passes. */
@@ -32,7 +32,11 @@ async function writeEntries(tar: Pack, index: BundleIndex, { contentOf, written 
   // The same bundle is to have the same bytes, wherever and whenever it is made.
   const mtime = new Date(0)
   const first = Buffer.from(JSON.stringify(index))
-  if (written === undefined) await writeEntry(tar, { name: INDEX_NAME, size: first.length, mtime }, [first])
+  if (written === undefined) {
+    await writeEntry(tar, { name: INDEX_NAME, size: first.length, mtime }, [first])
+    const checksum = Buffer.from(checksumOf(first))
+    await writeEntry(tar, { name: CHECKSUM_NAME, size: checksum.length, mtime }, [checksum])
+  }
   for (const entry of entriesOf(index).slice(written)) {
     const content = entry.kind === 'layout' ? [entry.bytes] : verified(await contentOf(entry), entry, entry.name)
     await writeEntry(tar, { name: entry.name, size: entry.size_bytes, mtime }, content)

@@ -1,6 +1,6 @@
 /** What a bundle may not be. Whatever comes, nothing of it becomes visible under a tag, and nothing is written outside. */
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -14,13 +14,15 @@ const digest = sha256(BLOB)
 const blobName = `blobs/sha256/${digest.slice(7)}`
 const withBlob = { ...emptyIndex, blobs: [{ digest, size_bytes: BLOB.length, repositories: ['app'] }] }
 
+const indexEntries = (content: string): TarEntry[] => [
+  { name: 'rackstrap/bundle.json', content },
+  { name: 'rackstrap/bundle.json.sha256', content: `${sha256(content).slice(7)}  bundle.json\n` },
+]
+
 /** The index and the two files of the layout, as they should be. */
 function headOf(index: object): TarEntry[] {
   const layout = entriesOf(index as never).flatMap((entry) => (entry.kind === 'layout' ? [entry] : []))
-  return [
-    { name: 'rackstrap/bundle.json', content: JSON.stringify(index) },
-    ...layout.map(({ name, bytes }) => ({ name, content: bytes })),
-  ]
+  return [...indexEntries(JSON.stringify(index)), ...layout.map(({ name, bytes }) => ({ name, content: bytes }))]
 }
 
 /** @returns what importing it is refused with */
@@ -42,6 +44,10 @@ async function refusalOf(t: Parameters<typeof temporaryFolder>[0], tar: readonly
     ['hostile.tar', 'registry'],
   )
   return error.message
+}
+
+async function* pieces(bytes: Buffer) {
+  for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000)
 }
 
 describe('the tar of a bundle', () => {
@@ -109,6 +115,23 @@ describe('the tar of a bundle', () => {
     assert.match(garbage, /^The bundle is damaged, or no tar at all: Invalid tar header\./)
     assert.match(zipped, /^The bundle is (damaged, or no tar at all|not whole)/)
     assert.equal(empty, 'This is no bundle: it begins with nothing, not with rackstrap/bundle.json.')
+  })
+
+  it('is refused wherever it is cut off', async (t) => {
+    const path = join(temporaryFolder(t), 'whole.tar')
+    await writeTar(path, [...good, { name: blobName, content: BLOB }])
+    const whole = readFileSync(path)
+
+    for (let end = 0; end < whole.length - 1024; end += 100) {
+      const message = await readBundle(pieces(whole.subarray(0, end)), async ({ entries }) => {
+        for await (const _ of entries());
+      }).then(
+        () => assert.fail(`it was taken with ${end} of ${whole.length} bytes`),
+        (error: Error) => `${error.name}: ${error.message}`,
+      )
+
+      assert.match(message, /^BundleError: (The bundle is not whole|The bundle is damaged|This is no bundle)/)
+    }
   })
 
   it('is refused when it goes on for ever', async () => {
@@ -192,10 +215,21 @@ describe('the index of a bundle', () => {
     it(`is refused for ${what}`, async (t) => {
       const content = JSON.stringify({ ...emptyIndex, ...change })
 
-      const refusal = await refusalOf(t, [{ name: 'rackstrap/bundle.json', content }])
+      const refusal = await refusalOf(t, indexEntries(content))
 
       assert.equal(refusal, `The index of the bundle cannot be used: ${message}.`)
     })
+
+  it('is refused when any bit of it has changed', async (t) => {
+    const [index, checksum] = indexEntries(JSON.stringify(emptyIndex)) as [TarEntry, TarEntry]
+    const other = { ...index, content: String(index.content).replace('2026', '2027') }
+
+    for (const tar of [[other, checksum], [index], [index, { ...checksum, name: 'oci-layout' }]])
+      assert.equal(
+        await refusalOf(t, tar),
+        'The bundle is damaged: its index does not match rackstrap/bundle.json.sha256. Copy it again.',
+      )
+  })
 
   it('is refused for more than 200,000 things', async (t) => {
     const blobs = Array.from({ length: 200_001 }, (_, at) => ({
@@ -203,9 +237,7 @@ describe('the index of a bundle', () => {
       digest: `sha256:${String(at).padStart(64, '0')}`,
     }))
 
-    const refusal = await refusalOf(t, [
-      { name: 'rackstrap/bundle.json', content: JSON.stringify({ ...emptyIndex, blobs }) },
-    ])
+    const refusal = await refusalOf(t, indexEntries(JSON.stringify({ ...emptyIndex, blobs })))
 
     assert.equal(refusal, 'The index of the bundle cannot be used: it lists 200001 things: expected at most 200000.')
   })
