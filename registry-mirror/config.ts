@@ -62,6 +62,8 @@ export type UpstreamConfig = {
   sync: readonly string[]
   /** OS/ARCHITECTURE; empty: all. */
   sync_platforms: readonly string[]
+  /** Left out: as [registry] has it. */
+  sync_interval?: number
 }
 
 /** Something that keeps the registry from working, in the operator's words. */

@@ -12,9 +12,9 @@ import type { Counts } from './keeping/jobs.ts'
 import { Keeping } from './keeping/keeping.ts'
 import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
 import { openStorage } from './storage/storage.ts'
+import { dropOtherSets, syncJobs } from './sync/sync.ts'
 import type { Patience } from './upstream/client.ts'
 import { PullThrough } from './upstream/pull-through.ts'
-import { syncJob } from './upstream/sync.ts'
 
 export { withRegistry } from './bundle/connect.ts'
 export { planBundle, sourceOf } from './bundle/export.ts'
@@ -31,6 +31,7 @@ export type { Authorize } from './http/handle.ts'
 export type { AdminAnswer, AdminRequest, Status } from './keeping/admin.ts'
 export type { Counts, JobState } from './keeping/jobs.ts'
 export type { Listed } from './keeping/list.ts'
+export { syncJobNames } from './sync/sync.ts'
 export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/config.ts'
 
 export type Registry = {
@@ -66,9 +67,9 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const storage = await openStorage(config)
   const pullThrough = await PullThrough.open(config.upstreams ?? [], { storage, log, ...(patience && { patience }) })
   const keeping = new Keeping(storage, config, { content: pullThrough.content, log })
-  keeping.jobs.add(
-    syncJob(config.upstreams ?? [], config.sync_interval, { content: pullThrough.content, storage, log }),
-  )
+  if (config.upstreams) await dropOtherSets(config.upstreams, storage)
+  const syncing = { content: pullThrough.content, storage, log }
+  for (const job of syncJobs(config.upstreams ?? [], config.sync_interval, syncing)) keeping.jobs.add(job)
   const authorize: Authorize = (request, wanted) => {
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
     return given.authorize?.(request, wanted)
@@ -101,8 +102,8 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     administer: (request, progress) => administer(measured, request, progress),
     async close() {
       clearInterval(timer)
-      await keeping.close()
-      await pullThrough.close()
+      // Together: a job that waits for bytes of an upstream hears of it.
+      await Promise.all([keeping.close(), pullThrough.close()])
       await storage.state.close()
       storage.release()
     },

@@ -4,7 +4,9 @@ import {
   type AdminRequest,
   askRegistry,
   type Counts,
+  RegistryError,
   startRegistry,
+  syncJobNames,
 } from '@appliance/registry-mirror'
 import type { Command } from 'commander'
 import { createLog } from '../log.ts'
@@ -42,10 +44,35 @@ function showProgress(counts: Counts): void {
 function textOf(answer: AdminAnswer, request: AdminRequest): string {
   if ('status' in answer) return renderStatus(answer.status)
   if ('list' in answer) return renderList(answer.list)
-  if ('counts' in answer) return `${renderCounts(answer.counts)}\n`
+  if ('counts' in answer) {
+    const set = request.ask === 'run' && request.job.startsWith('sync:') ? `${request.job}: ` : ''
+    return `${set}${renderCounts(answer.counts)}\n`
+  }
   const target = 'target' in request ? request.target : ''
   const is = request.ask === 'pin' ? 'pinned' : 'not pinned'
   return answer.changed ? `${target} is ${is} now.\n` : `${target} was ${is} already.\n`
+}
+
+/** One after the other, whatever becomes of each. @throws RegistryError  not all is as their upstreams have it */
+async function syncSets({ config, json }: AskOptions, upstream: string | undefined): Promise<void> {
+  const { registry } = await loadSettings(config, thisBox, () => ASK_LOG)
+  const all = syncJobNames(registry.upstreams ?? [])
+  const jobs = upstream === undefined ? all : all.filter((job) => job === `sync:${upstream}`)
+  if (all.length === 0) throw new RegistryError('No upstream has images to sync: name some by sync of [upstream:NAME].')
+  if (jobs.length === 0) {
+    const names = all.map((job) => job.slice('sync:'.length))
+    throw new RegistryError(`Upstream '${upstream}' has no images to sync: expected one of ${names.join(', ')}.`)
+  }
+  const failures: string[] = []
+  for (const job of jobs) {
+    try {
+      await ask({ ...(config && { config }), ...(json && { json }) }, run(job, {}))
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error
+      failures.push(`${job}: ${error.message}`)
+    }
+  }
+  if (failures.length > 0) throw new RegistryError(failures.join('\n'))
 }
 
 const run = (job: string, options: Readonly<Record<string, number | undefined>>): AdminRequest => ({
@@ -88,9 +115,10 @@ export function addRegistryCommands(program: Command, configOption: readonly [st
   addAsking('evict', 'remove what was pulled and not used for longest, down to the quota')
     .option('--quota <MiB>', 'instead of [registry] quota', wholeNumber)
     .action((options: AskOptions & { quota?: number }) => ask(options, run('evict', { quota: options.quota })))
-  addAsking('sync', 'fetch what sync of [upstream:NAME] names, where it is new').action((options: AskOptions) =>
-    ask(options, run('sync', {})),
-  )
+  addAsking(
+    'sync [upstream]',
+    'fetch what sync of [upstream:NAME] names, where it is new, of one upstream or of all',
+  ).action((upstream: string | undefined, options: AskOptions) => syncSets(options, upstream))
   addAsking('scrub', 'read all content from the disk and quarantine what is damaged')
     .option('--rate <MiB/s>', 'instead of [registry] scrub_rate; 0: as fast as it goes', wholeNumber)
     .action((options: AskOptions & { rate?: number }) => ask(options, run('scrub', { rate: options.rate })))

@@ -19,12 +19,12 @@ export function parseTarget(text: string): Target {
   return { name, ...(tag && { tag }), ...(digest && { digest }) }
 }
 
-/** The manifests of a repository that pins name by themselves; 'all' when the repository is pinned. */
+/** The manifests of a repository that pins or sync sets name by themselves; 'all' when the repository is pinned. */
 export async function pinnedIn(storage: Storage, name: RepositoryName): Promise<ReadonlySet<Digest> | 'all'> {
-  const { pins } = storage.state
+  const { pins, sets } = storage.state
   if (Object.hasOwn(pins, name)) return 'all'
   const pinned = new Set<Digest>()
-  for (const text of Object.keys(pins)) {
+  for (const text of [...Object.keys(pins), ...Object.values(sets).flat()]) {
     if (!text.startsWith(`${name}:`) && !text.startsWith(`${name}@`)) continue
     const { tag, digest } = parseTarget(text)
     const found = digest ?? (tag && (await storage.repositories.taggedDigest(name, tag)))

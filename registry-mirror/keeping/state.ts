@@ -17,12 +17,14 @@ type Document = {
   manifests: Record<string, Entry>
   /** By what is pinned (see pins.ts); since when. */
   pins: Record<string, string>
+  /** What sync sets keep, by set; pins as well, but not the operator's own. */
+  sets: Record<string, readonly string[]>
   jobs: Record<string, JobRecord>
 }
 
 /** A last use may be lost by a crash when it is younger. */
 const SAVE_AFTER_MS = 10_000
-const EMPTY: Document = { version: 1, manifests: {}, pins: {}, jobs: {} }
+const EMPTY: Document = { version: 1, manifests: {}, pins: {}, sets: {}, jobs: {} }
 
 export class KeepingState {
   readonly #low: Low<Document>
@@ -105,6 +107,21 @@ export class KeepingState {
     else delete pins[target]
     await this.save()
     return true
+  }
+
+  /** What each sync set keeps. */
+  get sets(): Readonly<Record<string, readonly string[]>> {
+    return this.#low.data.sets
+  }
+
+  /** Instead of what the set kept before. Durable when it resolves. */
+  async keep(set: string, targets: readonly string[]): Promise<void> {
+    const { sets } = this.#low.data
+    const wanted = [...new Set(targets)].sort()
+    if (wanted.join() === (sets[set] ?? []).join()) return
+    if (wanted.length > 0) sets[set] = wanted
+    else delete sets[set]
+    await this.save()
   }
 
   lastRun(job: string): JobRecord | undefined {

@@ -62,6 +62,13 @@ export const upstreamOptions = {
     default: [],
     help: 'Platforms of these images, such as linux/amd64; empty: all.',
   },
+  sync_interval: {
+    section: 'upstream:NAME',
+    type: 'integer',
+    min: 0,
+    unit: 's',
+    help: 'How often these images are fetched when they are new, instead of sync_interval of [registry]; 0: only by rackstrap registry sync.',
+  },
   concurrency: {
     section: 'upstream:NAME',
     type: 'integer',

@@ -1,0 +1,96 @@
+/** One image pulled as a client would, with all it needs: its platforms, their layers, and what refers to them. */
+import { type Platform, wantedOf } from '../bundle/platforms.ts'
+import { RegistryError } from '../config.ts'
+import type { Content } from '../content.ts'
+import type { Digest } from '../digest.ts'
+import { parseManifest } from '../manifest.ts'
+import type { RepositoryName, Tag } from '../names.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Places } from '../upstream/limits.ts'
+
+const PIECE_BYTES = 1024 * 1024
+/** An index in an index in an index is none that anybody needs; nor is a signature of a signature of a signature. */
+const DEPTH_LIMIT = 4
+
+export type Image = { name: RepositoryName; tag: Tag }
+export type Pulling = {
+  content: Content
+  storage: Storage
+  signal: AbortSignal
+  /** Empty: all. */
+  platforms: readonly Platform[]
+  /** For blobs. */
+  places: Places
+  /** Told of each blob once, however many images have it. */
+  onBytes(bytes: number, name: RepositoryName): void
+  onBlob(): void
+  /** Blobs that were told of. */
+  told: Set<Digest>
+}
+
+/** @throws RegistryError, OciError, BundleError  it cannot be had, or is stale */
+export async function pullImage(pulling: Pulling, { name, tag }: Image): Promise<void> {
+  const found = await pulling.content.manifest(name, tag)
+  if (found === undefined) throw new RegistryError('The upstream has no such tag.')
+  await new ImagePull(pulling, name).manifest(found.digest, pulling.platforms, 0)
+  if (found.warning !== undefined) throw new RegistryError(found.warning)
+}
+
+class ImagePull {
+  readonly #pulling: Pulling
+  readonly #name: RepositoryName
+  /** An index and its platforms may be referred to by the same one. */
+  readonly #seen = new Set<Digest>()
+
+  constructor(pulling: Pulling, name: RepositoryName) {
+    this.#pulling = pulling
+    this.#name = name
+  }
+
+  async manifest(digest: Digest, platforms: readonly Platform[], depth: number): Promise<void> {
+    if (this.#seen.has(digest)) return
+    this.#seen.add(digest)
+    const { storage, content, places, signal } = this.#pulling
+    signal.throwIfAborted()
+    const stored = await content.manifest(this.#name, digest)
+    if (stored === undefined) throw new RegistryError(`The upstream has no manifest ${digest}.`)
+    // What is to be here is not the first to be evicted.
+    storage.state.used(this.#name, digest)
+    const { blobs, manifests } = parseManifest(stored.bytes, stored.mediaType)
+    await allEnded(blobs.map((blob) => places.run(() => this.#blob(blob))))
+    if (depth >= DEPTH_LIMIT) return
+    for (const one of wantedOf(stored, manifests, platforms)) await this.manifest(one, platforms, depth + 1)
+    signal.throwIfAborted()
+    for (const one of await content.referrers(this.#name, digest)) await this.manifest(one, [], depth + 1)
+  }
+
+  async #blob(digest: Digest): Promise<void> {
+    const { storage, content, signal, onBytes, onBlob, told } = this.#pulling
+    signal.throwIfAborted()
+    const { repositories, blobs } = storage
+    if ((await repositories.hasBlob(this.#name, digest)) && (await blobs.sizeOf(digest)) !== undefined) return
+    const reader = await content.openBlob(this.#name, digest)
+    if (reader === undefined) throw new RegistryError(`The upstream has no blob ${digest}.`)
+    const isNew = !told.has(digest)
+    told.add(digest)
+    try {
+      const buffer = Buffer.allocUnsafe(PIECE_BYTES)
+      for (let at = 0; at < reader.size_bytes; ) {
+        signal.throwIfAborted()
+        const bytes = await reader.read(buffer, buffer.length, at)
+        if (bytes === 0) throw new RegistryError(`Blob ${digest} ended at ${at} of ${reader.size_bytes} bytes.`)
+        at += bytes
+        if (isNew) onBytes(bytes, this.#name)
+      }
+      if (isNew) onBlob()
+    } finally {
+      await reader.close()
+    }
+  }
+}
+
+/** Waits for all, also when one fails: nothing goes on behind the back of who waits. @throws what the first one threw */
+export async function allEnded(acts: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(acts)).find((one) => one.status === 'rejected')
+  if (failed) throw failed.reason
+}

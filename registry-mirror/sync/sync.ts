@@ -1,0 +1,147 @@
+/** Sync sets: what `sync` of an upstream names is to be here before anybody asks for it, and not to be evicted while it is named. One job for each. */
+import { parsePlatform } from '../bundle/platforms.ts'
+import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config.ts'
+import type { Content } from '../content.ts'
+import type { Job, Run } from '../keeping/jobs.ts'
+import { parseName, parseTag } from '../names.ts'
+import type { Storage } from '../storage/storage.ts'
+import { parseSync, patternOf } from '../upstream/config.ts'
+import { Places } from '../upstream/limits.ts'
+import { allEnded, type Image, type Pulling, pullImage } from './pull.ts'
+
+/** Images at one time; their blobs share the places of their upstream. */
+const IMAGES_AT_ONCE = 3
+/** In the result of a run; the log has all. */
+const TOLD_FAILURES = 10
+
+type Given = { content: Content; storage: Storage; log: RegistryLog }
+type Failure = { what: string; reason: string }
+
+const setsIn = (configs: readonly UpstreamConfig[]) => configs.filter(({ sync }) => sync.length > 0)
+/** A set has its upstream's name. */
+export const syncJobNames = (configs: readonly UpstreamConfig[]): string[] =>
+  setsIn(configs).map(({ name }) => `sync:${name}`)
+
+export function syncJobs(configs: readonly UpstreamConfig[], interval_s: number, given: Given): Job[] {
+  return setsIn(configs).map((config) => ({
+    name: `sync:${config.name}`,
+    interval_s: config.sync_interval ?? interval_s,
+    run: (run) => new Sync(config, given, run).all(),
+  }))
+}
+
+/** What a set kept that is no longer configured may be evicted again. */
+export async function dropOtherSets(configs: readonly UpstreamConfig[], { state }: Storage): Promise<void> {
+  const names = new Set<string>(setsIn(configs).map(({ name }) => name))
+  for (const set of Object.keys(state.sets)) if (!names.has(set)) await state.keep(set, [])
+}
+
+class Sync {
+  readonly #config: UpstreamConfig
+  readonly #given: Given
+  readonly #run: Run
+  readonly #counts = { images: 0, fetched_blobs: 0, fetched_bytes: 0 }
+  readonly #failures: Failure[] = []
+
+  constructor(config: UpstreamConfig, given: Given, run: Run) {
+    this.#config = config
+    this.#given = given
+    this.#run = run
+  }
+
+  /** Whatever cannot be had, all else is fetched. @throws RegistryError  some could not be had */
+  async all() {
+    const { state } = this.#given.storage
+    const { name } = this.#config
+    const before = state.sets[name] ?? []
+    const images = new Map<string, Image>()
+    const held: string[] = []
+    for (const text of this.#config.sync) {
+      const isListed = await this.#attempt(`${name}/${text}`, async () => {
+        for (const image of await this.#imagesOf(text)) images.set(targetOf(image), image)
+      })
+      // Which tags there are is not known: those of last time stay.
+      if (!isListed) held.push(...before.filter((target) => isNamedBy(text, target.slice(name.length + 1))))
+    }
+    // What is pulled now must not be evicted meanwhile, nor what it replaces before it is here.
+    await state.keep(name, [...before, ...images.keys()])
+    await this.#pull([...images.values()])
+    await state.keep(name, [...held, ...images.keys()])
+    this.#refuseFailures()
+    return this.#counts
+  }
+
+  /** @returns whether it was done */
+  async #attempt(what: string, act: () => Promise<void>): Promise<boolean> {
+    this.#run.signal.throwIfAborted()
+    try {
+      await act()
+      return true
+    } catch (error) {
+      this.#run.signal.throwIfAborted()
+      const reason = (error as Error).message
+      this.#given.log.warn('an image cannot be kept fresh', { image: what, reason })
+      this.#failures.push({ what, reason })
+      return false
+    }
+  }
+
+  async #imagesOf(text: string): Promise<Image[]> {
+    const wanted = parseSync(text)
+    const name = wanted && parseName(`${this.#config.name}/${wanted.repository}`)
+    if (wanted === undefined || name === undefined) return []
+    const one = parseTag(wanted.tags)
+    if (one !== undefined) return [{ name, tag: one }]
+    const tags = await this.#given.content.tags(name)
+    if (tags === undefined) throw new RegistryError('The upstream has no such repository.')
+    const pattern = patternOf(wanted.tags)
+    return tags.flatMap((text) => {
+      const tag = pattern.test(text) ? parseTag(text) : undefined
+      return tag === undefined ? [] : [{ name, tag }]
+    })
+  }
+
+  async #pull(images: readonly Image[]): Promise<void> {
+    const { content, storage } = this.#given
+    const pulling: Pulling = {
+      content,
+      storage,
+      signal: this.#run.signal,
+      platforms: this.#config.sync_platforms.map(parsePlatform),
+      places: new Places(this.#config.concurrency),
+      told: new Set(),
+      onBytes: (bytes, name) => {
+        this.#counts.fetched_bytes += bytes
+        this.#run.progress({ ...this.#counts, of: images.length, fetching: name })
+      },
+      onBlob: () => {
+        this.#counts.fetched_blobs++
+      },
+    }
+    const one = async (image: Image) => {
+      if (await this.#attempt(targetOf(image), () => pullImage(pulling, image))) this.#counts.images++
+    }
+    const places = new Places(IMAGES_AT_ONCE)
+    await allEnded(images.map((image) => places.run(() => one(image))))
+  }
+
+  #refuseFailures(): void {
+    const count = this.#failures.length
+    if (count === 0) return
+    // They ended in any order.
+    const told = this.#failures.map(({ what, reason }) => `${what}: ${reason}`).sort()
+    const more = count > TOLD_FAILURES ? ` (and ${count - TOLD_FAILURES} more)` : ''
+    throw new RegistryError(
+      `${this.#counts.images} images are as the upstream has them; ${count} are not: ${told.slice(0, TOLD_FAILURES).join(' ')}${more}`,
+    )
+  }
+}
+
+/** As pins have it. */
+const targetOf = ({ name, tag }: Image) => `${name}:${tag}`
+
+/** @param image  without the upstream's name */
+function isNamedBy(text: string, image: string): boolean {
+  const wanted = parseSync(text)
+  return wanted !== undefined && patternOf(`${wanted.repository}:${wanted.tags}`).test(image)
+}
