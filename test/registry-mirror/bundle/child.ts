@@ -1,4 +1,4 @@
-/** One import or export in a process of its own, to be killed or measured: export|import STORAGE BUNDLE. Tells its peak memory. */
+/** One import or export in a process of its own, to be killed or measured: export|import STORAGE BUNDLE. Tells when it begins, and its peak memory. */
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
 import { importBundle, planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/index.ts'
@@ -8,6 +8,7 @@ const [what, storage_path = '', path = ''] = process.argv.slice(2)
 const silent = () => {}
 const log = { debug: silent, info: silent, warn: silent, error: (message: string) => console.error(message) }
 await withRegistry(configOf(storage_path), log, async (client) => {
+  console.log('begins')
   if (what === 'import')
     await importBundle(client, createReadStream(path, { highWaterMark: 1024 * 1024 }), { storage_path })
   else {

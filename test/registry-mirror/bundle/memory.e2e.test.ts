@@ -40,7 +40,9 @@ async function storageWith(t: TestContext, size_bytes: number): Promise<string> 
 }
 
 const run = async (...args: string[]) =>
-  Number((await execute(process.execPath, [CHILD, ...args], { timeout: DEADLINE_MS })).stdout) * 1024
+  Number(
+    (await execute(process.execPath, [CHILD, ...args], { timeout: DEADLINE_MS })).stdout.trim().split('\n').at(-1),
+  ) * 1024
 
 describe('memory', () => {
   it('is the same for 500 MiB as for 100', async (t) => {
@@ -57,7 +59,7 @@ describe('memory', () => {
     t.diagnostic(mib.join(', '))
     for (const what of ['export', 'import']) {
       const grown = Number(peaks[`${what} 500`]) - Number(peaks[`${what} 100`])
-      assert.ok(grown < 48 * MIB, `${what} takes more memory for more content: ${mib.join(', ')}`)
+      assert.ok(grown < 64 * MIB, `${what} takes more memory for more content: ${mib.join(', ')}`)
     }
   })
 })
