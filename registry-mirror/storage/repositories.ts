@@ -33,9 +33,11 @@ export class Repositories {
     return exists(this.#digestPath(name, '_blobs', digest))
   }
   /** Holds the digest's turn, as addManifest does: content that nobody claims may be on its way out. */
-  addBlob(name: RepositoryName, digest: Digest): Promise<void> {
+  async addBlob(name: RepositoryName, digest: Digest): Promise<void> {
     this.#tell(digest)
-    return this.#disk.mark(this.#digestPath(name, '_blobs', digest))
+    await this.#disk.mark(this.#digestPath(name, '_blobs', digest))
+    // Again: who began to watch meanwhile may have looked before it was there.
+    this.#tell(digest)
   }
   /** @returns whether it was there; so do all that remove */
   removeBlob(name: RepositoryName, digest: Digest): Promise<boolean> {
@@ -49,9 +51,10 @@ export class Repositories {
   async mediaTypeOf(name: RepositoryName, digest: Digest): Promise<string | undefined> {
     return readFile(this.#digestPath(name, '_manifests', digest), 'utf8').catch(unlessMissing)
   }
-  addManifest(name: RepositoryName, digest: Digest, mediaType: string): Promise<void> {
+  async addManifest(name: RepositoryName, digest: Digest, mediaType: string): Promise<void> {
     this.#tell(digest)
-    return this.#disk.write(this.#digestPath(name, '_manifests', digest), Buffer.from(mediaType))
+    await this.#disk.write(this.#digestPath(name, '_manifests', digest), Buffer.from(mediaType))
+    this.#tell(digest)
   }
   removeManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
     return this.#disk.remove(this.#digestPath(name, '_manifests', digest))
