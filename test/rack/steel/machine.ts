@@ -28,8 +28,11 @@ export type MachineOptions = {
 
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd'
-/** Measured: the second processor saves 5 of 18 s of the image's boot under emulation. */
-const PROCESSORS = 2
+/**
+ * A second one would save a few seconds of 20, and now and then the kernel: QEMU 7.2 lets one emulated processor run into the code
+ * that another one is patching ("Oops: int3" in sched_clock_cpu; seen in 2 of some 60 boots).
+ */
+const PROCESSORS = 1
 
 export class Machine {
   readonly options: MachineOptions
