@@ -1,6 +1,7 @@
 /** The configuration that the rack's appliance runs with. Only text: the appliance checks it. */
 import { join } from 'node:path'
 import { ADDRESS, BRIDGE } from './steel/network.ts'
+import { UPSTREAM_URL } from './upstream-registry.ts'
 
 /** Options by section, as in its file; null leaves an option out. */
 export type ConfigChange = Record<string, Record<string, string | null>>
@@ -20,6 +21,17 @@ export function configFor({ folder, ramdisk, images }: Place): ConfigChange {
       dnsmasq_options: 'no-ping',
     },
     pxe: { ramdisk_path: ramdisk },
+  }
+}
+
+/**
+ * With a registry mirror in it, whose upstream for `host` is the rack's own.
+ * @param sync  what `rackstrap registry sync` fetches ahead of need: REPOSITORY:TAG
+ */
+export function containerConfig(host: string, sync?: string): ConfigChange {
+  return {
+    registry: { enabled: 'True', host_ip: ADDRESS, sync_interval: '0' },
+    [`upstream:${host}`]: { url: UPSTREAM_URL, insecure: 'True', tag_ttl: '1', ...(sync ? { sync } : {}) },
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import type { Ongoing } from './command/display.ts'
+import type { ContainerImage } from './container-image.ts'
 import { RackFailed } from './failure.ts'
 import type { Image } from './image.ts'
 import type { Rack } from './rack.ts'
@@ -9,7 +10,11 @@ import { lastConsoleLine } from './steel/console.ts'
 import { type Stage, Timeline } from './timeline.ts'
 
 export type DeployOptions = {
-  image: Image
+  image: Image | ContainerImage
+  /** Further fields of the nodes. */
+  instance_info?: Readonly<Record<string, string>>
+  /** Which machines of the rack, counted from 0; all when left out. */
+  machines?: readonly number[]
   signal: AbortSignal
   onStage(machine: string, stage: Stage): void
   /** Several times a second. */
@@ -26,10 +31,11 @@ const SILENCE_LIMIT_S = 240
 
 /** Follows every machine; they are deployed at once. @throws RackFailed, ClientFailed */
 export async function deployRack(rack: Rack, options: DeployOptions): Promise<Timeline[]> {
-  const timelines = rack.hardware.machines.map((machine) => follow(rack, machine, options))
+  const { machines = rack.hardware.machines.map((_, index) => index) } = options
+  const timelines = machines.map((index) => follow(rack, index, options))
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
-  const work = timelines.map((timeline, index) => enrollAndDeploy(rack, index, timeline, options.image))
+  const work = timelines.map((timeline) => enrollAndDeploy(rack, timeline, options))
   const watch = watchOver(rack, timelines, { ...options, signal })
   try {
     await Promise.race([Promise.all(work), watch])
@@ -42,7 +48,9 @@ export async function deployRack(rack: Rack, options: DeployOptions): Promise<Ti
   }
 }
 
-function follow(rack: Rack, machine: Rack['hardware']['machines'][number], { onStage }: DeployOptions): Timeline {
+function follow(rack: Rack, index: number, { onStage }: DeployOptions): Timeline {
+  const machine = rack.hardware.machines[index]
+  if (!machine) throw new Error(`the rack has no machine ${index + 1}`)
   const timeline = new Timeline({
     name: machine.name,
     mac: machine.options.mac,
@@ -55,25 +63,32 @@ function follow(rack: Rack, machine: Rack['hardware']['machines'][number], { onS
   return timeline
 }
 
-async function enrollAndDeploy(rack: Rack, index: number, timeline: Timeline, image: Image): Promise<void> {
-  await enroll(rack, index, timeline, image)
-  await rack.baremetal('node', 'deploy', timeline.name, ...configDrive(timeline.name, image))
+const indexOf = (rack: Rack, { name }: Timeline) => rack.hardware.machines.findIndex((machine) => machine.name === name)
+
+async function enrollAndDeploy(rack: Rack, timeline: Timeline, options: DeployOptions): Promise<void> {
+  await enroll(rack, timeline, options)
+  await rack.baremetal('node', 'deploy', timeline.name, ...configDrive(timeline.name, options.image))
 }
 
 /** The commands of the README, in its order. */
-export async function enroll(rack: Rack, index: number, timeline: Timeline, image: Image): Promise<void> {
+export async function enroll(
+  rack: Rack,
+  timeline: Timeline,
+  { image, instance_info = {} }: Pick<DeployOptions, 'image' | 'instance_info'>,
+): Promise<void> {
   const { name } = timeline
   const mac = timeline.options.mac
-  const about = ['--property', `capabilities=boot_mode:${rack.firmware}`, ...rack.bmcArguments(index)]
-  const interfaces = ['--driver', 'ipmi', '--deploy-interface', 'direct']
+  const bmc = rack.bmcArguments(indexOf(rack, timeline))
+  const about = ['--property', `capabilities=boot_mode:${rack.firmware}`, ...bmc]
+  const { deploy_interface, fields } = wayOf(image)
+  const interfaces = ['--driver', 'ipmi', '--deploy-interface', deploy_interface]
   const printed = ['-f', 'value', '-c', 'uuid']
   const uuid = await rack.baremetal('node', 'create', '--name', name, ...interfaces, ...about, ...printed)
   timeline.uuid = uuid.trim()
-  const source = ['--instance-info', `image_source=file://${image.path}`]
-  const checksum = ['--instance-info', `image_checksum=${image.sha256}`]
+  const info = Object.entries({ ...fields, ...instance_info })
   await Promise.all([
     rack.baremetal('port', 'create', mac, '--node', timeline.uuid),
-    rack.baremetal('node', 'set', name, ...source, ...checksum),
+    rack.baremetal('node', 'set', name, ...info.flatMap(([key, value]) => ['--instance-info', `${key}=${value}`])),
   ])
   for (const [verb, state] of [
     ['manage', 'manageable'],
@@ -91,8 +106,18 @@ export async function enroll(rack: Rack, index: number, timeline: Timeline, imag
   }
 }
 
+/** A disk image goes by `direct`, a container by `bootc`. */
+function wayOf(image: Image | ContainerImage): { deploy_interface: string; fields: Readonly<Record<string, string>> } {
+  return 'reference' in image
+    ? { deploy_interface: 'bootc', fields: { image_source: `oci://${image.reference}` } }
+    : {
+        deploy_interface: 'direct',
+        fields: { image_source: `file://${image.path}`, image_checksum: image.sha256 },
+      }
+}
+
 /** Our own image takes its host name from it; of another image we do not know what it would do with one. */
-function configDrive(name: string, image: Image): string[] {
+function configDrive(name: string, image: Image | ContainerImage): string[] {
   const drive = { meta_data: { uuid: name, name, hostname: name } }
   return image.isOwn ? ['--config-drive', JSON.stringify(drive)] : []
 }
@@ -102,9 +127,9 @@ async function watchOver(rack: Rack, timelines: readonly Timeline[], options: De
   const { signal, onOngoing } = options
   while (!timelines.every((timeline) => timeline.isHome && timeline.isActive)) {
     await setTimeout(LOOK_INTERVAL_MS, undefined, { signal })
-    for (const [index, timeline] of timelines.entries()) await checkOn(rack, index, timeline, options)
+    for (const timeline of timelines) await checkOn(rack, timeline, options)
     const bytes = await rack.hardware.network.bytesToMachines()
-    for (const [index, timeline] of timelines.entries()) timeline.takeWire(bytes[index] ?? 0)
+    for (const timeline of timelines) timeline.takeWire(bytes[indexOf(rack, timeline)] ?? 0)
     onOngoing(
       timelines
         .filter((timeline) => !(timeline.isHome && timeline.isActive))
@@ -113,14 +138,14 @@ async function watchOver(rack: Rack, timelines: readonly Timeline[], options: De
   }
 }
 
-async function checkOn(rack: Rack, index: number, timeline: Timeline, options: DeployOptions): Promise<void> {
+async function checkOn(rack: Rack, timeline: Timeline, options: DeployOptions): Promise<void> {
   const { log } = rack.appliance.options
   const { silence_limit_s = SILENCE_LIMIT_S, applianceMayRest = false } = options
   if (timeline.failure) throw new RackFailed(`${timeline.name}: ${timeline.failure}`, log)
   if (!rack.appliance.isUp && !applianceMayRest)
     throw new RackFailed(`the appliance ended: ${rack.appliance.lastWords()}`, log)
   if (timeline.isHome || Date.now() - timeline.heard_ms < silence_limit_s * 1000) return
-  const screen = rack.hardware.machines[index]?.options.console ?? log
+  const screen = rack.hardware.machines[indexOf(rack, timeline)]?.options.console ?? log
   const last = timeline.stages.at(-1)?.name ?? 'the start'
   const shown = lastConsoleLine(await readFile(screen, 'utf8'))
   const screenWords = shown === '' ? 'its console is empty' : `its console ends with "${shown}"`

@@ -2,15 +2,17 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Appliance } from './appliance.ts'
-import type { ConfigChange } from './appliance-config.ts'
+import { type ConfigChange, containerConfig } from './appliance-config.ts'
 import { baremetal, CLIENT_ENVIRONMENT } from './baremetal.ts'
-import { createLogFolder } from './cache.ts'
+import { CHECKOUT, createLogFolder } from './cache.ts'
 import { RackFailed } from './failure.ts'
 import { clearLeftovers, rackFolder, rackName } from './leftovers.ts'
 import type { Ramdisk } from './ramdisk.ts'
+import { run } from './run-program.ts'
 import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from './steel/bmc.ts'
 import { type Hardware, startHardware } from './steel/hardware.ts'
 import type { Firmware } from './steel/machine.ts'
+import { UpstreamRegistry } from './upstream-registry.ts'
 
 export type RackOptions = {
   ramdisk: Ramdisk
@@ -21,6 +23,8 @@ export type RackOptions = {
   machines?: number
   memory_mib?: number
   disk_bytes?: number
+  /** Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it. */
+  containers?: { host: string; sync?: string }
   /** Over the rack's own configuration of the appliance. */
   config?: ConfigChange
   /** Folder for the logs; a new one in the cache when left out. */
@@ -38,10 +42,14 @@ export type Rack = AsyncDisposable & {
   appliance: Appliance
   ramdisk: Ramdisk
   firmware: Firmware
+  /** When there are `containers`. */
+  upstream: UpstreamRegistry | undefined
   /** A script that runs a command in the rack's network, with the client's environment. */
   enterScript: string
   /** The real client. @throws ClientFailed */
   baremetal(...args: string[]): Promise<string>
+  /** Our own command line, about the appliance that runs here. @throws CommandFailed */
+  rackstrap(args: readonly string[], signal?: AbortSignal): Promise<string>
   /** What `baremetal node create` needs to know of a machine's BMC. */
   bmcArguments(machine: number): string[]
 }
@@ -66,12 +74,14 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     const place = { name, folder, logs, signal }
     const hardware = await startHardware({ ...place, machines, firmware, memory_mib, disk_bytes }, stack)
     const { enter } = hardware.network
+    const upstream = options.containers && (await startUpstream({ ...place, enter }, stack))
+    const containers = options.containers ? containerConfig(options.containers.host, options.containers.sync) : {}
     const appliance = new Appliance({
       folder: join(folder, 'appliance'),
       log: join(logs, 'appliance.log'),
       ramdisk: options.ramdisk.folder,
       images: options.images,
-      config: options.config,
+      config: { ...containers, ...options.config },
       enter,
       apiSocket: hardware.apiSocket,
     })
@@ -80,9 +90,11 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       throw new RackFailed(error.message, appliance.options.log, { cause: error })
     })
     return {
-      ...{ name, folder, logs, hardware, appliance, ramdisk: options.ramdisk, firmware },
+      ...{ name, folder, logs, hardware, appliance, ramdisk: options.ramdisk, firmware, upstream },
       enterScript: await writeEnterScript(folder, enter),
       baremetal: (...args) => baremetal(enter, args, { signal }),
+      rackstrap: (args, signal) =>
+        run(join(CHECKOUT, 'appliance/rackstrap'), [...args, '--config', appliance.configFile], { signal }),
       bmcArguments,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
@@ -90,6 +102,19 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     await stack.disposeAsync()
     throw error
   }
+}
+
+type Place = { folder: string; logs: string; enter: readonly string[]; signal: AbortSignal }
+
+async function startUpstream(
+  { folder, logs, enter, signal }: Place,
+  stack: AsyncDisposableStack,
+): Promise<UpstreamRegistry> {
+  const log = join(logs, 'upstream.log')
+  const upstream = new UpstreamRegistry({ folder: join(folder, 'upstream'), log, enter, signal })
+  stack.defer(() => upstream.cut())
+  await upstream.start()
+  return upstream
 }
 
 function bmcArguments(machine: number): string[] {

@@ -3,20 +3,24 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { createLogFolder } from '../cache.ts'
+import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
 import { deployRack } from '../deploy.ts'
 import { explain } from '../failure.ts'
 import { type Image, prepareImage } from '../image.ts'
 import { DEFAULT_DISK_BYTES, type Rack, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
-import { createDisplay, type Display } from './display.ts'
+import { createDisplay, type Display, inMiB } from './display.ts'
 import { HELP, type RackCommand, readOptions, UsageError } from './options.ts'
-import { prepare } from './prepare.ts'
+import { type Making, prepare } from './prepare.ts'
 import { howToLookAround, resultOf, summary } from './report.ts'
 
 type Run = { command: RackCommand; display: Display; logs: string; signal: AbortSignal }
 
 /** Room for the config drive and the second partition table behind an image. */
 const DISK_MARGIN_BYTES = 1024 ** 3
+/** Boot partitions, and room for podman's store beside the root while it installs. */
+const CONTAINER_DISK_BYTES = 6 * 1024 ** 3
+const UNPACKED_FACTOR = 6
 const DAY_MS = 86_400_000
 const STATUS = { done: 0, failed: 1, usage: 2, interrupted: 130 }
 
@@ -50,7 +54,7 @@ async function runRack(run: Run): Promise<number> {
   const { command, display, logs, signal } = run
   const [ramdisk, image] = await prepare(display, signal, [
     { name: 'ramdisk', make: (either) => ensureRamdisk(either) },
-    { name: 'image', make: (either, progress) => prepareImage(command.image, either, progress) },
+    { name: 'image', make: imageMaker(command) },
   ])
   await using rack = await start(run, ramdisk, image)
   const status = await deploy(rack, run, image).catch((error) => {
@@ -64,17 +68,50 @@ async function runRack(run: Run): Promise<number> {
   return status
 }
 
-async function start({ command, display, logs, signal }: Run, ramdisk: Ramdisk, image: Image): Promise<Rack> {
+function imageMaker({ deploy_interface, image }: RackCommand): Making<Image | ContainerImage>['make'] {
+  return (signal, progress) =>
+    deploy_interface === 'bootc' ? prepareContainer(image, signal) : prepareImage(image, signal, progress)
+}
+
+async function start(run: Run, ramdisk: Ramdisk, image: Image | ContainerImage): Promise<Rack> {
+  const { command, display, logs, signal } = run
   const { firmware, nodes: machines, memory_mib } = command
   const rack = await startRack({
-    ...{ ramdisk, images: [dirname(image.path)], firmware, machines, memory_mib, logs, signal },
-    disk_bytes: Math.max(DEFAULT_DISK_BYTES, image.virtual_bytes + DISK_MARGIN_BYTES),
+    ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
+    ...('reference' in image ? forContainer(image, command) : forDisk(image)),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)
+  if ('reference' in image) await offer(rack, run, image)
   return rack
 }
 
-async function deploy(rack: Rack, { command, display, signal }: Run, image: Image): Promise<number> {
+const forDisk = ({ path, virtual_bytes }: Image) => ({
+  images: [dirname(path)],
+  disk_bytes: Math.max(DEFAULT_DISK_BYTES, virtual_bytes + DISK_MARGIN_BYTES),
+})
+
+const forContainer = ({ reference, bytes }: ContainerImage, { offline }: RackCommand) => {
+  const [host = '', name = ''] = splitReference(reference)
+  return {
+    images: [],
+    containers: { host, ...(offline ? { sync: name } : {}) },
+    disk_bytes: CONTAINER_DISK_BYTES + bytes * UNPACKED_FACTOR,
+  }
+}
+
+/** Puts the image where the appliance is to find it: upstream, or in its mirror, with upstream dead. */
+async function offer(rack: Rack, { command, display, signal }: Run, image: ContainerImage): Promise<void> {
+  const [host = '', name = ''] = splitReference(image.reference)
+  display.say(`image: ${image.kind}, ${inMiB(image.bytes)}, ${image.reference} at ${image.digest}`)
+  await rack.upstream?.push(image.source, name)
+  if (!command.offline) return
+  const began_ms = Date.now()
+  await rack.rackstrap(['registry', 'sync', host], signal)
+  await rack.upstream?.cut()
+  display.say(`the mirror has it after ${((Date.now() - began_ms) / 1000).toFixed(1)} s; upstream is cut off`)
+}
+
+async function deploy(rack: Rack, { command, display, signal }: Run, image: Image | ContainerImage): Promise<number> {
   const timelines = await deployRack(rack, {
     image,
     signal,
@@ -82,7 +119,7 @@ async function deploy(rack: Rack, { command, display, signal }: Run, image: Imag
     onOngoing: (ongoing) => display.show(ongoing),
   })
   display.end()
-  const result = await resultOf(command, image, timelines, await rack.hardware.network.bytesToMachines())
+  const result = await resultOf(command, image, timelines, rack)
   if (command.json) await writeFile(resolve(command.json), `${JSON.stringify(result, null, 2)}\n`)
   display.say(summary(result))
   return STATUS.done

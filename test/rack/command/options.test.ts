@@ -8,6 +8,8 @@ describe('options of npm run rack', () => {
       firmware: 'bios',
       nodes: 1,
       memory_mib: 1024,
+      deploy_interface: 'direct',
+      offline: false,
       image: undefined,
       json: undefined,
       keep: false,
@@ -15,13 +17,17 @@ describe('options of npm run rack', () => {
   })
 
   it('takes every option, after a pair of dashes too many as well', () => {
-    const args = '-- --firmware uefi --nodes 3 --memory 768 --image a.qcow2 --json out.json --keep'.split(' ')
+    const machines = '--firmware uefi --nodes 3 --memory 768'
+    const what = '--deploy-interface bootc --image quay.io/org/os:1 --offline --json out.json --keep'
+    const args = ['--', ...machines.split(' '), ...what.split(' ')]
 
     assert.deepEqual(readOptions(args, {}), {
       firmware: 'uefi',
       nodes: 3,
       memory_mib: 768,
-      image: 'a.qcow2',
+      deploy_interface: 'bootc',
+      offline: true,
+      image: 'quay.io/org/os:1',
       json: 'out.json',
       keep: true,
     })
@@ -38,6 +44,8 @@ describe('options of npm run rack', () => {
     ['--firmware efi', "--firmware is 'efi': give bios or uefi"],
     ['--nodes 0', "--nodes is '0': give a whole number from 1 to 100"],
     ['--nodes 1.5', "--nodes is '1.5': give a whole number from 1 to 100"],
+    ['--deploy-interface ansible', "--deploy-interface is 'ansible': give direct or bootc"],
+    ['--offline', '--offline is about containers: give --deploy-interface bootc with it'],
     ['--memory lots', "--memory is 'lots': give a whole number from 256 to 1048576"],
   ] as const) {
     it(`refuses ${args}`, () => {

@@ -2,12 +2,18 @@
 import { parseArgs } from 'node:util'
 import { FIRMWARES, type Firmware } from '../steel/machine.ts'
 
+export const DEPLOY_INTERFACES = ['direct', 'bootc'] as const
+export type DeployInterface = (typeof DEPLOY_INTERFACES)[number]
+
 export type RackCommand = {
   firmware: Firmware
   nodes: number
   memory_mib: number
-  /** A file or a URL; our own small Debian when left out. */
+  deploy_interface: DeployInterface
+  /** direct: a file or a URL; bootc: a reference, or the folder of an OCI layout. Our own when left out. */
   image?: string
+  /** The image is in the mirror before a machine starts, and upstream is dead. */
+  offline: boolean
   json?: string
   keep: boolean
 }
@@ -18,6 +24,10 @@ export const HELP = `npm run rack -- [options]     deploys bare machines in a vi
   --memory MIB                memory of each (1024)
   --image FILE|URL            raw or qcow2 image instead of a small Debian; an operating system that is up calls
                               GET http://172.22.0.1:8099/phone-home
+  --deploy-interface direct|bootc
+                              bootc: a bootable container, through the appliance's own registry mirror (direct)
+  --image REFERENCE|FOLDER    with bootc: a container out in the world, or the folder of an OCI layout
+  --offline                   with bootc: the image comes into the mirror first; then upstream is cut off
   --json FILE                 write the times of all stages there
   --keep                      leave rack and appliance up until Ctrl-C, and tell how to look around
 The two dashes before the options are npm's: it keeps everything before them to itself.`
@@ -25,12 +35,13 @@ The two dashes before the options are npm's: it keeps everything before them to 
 /** What was given cannot be used; the message says how to give it. */
 export class UsageError extends Error {}
 
+const OPTIONS = ['firmware', 'nodes', 'memory', 'deploy-interface', 'image', 'offline', 'json', 'keep']
 const SMALLEST_MEMORY_MIB = 256
 const MOST_NODES = 100
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): RackCommand | 'help' {
-  const swallowed = ['firmware', 'nodes', 'memory', 'image', 'json', 'keep'].find((name) => env[`npm_config_${name}`])
+  const swallowed = OPTIONS.find((name) => env[`npm_config_${name.replaceAll('-', '_')}`])
   if (swallowed) {
     throw new UsageError(`npm kept --${swallowed} to itself: write npm run rack -- --${swallowed} ...`)
   }
@@ -38,8 +49,19 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ra
   if (values.help) return 'help'
   const firmware = FIRMWARES.find((one) => one === values.firmware)
   if (!firmware) throw new UsageError(`--firmware is '${values.firmware}': give ${FIRMWARES.join(' or ')}`)
+  const deploy_interface = DEPLOY_INTERFACES.find((one) => one === values['deploy-interface'])
+  if (!deploy_interface) {
+    throw new UsageError(
+      `--deploy-interface is '${values['deploy-interface']}': give ${DEPLOY_INTERFACES.join(' or ')}`,
+    )
+  }
+  if (values.offline && deploy_interface !== 'bootc') {
+    throw new UsageError('--offline is about containers: give --deploy-interface bootc with it')
+  }
   return {
     firmware,
+    deploy_interface,
+    offline: values.offline,
     nodes: wholeNumber('--nodes', values.nodes, 1, MOST_NODES),
     memory_mib: wholeNumber('--memory', values.memory, SMALLEST_MEMORY_MIB, 1024 * 1024),
     image: values.image,
@@ -56,7 +78,9 @@ function parse(args: readonly string[]) {
         firmware: { type: 'string', default: 'bios' },
         nodes: { type: 'string', default: '1' },
         memory: { type: 'string', default: '1024' },
+        'deploy-interface': { type: 'string', default: 'direct' },
         image: { type: 'string' },
+        offline: { type: 'boolean', default: false },
         json: { type: 'string' },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false, short: 'h' },

@@ -1,5 +1,6 @@
 /** What a run that succeeded leaves: the times of all stages, for a person and as JSON, and how to look around. */
 import { stat } from 'node:fs/promises'
+import type { ContainerImage } from '../container-image.ts'
 import type { Image } from '../image.ts'
 import type { Rack } from '../rack.ts'
 import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from '../steel/bmc.ts'
@@ -15,16 +16,21 @@ export type Result = {
   bytes_to_machine: number
   firmware: string
   memory_mib: number
-  image: { file: string; format: string; file_bytes: number; virtual_bytes: number }
+  image:
+    | { file: string; format: string; file_bytes: number; virtual_bytes: number }
+    | { reference: string; digest: string; kind: string; bytes: number }
+  /** From the rack's upstream to the appliance; only with bootc. */
+  upstream_bytes?: number
   nodes: readonly NodeResult[]
 }
 
 export async function resultOf(
   command: RackCommand,
-  image: Image,
+  image: Image | ContainerImage,
   timelines: readonly Timeline[],
-  bytes: readonly number[],
+  rack: Pick<Rack, 'hardware' | 'upstream'>,
 ): Promise<Result> {
+  const bytes = await rack.hardware.network.bytesToMachines()
   const nodes = timelines.map((timeline, index) => ({
     name: timeline.name,
     deploy_to_os_up_s: timeline.at_s('phone-home') ?? Number.NaN,
@@ -33,25 +39,37 @@ export async function resultOf(
   }))
   const slowest = nodes.reduce((one, other) => (other.deploy_to_os_up_s > one.deploy_to_os_up_s ? other : one))
   const { deploy_to_os_up_s, stages, bytes_to_machine } = slowest
-  const { path: file, format, virtual_bytes } = image
   return {
     ...{ deploy_to_os_up_s, stages, bytes_to_machine },
     ...{ firmware: command.firmware, memory_mib: command.memory_mib },
-    image: { file, format, file_bytes: (await stat(file)).size, virtual_bytes },
+    image: await about(image),
     nodes,
+    upstream_bytes: rack.upstream?.bytesSent,
   }
 }
 
-export function summary({ nodes, image }: Result): string {
+async function about(image: Image | ContainerImage): Promise<Result['image']> {
+  if ('reference' in image) {
+    const { reference, digest, kind, bytes } = image
+    return { reference, digest, kind, bytes }
+  }
+  const { path: file, format, virtual_bytes } = image
+  return { file, format, file_bytes: (await stat(file)).size, virtual_bytes }
+}
+
+export function summary({ nodes, image, upstream_bytes }: Result): string {
+  const what = 'reference' in image ? `a container of ${inMiB(image.bytes)}` : `a disk of ${inMiB(image.virtual_bytes)}`
+  const upstream = upstream_bytes === undefined ? [] : [`\n${inMiB(upstream_bytes)} came from upstream.`]
   return nodes
     .map(({ name, deploy_to_os_up_s, stages, bytes_to_machine }) =>
       [
         '',
         `${name} runs its operating system ${deploy_to_os_up_s.toFixed(1)} s after the deploy call; ` +
-          `${inMiB(bytes_to_machine)} went over its wire for a disk of ${inMiB(image.virtual_bytes)}.`,
+          `${inMiB(bytes_to_machine)} went over its wire for ${what}.`,
         ...tableOf(stages),
       ].join('\n'),
     )
+    .concat(upstream)
     .join('\n')
 }
 

@@ -5,7 +5,11 @@ import { run } from '../run-program.ts'
 import { debianArchive } from './archive.ts'
 import { BOOT_MODULES, ENABLED_UNITS, MASKED_UNITS, PACKAGES, ROOT_LABEL, SUITE } from './recipe.ts'
 
-export async function buildRoot(root: string, signal: AbortSignal): Promise<void> {
+/** What another image has in its own way. */
+export type RootRecipe = { packages: readonly string[]; initrdInit: string }
+const OWN_RECIPE = { packages: PACKAGES, initrdInit: join(import.meta.dirname, 'initrd-init') }
+
+export async function buildRoot(root: string, signal: AbortSignal, recipe: RootRecipe = OWN_RECIPE): Promise<void> {
   const archive = await debianArchive(signal)
   const options = [
     '--mode=root',
@@ -13,12 +17,12 @@ export async function buildRoot(root: string, signal: AbortSignal): Promise<void
     '--components=main',
     '--aptopt=Acquire::Languages "none"',
     '--dpkgopt=path-exclude=/usr/share/man/*',
-    `--include=${PACKAGES.join(',')}`,
+    `--include=${recipe.packages.join(',')}`,
   ]
   await run('mmdebstrap', [...options, SUITE, root, archive], { signal, timeout_s: 1200 })
   await cp(join(import.meta.dirname, 'overlay'), root, { recursive: true })
   await configure(root)
-  await buildInitrd(root, signal)
+  await buildInitrd(root, recipe.initrdInit, signal)
 }
 
 async function configure(root: string): Promise<void> {
@@ -52,7 +56,7 @@ async function enable(root: string, folder: string, unit: string): Promise<void>
   await symlink(target, join(folder, unit))
 }
 
-async function buildInitrd(root: string, signal: AbortSignal): Promise<void> {
+async function buildInitrd(root: string, init: string, signal: AbortSignal): Promise<void> {
   const tree = `${root}.initrd`
   const modules = join(tree, 'modules')
   for (const folder of ['bin', 'dev', 'proc', 'sys', 'root', 'modules']) {
@@ -62,7 +66,7 @@ async function buildInitrd(root: string, signal: AbortSignal): Promise<void> {
   for (const applet of ['sh', 'mount', 'insmod', 'findfs', 'sleep', 'blkid', 'switch_root']) {
     await symlink('busybox', join(tree, 'bin', applet))
   }
-  await copyFile(join(import.meta.dirname, 'initrd-init'), join(tree, 'init'))
+  await copyFile(init, join(tree, 'init'))
   await chmod(join(tree, 'init'), 0o755)
   for (const [index, name] of BOOT_MODULES.entries()) {
     const [found] = (await run('find', [join(root, 'usr/lib/modules'), '-name', `${name}.ko.xz`])).split('\n')

@@ -21,7 +21,8 @@ export type HardwareOptions = {
   disk_bytes: number
   signal: AbortSignal
 }
-export type PhoneHome = { time: string; ip: string; mac?: string; path: string }
+/** `body`: what an operating system that POSTs has to tell; else empty. */
+export type PhoneHome = { time: string; ip: string; mac?: string; path: string; body: string }
 export type Hardware = {
   network: Network
   machines: readonly Machine[]

@@ -1,0 +1,83 @@
+/**
+ * A bootable container for the rack in two versions, as OCI layouts: with the real bootc by the script that RACKSTRAP_BOOTC_IMAGE_SCRIPT names, else
+ * the stand-in. Both phone home. Built once per recipe.
+ */
+import { createHash } from 'node:crypto'
+import { globSync, readFileSync, statSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { cached } from '../cache.ts'
+import { recipeDigest } from '../os-image/recipe.ts'
+import { run } from '../run-program.ts'
+import { addLayer, createLayout } from './oci-layout.ts'
+import { buildStandIn } from './stand-in.ts'
+
+export type BootcImage = {
+  kind: 'real bootc' | 'stand-in for bootc'
+  /** Folders with an OCI layout each. The second is the first with one more layer: what an upgrade fetches. */
+  layouts: Readonly<Record<1 | 2, string>>
+}
+
+/** `SCRIPT OUT` makes OUT/oci; the environment's OVERLAY is a folder that it lays over the tree. */
+const SCRIPT_VARIABLE = 'RACKSTRAP_BOOTC_IMAGE_SCRIPT'
+const SCRIPT_DEADLINE_S = 1200
+const VERSION_FILE = 'usr/lib/bootc-test-version'
+const LABELS = { 'containers.bootc': '1', 'org.opencontainers.image.version': '1' }
+const OVERLAY = join(import.meta.dirname, 'overlay')
+
+/** @throws Error  in the builder's last words, or: the script that is named is not there */
+export async function ensureBootcImage(signal: AbortSignal): Promise<BootcImage> {
+  const named = process.env[SCRIPT_VARIABLE]
+  const script = named ? resolve(named) : undefined
+  const hash = createHash('sha256').update(recipeDigest())
+  addFolder(hash, import.meta.dirname)
+  if (script) addFolder(hash, dirname(script))
+  const digest = hash.digest('hex').slice(0, 12)
+  const folder = await cached(script ? 'bootc-image' : 'bootc-stand-in', digest, (work) =>
+    assemble(work, script, signal),
+  )
+  return {
+    kind: script ? 'real bootc' : 'stand-in for bootc',
+    layouts: { 1: join(folder, '1'), 2: join(folder, '2') },
+  }
+}
+
+function addFolder(hash: ReturnType<typeof createHash>, folder: string): void {
+  for (const file of globSync('**/*', { cwd: folder }).sort()) {
+    const path = join(folder, file)
+    if (statSync(path).isFile()) hash.update(`${file}\0`).update(readFileSync(path))
+  }
+}
+
+async function assemble(work: string, script: string | undefined, signal: AbortSignal): Promise<void> {
+  await mkdir(work, { recursive: true })
+  await (script ? buildReal(work, script, signal) : buildOwn(work, signal))
+  const change = join(work, 'change')
+  await mkdir(dirname(join(change, VERSION_FILE)), { recursive: true })
+  await writeFile(join(change, VERSION_FILE), '2\n')
+  await addLayer(join(work, '1'), join(work, '2'), change, { 'org.opencontainers.image.version': '2' })
+  await rm(change, { recursive: true })
+}
+
+/** In a mount namespace of its own: whatever the script leaves mounted goes with it, before its folder is removed. */
+async function buildReal(work: string, script: string, signal: AbortSignal): Promise<void> {
+  const out = join(work, 'out')
+  const env = { ...process.env, OVERLAY, VERSION: '1' }
+  await run('unshare', ['--mount', '--propagation', 'private', script, out], {
+    signal,
+    env,
+    timeout_s: SCRIPT_DEADLINE_S,
+  })
+  await rename(join(out, 'oci'), join(work, '1'))
+  await rm(out, { recursive: true })
+}
+
+async function buildOwn(work: string, signal: AbortSignal): Promise<void> {
+  const root = join(work, 'root')
+  await buildStandIn(root, OVERLAY, signal)
+  await writeFile(join(root, VERSION_FILE), '1\n')
+  const layout = join(work, '1')
+  await createLayout(layout, { Labels: LABELS, Cmd: ['/sbin/init'], Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'] })
+  await addLayer(layout, layout, root)
+  await rm(root, { recursive: true })
+}
