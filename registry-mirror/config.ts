@@ -20,6 +20,8 @@ export type RegistryConfig = {
   /** Files; empty: none. */
   cert_file: string | undefined
   key_file: string | undefined
+  /** PEM: what clients need to trust the certificate of cert_file; left out: nothing, or they have it anyway. Without cert_file it is plain http. */
+  ca?: string
   htpasswd_file: string | undefined
   token_file: string | undefined
   anonymous_pull: boolean
