@@ -26,13 +26,15 @@ export type ContainerImage = {
 /** Nobody in the world has this name. */
 export const OWN_HOST = 'registry.example'
 export const OWN_REPOSITORY = 'rack/os'
+/** What a host that was installed from it follows. */
+export const OWN_TAG = 'stable'
 const FETCH_DEADLINE_S = 3600
 
 /** @param source  an OCI layout's folder, or a reference; our own when undefined. @throws ImageError, or the builder's last words */
 export async function prepareContainer(source: string | undefined, signal: AbortSignal): Promise<ContainerImage> {
   if (source === undefined) {
     const { kind, layouts } = await ensureBootcImage(signal)
-    return describe({ layout: layouts[1], reference: `${OWN_HOST}/${OWN_REPOSITORY}:v1`, kind, isOwn: true })
+    return describe({ layout: layouts[1], reference: `${OWN_HOST}/${OWN_REPOSITORY}:${OWN_TAG}`, kind, isOwn: true })
   }
   const folder = resolve(source)
   if (await isLayout(folder)) {

@@ -4,7 +4,7 @@ import type { LogLine } from './appliance.ts'
 /** Something that is over. Seconds count from the deploy call; before it they are negative. */
 export type Stage = { name: string; at_s: number; took_s?: number; bytes?: number; note?: string }
 /** What goes on now. */
-export type Activity = { name: string; since_ms: number; done?: number; total?: number }
+export type Activity = { name: string; since_ms: number; done?: number; total?: number; note?: string }
 
 type Mark = { name: string; at_ms: number; took_s?: number; bytes?: number; note?: string }
 export type TimelineOptions = {
@@ -149,7 +149,7 @@ export class Timeline {
     // The image is made ready while the machine boots; that is not what the machine does.
     const { activity } = this
     if (activity && (activity.name === note || activity.name.startsWith('step ')))
-      Object.assign(activity, { done, total })
+      Object.assign(activity, { done, total, ...(activity.name === note ? {} : { note }) })
   }
 
   #endRamdisk(): void {

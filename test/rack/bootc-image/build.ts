@@ -2,7 +2,7 @@
  * A bootable container for the rack in two versions, as OCI layouts: with the real bootc by the script that RACKSTRAP_BOOTC_IMAGE_SCRIPT names, else
  * the stand-in. Both phone home. Built once per recipe.
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -29,9 +29,10 @@ const OVERLAY = join(import.meta.dirname, 'overlay')
 export async function ensureBootcImage(signal: AbortSignal): Promise<BootcImage> {
   const named = process.env[SCRIPT_VARIABLE]
   const script = named ? resolve(named) : undefined
-  const hash = createHash('sha256').update(recipeDigest())
-  addFolder(hash, import.meta.dirname)
-  if (script) addFolder(hash, dirname(script))
+  const hash = createHash('sha256')
+  addFiles(hash, import.meta.dirname, ['build.ts', 'oci-layout.ts', 'overlay/**/*'])
+  if (script) addFiles(hash, dirname(script), ['*'])
+  else addFiles(hash.update(recipeDigest()), import.meta.dirname, ['stand-in.ts', 'stand-in/*'])
   const digest = hash.digest('hex').slice(0, 12)
   const folder = await cached(script ? 'bootc-image' : 'bootc-stand-in', digest, (work) =>
     assemble(work, script, signal),
@@ -42,8 +43,8 @@ export async function ensureBootcImage(signal: AbortSignal): Promise<BootcImage>
   }
 }
 
-function addFolder(hash: ReturnType<typeof createHash>, folder: string): void {
-  for (const file of globSync('**/*', { cwd: folder }).sort()) {
+function addFiles(hash: Hash, folder: string, patterns: readonly string[]): void {
+  for (const file of globSync(patterns, { cwd: folder }).sort()) {
     const path = join(folder, file)
     if (statSync(path).isFile()) hash.update(`${file}\0`).update(readFileSync(path))
   }

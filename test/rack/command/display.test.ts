@@ -28,6 +28,14 @@ describe('line of what goes on', () => {
 
     assert.equal(line, '   20.0 s  rack-1    step deploy.write_image ...  50 MiB of 1536 MiB  10 MiB/s  5.0 s')
   })
+
+  it('tells which part of a step it is', () => {
+    const activity = { name: 'step deploy.install', since_ms: 1_000, note: 'pulling the image' }
+
+    const line = ongoingLine({ name: 'rack-1', elapsed_s: 20, activity }, 6_000)
+
+    assert.equal(line, '   20.0 s  rack-1    step deploy.install: pulling the image ...  5.0 s')
+  })
 })
 
 describe('display', () => {

@@ -35,9 +35,9 @@ export function stageLine(machine: string, { name, at_s, took_s, bytes, note }: 
 export function ongoingLine({ name, elapsed_s, activity }: Ongoing, now_ms: number): string {
   const head = `${seconds(elapsed_s)}  ${name.padEnd(8)}`
   if (!activity) return `${head}  ...`
-  const { done, total, since_ms } = activity
+  const { done, total, since_ms, note } = activity
   const took_s = (now_ms - since_ms) / 1000
-  const parts = [`${activity.name} ...`.padEnd(26)]
+  const parts = [`${activity.name}${note ? `: ${note}` : ''} ...`.padEnd(26)]
   if (done !== undefined && done > 0) {
     parts.push(total ? `${inMiB(done)} of ${inMiB(total)}` : inMiB(done), rate(done, took_s))
   }
