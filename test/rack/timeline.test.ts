@@ -98,7 +98,7 @@ describe('timeline of a machine', () => {
 
     assert.deepEqual(
       { ...during, since_ms: 0 },
-      { name: 'step deploy.write_image', since_ms: 0, done: 200, total: 200 },
+      { name: 'step deploy.write_image', since_ms: 0, done: 200, total: 200, note: 'writing' },
     )
     assert.deepEqual(told.slice(-2), [
       { name: 'image sent', at_s: 3, bytes: 40, took_s: 2, note: 'gzip' },
