@@ -24,7 +24,7 @@ export type RackOptions = {
   memory_mib?: number
   disk_bytes?: number
   /** Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it. */
-  containers?: { host: string; sync?: string }
+  containers?: { host: string; sync?: string; isPrivate?: boolean }
   /** Over the rack's own configuration of the appliance. */
   config?: ConfigChange
   /** Folder for the logs; a new one in the cache when left out. */
@@ -74,7 +74,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     const place = { name, folder, logs, signal }
     const hardware = await startHardware({ ...place, machines, firmware, memory_mib, disk_bytes }, stack)
     const { enter } = hardware.network
-    const upstream = options.containers && (await startUpstream({ ...place, enter }, stack))
+    const upstream = options.containers && (await startUpstream({ ...place, enter, ...options.containers }, stack))
     const containers = options.containers ? containerConfig(options.containers.host, options.containers.sync) : {}
     const appliance = new Appliance({
       folder: join(folder, 'appliance'),
@@ -104,14 +104,14 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   }
 }
 
-type Place = { folder: string; logs: string; enter: readonly string[]; signal: AbortSignal }
+type Place = { folder: string; logs: string; enter: readonly string[]; isPrivate?: boolean; signal: AbortSignal }
 
 async function startUpstream(
-  { folder, logs, enter, signal }: Place,
+  { folder, logs, enter, isPrivate, signal }: Place,
   stack: AsyncDisposableStack,
 ): Promise<UpstreamRegistry> {
   const log = join(logs, 'upstream.log')
-  const upstream = new UpstreamRegistry({ folder: join(folder, 'upstream'), log, enter, signal })
+  const upstream = new UpstreamRegistry({ folder: join(folder, 'upstream'), log, enter, isPrivate, signal })
   stack.defer(() => upstream.cut())
   await upstream.start()
   return upstream

@@ -12,14 +12,17 @@ export type Ramdisk = {
   bytes: number
 }
 
-const SOURCES = 'pxe/ramdisk/**/*'
+const LAYERS = 'plugins/*/layers/*'
+/** A layer's steps may import files of their plugin. */
+const SOURCES = ['pxe/ramdisk/**/*', 'pxe/agent-api.ts', `${LAYERS}/**/*`, 'plugins/*/*.ts']
 const BUILD_DEADLINE_S = 1800
 
-/** @throws Error  the builder's last words */
+/** With the layers of all plugins here. @throws Error  the builder's last words */
 export async function ensureRamdisk(signal: AbortSignal): Promise<Ramdisk> {
   const folder = await cached('ramdisk', sourcesDigest(), async (output) => {
     const cache = join(cacheFolder(), 'ramdisk-pieces')
-    const args = ['ramdisk', 'build', '--output', output, '--cache', cache, '--flavour', 'virtual']
+    const layers = globSync(LAYERS, { cwd: CHECKOUT }).flatMap((folder) => ['--layer', join(CHECKOUT, folder)])
+    const args = ['ramdisk', 'build', '--output', output, '--cache', cache, '--flavour', 'virtual', ...layers]
     await run(join(CHECKOUT, 'appliance/rackstrap'), args, { signal, timeout_s: BUILD_DEADLINE_S, cwd: CHECKOUT })
   })
   const { kernel, core } = JSON.parse(await readFile(join(folder, 'ramdisk.json'), 'utf8'))

@@ -12,12 +12,17 @@ export type UpstreamOptions = {
   log: string
   /** Runs a command in the rack's network. */
   enter: readonly string[]
+  /** Only who has SECRET may pull and push. */
+  isPrivate?: boolean
   signal: AbortSignal
 }
 
 /** On the namespace's loopback: machines can't reach it. */
 const ADDRESS = '127.0.0.1:5056'
 export const UPSTREAM_URL = `http://${ADDRESS}`
+/** user:password, and its line of an htpasswd file (bcrypt: docker-registry takes nothing else). */
+export const SECRET = 'rack:upstream-secret'
+const HTPASSWD = 'rack:$2a$05$4bzNhkY2Yl0y0m4d5xkLuOR27hcCsZAWz2dpMTvOdRUv83aIi4vDu'
 const START_DEADLINE_MS = 20_000
 /** Of Apache's combined log, which it writes: method, path, status, bytes. */
 const ACCESS = /"(\w+) (\S+) HTTP[^"]*" (\d+) (\d+)/
@@ -43,15 +48,18 @@ export class UpstreamRegistry {
 
   /** Back in the world, with all that was pushed. @throws Error  it does not answer in time */
   async start(): Promise<void> {
-    const { folder, log, enter } = this.options
+    const { folder, log, enter, isPrivate = false } = this.options
+    const passwords = join(folder, 'htpasswd')
     const config = join(folder, 'registry.yml')
     await mkdir(folder, { recursive: true })
+    await writeFile(passwords, `${HTPASSWD}\n`)
     await writeFile(
       config,
       `version: 0.1
 log: { level: info }
 storage: { cache: { blobdescriptor: inmemory }, filesystem: { rootdirectory: ${join(folder, 'content')} } }
 http: { addr: ${ADDRESS} }
+${isPrivate ? `auth: { htpasswd: { realm: upstream, path: ${passwords} } }` : ''}
 `,
     )
     const [command = '', ...args] = [...enter, 'docker-registry', 'serve', config]
@@ -82,15 +90,10 @@ http: { addr: ${ADDRESS} }
 
   /** @param source  as skopeo names it, oci:FOLDER. @param name  org/app:tag */
   async push(source: string, name: string): Promise<void> {
-    const { enter, signal } = this.options
-    const [command = '', ...args] = [
-      ...enter,
-      'skopeo',
-      'copy',
-      '--quiet',
-      '--preserve-digests',
-      '--dest-tls-verify=false',
-    ]
+    const { enter, signal, isPrivate = false } = this.options
+    const options = ['--quiet', '--preserve-digests', '--dest-tls-verify=false']
+    if (isPrivate) options.push('--dest-creds', SECRET)
+    const [command = '', ...args] = [...enter, 'skopeo', 'copy', ...options]
     await run(command, [...args, source, `docker://${ADDRESS}/${name}`], { signal })
   }
 
