@@ -1,6 +1,5 @@
 /** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
 import { createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
-import { startRegistry } from '@appliance/registry-mirror'
 import { createApi } from './api/app.ts'
 import { createBmcDrivers } from './bmc/drivers.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
@@ -8,16 +7,18 @@ import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { createImages } from './images/create-images.ts'
-import { cronTable, startJobs } from './jobs.ts'
+import { certificateJob, cronTable, startJobs } from './jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openStore } from './nodes/open-store.ts'
 import type { Store } from './nodes/store.ts'
 import { startRackServer } from './rack-server.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
+import { caHandler } from './serve/ca-handler.ts'
 import { problemsOf } from './serve/check-settings.ts'
 import { pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
+import { startMirror } from './serve/mirror.ts'
 import type { Settings } from './serve/settings.ts'
 import { createOperations } from './web/operations.ts'
 
@@ -62,6 +63,8 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   })
   stack.defer(() => images.close())
 
+  const mirror = config.registry.enabled ? await startMirror(settings, log) : undefined
+  stack.defer(() => mirror?.stop())
   const bmc = createBmcDrivers({
     enabled: config.DEFAULT.enabled_hardware_types,
     log,
@@ -78,23 +81,22 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   })
   stack.defer(() => conductor.stop())
 
-  const pxe = rack.serve(conductor, (request, response) => images.handle(request, response))
+  const pxe = rack.serve(conductor, [
+    (request, response) => images.handle(request, response),
+    caHandler(() => mirror?.ca),
+  ])
   const health = healthOf({ settings, store, pxe })
-  let moreMetrics = async () => ''
-  const app = createOperations({ health, metrics, moreMetrics: () => moreMetrics(), version: ground.version })
+  const moreMetrics = async () => (await mirror?.metrics()) ?? ''
+  const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca: () => mirror?.ca })
   const ironic = createApi({ conductor, store, config, log, metrics })
   app.notFound((call) => ironic.fetch(call.req.raw, call.env))
   const api = await listen(app.fetch, { host: config.api.host_ip, port: config.api.port })
   stack.defer(() => api.close())
   api_port = api.port
 
-  if (config.registry.enabled) {
-    const registry = await startRegistry(settings.registry, log)
-    stack.defer(() => registry.stop())
-    moreMetrics = () => registry.metrics()
-  }
   await conductor.recover()
-  stack.defer(startJobs(cronTable(conductor, config.conductor), log))
+  const jobs = [...cronTable(conductor, config.conductor), ...(mirror ? [certificateJob(mirror)] : [])]
+  stack.defer(startJobs(jobs, log))
   gauges(metrics, store)
   await pxe.start()
   stack.defer(() => pxe.stop())
@@ -106,7 +108,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     isAlive: async () => (await storeHealth(config.DEFAULT.state_path)).healthy,
     async stop() {
       // At the same time: each may have to wait a moment for somebody outside. The rest then has nothing left to wait for.
-      await Promise.all([api.close(), rack.close(), pxe.stop(), conductor.stop()])
+      await Promise.all([api.close(), rack.close(), pxe.stop(), conductor.stop(), mirror?.stop()])
       await stack.disposeAsync()
     },
   }
@@ -126,13 +128,13 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
   return {
     http_url,
     close: () => server.close(),
-    serve(conductor: ConductorService, images: Handler): Pxe {
+    serve(conductor: ConductorService, others: readonly Handler[]): Pxe {
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
         machineBootOf: (mac): MachineBoot => conductor.machineBootOf(mac),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })
-      handlers.push((request, response) => pxe.handle(request, response), images)
+      handlers.push((request, response) => pxe.handle(request, response), ...others)
       return pxe
     },
   }

@@ -5,12 +5,13 @@ import {
   askRegistry,
   type Counts,
   RegistryError,
-  startRegistry,
   syncJobNames,
 } from '@appliance/registry-mirror'
 import type { Command } from 'commander'
+import { certificateJob, startJobs } from '../jobs.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
+import { startMirror } from '../serve/mirror.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -22,8 +23,12 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   const settings = await loadSettings(path, thisBox, () => createLog('error'))
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   for (const warning of settings.warnings) log.warn('configuration', { warning })
-  const registry = await startRegistry(settings.registry, log)
-  await untilStopped(log, () => registry.stop())
+  const mirror = await startMirror(settings, log)
+  const stopJobs = startJobs([certificateJob(mirror)], log)
+  await untilStopped(log, () => {
+    stopJobs()
+    return mirror.stop()
+  })
 }
 
 /** Warnings and errors of the folder that is opened for it go to stderr. */

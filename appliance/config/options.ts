@@ -357,6 +357,24 @@ const registry = {
     default: false,
     help: 'Run the registry mirror inside the appliance.',
   },
+  tls: {
+    section: 'registry',
+    type: 'string',
+    default: 'auto',
+    choices: ['auto', 'own', 'off'],
+    help: "auto: by cert_file when it is given, plain http when host_ip is a loopback address, else by a certificate of the appliance's own CA. own: always by that. off: plain http.",
+  },
+  tls_names: {
+    section: 'registry',
+    type: 'list',
+    default: [],
+    help: "Further host names and addresses in the certificate of the appliance's own CA, beside [DEFAULT] host, my_ip and host_ip.",
+  },
+  ca_file: {
+    section: 'registry',
+    type: 'string',
+    help: 'CA (PEM) that clients need to trust cert_file; told to machines with what they pull. Not set: they trust it anyway.',
+  },
 } as const satisfies Options
 
 export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe, registry } as const

@@ -1,4 +1,4 @@
-/** /healthz and /metrics, for whoever watches the box. Never anything about a node's content. */
+/** /healthz, /metrics and /ca.crt, for whoever watches or trusts the box. Never anything about a node's content. */
 import { Hono } from 'hono'
 import type { Metrics } from '../metrics.ts'
 
@@ -12,7 +12,13 @@ export type OperationsGiven = {
   /** Metrics of parts that count for themselves, as text. */
   moreMetrics: () => Promise<string>
   version: string
+  /** PEM: what clients of the registry mirror need to trust it; undefined: nothing. */
+  ca: () => string | undefined
 }
+
+export const CA_PATH = '/ca.crt'
+// RFC 8555 section 9.1
+export const CA_TYPE = 'application/pem-certificate-chain'
 
 export function createOperations(given: OperationsGiven): Hono {
   const app = new Hono()
@@ -25,6 +31,11 @@ export function createOperations(given: OperationsGiven): Hono {
     const { registry } = given.metrics
     const text = `${await registry.metrics()}${await given.moreMetrics()}`
     return context.body(text, 200, { 'content-type': registry.contentType })
+  })
+  app.get(CA_PATH, (context) => {
+    const ca = given.ca()
+    if (ca === undefined) return context.text('The registry mirror has no CA of its own to be trusted.\n', 404)
+    return context.body(ca, 200, { 'content-type': CA_TYPE })
   })
   return app
 }

@@ -7,7 +7,13 @@ function operations(health: () => Promise<Health>) {
   const metrics = createMetrics()
   return {
     metrics,
-    app: createOperations({ health, metrics, moreMetrics: async () => 'registry_up 1\n', version: '0.1.0' }),
+    app: createOperations({
+      health,
+      metrics,
+      moreMetrics: async () => 'registry_up 1\n',
+      version: '0.1.0',
+      ca: () => undefined,
+    }),
   }
 }
 

@@ -1,0 +1,90 @@
+/** Makes one certificate by the openssl program, in a folder of its own that is gone afterwards. Decides nothing about what is in it. */
+import { mkdtempDisposable, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { ApplianceError, messageOf } from '../errors.ts'
+
+export type CertificateRequest = {
+  common_name: string
+  /** PEM. */
+  key: string
+  /** Lines of x509v3_config(5). */
+  extensions: readonly string[]
+  valid_from: Date
+  valid_until: Date
+  /** PEM; left out: it vouches for itself. */
+  issuer?: { certificate: string; key: string }
+}
+
+const DEADLINE_MS = 20_000
+const FILE_MODE = 0o600
+const COMMON_NAME = /^[\w.: -]{1,64}$/
+
+/**
+ * @param folder  one that only its owner reads: keys lie there for the moment
+ * @returns PEM
+ * @throws ApplianceError  openssl is not there, or refuses
+ */
+export async function certify(folder: string, request: CertificateRequest): Promise<string> {
+  const { common_name, issuer } = request
+  if (!COMMON_NAME.test(common_name)) throw new Error(`'${common_name}' is no name for a certificate`)
+  await using place = await mkdtempDisposable(join(folder, 'making-'))
+  const write = (name: string, text: string) => writeFile(join(place.path, name), text, { mode: FILE_MODE })
+  await write('openssl.cnf', configOf(request))
+  await write('index.txt', '')
+  await write('subject.key', request.key)
+  if (issuer) {
+    await write('issuer.crt', issuer.certificate)
+    await write('issuer.key', issuer.key)
+  }
+  const config = ['-config', 'openssl.cnf']
+  await openssl(place.path, ['req', '-new', ...config, '-key', 'subject.key', '-out', 'request'])
+  // Of all subcommands, `ca` alone takes a beginning in OpenSSL 3.0, which is Debian 12's.
+  const times = ['-startdate', timeOf(request.valid_from), '-enddate', timeOf(request.valid_until)]
+  const by = issuer ? ['-cert', 'issuer.crt', '-keyfile', 'issuer.key'] : ['-selfsign', '-keyfile', 'subject.key']
+  return await openssl(place.path, ['ca', '-batch', '-notext', ...config, ...by, ...times, '-in', 'request'])
+}
+
+/** @source openssl-ca(1): YYYYMMDDHHMMSSZ */
+const timeOf = (date: Date) => `${date.toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`
+
+/** Complete: what a distribution or an administrator put into openssl.cnf changes nothing. */
+const configOf = ({ common_name, extensions }: CertificateRequest) => `[req]
+distinguished_name = subject
+prompt = no
+[subject]
+commonName = ${common_name}
+[ca]
+default_ca = authority
+[authority]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = policy
+x509_extensions = extensions
+[policy]
+commonName = supplied
+[extensions]
+${extensions.join('\n')}
+`
+
+async function openssl(cwd: string, args: readonly string[]): Promise<string> {
+  try {
+    const { stdout } = await execa('openssl', args, { cwd, stdin: 'ignore', timeout: DEADLINE_MS })
+    return `${stdout}\n`
+  } catch (error) {
+    const { code, stderr } = error as { code?: string; stderr?: string }
+    if (code === 'ENOENT')
+      throw new ApplianceError(
+        'The program openssl is not installed, which makes certificates: apt install openssl, or set [registry] cert_file and key_file.',
+        { cause: error },
+      )
+    throw new ApplianceError(
+      `openssl ${args[0]} made no certificate: ${stderr?.trim().slice(-500) || messageOf(error)}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

@@ -1,0 +1,34 @@
+/** `rackstrap ca ...`: the appliance's own CA, as those see it who are to trust it. */
+import { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { readCaCertificate } from '../ca/authority.ts'
+import { ApplianceError } from '../errors.ts'
+import { createLog } from '../log.ts'
+import { thisBox } from '../serve/box.ts'
+import { caFolderOf } from '../serve/mirror-tls.ts'
+import { loadSettings } from '../serve/settings.ts'
+
+/** The certificate alone to stdout, so that it can go into a file. */
+async function show({ config: path }: { config?: string }): Promise<void> {
+  const { config } = await loadSettings(path, thisBox, () => createLog('error', () => {}))
+  const folder = caFolderOf(config)
+  const certificate = await readCaCertificate(folder)
+  if (certificate === undefined)
+    throw new ApplianceError(
+      `There is no ${join(folder, 'ca.crt')} yet: it is made when the registry first starts with TLS of the appliance's own CA ([registry] tls).`,
+    )
+  const { subject, validTo, fingerprint256 } = new X509Certificate(certificate)
+  process.stderr.write(`${subject.replace('CN=', '')}, valid until ${validTo}\nSHA-256 ${fingerprint256}\n`)
+  process.stdout.write(certificate)
+}
+
+export function addCaCommands(program: Command, configOption: readonly [string, string]): void {
+  program
+    .command('ca')
+    .description("about the appliance's own CA")
+    .command('show')
+    .description('print its certificate, for those who are to trust it')
+    .option(...configOption)
+    .action(show)
+}

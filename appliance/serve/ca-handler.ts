@@ -1,0 +1,14 @@
+/** GET /ca.crt on the rack's side: what machines need to trust the registry mirror. */
+import type { RackHandler } from '../rack-server.ts'
+import { CA_PATH, CA_TYPE } from '../web/operations.ts'
+
+/** @param ca  PEM; undefined: there is none to be trusted */
+export const caHandler =
+  (ca: () => string | undefined): RackHandler =>
+  async (request, response) => {
+    const certificate = ca()
+    if (certificate === undefined || request.url?.split('?')[0] !== CA_PATH) return false
+    const headers = { 'content-type': CA_TYPE, 'content-length': Buffer.byteLength(certificate) }
+    response.writeHead(200, headers).end(request.method === 'HEAD' ? undefined : certificate)
+    return true
+  }

@@ -1,0 +1,30 @@
+/** The registry mirror with what the appliance adds to it: TLS. Inside the appliance, and alone. */
+import { type RunningRegistry, startRegistry } from '@appliance/registry-mirror'
+import type { Log } from '../log.ts'
+import { openMirrorTls } from './mirror-tls.ts'
+import type { Settings } from './settings.ts'
+
+export type Mirror = RunningRegistry & {
+  /** PEM: what clients need to trust it; undefined: nothing. */
+  ca: string | undefined
+  /** A matter of the cron table. */
+  renewCertificate(): Promise<void>
+  /** More than once, too. */
+  stop(): Promise<void>
+}
+
+/** @throws ApplianceError, RegistryError  in the operator's words */
+export async function startMirror(settings: Pick<Settings, 'config' | 'registry'>, log: Log): Promise<Mirror> {
+  const tls = await openMirrorTls(settings, log)
+  const registry = await startRegistry({ ...settings.registry, ...tls.config }, log)
+  let stopped: Promise<void> | undefined
+  return {
+    ...registry,
+    ca: tls.config.ca,
+    renewCertificate: tls.renew,
+    stop() {
+      stopped ??= registry.stop()
+      return stopped
+    },
+  }
+}
