@@ -1,13 +1,13 @@
 /** The command line: reads arguments, files and environment, and tells errors in one sentence. Does no work itself. */
-import { mkdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import process from 'node:process'
-import { buildRamdisk } from '@appliance/pxe'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { addBundleCommands } from './cli/bundle.ts'
 import { addCaCommands } from './cli/ca.ts'
+import { addRamdiskCommands } from './cli/ramdisk.ts'
 import { addRegistryCommands } from './cli/registry.ts'
-import { endingSignal, untilStopped } from './cli/until-stopped.ts'
+import { untilStopped } from './cli/until-stopped.ts'
 import { renderDocs, renderSample, renderValues } from './config/render.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
@@ -22,8 +22,6 @@ const CONFIG_OPTION = [
   '--config <file>',
   `configuration file (default: ${DEFAULT_CONFIG_FILE}, when it is there)`,
 ] as const
-const PROGRESS_LOG = createLog('info', (line) => process.stderr.write(`${JSON.parse(line).message}\n`))
-
 const SILENT_LOG = createLog('error', () => {})
 
 type ConfigOption = { config?: string }
@@ -61,24 +59,6 @@ async function render(options: ConfigOption, as: typeof renderSample): Promise<v
   process.stdout.write(as(known))
 }
 
-type RamdiskOptions = { output: string; cache?: string; flavour: 'hardware' | 'virtual'; mirror?: string }
-
-async function ramdisk({ output, cache, flavour, mirror }: RamdiskOptions): Promise<void> {
-  const stop = new AbortController()
-  void endingSignal().then(() => stop.abort(new Error('interrupted; nothing is left half-made')))
-  const folder = resolve(output)
-  mkdirSync(folder, { recursive: true })
-  const built = await buildRamdisk({
-    output: folder,
-    cache: resolve(cache ?? join(folder, '.cache')),
-    flavour,
-    ...(mirror === undefined ? {} : { mirror }),
-    log: (message, fields) => PROGRESS_LOG.info(`${message} ${JSON.stringify(fields ?? {})}`),
-    signal: stop.signal,
-  })
-  process.stdout.write(`${built.path}: ${(built.bytes / 1024 / 1024).toFixed(0)} MiB, ${built.digest}\n`)
-}
-
 const program = new Command('rackstrap').version(VERSION).description('An edge provisioning appliance.')
 program
   .command('serve')
@@ -102,20 +82,7 @@ config
   .argument('[file]', 'configuration file')
   .option(...CONFIG_OPTION)
   .action((file: string | undefined, options: ConfigOption) => checkConfig({ config: file ?? options.config }))
-program
-  .command('ramdisk')
-  .description('about the deploy ramdisk')
-  .command('build')
-  .description('build the deploy ramdisk from Debian packages')
-  .requiredOption('--output <folder>', 'where it goes, e.g. /var/lib/rackstrap/ramdisk')
-  .addOption(
-    new Option('--flavour <flavour>', 'drivers for real machines, or only for virtual ones')
-      .choices(['hardware', 'virtual'])
-      .default('hardware'),
-  )
-  .option('--cache <folder>', 'keeps what takes long to make (default: .cache in the output folder)')
-  .option('--mirror <url>', "Debian archive, when it is not to be the one of this box's apt sources")
-  .action(ramdisk)
+addRamdiskCommands(program, CONFIG_OPTION)
 addRegistryCommands(program, CONFIG_OPTION)
 addBundleCommands(program, CONFIG_OPTION)
 addCaCommands(program, CONFIG_OPTION)

@@ -2,20 +2,24 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
+import { PxeError } from '../config.ts'
 import { compressArchive, type Entry, packCpio } from './cpio.ts'
 import { sha256 } from './files.ts'
-import { linkAgent } from './link-agent.ts'
-import { presentRamdisk, publish, type Ramdisk } from './publish.ts'
+import { type Layer, type LayerSource, readLayer } from './layer.ts'
+import { linkAgent, linkSteps } from './link-agent.ts'
+import { type Piece, presentRamdisk, publish, type Ramdisk } from './publish.ts'
 import { type Flavour, KERNEL_PARAMETERS } from './recipe.ts'
 import { slowDigest, slowPieces } from './slow-pieces.ts'
 
-export type { Flavour, Ramdisk }
+export type { Flavour, LayerSource, Ramdisk }
 export type BuildOptions = {
   /** Folder that gets ramdisk.json and the files that it names; made when it is not there. */
   output: string
   /** Keeps what takes long to make; may be emptied at any time. Left out: the folder .cache in `output`. */
   cache?: string | undefined
   flavour: Flavour
+  /** Beside the core, each in a file of its own: a machine fetches those that its deploy asks for. None when left out. */
+  layers?: readonly LayerSource[]
   /** One call for each stage, for a person to read; the last one tells digest, bytes and seconds. */
   log(message: string, fields?: Record<string, unknown>): void
   /** Aborted: nothing half-made stays, and `signal.reason` is thrown. */
@@ -27,9 +31,9 @@ export type BuildOptions = {
 const HERE = import.meta.dirname
 
 /**
- * Takes half a minute, or a second when only agent or init have changed.
- * @returns where it is, the digest of its recipe, and the bytes that a machine fetches
- * @throws PxeError  not root, a Debian package is missing on this box, no network
+ * Takes half a minute, or a second when only the agent, init, or the own files of layers have changed.
+ * @returns where it is, the digest of its recipe, the bytes that every machine fetches, and those of each layer
+ * @throws PxeError  not root, a Debian package is missing on this box, no network, a layer that is none
  */
 export async function buildRamdisk(options: BuildOptions): Promise<Ramdisk> {
   const { flavour, log, signal, mirror } = options
@@ -37,18 +41,41 @@ export async function buildRamdisk(options: BuildOptions): Promise<Ramdisk> {
   const cache = options.cache === undefined ? join(output, '.cache') : resolve(options.cache)
   const started = performance.now()
   const node = nodeBinary()
-  const slow = await slowDigest(flavour, node)
+  const layers = await readLayers(options)
+  const slow = await slowDigest(
+    flavour,
+    node,
+    layers.map(({ recipe }) => recipe),
+  )
   const agent = await agentArchive()
-  const digest = `sha256:${sha256(slow, agent)}`
+  const own = await Promise.all(
+    layers.map(async (layer) => ({ name: layer.recipe.name, archive: await ownFiles(layer) })),
+  )
+  const digest = `sha256:${sha256(slow, agent, ...own.map(({ archive }) => archive))}`
   const present = await presentRamdisk(output, digest)
   if (present) {
     log('the deploy ramdisk is up to date', { ...present, flavour })
     return present
   }
-  const pieces = await slowPieces({ cache, flavour, log, signal, mirror, node }, slow)
+  const pieces = await slowPieces(
+    { cache, flavour, log, signal, mirror, node },
+    layers.map(({ recipe }) => recipe),
+  )
   signal.throwIfAborted()
   const last = { name: 'agent', content: await compressArchive(agent) }
-  const ramdisk = await publish(output, { digest, kernel_params: KERNEL_PARAMETERS[flavour] }, [...pieces, last])
+  const over = own.map(async ({ name, archive }): Promise<Piece> => {
+    // The kernel unpacks one archive after the other.
+    return {
+      name,
+      content: Buffer.concat([pieces.layers.get(name) ?? Buffer.alloc(0), await compressArchive(archive)]),
+    }
+  })
+  const ramdisk = await publish(
+    output,
+    { digest, kernel_params: KERNEL_PARAMETERS[flavour] },
+    [...pieces.core, last],
+    await Promise.all(over),
+  )
   log('deploy ramdisk built', { ...ramdisk, flavour, duration_s: Math.round((performance.now() - started) / 100) / 10 })
   return ramdisk
 }
@@ -64,22 +91,42 @@ function nodeBinary(): string {
   }
 }
 
+/** In the order of their names, so that the same layers make the same digest. */
+async function readLayers({ layers = [], flavour }: BuildOptions): Promise<Layer[]> {
+  const sorted = [...layers].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const twice = sorted.find(({ name }, index) => sorted[index + 1]?.name === name)
+  if (twice) {
+    const folders = sorted.filter(({ name }) => name === twice.name).map(({ folder }) => folder)
+    throw new PxeError(`Two layers are named "${twice.name}": ${folders.join(' and ')}. Give one of them another name.`)
+  }
+  return Promise.all(sorted.map((source) => readLayer(source, flavour)))
+}
+
 /** The agent as one script, and the files of root/ as they stand. */
 async function agentArchive(): Promise<Buffer> {
-  const root = join(HERE, 'root')
-  const names = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const script = Buffer.from(await linkAgent(join(HERE, 'agent/main.ts')))
+  const files = await filesAsTheyAre(join(HERE, 'root'))
+  return packCpio([...files, { path: 'usr/lib/rackstrap/agent.js', kind: 'file', content: script }])
+}
+
+/** What a layer brings itself: the files of its root/, and its deploy steps as one script. */
+async function ownFiles({ recipe: { name }, root, steps }: Layer): Promise<Buffer> {
+  const files = await filesAsTheyAre(root)
+  if (steps === undefined) return packCpio(files)
+  const script = Buffer.from(await linkSteps(steps))
+  return packCpio([...files, { path: `usr/lib/rackstrap/steps/${name}.js`, kind: 'file', content: script }])
+}
+
+/** A folder that is not there has no files. */
+async function filesAsTheyAre(root: string): Promise<Entry[]> {
+  const found = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])
+  const names = found.filter((entry) => entry.isFile())
   const paths = names.map((entry) => join(entry.parentPath, entry.name)).sort()
-  const files = await Promise.all(
+  return Promise.all(
     paths.map(async (path): Promise<Entry> => {
       const content = await readFile(path)
-      return {
-        path: path.slice(root.length + 1),
-        kind: 'file',
-        content,
-        executable: content.toString('latin1', 0, 2) === '#!',
-      }
+      const executable = content.toString('latin1', 0, 2) === '#!'
+      return { path: path.slice(root.length + 1), kind: 'file', content, executable }
     }),
   )
-  const script = Buffer.from(await linkAgent(join(HERE, 'agent/main.ts')))
-  return packCpio([...files, { path: 'usr/lib/rackstrap/agent.js', kind: 'file', content: script }])
 }

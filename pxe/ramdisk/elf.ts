@@ -4,6 +4,7 @@ const PT_LOAD = 1
 const PT_DYNAMIC = 2
 const DT_NEEDED = 1n
 const DT_STRTAB = 5n
+const DT_RUNPATH = 29n
 const PROGRAM_HEADER_BYTES = 56
 const SECTION_HEADER_BYTES = 64
 const DYNAMIC_ENTRY_BYTES = 16
@@ -55,7 +56,15 @@ function segmentsOf(file: Buffer): Segment[] {
 }
 
 /** The sonames that the dynamic loader will look for; found as it finds them, so that a stripped file has them too. */
-export function neededLibraries(file: Buffer): string[] {
+export const neededLibraries = (file: Buffer): string[] => dynamicTexts(file, DT_NEEDED)
+
+/** Folders in which it looks first, absolute. */
+export const libraryFolders = (file: Buffer): string[] =>
+  dynamicTexts(file, DT_RUNPATH)
+    .flatMap((paths) => paths.split(':'))
+    .filter((path) => path.startsWith('/'))
+
+function dynamicTexts(file: Buffer, wanted: bigint): string[] {
   const segments = segmentsOf(file)
   const dynamic = segments.find(({ type }) => type === PT_DYNAMIC)
   if (!dynamic) return []
@@ -69,7 +78,7 @@ export function neededLibraries(file: Buffer): string[] {
   })
   if (!holder) return []
   const strings = address - holder.address + holder.offset
-  return entries.filter(([tag]) => tag === DT_NEEDED).map(([, name]) => textAt(file, strings + name))
+  return entries.filter(([tag]) => tag === wanted).map(([, name]) => textAt(file, strings + name))
 }
 
 /** Without symbols and section table: all that follows what is loaded. Debian's machines need no binutils for it. */

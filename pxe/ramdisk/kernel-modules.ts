@@ -14,24 +14,53 @@ type Module = { name: string; path: string; content: Buffer; aliases: string[]; 
 const run = promisify(execFile)
 const BATCH = 200
 const XZ_TIMEOUT_MS = 120_000
+/** Where init looks for tables of layers. */
+const TABLES = 'usr/lib/rackstrap/modules'
 const COMPRESSED = /\.ko(\.xz)?$/
 const nameOf = (path: string) => basename(path).replace(COMPRESSED, '').replaceAll('-', '_')
 
 /** @returns entries below usr/lib/modules/VERSION and usr/lib/firmware. @throws PxeError  a module of the recipe that does not exist; no xz */
 export async function kernelModules(root: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Entry[]> {
-  const parent = await resolveIn(root, 'usr/lib/modules')
-  const [version, ...others] = await readdir(join(root, parent))
-  if (!version || others.length > 0)
-    throw new PxeError(`One kernel was wanted, found ${[version, ...others].filter(Boolean).join(', ') || 'none'}.`)
-  const folder = `${parent}/${version}`
+  const folder = await modulesFolder(root)
   const modules = await chooseModules(join(root, folder), recipe, signal)
   const tables: Entry[] = [
     { path: `${folder}/modules.dep`, kind: 'file', content: Buffer.from(dependencyTable(modules)) },
     { path: `${folder}/modules.alias`, kind: 'file', content: Buffer.from(aliasTable(modules)) },
   ]
-  const files = modules.map(({ path, content }): Entry => ({ path: `${folder}/${path}`, kind: 'file', content }))
-  return [...tables, ...files, ...(await firmwareOf(root, modules))]
+  return [...tables, ...filesIn(folder, modules), ...(await firmwareOf(root, modules))]
 }
+
+/**
+ * What a layer brings beside the modules of the core, with tables of its own: init adds them to the core's.
+ * @param present  paths that the core has
+ */
+export async function layerModules(
+  root: string,
+  { name, recipe, present }: { name: string; recipe: KernelRecipe; present: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<Entry[]> {
+  const folder = await modulesFolder(root)
+  const all = await chooseModules(join(root, folder), recipe, signal)
+  const own = all.filter(({ path }) => !present.has(`${folder}/${path}`))
+  const isOwn = (line: string) => own.some(({ path }) => line.startsWith(`${path}:`))
+  const dependencies = dependencyTable(all).match(/.*\n/g)?.filter(isOwn) ?? []
+  return [
+    { path: `${TABLES}/${name}.dep`, kind: 'file', content: Buffer.from(dependencies.join('')) },
+    { path: `${TABLES}/${name}.alias`, kind: 'file', content: Buffer.from(aliasTable(own)) },
+    ...filesIn(folder, own),
+  ]
+}
+
+/** usr/lib/modules/VERSION. @throws PxeError  not one kernel */
+export async function modulesFolder(root: string): Promise<string> {
+  const parent = await resolveIn(root, 'usr/lib/modules')
+  const [version, ...others] = await readdir(join(root, parent))
+  if (version && others.length === 0) return `${parent}/${version}`
+  throw new PxeError(`One kernel was wanted, found ${[version, ...others].filter(Boolean).join(', ') || 'none'}.`)
+}
+
+const filesIn = (folder: string, modules: readonly Module[]) =>
+  modules.map(({ path, content }): Entry => ({ path: `${folder}/${path}`, kind: 'file', content }))
 
 async function chooseModules(folder: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Module[]> {
   const kernel = join(folder, 'kernel')
@@ -42,7 +71,8 @@ async function chooseModules(folder: string, recipe: KernelRecipe, signal: Abort
     .sort()
   const byName = new Map(all.map((path) => [nameOf(path), path]))
   const chosen = new Map<string, Module>()
-  let wanted = initialNames(all, byName, recipe)
+  const builtIn = (await readFile(join(folder, 'modules.builtin'), 'utf8').catch(() => '')).split('\n').map(nameOf)
+  let wanted = initialNames(all, { byName, builtIn }, recipe)
   while (wanted.length > 0) {
     signal.throwIfAborted()
     // What is built into the kernel has no file.
@@ -56,11 +86,13 @@ async function chooseModules(folder: string, recipe: KernelRecipe, signal: Abort
   return [...chosen.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-function initialNames(all: readonly string[], byName: ReadonlyMap<string, string>, recipe: KernelRecipe): string[] {
+type Kernel = { byName: ReadonlyMap<string, string>; builtIn: readonly string[] }
+
+function initialNames(all: readonly string[], { byName, builtIn }: Kernel, recipe: KernelRecipe): string[] {
   const names = recipe.modules.flatMap((item) => {
     if (item.endsWith('/')) return all.filter((path) => path.startsWith(item)).map(nameOf)
     const name = item.replaceAll('-', '_')
-    if (!byName.has(name))
+    if (!byName.has(name) && !builtIn.includes(name))
       throw new PxeError(`${recipe.package} has no module ${item}: the ramdisk's recipe is out of date.`)
     return [name]
   })

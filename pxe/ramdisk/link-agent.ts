@@ -1,10 +1,10 @@
 /**
- * Makes one script of the agent's modules, types stripped: under emulation a second quicker to start than 40 ES modules, and no
- * compiler in the ramdisk. Understands the forms that our agent uses, and refuses any other.
+ * Makes one script of the agent's modules, or of a layer's deploy steps, types stripped: under emulation a second quicker to
+ * start than 40 ES modules, and no compiler in the ramdisk. Understands the forms that our agent uses, and refuses any other.
  */
 import { readFile } from 'node:fs/promises'
 import { stripTypeScriptTypes } from 'node:module'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 
 const IMPORT = /^import\s+(?:(\w+)|\{([^}]*)\}|\*\s+as\s+(\w+))\s+from\s+'([^']+)';?$/gm
 const EXPORT = /^export\s+(?=(?:async\s+)?(?:function\*?|const|class)\s+(\w+))/gm
@@ -13,7 +13,18 @@ const LEFT_OVER = /^(?:import|export)\b.*$/m
 type Module = { file: string; imports: string[]; code: string }
 
 /** @param entry  path of main.ts. @throws Error  a form that is not understood, a circle */
-export async function linkAgent(entry: string): Promise<string> {
+export const linkAgent = (entry: string): Promise<string> => link(entry)
+
+/**
+ * The deploy steps of a layer, as a CommonJS module that exports what the entry does.
+ * @param entry  path of steps/index.ts
+ * @throws Error  as linkAgent
+ */
+export async function linkSteps(entry: string): Promise<string> {
+  return `${await link(entry)}module.exports = modules['${basename(entry)}']\n`
+}
+
+async function link(entry: string): Promise<string> {
   const modules: Module[] = []
   await collect(entry, modules, [])
   const root = dirname(entry)
@@ -44,6 +55,7 @@ function toFunctionBody(file: string, source: string): Module {
       const local = from.startsWith('.')
       const target = join(dirname(file), from)
       if (local) imports.push(target)
+      else if (!from.startsWith('node:')) throw unknown(file, `import from '${from}'`)
       const value = local ? `\0module:${target}\0` : `require('${from}')`
       const pattern = named === undefined ? (standard ?? namespace) : `{${named.replace(/\bas\b/g, ':')}}`
       if (local && named === undefined) throw unknown(file, `import ${pattern} from '${from}'`)

@@ -1,16 +1,14 @@
-/** Kernel, base, modules and Node: what takes a quarter of a minute to make, kept in a cache under the digest of its recipe. */
+/** Kernel, base, modules, Node, and the packages of layers: what takes a quarter of a minute to make, kept in a cache under digests of their recipes. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PxeError } from '../config.ts'
-import { compressArchive, type Entry, packCpio } from './cpio.ts'
-import { stripped } from './elf.ts'
+import { compressArchive, packCpio } from './cpio.ts'
 import { appears, removeLeftovers, sha256, writeDurably } from './files.ts'
-import { kernelModules } from './kernel-modules.ts'
-import { filesOf, librariesOf } from './libraries.ts'
+import type { LayerRecipe } from './layer.ts'
 import { unpackPackages } from './packages.ts'
+import { type CoreFacts, makeCore, makeLayer } from './pieces.ts'
 import type { Piece } from './publish.ts'
 import * as recipe from './recipe.ts'
-import { readIn, resolveIn } from './rootfs.ts'
 
 export type SlowOptions = {
   cache: string
@@ -21,33 +19,89 @@ export type SlowOptions = {
   /** Path of the Node binary that goes into the ramdisk. */
   node: string
 }
+export type SlowPieces = {
+  core: Piece[]
+  /** What Debian's packages bring to each layer, by its name. */
+  layers: ReadonlyMap<string, Buffer>
+}
 
-/** Whatever changes what comes out of the slow part; the agent and init are packed anew each time. */
-const SOURCES = ['recipe', 'packages', 'libraries', 'kernel-modules', 'rootfs', 'elf', 'cpio', 'slow-pieces']
+/** Whatever changes what comes out of the slow part; the agent, init and the layers' own files are packed anew each time. */
+const SOURCES = [
+  ...['recipe', 'packages', 'libraries', 'kernel-modules', 'rootfs', 'elf', 'cpio', 'pieces', 'slow-pieces'],
+].map((name) => join(import.meta.dirname, `${name}.ts`))
 const NAMES = ['kernel', 'base', 'modules', 'node'] as const
+const FACTS = 'facts.json'
+const LAYER = 'layer'
 const DIGEST_LENGTH = 16
 const FINISHED = new RegExp(`^[0-9a-f]{${DIGEST_LENGTH}}$`)
-/** Both flavours, and both of the version before. */
-const KEPT = 4
+/** Both flavours with a few layers, and all of the version before. */
+const KEPT = 16
 
-export async function slowDigest(flavour: recipe.Flavour, node: string): Promise<string> {
-  const files = [...SOURCES.map((name) => join(import.meta.dirname, `${name}.ts`)), node]
-  return sha256(flavour, process.arch, ...(await Promise.all(files.map((file) => readFile(file)))))
+export async function slowDigest(
+  flavour: recipe.Flavour,
+  node: string,
+  layers: readonly LayerRecipe[],
+): Promise<string> {
+  return sha256(await coreDigest(flavour, node), JSON.stringify(layers))
+}
+
+async function coreDigest(flavour: recipe.Flavour, node: string): Promise<string> {
+  return sha256(flavour, process.arch, ...(await Promise.all([...SOURCES, node].map((file) => readFile(file)))))
 }
 
 /** From the cache, or made and put there. */
-export async function slowPieces(options: SlowOptions, digest: string): Promise<Piece[]> {
-  await mkdir(options.cache, { recursive: true })
-  const folder = join(options.cache, digest.slice(0, DIGEST_LENGTH))
-  if (!(await readdir(folder).catch(() => undefined))) {
-    await removeLeftovers(options.cache, /^(packages-|[0-9a-f]+\.)/)
-    await appears(folder, async (temporary) => {
-      for (const { name, content } of await make(options)) await writeDurably(join(temporary, name), content)
-    })
+export async function slowPieces(options: SlowOptions, layers: readonly LayerRecipe[]): Promise<SlowPieces> {
+  const { cache, flavour, node } = options
+  const digest = await coreDigest(flavour, node)
+  await mkdir(cache, { recursive: true })
+  await removeLeftovers(cache, /^(packages-|[0-9a-f]+\.)/)
+  const core = join(cache, digest.slice(0, DIGEST_LENGTH))
+  try {
+    return await piecesOf(options, core, layers)
+  } catch (error) {
+    if (!(error instanceof OtherKernel)) throw error
+    options.log('Debian has a newer kernel than the cached core: making the core anew, too', { flavour })
+    await rm(core, { recursive: true, force: true })
+    return piecesOf(options, core, layers)
+  } finally {
+    await forgetOldest(cache)
   }
-  await utimes(folder, new Date(), new Date())
-  await forgetOldest(options.cache)
-  return Promise.all(NAMES.map(async (name) => ({ name, content: await readFile(join(folder, name)) })))
+}
+
+class OtherKernel extends PxeError {}
+
+async function piecesOf(options: SlowOptions, core: string, layers: readonly LayerRecipe[]): Promise<SlowPieces> {
+  await present(core, () => makeCorePieces(options))
+  const facts: CoreFacts = JSON.parse(await readFile(join(core, FACTS), 'utf8'))
+  const folders = layers.map((layer) => ({
+    layer,
+    folder: join(options.cache, sha256(core, facts.kernel, JSON.stringify(layer)).slice(0, DIGEST_LENGTH)),
+  }))
+  const absent = []
+  for (const one of folders) if (!(await isUsed(one.folder))) absent.push(one)
+  if (absent.length > 0) await makeLayers(options, facts, absent)
+  return {
+    core: await Promise.all(NAMES.map(async (name) => ({ name, content: await readFile(join(core, name)) }))),
+    layers: new Map(
+      await Promise.all(
+        folders.map(async ({ layer, folder }) => [layer.name, await readFile(join(folder, LAYER))] as const),
+      ),
+    ),
+  }
+}
+
+/** Marks it as used now. @returns whether it is there */
+const isUsed = (folder: string) =>
+  utimes(folder, new Date(), new Date()).then(
+    () => true,
+    () => false,
+  )
+
+async function present(folder: string, make: () => Promise<Piece[]>): Promise<void> {
+  if (await isUsed(folder)) return
+  await appears(folder, async (temporary) => {
+    for (const { name, content } of await make()) await writeDurably(join(temporary, name), content)
+  })
 }
 
 async function forgetOldest(cache: string): Promise<void> {
@@ -57,62 +111,63 @@ async function forgetOldest(cache: string): Promise<void> {
   for (const { name } of old) await rm(join(cache, name), { recursive: true, force: true })
 }
 
-async function make(options: SlowOptions): Promise<Piece[]> {
-  const { cache, flavour, log, signal, mirror, node } = options
+function architectureOfThisBox(): recipe.Architecture {
   const architecture = recipe.ARCHITECTURES[process.arch]
-  if (!architecture) {
-    const known = Object.keys(recipe.ARCHITECTURES).join(', ')
-    throw new PxeError(`There is no ramdisk for machines like this one (${process.arch}): it can be built on ${known}.`)
-  }
+  if (architecture) return architecture
+  const known = Object.keys(recipe.ARCHITECTURES).join(', ')
+  throw new PxeError(`There is no ramdisk for machines like this one (${process.arch}): it can be built on ${known}.`)
+}
+
+async function makeCorePieces(options: SlowOptions): Promise<Piece[]> {
+  const { flavour, log, signal, node } = options
+  const architecture = architectureOfThisBox()
   const kernel = recipe.kernelRecipe(flavour, architecture)
+  const packages = [...recipe.PACKAGES, kernel.package, ...kernel.firmware]
+  return withPackages(options, { packages, components: kernel.components }, async (root) => {
+    log('packing kernel modules, programs and Node', { flavour })
+    const { pieces, facts } = await makeCore(root, { architecture, kernel, node: await readFile(node), signal })
+    return [...pieces, { name: FACTS, content: Buffer.from(JSON.stringify(facts)) }]
+  })
+}
+
+/** All from one unpacking. */
+async function makeLayers(
+  options: SlowOptions,
+  core: CoreFacts,
+  absent: readonly { layer: LayerRecipe; folder: string }[],
+): Promise<void> {
+  const { log, signal, flavour } = options
+  const architecture = architectureOfThisBox()
+  const kernel = recipe.kernelRecipe(flavour, architecture)
+  const needsKernel = absent.some(({ layer }) => layer.modules.length > 0)
+  const packages = [
+    ...new Set([...absent.flatMap(({ layer }) => layer.packages), ...(needsKernel ? [kernel.package] : [])]),
+  ]
+  if (packages.length === 0) packages.push('libc6')
+  await withPackages(options, { packages, components: ['main'] }, async (root) => {
+    for (const { layer, folder } of absent) {
+      log('packing a layer', { layer: layer.name, flavour })
+      const { kernel: found, entries } = await makeLayer(root, { layer, architecture, kernel, core, signal })
+      if (found !== undefined && found !== core.kernel)
+        throw new OtherKernel(`The kernel is ${found}, not ${core.kernel}.`)
+      const content = await compressArchive(packCpio(entries))
+      await present(folder, async () => [{ name: LAYER, content }])
+    }
+  })
+}
+
+async function withPackages<T>(
+  { cache, flavour, log, signal, mirror }: SlowOptions,
+  { packages, components }: { packages: readonly string[]; components: readonly string[] },
+  use: (root: string) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(join(cache, 'packages-'))
   const root = join(folder, 'root')
   try {
-    const packages = [...recipe.PACKAGES, kernel.package, ...kernel.firmware]
     log('fetching and unpacking Debian packages', { suite: recipe.SUITE, flavour, packages: packages.join(' ') })
-    await unpackPackages({ packages, components: kernel.components, folder: root, mirror, signal })
-    log('packing kernel modules, programs and Node', { flavour })
-    return await pack(root, { architecture, kernel, node: stripped(await readFile(node)), signal })
+    await unpackPackages({ packages, components, folder: root, mirror, signal })
+    return await use(root)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-type PackOptions = {
-  architecture: recipe.Architecture
-  kernel: recipe.KernelRecipe
-  node: Buffer
-  signal: AbortSignal
-}
-
-async function pack(root: string, { architecture, kernel, node, signal }: PackOptions): Promise<Piece[]> {
-  const archives: readonly (readonly [string, Entry[]])[] = [
-    ['base', await baseEntries(root, architecture, node)],
-    ['modules', await kernelModules(root, kernel, signal)],
-    ['node', [{ path: 'usr/bin/node', kind: 'file', content: node, executable: true }]],
-  ]
-  signal.throwIfAborted()
-  const pieces = archives.map(async ([name, entries]) => ({ name, content: await compressArchive(packCpio(entries)) }))
-  return [{ name: 'kernel', content: await kernelOf(root) }, ...(await Promise.all(pieces))]
-}
-
-async function kernelOf(root: string): Promise<Buffer> {
-  const name = (await readdir(join(root, await resolveIn(root, 'boot')))).find((file) => file.startsWith('vmlinuz-'))
-  if (!name) throw new PxeError("The kernel's package has no vmlinuz: the ramdisk's recipe is out of date.")
-  return readIn(root, `boot/${name}`)
-}
-
-async function baseEntries(root: string, { triplet, loader }: recipe.Architecture, node: Buffer): Promise<Entry[]> {
-  const programs = (await Promise.all(recipe.PROGRAMS.map((path) => filesOf(root, path)))).flat()
-  const contents = programs.flatMap((entry) => (entry.kind === 'file' ? entry.content : []))
-  return [
-    ...recipe.FOLDERS.map((path): Entry => ({ path, kind: 'folder' })),
-    ...Object.entries(recipe.LINKS).map(([path, target]): Entry => ({ path, kind: 'link', target })),
-    // The kernel opens it for init before anything is mounted.
-    { path: 'dev/console', kind: 'device', major: 5, minor: 1 },
-    ...programs,
-    ...(await filesOf(root, loader)),
-    ...(await librariesOf(root, triplet, [...contents, node])),
-    ...recipe.APPLETS.map((name): Entry => ({ path: `usr/bin/${name}`, kind: 'link', target: 'busybox' })),
-  ]
 }

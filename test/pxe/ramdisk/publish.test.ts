@@ -19,7 +19,7 @@ describe('a ramdisk that is published', () => {
     withFolder(async (output) => {
       const ramdisk = await publish(output, recipe(1), pieces('one'))
 
-      assert.deepEqual(ramdisk, { path: output, digest: 'sha256:1', bytes: 46 })
+      assert.deepEqual(ramdisk, { path: output, digest: 'sha256:1', bytes: 46, layers: {} })
       assert.deepEqual(await readRamdiskFiles(output), {
         kernel: `vmlinuz-${short('kernel one')}`,
         core: NAMES.slice(1).map((name) => `${name}-${short(`${name} one`)}.cpio.zst`),
@@ -28,6 +28,22 @@ describe('a ramdisk that is published', () => {
         kernel_params: 'console=ttyS0',
       })
       assert.equal(await readFile(join(output, `vmlinuz-${short('kernel one')}`), 'utf8'), 'kernel one')
+    }))
+
+  it('has each layer in a file of its own, which not every machine fetches', () =>
+    withFolder(async (output) => {
+      const layers = [{ name: 'podman', content: Buffer.from('programs') }]
+
+      const ramdisk = await publish(output, recipe(1), pieces('one'), layers)
+
+      const file = `layer-podman-${short('programs')}.cpio.zst`
+      assert.deepEqual([ramdisk.bytes, ramdisk.layers], [46, { podman: 8 }])
+      assert.deepEqual((await readRamdiskFiles(output)).layers, { podman: file })
+      assert.equal(await readFile(join(output, file), 'utf8'), 'programs')
+      assert.deepEqual(await presentRamdisk(output, 'sha256:1'), ramdisk)
+
+      await rm(join(output, file))
+      assert.equal(await presentRamdisk(output, 'sha256:1'), undefined)
     }))
 
   it('leaves the set before it to machines that are just booting, and no older one', () =>

@@ -46,7 +46,7 @@ export async function prepareImage(agent: AgentContext, params: Params, context:
 
 /** @throws AgentError CommandExecutionError */
 async function flush({ root, programs, screen }: AgentContext): Promise<void> {
-  await programs.run('sync', [], SHUTDOWN_TIMEOUT_S).catch((cause: unknown) => {
+  await programs.run('sync', [], { timeout_s: SHUTDOWN_TIMEOUT_S }).catch((cause: unknown) => {
     throw new AgentError('CommandExecutionError', `Flushing file system buffers failed: ${messageOf(cause)}`, { cause })
   })
   for (const { name } of await listDisks(root)) {
@@ -62,7 +62,7 @@ async function shutDown(agent: AgentContext, how: 'poweroff' | 'reboot'): Promis
   await pause(LAST_WORDS_MS)
   try {
     // At once: nothing but the agent runs here, and all is flushed.
-    await agent.programs.run(how, ['-f'], SHUTDOWN_TIMEOUT_S)
+    await agent.programs.run(how, ['-f'], { timeout_s: SHUTDOWN_TIMEOUT_S })
   } catch (error) {
     agent.screen.say(`${messageOf(error)}. Trying by the kernel's emergency key.`)
     const key = how === 'poweroff' ? 'o' : 'b'

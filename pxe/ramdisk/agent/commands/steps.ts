@@ -5,6 +5,7 @@ import { eraseMetadata } from '../disk/erase-metadata.ts'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
 import { chooseRootDevice, type NodeRecord, withoutSkipped } from '../hardware/root-device.ts'
+import { layerStepsOf } from '../layer-steps.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
 import { prepareImage } from './standby.ts'
@@ -28,12 +29,15 @@ const offered = (step: string, priority: number): OfferedStep => ({
   reboot_requested: false,
 })
 
-/** A deploy's write_image is called by the deploy interface: its priority here says only that it is there. */
+/** Without those of layers. A deploy's write_image is called by the deploy interface: its priority here says only that it is there. */
 const OFFERED: Record<Phase, OfferedStep[]> = {
   deploy: [offered('erase_devices_metadata', 0), offered('write_image', 0)],
   clean: [{ ...offered('erase_devices_metadata', 99), abortable: true }],
   service: [offered('write_image', 0)],
 }
+
+/** Cleaning and servicing boot no layers. */
+const NOTHING = { priorities: [], functions: {} } as const satisfies ReturnType<typeof layerStepsOf>
 
 type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>
 const STEPS: Readonly<Record<string, StepFunction>> = {
@@ -44,16 +48,22 @@ const STEPS: Readonly<Record<string, StepFunction>> = {
 }
 
 export function stepCommands(agent: AgentContext, phase: Phase): Record<string, CommandDefinition> {
+  const brought = phase === 'deploy' ? layerStepsOf(agent) : NOTHING
+  const all = [...OFFERED[phase], ...brought.priorities.map(([step, priority]) => offered(step, priority))]
   return {
     [`get_${phase}_steps`]: {
       kind: 'sync',
       async run({ node }) {
         remember(agent, node)
         if (phase === 'deploy') await waitForDisk(agent)
-        return { [`${phase}_steps`]: { [MANAGER]: OFFERED[phase] }, hardware_manager_version: VERSIONS }
+        return { [`${phase}_steps`]: { [MANAGER]: all }, hardware_manager_version: VERSIONS }
       },
     },
-    [`execute_${phase}_step`]: { kind: 'async', run: (params, context) => executeStep(agent, phase, params, context) },
+    [`execute_${phase}_step`]: {
+      kind: 'async',
+      run: (params, context) =>
+        executeStep(agent, { phase, steps: { ...STEPS, ...brought.functions } }, params, context),
+    },
   }
 }
 
@@ -79,7 +89,7 @@ async function waitForDisk({ root, node, options, screen }: AgentContext): Promi
 
 async function executeStep(
   agent: AgentContext,
-  phase: Phase,
+  { phase, steps }: { phase: Phase; steps: Readonly<Record<string, StepFunction>> },
   params: Params,
   context: CommandContext,
 ): Promise<unknown> {
@@ -87,9 +97,9 @@ async function executeStep(
   checkVersions(params[`${phase}_version`])
   const step = (params.step ?? {}) as { step?: unknown; args?: unknown }
   const name = typeof step.step === 'string' ? step.step : ''
-  const run = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined
+  const run = Object.hasOwn(steps, name) ? steps[name] : undefined
   if (!run) {
-    const known = Object.keys(STEPS).join(', ')
+    const known = Object.keys(steps).join(', ')
     throw new AgentError(FAILURES[phase], `This ramdisk has no ${phase} step '${name}'; it has ${known}.`)
   }
   agent.screen.say(`Executing ${phase} step ${name}`)

@@ -17,9 +17,11 @@ export async function clearDisk(
 ): Promise<number> {
   const length = Math.min(Math.ceil(range.size_bytes / GRAIN_BYTES) * GRAIN_BYTES, range.disk_bytes)
   if (length === 0) return 0
-  return programs.run('fallocate', ['--punch-hole', '--offset', '0', '--length', String(length), path], TIMEOUT_S).then(
-    () => length,
-    // Not supported by this disk: zeros are written like any other data.
-    () => 0,
-  )
+  return programs
+    .run('fallocate', ['--punch-hole', '--offset', '0', '--length', String(length), path], { timeout_s: TIMEOUT_S })
+    .then(
+      () => length,
+      // Not supported by this disk: zeros are written like any other data.
+      () => 0,
+    )
 }

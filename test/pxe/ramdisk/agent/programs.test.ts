@@ -20,6 +20,6 @@ describe('a program of the ramdisk', () => {
     const programs = createPrograms(machine.root)
 
     await assert.rejects(programs.run('mkfs', []), { message: /^mkfs: spawn .*ENOENT$/ })
-    await assert.rejects(programs.run('sync', [], 0.1), { message: 'sync: did not end within 0.1 s' })
+    await assert.rejects(programs.run('sync', [], { timeout_s: 0.1 }), { message: 'sync: did not end within 0.1 s' })
   })
 })

@@ -1,0 +1,76 @@
+/** `rackstrap ramdisk build`: the deploy ramdisk, with the layers of the enabled plugins. How it is built is pxe's affair. */
+import { mkdirSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import process from 'node:process'
+import { buildRamdisk, type LayerSource } from '@appliance/pxe'
+import { type Command, Option } from 'commander'
+import { createLog } from '../log.ts'
+import { thisBox } from '../serve/box.ts'
+import { loadSettings } from '../serve/settings.ts'
+import { endingSignal } from './until-stopped.ts'
+
+type BuildOptions = {
+  config?: string
+  output: string
+  cache?: string
+  flavour: 'hardware' | 'virtual'
+  mirror?: string
+  layer: readonly string[]
+}
+
+const log = createLog('info', (line) => process.stderr.write(`${JSON.parse(line).message}\n`))
+
+async function build({ output, cache, flavour, mirror, layer, config }: BuildOptions): Promise<void> {
+  const stop = new AbortController()
+  void endingSignal().then(() => stop.abort(new Error('interrupted; nothing is left half-made')))
+  const { plugins } = await loadSettings(config, thisBox, () => createLog('error', () => {}))
+  const brought = await Promise.all(plugins.plugins.map(({ manifest }) => layersIn(manifest.folder)))
+  // One may be named that a plugin brings, too.
+  const folders = new Set([...brought.flat(), ...layer.map((folder) => resolve(folder))])
+  const folder = resolve(output)
+  mkdirSync(folder, { recursive: true })
+  const built = await buildRamdisk({
+    output: folder,
+    cache: resolve(cache ?? join(folder, '.cache')),
+    flavour,
+    layers: [...folders].map((path): LayerSource => ({ name: basename(path), folder: path })),
+    ...(mirror === undefined ? {} : { mirror }),
+    log: (message, fields) => log.info(`${message} ${JSON.stringify(fields ?? {})}`),
+    signal: stop.signal,
+  })
+  const more = Object.entries(built.layers).map(([name, bytes]) => `, layer ${name} ${mib(bytes)}`)
+  process.stdout.write(`${built.path}: ${mib(built.bytes)}${more.join('')}, ${built.digest}\n`)
+}
+
+const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
+
+/** Folders of layers that a plugin's folder brings; most bring none. */
+async function layersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(join(folder, 'layers'), { withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => resolve(folder, 'layers', name))
+}
+
+export function addRamdiskCommands(program: Command, configOption: readonly [string, string]): void {
+  program
+    .command('ramdisk')
+    .description('about the deploy ramdisk')
+    .command('build')
+    .description('build the deploy ramdisk from Debian packages, with the layers of the enabled plugins')
+    .requiredOption('--output <folder>', 'where it goes, e.g. /var/lib/rackstrap/ramdisk')
+    .addOption(
+      new Option('--flavour <flavour>', 'drivers for real machines, or only for virtual ones')
+        .choices(['hardware', 'virtual'])
+        .default('hardware'),
+    )
+    .option('--cache <folder>', 'keeps what takes long to make (default: .cache in the output folder)')
+    .option('--mirror <url>', "Debian archive, when it is not to be the one of this box's apt sources")
+    .option(
+      '--layer <folder>',
+      'a layer beside those of the enabled plugins; may be given again',
+      (folder, before: readonly string[]) => [...before, folder],
+      [],
+    )
+    .option(...configOption)
+    .action(build)
+}

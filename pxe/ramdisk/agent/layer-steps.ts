@@ -1,0 +1,129 @@
+/** The deploy steps that layers bring: finds their scripts, and hands each step what it may touch of the agent. */
+import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { LayerStep, StepAgent, StepDisk, StepProgress, Steps } from '../../agent-api.ts'
+import type { AgentContext } from './commands/context.ts'
+import { decodeConfigDrive } from './disk/config-drive.ts'
+import { writeConfigDrive } from './disk/config-drive-partition.ts'
+import { diskPath, openDisk, rereadPartitions } from './disk/disk-file.ts'
+import { AgentError, messageOf } from './errors.ts'
+import { listDisks } from './hardware/disks.ts'
+import { findRootDevice } from './hardware/root-device.ts'
+import { fetching } from './image/fetch-image.ts'
+import type { CommandContext, Params } from './protocol/commands.ts'
+
+const FOLDER = 'usr/lib/rackstrap/steps'
+const SCREEN_PAUSE_MS = 500
+const MIB = 1024 * 1024
+const isStep = (step: unknown): step is LayerStep =>
+  step !== null &&
+  typeof step === 'object' &&
+  typeof (step as LayerStep).run === 'function' &&
+  Number.isInteger((step as LayerStep).priority)
+
+/**
+ * @param complain  gets one sentence for a script that is none: the agent goes on without it
+ * @returns by name; of two with one name the later layer's
+ */
+export function loadLayerSteps(root: string, complain: (problem: string) => void): Steps {
+  const steps: Record<string, LayerStep> = {}
+  for (const name of scriptsIn(join(root, FOLDER))) {
+    try {
+      const exported = createRequire(join(root, FOLDER, name))(`./${name}`) as { steps?: Record<string, unknown> }
+      for (const [step, value] of Object.entries(exported.steps ?? {})) {
+        if (isStep(value)) steps[step] = value
+        else complain(`Step ${step} of layer ${name} has no priority, or no function "run"; it is left out`)
+      }
+    } catch (error) {
+      complain(`The deploy steps of layer ${name} cannot be loaded: ${messageOf(error)}`)
+    }
+  }
+  return steps
+}
+
+function scriptsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.js'))
+      .sort()
+  } catch {
+    // No layer brings steps.
+    return []
+  }
+}
+
+type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>
+
+/** As the agent offers and executes them. */
+export function layerStepsOf({ root, screen }: Pick<AgentContext, 'root' | 'screen'>): {
+  priorities: readonly (readonly [string, number])[]
+  functions: Readonly<Record<string, StepFunction>>
+} {
+  const steps = Object.entries(loadLayerSteps(root, (problem) => screen.say(problem)))
+  return {
+    priorities: steps.map(([name, { priority }]) => [name, priority] as const),
+    functions: Object.fromEntries(steps.map(([name, step]) => [name, functionOf(step)])),
+  }
+}
+
+function functionOf(step: LayerStep): StepFunction {
+  return async (agent, args, context) => {
+    const show = onScreen(agent.screen)
+    try {
+      return await step.run(stepAgent(agent), args, {
+        progress(told) {
+          context.progress(told)
+          show(told)
+        },
+      })
+    } catch (cause) {
+      if (cause instanceof AgentError) throw cause
+      throw new AgentError('DeploymentError', messageOf(cause), { cause })
+    }
+  }
+}
+
+/** A serial line is slow. */
+function onScreen(screen: StepAgent['screen']): (progress: StepProgress) => void {
+  let shown_at = Number.NEGATIVE_INFINITY
+  return ({ note, done, total, unit }) => {
+    const now = performance.now()
+    if (now - shown_at < SCREEN_PAUSE_MS && done !== total) return
+    shown_at = now
+    const count = (value: number) => (unit === 'bytes' ? `${Math.round(value / MIB)} MiB` : String(value))
+    const far = done === undefined ? '' : ` ${count(done)}${total === undefined ? '' : ` of ${count(total)}`}`
+    screen.progress(`  ${note}${far}`)
+  }
+}
+
+type StepParts = Pick<AgentContext, 'root' | 'programs' | 'screen' | 'node' | 'options'>
+
+export function stepAgent({ root, programs, screen, node, options }: StepParts): StepAgent {
+  return {
+    root,
+    programs,
+    screen,
+    node,
+    async rootDevice() {
+      const { disk_wait_attempts: attempts, disk_wait_delay_s: delay_s } = options
+      const { name, size, logical_sectors, model, serial, rotational } = await findRootDevice(root, node, {
+        attempts,
+        delay_s,
+      })
+      return { name, size_bytes: size, logical_sector_bytes: logical_sectors, model, serial, rotational }
+    },
+    rereadPartitions: (disk) => rereadPartitions(diskPath(root, disk), programs),
+    async writeConfigDrive(disk, text) {
+      const content = await decodeConfigDrive(text, fetching(options))
+      await using file = await openDisk(root, await stillThere(root, disk))
+      return writeConfigDrive(file, content)
+    },
+  }
+}
+
+async function stillThere(root: string, { name }: Pick<StepDisk, 'name'>) {
+  const disk = (await listDisks(root)).find((candidate) => candidate.name === name)
+  if (disk) return disk
+  throw new Error(`The disk ${name} is not there`)
+}
