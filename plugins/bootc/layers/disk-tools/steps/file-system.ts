@@ -20,7 +20,7 @@ const MOUNT_TIMEOUT_S = 300
 
 /** @throws Error  none that is known, or no such partition */
 export async function fileSystemOf(agent: StepAgent, node: string): Promise<string> {
-  await using device = await openSoon(agent.root + node)
+  await using device = await openSoon(join(agent.root, node))
   for (const [name, at, bytes] of SIGNATURES) {
     const length = bytes.length / 2
     const { buffer } = await device.read(Buffer.alloc(length), 0, length, at)
@@ -46,7 +46,7 @@ export async function withMounted<T>(mounting: FileSystem, work: (folder: string
   const { agent, node, file_system } = mounting
   const folder = join(agent.root, MOUNT_POINT)
   await mkdir(folder, { recursive: true })
-  const how = ['-t', file_system, '-o', 'rw,noatime,nosuid,nodev,noexec', agent.root + node, folder]
+  const how = ['-t', file_system, '-o', 'rw,noatime,nosuid,nodev,noexec', join(agent.root, node), folder]
   await agent.programs.run('mount', how, { timeout_s: MOUNT_TIMEOUT_S })
   try {
     return await work(folder)
@@ -57,22 +57,34 @@ export async function withMounted<T>(mounting: FileSystem, work: (folder: string
 }
 
 /** While it is mounted, as its own system would: xfs and btrfs know no other way. @returns why it keeps its size */
-export async function growFileSystem(
+export async function growMounted(
   { agent, node, file_system }: FileSystem,
   folder: string,
 ): Promise<string | undefined> {
-  const [program, ...args] = growing(file_system, agent.root + node, folder)
+  const [program, ...args] = growing(file_system, join(agent.root, node), folder)
   if (!program) return `this ramdisk cannot grow ${file_system}`
-  try {
-    await agent.programs.run(program, args, { timeout_s: GROW_TIMEOUT_S })
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  }
+  return complaintOf(agent.programs.run(program, args, { timeout_s: GROW_TIMEOUT_S }))
 }
 
-function growing(file_system: string, node: string, folder: string): readonly string[] {
-  if (file_system === 'ext4') return ['resize2fs', node]
+/** Where the kernel does not do it while it is mounted: ext4 only. @returns why it keeps its size */
+export async function growUnmounted({ agent, node }: FileSystem): Promise<string | undefined> {
+  const path = join(agent.root, node)
+  const options = { timeout_s: GROW_TIMEOUT_S }
+  // It ends with 1 when it has corrected something; resize2fs looks whether all is well.
+  await agent.programs
+    .run('e2fsck', ['-f', '-p', path], options)
+    .catch((error: Error) => agent.screen.note(error.message))
+  return complaintOf(agent.programs.run('resize2fs', [path], options))
+}
+
+const complaintOf = (running: Promise<string>): Promise<string | undefined> =>
+  running.then(
+    () => undefined,
+    (error: Error) => error.message.replace(/\s+/g, ' '),
+  )
+
+function growing(file_system: string, path: string, folder: string): readonly string[] {
+  if (file_system === 'ext4') return ['resize2fs', path]
   if (file_system === 'xfs') return ['xfs_growfs', folder]
   if (file_system === 'btrfs') return ['btrfs', 'filesystem', 'resize', 'max', folder]
   return []

@@ -4,7 +4,7 @@
  */
 import type { StepAgent, StepContext, StepDisk } from '@appliance/pxe/agent-api'
 import { type DeployedFile, deployedFiles, deploymentOf, writeFiles } from './deployment-files.ts'
-import { fileSystemOf, growFileSystem, withMounted } from './file-system.ts'
+import { type FileSystem, fileSystemOf, growMounted, growUnmounted, withMounted } from './file-system.ts'
 import { readTable, rewriteTable, rootOf } from './partitions.ts'
 
 export type FinishArguments = {
@@ -51,14 +51,9 @@ export async function finishDisk({ agent, disk, context }: Finishing, args: Fini
   const root_bytes = await rewriteTable({ agent, disk, table, root }, { ...args, reserved_bytes })
   const file_system = await fileSystemOf(agent, root.node)
   const finished: Finished = { root: root.node, file_system, root_bytes }
-  if (file_system === 'LUKS') finished.not_grown = withoutKey(root.node, args)
-  else {
-    await withMounted({ agent, node: root.node, file_system }, async (folder) => {
-      const why = args.grow ? await growFileSystem({ agent, node: root.node, file_system }, folder) : undefined
-      if (why) finished.not_grown = why
-      await writeFiles(await deploymentOf(folder), args.files)
-    })
-  }
+  const why =
+    file_system === 'LUKS' ? withoutKey(root.node, args) : await fill({ agent, node: root.node, file_system }, args)
+  if (why) finished.not_grown = why
   if (finished.not_grown) agent.screen.say(`The root file system keeps its size: ${finished.not_grown}`)
   if (args.configdrive) {
     const number = await agent.writeConfigDrive(disk, args.configdrive)
@@ -66,6 +61,16 @@ export async function finishDisk({ agent, disk, context }: Finishing, args: Fini
     await agent.rereadPartitions(disk).catch((error: Error) => agent.screen.note(error.message))
   }
   return finished
+}
+
+/** @returns why it keeps its size */
+async function fill(file_system: FileSystem, { grow, files }: FinishArguments): Promise<string | undefined> {
+  const why = await withMounted(file_system, async (folder) => {
+    const complaint = grow ? await growMounted(file_system, folder) : undefined
+    await writeFiles(await deploymentOf(folder), files)
+    return complaint
+  })
+  return why && file_system.file_system === 'ext4' ? growUnmounted(file_system) : why
 }
 
 /** Its key is sealed in the TPM for the installed system; the mapping has the partition's size at the next boot by itself. */

@@ -1,5 +1,6 @@
 /** The installed disk's partition table, read and written by sfdisk: which partition is root, how far it may grow, new identifiers. */
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import type { StepAgent, StepDisk } from '@appliance/pxe/agent-api'
 
 export type Partition = {
@@ -29,11 +30,16 @@ const MIB = 1024 * 1024
 
 /** @throws Error  no table, or one that is no GPT */
 export async function readTable(agent: StepAgent, disk: StepDisk): Promise<Table> {
-  const text = await agent.programs.run('sfdisk', ['--json', agent.root + disk.name]).catch((cause: unknown) => {
+  const path = join(agent.root, disk.name)
+  const text = await agent.programs.run('sfdisk', ['--json', path]).catch((cause: unknown) => {
     throw new Error(`${disk.name} has no partition table that can be read.`, { cause })
   })
   const table = (JSON.parse(text) as { partitiontable: Table & { sectorsize?: number } }).partitiontable
-  if (table.label === 'gpt') return { ...table, sectorsize: table.sectorsize ?? disk.logical_sector_bytes }
+  if (table.label === 'gpt') {
+    const nodeOf = (node: string) => `${disk.name}${node.slice(path.length)}`
+    const partitions = (table.partitions ?? []).map((partition) => ({ ...partition, node: nodeOf(partition.node) }))
+    return { ...table, partitions, sectorsize: table.sectorsize ?? disk.logical_sector_bytes }
+  }
   throw new Error(`${disk.name} has a partition table of type ${table.label}: a GPT is wanted.`)
 }
 
@@ -56,7 +62,7 @@ export async function rewriteTable(changing: Changing, change: Change): Promise<
   if (change.new_ids || size > root.size) {
     const input = scriptOf(table, { root, size, new_ids: change.new_ids })
     const how = ['--quiet', '--no-reread', '--no-tell-kernel', '--wipe', 'never', '--wipe-partitions', 'never']
-    await agent.programs.run('sfdisk', [...how, agent.root + disk.name], { input })
+    await agent.programs.run('sfdisk', [...how, join(agent.root, disk.name)], { input })
     await agent.rereadPartitions(disk)
   }
   return size * table.sectorsize

@@ -1,0 +1,50 @@
+/** Has podman pull from the appliance's mirror and from nowhere else, whatever the image is called. Made anew for each install. */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { InstallArguments, Mirror } from './arguments.ts'
+
+/** Not where podman looks by itself: only the pull is told of it. */
+const AUTH_FILE = 'run/rackstrap/pull-auth.json'
+const REGISTRIES_FILE = 'etc/containers/registries.conf.d/50-rackstrap.conf'
+const CERTIFICATES = 'etc/containers/certs.d'
+
+export type MirrorFiles = AsyncDisposable & {
+  /** Gone as soon as the pull is over: nothing that the image runs finds it. */
+  auth_file: string | undefined
+}
+
+/** quay.io/org/app:v1@sha256:... is of the repository quay.io/org/app. */
+export const repositoryOf = (reference: string) => reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '')
+
+export async function writeMirrorFiles(root: string, { reference, mirror }: InstallArguments): Promise<MirrorFiles> {
+  await appear(join(root, REGISTRIES_FILE), registriesOf(reference, mirror))
+  if (mirror.ca) await appear(join(root, CERTIFICATES, mirror.registry, 'ca.crt'), mirror.ca)
+  const auth_file = mirror.ticket && join(root, AUTH_FILE)
+  if (auth_file) await appear(auth_file, authOf(mirror), 0o600)
+  return {
+    auth_file,
+    async [Symbol.asyncDispose]() {
+      await rm(join(root, AUTH_FILE), { force: true })
+    },
+  }
+}
+
+/** The name stays the canonical one, so that the installed system keeps it, too. */
+export function registriesOf(reference: string, mirror: Mirror): string {
+  return `[[registry]]
+prefix = "${repositoryOf(reference)}"
+location = "${mirror.location}"
+insecure = ${mirror.insecure}
+`
+}
+
+function authOf({ registry, ticket }: Mirror): string {
+  const auth = Buffer.from(`${ticket?.username}:${ticket?.password}`).toString('base64')
+  return `${JSON.stringify({ auths: { [registry]: { auth } } })}\n`
+}
+
+async function appear(path: string, content: string, mode = 0o644): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true })
+  await rm(path, { force: true })
+  await writeFile(path, content, { mode })
+}
