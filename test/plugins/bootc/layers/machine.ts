@@ -1,5 +1,5 @@
 /** A folder that stands for a machine in the deploy ramdisk, for steps of layers: its programs are this box's own, or scripts. */
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { StepAgent, StepContext, StepDisk, StepProgress } from '@appliance/pxe/agent-api'
@@ -25,14 +25,16 @@ export type MachineOptions = {
   size_bytes?: number
   /** The kernel reads the partition table of its disk, the file dev/vda. */
   onReread?(root: string): Promise<void>
-  /** Bodies of shell scripts. `real`: those of this box. */
-  programs?: Readonly<Record<string, string>> | 'real'
+  /** Bodies of shell scripts. */
+  programs?: Readonly<Record<string, string>>
+  /** Programs of this box that it has, too. */
+  real?: readonly string[]
 }
 
 const GIB = 1024 ** 3
 
 export async function makeLayerMachine(options: MachineOptions = {}): Promise<LayerMachine> {
-  const { size_bytes = 8 * GIB, onReread, programs = {} } = options
+  const { size_bytes = 8 * GIB, onReread, programs = {}, real = [] } = options
   const root = await mkdtemp(join(tmpdir(), 'layer-'))
   const write = async (path: string, content: string) => {
     await mkdir(dirname(join(root, path)), { recursive: true })
@@ -40,8 +42,8 @@ export async function makeLayerMachine(options: MachineOptions = {}): Promise<La
   }
   await write('run/calls.log', '')
   await write('proc/mounts', '')
-  if (programs === 'real') await symlink('/usr', join(root, 'usr'))
-  else for (const [name, body] of Object.entries(programs)) await addProgram(root, name, body)
+  for (const [name, body] of Object.entries(programs)) await addProgram(root, name, body)
+  for (const name of real) await addProgram(root, name, `PATH=/usr/sbin:/usr/bin:/sbin:/bin exec ${name} "$@"`)
   const disk = {
     name: '/dev/vda',
     size_bytes,

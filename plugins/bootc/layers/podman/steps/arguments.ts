@@ -19,8 +19,9 @@ export type InstallArguments = {
   /** Where podman keeps the image for as long as the install takes: the end of the disk itself, or another disk, which is emptied. */
   scratch: 'target' | `/dev/${string}`
   tpm2_luks: boolean
-  /** Of the compressed image; for showing progress only. */
+  /** Of the compressed image, and how many layers it has; both for showing progress only. */
   size_bytes: number | undefined
+  layers: number | undefined
   timeout_s: number
   /** Left out: the disk is left as bootc made it. */
   finish: FinishArguments | undefined
@@ -46,6 +47,7 @@ export function installArguments(args: Given): InstallArguments {
     scratch: scratch === 'target' ? scratch : (matching('scratch', scratch, DISK) as `/dev/${string}`),
     tpm2_luks: args.tpm2_luks === true,
     size_bytes: typeof args.size_bytes === 'number' && args.size_bytes > 0 ? args.size_bytes : undefined,
+    layers: Array.isArray(args.layers) ? args.layers.length : undefined,
     timeout_s: timeoutOf(args.timeout_s ?? STANDARD_TIMEOUT_S),
     finish:
       args.finish === undefined || args.finish === null ? undefined : finishArguments(objectOf('finish', args.finish)),

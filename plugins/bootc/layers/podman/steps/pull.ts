@@ -61,9 +61,10 @@ async function pullProgress({ agent, context, scratch }: Pulling, args: InstallA
     const total = args.size_bytes
     // What the wire adds to the bytes themselves must not show more than there is.
     const done = total === undefined ? received : Math.min(received, total)
-    const note = total !== undefined && received >= total ? 'unpacking' : `pulling layers, ${layers()} begun of`
-    const far = total === undefined ? {} : { total }
-    context.progress({ note: `${note} ${args.reference}`, done, ...far, unit: 'bytes' })
+    const layer = layers() === 0 ? '' : `, layer ${layers()}${args.layers === undefined ? '' : ` of ${args.layers}`}`
+    const note =
+      total !== undefined && received >= total ? `unpacking ${args.reference}` : `pulling ${args.reference}${layer}`
+    context.progress({ note, done, ...(total === undefined ? {} : { total }), unit: 'bytes' })
     return performance.now() - last.at
   }
 }

@@ -21,6 +21,7 @@ export const STORE = 'var/lib/containers'
 const TEMPORARY = 'storage/tmp'
 /** What podman remembers of a store beside it. */
 const REMEMBERED = ['run/containers', 'run/libpod']
+const VAR_TMP = 'var/tmp'
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 /** More than any image needs, unpacked and packed at once. */
@@ -66,6 +67,7 @@ export async function makeScratch(agent: StepAgent, disk: StepDisk, args: Instal
     await agent.programs.run('mkfs.ext4', [...FILE_SYSTEM, device], { timeout_s: MAKE_TIMEOUT_S })
     await agent.programs.run('mount', ['-t', 'ext4', '-o', MOUNT_OPTIONS, device, folder])
     await mkdir(join(folder, TEMPORARY), { recursive: true })
+    await bindTemporary(agent, folder)
   } catch (error) {
     await end()
     throw error
@@ -81,6 +83,13 @@ export async function makeScratch(agent: StepAgent, disk: StepDisk, args: Instal
   }
 }
 
+/** bootc keeps what it unpacks in the host's /var/tmp, which would be memory. */
+async function bindTemporary({ root, programs }: StepAgent, folder: string): Promise<void> {
+  const own = join(folder, 'tmp')
+  await mkdir(own, { recursive: true })
+  await programs.run('mount', ['--bind', own, join(root, VAR_TMP)])
+}
+
 type Place = ReturnType<typeof placeOnTarget>
 
 async function loopDevice({ root, programs }: StepAgent, disk: StepDisk, place: Place): Promise<string> {
@@ -94,7 +103,8 @@ async function endScratch(agent: StepAgent, scratch: { device: string; folder: s
   const { programs, screen, root } = agent
   const { device, folder, loop } = scratch
   const note = (error: Error) => screen.note(error.message)
-  const below = (await mountPoints(root)).filter((path) => path === folder || path.startsWith(`${folder}/`))
+  const own = [folder, join(root, VAR_TMP)]
+  const below = (await mountPoints(root)).filter((path) => own.includes(path) || path.startsWith(`${folder}/`))
   for (const path of below.reverse())
     await programs.run('umount', [path]).catch(() => programs.run('umount', ['-l', path]).catch(note))
   for (const name of REMEMBERED) await rm(join(root, name), { recursive: true, force: true })

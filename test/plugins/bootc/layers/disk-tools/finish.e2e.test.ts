@@ -15,9 +15,6 @@ const ids = ({ id, partitions }: Awaited<ReturnType<InstalledMachine['table']>>)
   id,
   ...partitions.map(({ uuid }) => uuid),
 ]
-const mountsOf = async ({ root }: InstalledMachine) =>
-  (await readFile('/proc/mounts', 'utf8')).split('\n').filter((line) => line.includes(root))
-
 describe('bootc_finish', { timeout: 120_000 }, () => {
   it('gives root the rest of the disk, and writes the files of the machine into its deployment', async () => {
     await using machine = await makeInstalledMachine()
@@ -32,7 +29,7 @@ describe('bootc_finish', { timeout: 120_000 }, () => {
       const kib = Number((await run('df', '-k', '--output=size', folder)).split('\n')[1])
       assert.ok(kib > 440 * 1024, `${kib} KiB`)
     })
-    assert.deepEqual(await mountsOf(machine), [])
+    assert.deepEqual(await machine.leftOver(), [])
   })
 
   it('leaves room for a config drive at the end of the disk, and then has it written', async () => {
@@ -76,7 +73,7 @@ describe('bootc_finish', { timeout: 120_000 }, () => {
   })
 
   it('says that nothing was installed where root has no file system', async () => {
-    await using machine = await makeInstalledMachine({ made: false })
+    await using machine = await makeInstalledMachine({ state: 'laid out' })
 
     await assert.rejects(finish(machine, {}), {
       message: '/dev/vda3 holds no file system of ext4, xfs or btrfs: nothing was installed there.',
@@ -88,7 +85,7 @@ describe('bootc_finish', { timeout: 120_000 }, () => {
     await machine.look((folder) => rm(join(folder, 'ostree'), { recursive: true }))
 
     await assert.rejects(finish(machine, { files: [KEYS] }), /there is no deployment on the disk/)
-    assert.deepEqual(await mountsOf(machine), [])
+    assert.deepEqual(await machine.leftOver(), [])
   })
 
   it('writes nothing outside of the root file system, whatever links are in it', async () => {
