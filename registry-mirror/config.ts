@@ -32,9 +32,13 @@ export type RegistryConfig = {
   /** MiB. */
   min_free: number
   gc_interval: number
+  /** Cron expressions; each counts before its interval. */
+  gc_at?: string | undefined
   gc_grace: number
   scrub_interval: number
+  scrub_at?: string | undefined
   sync_interval: number
+  sync_at?: string | undefined
   /** MiB/s; 0: as fast as it goes. */
   scrub_rate: number
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
@@ -64,8 +68,9 @@ export type UpstreamConfig = {
   sync: readonly string[]
   /** OS/ARCHITECTURE; empty: all. */
   sync_platforms: readonly string[]
-  /** Left out: as [registry] has it. */
+  /** Both left out: as [registry] has it. */
   sync_interval?: number
+  sync_at?: string
 }
 
 /** Something that keeps the registry from working, in the operator's words. */
@@ -165,6 +170,11 @@ export const registryOptions = {
     unit: 's',
     help: 'How often content that nothing needs any more is removed; 0: only by rackstrap registry gc.',
   },
+  gc_at: {
+    section: 'registry',
+    type: 'string',
+    help: "When that is done, instead of gc_interval: a cron expression of minute, hour, day, month and weekday by this box's clock, such as 0 3 * * *.",
+  },
   gc_grace: {
     section: 'registry',
     type: 'integer',
@@ -181,6 +191,7 @@ export const registryOptions = {
     unit: 's',
     help: 'How often all content is read from the disk to find what is damaged; 0: only by rackstrap registry scrub.',
   },
+  scrub_at: { section: 'registry', type: 'string', help: 'The same by a cron expression, instead of scrub_interval.' },
   scrub_rate: {
     section: 'registry',
     type: 'integer',
@@ -197,4 +208,5 @@ export const registryOptions = {
     unit: 's',
     help: 'How often what sync of [upstream:NAME] names is fetched when it is new; 0: only by rackstrap registry sync.',
   },
+  sync_at: { section: 'registry', type: 'string', help: 'The same by a cron expression, instead of sync_interval.' },
 } as const

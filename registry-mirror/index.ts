@@ -11,6 +11,7 @@ import { askRunning, listenForAdmin } from './keeping/admin-socket.ts'
 import type { Counts } from './keeping/jobs.ts'
 import { Keeping } from './keeping/keeping.ts'
 import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
+import { scheduleFor } from './keeping/schedule.ts'
 import { openStorage } from './storage/storage.ts'
 import { dropOtherSets, syncJobs } from './sync/sync.ts'
 import type { Patience } from './upstream/client.ts'
@@ -69,7 +70,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const keeping = new Keeping(storage, config, { content: pullThrough.content, log })
   if (config.upstreams) await dropOtherSets(config.upstreams, storage)
   const syncing = { content: pullThrough.content, storage, log }
-  for (const job of syncJobs(config.upstreams ?? [], config.sync_interval, syncing)) keeping.jobs.add(job)
+  for (const job of syncJobs(config.upstreams ?? [], scheduleFor(config, 'sync'), syncing)) keeping.jobs.add(job)
   const authorize: Authorize = (request, wanted) => {
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
     return given.authorize?.(request, wanted)

@@ -1,5 +1,6 @@
 /** What the registry does by itself from time to time: each job with its last run, next run and result, and by hand as well. */
 import type { RegistryLog } from '../config.ts'
+import { nextByClock, type Schedule } from './schedule.ts'
 import type { JobRecord, KeepingState } from './state.ts'
 
 /** Numbers, and names of what is being worked on, that somebody who waits may look at. */
@@ -7,18 +8,15 @@ export type Counts = Readonly<Record<string, number | string>>
 export type Progress = (counts: Counts) => void
 export type Run = { signal: AbortSignal; progress: Progress; options: Readonly<Record<string, number>> }
 
-export type Job = {
+export type Job = Schedule & {
   /** The field's word, such as gc. */
   name: string
-  /** 0: only by hand. */
-  interval_s: number
   /** @returns what it did, for the log and for who asks */
   run(run: Run): Promise<Counts>
 }
 
-export type JobState = {
+export type JobState = Schedule & {
   name: string
-  interval_s: number
   running: boolean
   progress?: Counts
   last_run?: string
@@ -49,7 +47,7 @@ export class Jobs {
     this.#log = log
   }
 
-  /** From now on it runs in its interval, counted from its last run, also across restarts. */
+  /** From now on it runs by the clock, or in its interval, counted from its last run, also across restarts. */
   add(job: Job): void {
     const entry: Entry = { job }
     this.#entries.set(job.name, entry)
@@ -57,18 +55,20 @@ export class Jobs {
   }
 
   #schedule(entry: Entry, earliest = Date.now() + FIRST_AFTER_MS): void {
-    const { name, interval_s } = entry.job
-    if (interval_s <= 0 || this.#stop.signal.aborted) return
+    const { name, interval_s, at } = entry.job
+    if (this.#stop.signal.aborted) return
+    if (at !== undefined) this.#waitFor(entry, nextByClock(at, Date.now()))
+    if (at !== undefined || interval_s <= 0) return
     const last = Date.parse(this.#state.lastRun(name)?.last_run ?? '')
     // A box that is often started anew must come to its first run, too.
     const wanted = Number.isNaN(last) ? Date.now() + FIRST_WITHIN_MS : last + interval_s * 1000
     // A clock that went back must not keep it from running.
-    entry.next_run = Math.max(earliest, Math.min(wanted, Date.now() + interval_s * 1000))
-    this.#waitFor(entry, entry.next_run)
+    this.#waitFor(entry, Math.max(earliest, Math.min(wanted, Date.now() + interval_s * 1000)))
   }
 
   #waitFor(entry: Entry, next_run: number): void {
     clearTimeout(entry.timer)
+    entry.next_run = next_run
     const due = () => {
       if (Date.now() < next_run) return this.#waitFor(entry, next_run)
       // How it ended is in the log and in the table.
@@ -82,9 +82,10 @@ export class Jobs {
   }
 
   get states(): readonly JobState[] {
-    return [...this.#entries.values()].map(({ job: { name, interval_s }, running, next_run }) => ({
+    return [...this.#entries.values()].map(({ job: { name, interval_s, at }, running, next_run }) => ({
       name,
       interval_s,
+      ...(at !== undefined && { at }),
       running: running !== undefined,
       ...(running && { progress: running.progress }),
       ...this.#state.lastRun(name),

@@ -6,11 +6,12 @@ import type { Storage } from '../storage/storage.ts'
 import { collect } from './collect.ts'
 import { type Evicted, evict, usedBytes } from './evict.ts'
 import { type Counts, Jobs, type Run } from './jobs.ts'
+import { type ScheduleOptions, scheduleFor } from './schedule.ts'
 import { scrub } from './scrub.ts'
 
 export type KeepingConfig = Pick<
   RegistryConfig,
-  'gc_grace' | 'gc_interval' | 'min_free' | 'quota' | 'scrub_interval' | 'scrub_rate' | 'storage_path'
+  'gc_grace' | 'min_free' | 'quota' | 'scrub_rate' | 'storage_path' | ScheduleOptions
 >
 type Given = { content: Content; log: RegistryLog }
 
@@ -39,8 +40,8 @@ export class Keeping {
     const { state } = storage
     if (state.damage) given.log.error('the state of the registry was damaged', { reason: state.damage })
     this.jobs = new Jobs(state, given.log)
-    this.jobs.add({ name: 'gc', interval_s: config.gc_interval, run: (run) => this.#collect(run) })
-    this.jobs.add({ name: 'scrub', interval_s: config.scrub_interval, run: (run) => this.#scrub(run) })
+    this.jobs.add({ name: 'gc', ...scheduleFor(config, 'gc'), run: (run) => this.#collect(run) })
+    this.jobs.add({ name: 'scrub', ...scheduleFor(config, 'scrub'), run: (run) => this.#scrub(run) })
     this.jobs.add({ name: 'evict', interval_s: 0, run: (run) => this.#evict(run) })
     if (config.quota > 0 || config.min_free > 0)
       this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS).unref()

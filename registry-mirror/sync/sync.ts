@@ -3,6 +3,7 @@ import { parsePlatform } from '../bundle/platforms.ts'
 import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config.ts'
 import type { Content } from '../content.ts'
 import type { Job, Run } from '../keeping/jobs.ts'
+import type { Schedule } from '../keeping/schedule.ts'
 import { parseName, parseTag } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { parseSync, patternOf } from '../upstream/config.ts'
@@ -22,13 +23,17 @@ const setsIn = (configs: readonly UpstreamConfig[]) => configs.filter(({ sync })
 export const syncJobNames = (configs: readonly UpstreamConfig[]): string[] =>
   setsIn(configs).map(({ name }) => `sync:${name}`)
 
-export function syncJobs(configs: readonly UpstreamConfig[], interval_s: number, given: Given): Job[] {
+export function syncJobs(configs: readonly UpstreamConfig[], all: Schedule, given: Given): Job[] {
   return setsIn(configs).map((config) => ({
     name: `sync:${config.name}`,
-    interval_s: config.sync_interval ?? interval_s,
+    ...scheduleOf(config, all),
     run: (run) => new Sync(config, given, run).all(),
   }))
 }
+
+/** What a set says itself, by the clock or by an interval, holds. */
+const scheduleOf = ({ sync_at: at, sync_interval: interval_s }: UpstreamConfig, all: Schedule): Schedule =>
+  at === undefined && interval_s === undefined ? all : { interval_s: interval_s ?? 0, ...(at !== undefined && { at }) }
 
 /** What a set kept that is no longer configured may be evicted again. */
 export async function dropOtherSets(configs: readonly UpstreamConfig[], { state }: Storage): Promise<void> {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parsePlatform } from '../bundle/platforms.ts'
 import { RegistryError, type UpstreamConfig } from '../config.ts'
+import { parseSchedule } from '../keeping/schedule.ts'
 import { parseName } from '../names.ts'
 import { credentialsIn } from './pull-secret.ts'
 
@@ -69,6 +70,11 @@ export const upstreamOptions = {
     unit: 's',
     help: 'How often these images are fetched when they are new, instead of sync_interval of [registry]; 0: only by rackstrap registry sync.',
   },
+  sync_at: {
+    section: 'upstream:NAME',
+    type: 'string',
+    help: 'The same by a cron expression, such as 30 2 * * 6, instead of sync_interval.',
+  },
   concurrency: {
     section: 'upstream:NAME',
     type: 'integer',
@@ -128,6 +134,7 @@ export function readUpstream({ name, values }: UpstreamSection): UpstreamConfig 
   if (pull_secret !== undefined && credentials === undefined)
     throw wrong(`pull_secret ${pull_secret} has no username and password for ${url.host} under "auths".`)
   for (const text of plain.sync) checkSync(text, served, plain, wrong)
+  if (plain.sync_at !== undefined) parseSchedule(plain.sync_at, (text) => wrong(`sync_at ${text}`))
   try {
     plain.sync_platforms.forEach(parsePlatform)
   } catch (error) {

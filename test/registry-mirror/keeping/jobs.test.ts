@@ -59,6 +59,20 @@ describe('a job', () => {
     assert.equal(runs(), 1)
   })
 
+  it('with a cron expression runs by the clock, whatever its interval is, and when it ran last', async (t) => {
+    // A time of day that is the same in every zone of whole hours.
+    const { jobs, runs, state } = await jobsAt(t, { at: '30 * * * *' }, '2026-11-25T06:00:00.000Z')
+
+    assert.deepEqual([state()?.at, state()?.next_run], ['30 * * * *', '2026-11-25T12:30:00.000Z'])
+    t.mock.timers.tick(30 * MINUTE)
+    assert.equal(runs(), 1)
+    // The one that runs.
+    await jobs.run('tidy')
+    assert.equal(state()?.next_run, '2026-11-25T13:30:00.000Z')
+    t.mock.timers.tick(60 * MINUTE)
+    assert.equal(runs(), 2)
+  })
+
   it('without an interval runs by hand alone', async (t) => {
     const { runs, state, jobs } = await jobsAt(t, { interval_s: 0 })
 

@@ -83,6 +83,10 @@ describe('an upstream', () => {
       { url: 'https://quay.io', sync_platforms: ['amd64'] },
       "sync_platforms: 'amd64' is no platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, as linux/amd64.",
     ],
+    [
+      { url: 'https://quay.io', sync_at: 'daily' },
+      "sync_at is 'daily': expected minute, hour, day, month and weekday, such as 0 3 * * * (each day at three).",
+    ],
   ] as [Record<string, unknown>, string, string?][])
     it(`is refused as ${JSON.stringify(values)}${name ? ` named ${name}` : ''}`, () => {
       assert.equal(refusalOf(values, name), `RegistryError: [upstream:${name ?? 'quay.io'}] ${refusal}`)
