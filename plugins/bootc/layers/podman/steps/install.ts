@@ -6,6 +6,7 @@ import { type Finished, finishDisk } from '../../disk-tools/steps/finish.ts'
 import { readTable } from '../../disk-tools/steps/partitions.ts'
 import type { InstallArguments } from './arguments.ts'
 import { runInstall } from './container.ts'
+import { writeToEncrypted } from './encrypted.ts'
 import { prepareHost } from './host.ts'
 import { watchMemory } from './memory.ts'
 import { pull } from './pull.ts'
@@ -34,7 +35,9 @@ export async function install(agent: StepAgent, args: InstallArguments, context:
   try {
     const times = await pullAndInstall({ agent, context, disk }, args)
     await agent.rereadPartitions(disk)
-    const finished = args.finish && (await finishDisk({ agent, disk, context }, args.finish))
+    // Into an encrypted root they went while its own image could still open it.
+    const finish = args.finish && { ...args.finish, files: args.tpm2_luks ? [] : args.finish.files }
+    const finished = finish && (await finishDisk({ agent, disk, context }, finish))
     return { reference: args.reference, digest: args.digest, disk: disk.name, ...times, ...memory.told(), ...finished }
   } catch (error) {
     await makeUnbootable(agent, disk)
@@ -52,6 +55,7 @@ async function pullAndInstall({ agent, context, disk }: Task, args: InstallArgum
   const pulled = performance.now()
   await runInstall({ agent, context, disk, scratch }, args)
   await refuseOverlap({ agent, disk, scratch }, args)
+  if (args.tpm2_luks) await writeToEncrypted({ agent, disk }, args)
   context.progress({ note: 'giving the scratch space back' })
   await scratch.end()
   const seconds = (from: number, to: number) => Math.round((to - from) / 1000)

@@ -25,7 +25,7 @@ async function scene(run: string, changes: Record<string, unknown> = {}) {
 }
 
 const RUN = `podman run --rm --name rackstrap-bootc --privileged --pid=host --network=none --pull=never --pids-limit 4096 \
--v /var/lib/containers:/var/lib/containers -v /dev:/dev quay.io/org/app@${DIGEST} bootc install to-disk --wipe --skip-fetch-check \
+--memory 268435456 -v /var/lib/containers:/var/lib/containers -v /dev:/dev quay.io/org/app@${DIGEST} bootc install to-disk --wipe --skip-fetch-check \
 --generic-image --disable-selinux --target-imgref quay.io/org/app:v1`
 const REMOVE = 'podman rm --force --ignore --time 0 rackstrap-bootc'
 

@@ -1,0 +1,74 @@
+/** Runs a program of the pulled image as a container: the tenant's code as root on the tenant's steel. Nothing that it started outlives it. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StepAgent } from '@appliance/pxe/agent-api'
+import type { InstallArguments } from './arguments.ts'
+import { availableMemoryBytes } from './counters.ts'
+import { pulledName } from './pull.ts'
+import { createSaid } from './said.ts'
+
+export type ContainerRun = {
+  timeout_s: number
+  /** Each line, made harmless. */
+  onLine?(line: string): void
+  signal?: AbortSignal
+}
+
+const NAME = 'rackstrap-bootc'
+/** crun's, with podman's cgroupfs manager: all containers are below it. */
+const CGROUP = 'sys/fs/cgroup/libpod_parent'
+/** A fork bomb ends there, and the agent goes on. */
+const PROCESSES_LIMIT = 4096
+/** Left to the agent when the container takes all that it may. */
+const AGENT_MEMORY_BYTES = 96 * 1024 * 1024
+const LEAST_MEMORY_BYTES = 256 * 1024 * 1024
+const CLEAN_UP_TIMEOUT_S = 120
+
+/** @throws Error  its last telling line */
+export async function runInContainer(
+  agent: StepAgent,
+  args: InstallArguments,
+  command: readonly string[],
+  o: ContainerRun,
+): Promise<void> {
+  const said = createSaid()
+  const available = await availableMemoryBytes(agent.root)
+  const memory_bytes = Math.max(LEAST_MEMORY_BYTES, available - AGENT_MEMORY_BYTES)
+  try {
+    await agent.programs.run('podman', [...containerOptions(memory_bytes), pulledName(args), ...command], {
+      timeout_s: o.timeout_s,
+      ...(o.signal ? { signal: o.signal } : {}),
+      onLine(text) {
+        const line = said.add(text)
+        if (line === '') return
+        agent.screen.note(`container: ${line}`)
+        o.onLine?.(line)
+      },
+    })
+  } catch (cause) {
+    throw new Error(reasonOf(cause as Error, said.telling(), o), { cause })
+  } finally {
+    await endContainer(agent)
+  }
+}
+
+const containerOptions = (memory_bytes: number): string[] => [
+  ...['run', '--rm', '--name', NAME, '--privileged', '--pid=host', '--network=none', '--pull=never'],
+  ...['--pids-limit', String(PROCESSES_LIMIT), '--memory', String(memory_bytes)],
+  ...['-v', '/var/lib/containers:/var/lib/containers', '-v', '/dev:/dev'],
+]
+
+function reasonOf(error: Error, telling: string | undefined, { timeout_s, signal }: ContainerRun): string {
+  if (signal?.aborted) return String((signal.reason as Error).message)
+  if (error.message.includes(`did not end within ${timeout_s} s`)) return `it did not end within ${timeout_s} s`
+  if (/executable file .?bootc.? not found/.test(telling ?? '')) return 'the image has no bootc'
+  return telling ?? error.message
+}
+
+/** Podman itself may have been killed, and its container goes on. The cgroup takes all with it, whatever became of their parents. */
+async function endContainer({ root, programs, screen }: StepAgent): Promise<void> {
+  await writeFile(join(root, CGROUP, 'cgroup.kill'), '1').catch(() => {})
+  await programs
+    .run('podman', ['rm', '--force', '--ignore', '--time', '0', NAME], { timeout_s: CLEAN_UP_TIMEOUT_S })
+    .catch((error: Error) => screen.note(error.message))
+}
