@@ -4,6 +4,7 @@ import { type PxeConfig, PxeError } from './config.ts'
 import { renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
 import { parseMac } from './mac.ts'
 import type { MachineBoot } from './machine-boot.ts'
+import { MACHINE_FILES, packMachineFiles } from './machine-files.ts'
 import { FILE_NAME, RAMDISK_LIST, readRamdiskFiles } from './ramdisk-files.ts'
 
 export type BootAnswer =
@@ -14,12 +15,14 @@ export type BootAnswer =
       machine?: { mac: string; boot: MachineBoot['kind']; node?: string; refused?: string }
     }
   | { kind: 'file'; name: string; path: string }
+  /** Of one machine alone. */
+  | { kind: 'bytes'; name: string; content: Buffer; machine: { mac: string; node: string; files: number } }
 
 /** @param mac  lower case with colons */
 export type MachineBootOf = (mac: string) => MachineBoot | Promise<MachineBoot>
 
 /**
- * /boot.ipxe, /boot/<mac>, /boot/files/<name>.
+ * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/files/<name>.
  * @returns undefined  a path that is none of these
  */
 export async function handleBoot(
@@ -32,8 +35,18 @@ export async function handleBoot(
   if (folder === 'boot/files/') return bootFile(name, config)
   if (folder === 'boot.ipxe')
     return name === '' ? { kind: 'script', text: renderFirstScript(config.http_url) } : undefined
-  const mac = parseMac(name)
-  return mac === undefined ? undefined : machineScript(mac, config, await machineBootOf(mac))
+  const [, bare = '', archive] = /^(.*?)(\.cpio)?$/.exec(name) ?? []
+  const mac = parseMac(bare)
+  if (mac === undefined) return undefined
+  const boot = await machineBootOf(mac)
+  return archive === undefined ? machineScript(mac, config, boot) : machineFiles(mac, boot)
+}
+
+/** Only while the machine is to boot the agent. */
+async function machineFiles(mac: string, boot: MachineBoot): Promise<BootAnswer | undefined> {
+  if (boot.kind !== 'agent' || !boot.files?.length) return undefined
+  const content = await packMachineFiles(boot.files)
+  return { kind: 'bytes', name: MACHINE_FILES, content, machine: { mac, node: boot.node, files: boot.files.length } }
 }
 
 function pathOf(path: string): string {

@@ -7,6 +7,7 @@ import {
   renderKernelParameter,
 } from './kernel-parameters.ts'
 import type { MachineBoot } from './machine-boot.ts'
+import { MACHINE_FILES } from './machine-files.ts'
 import type { RamdiskFiles } from './ramdisk-files.ts'
 import { screenText } from './screen-text.ts'
 
@@ -65,8 +66,11 @@ export function renderIpxeScript(boot: MachineBoot, context: ScriptContext): str
 }
 
 function agentScript(boot: Extract<MachineBoot, { kind: 'agent' }>, { http_url, mac, ramdisk }: ScriptContext): string {
-  const cpios = [...ramdisk.core, ...layersOf(boot.layers, ramdisk)]
-  const url = (name: string) => `${http_url}/boot/files/${name}`
+  const shared = [...ramdisk.core, ...layersOf(boot.layers, ramdisk)]
+  const own = boot.files?.length ? [MACHINE_FILES] : []
+  const cpios = [...shared, ...own]
+  const url = (name: string) =>
+    own.includes(name) ? `${http_url}/boot/${mac.replaceAll(':', '-')}.cpio` : `${http_url}/boot/files/${name}`
   const fetch = (command: string, name: string) =>
     `${command} --timeout ${FETCH_TIMEOUT_MS} --name ${name} ${url(name)}`
   return lines(

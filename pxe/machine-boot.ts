@@ -1,4 +1,5 @@
 /** What a machine gets when its iPXE asks. Who decides it is the caller's affair. */
+import type { MachineFile } from './machine-files.ts'
 
 export type MachineBoot =
   /** The deploy ramdisk: kernel, core and layers; parameters are escaped when the script is rendered. */
@@ -9,6 +10,8 @@ export type MachineBoot =
       /** Key and value in order; an empty value makes a bare word, such as `nofb`. */
       parameters: readonly (readonly [string, string])[]
       layers: readonly string[]
+      /** For this machine alone, over everything else; never told to a log. */
+      files?: readonly MachineFile[]
     }
   /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */
   | { kind: 'disk'; node: string; name: string; why: string }

@@ -1,9 +1,17 @@
 /** What a machine is given when its firmware asks on the network. Knows no script: pxe renders those. */
-import { type KernelParameter, type MachineBoot, PxeError, parseKernelParameters } from '@appliance/pxe'
+import {
+  type KernelParameter,
+  type MachineBoot,
+  type MachineFile,
+  PxeError,
+  parseKernelParameters,
+} from '@appliance/pxe'
+import { InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
-import { nodeOf, type Parts } from './parts.ts'
+import { optionsFor } from './deploy/option-values.ts'
+import { nodeForPlugin, nodeOf, type Parts } from './parts.ts'
 
-type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url'>
+type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values'>
 
 /** Base of the API as agents are told it, without a slash at the end. */
 export const agentApiUrl = ({ config, api_url }: Pick<Parts, 'config' | 'api_url'>): string =>
@@ -23,8 +31,28 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
     kind: 'agent',
     ...who,
     parameters: agentParameters(parts, node),
-    layers: parts.plugins.get(node.interfaces.deploy)?.ramdiskLayers ?? [],
+    layers: layersFor(parts, node),
+    ...filesFor(node),
   }
+}
+
+/** @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names */
+export function layersFor(parts: BootParts, node: Node): readonly string[] {
+  const plugin = parts.plugins.get(node.interfaces.deploy)
+  const { ramdiskLayers = [] } = plugin ?? {}
+  if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
+  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options: optionsFor(parts, node, plugin) })
+  if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
+  const found = JSON.stringify(layers)
+  throw new InvalidParameterValue(
+    `ramdiskLayers of the deploy interface "${plugin.name}" gave ${found} for node ${node.uuid}: a list of names is expected.`,
+  )
+}
+
+/** Until its agent has called: nobody else is to have them after that. */
+function filesFor({ driver_internal_info }: Node): { files?: readonly MachineFile[] } {
+  const files = driver_internal_info.boot_files_secret
+  return Array.isArray(files) && driver_internal_info.agent_url === undefined ? { files } : {}
 }
 
 const isDeployed = ({ provision_state }: Node) =>

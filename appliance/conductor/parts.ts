@@ -5,9 +5,10 @@ import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
 import type { Images } from '../images/images.ts'
 import type { Log } from '../log.ts'
+import { deepFreeze } from '../nodes/frozen.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Store } from '../nodes/store.ts'
-import type { DeployPlugin, Json } from '../plugin-api/index.ts'
+import type { DeployPlugin, Json, Task } from '../plugin-api/index.ts'
 import type { Holds } from './holds.ts'
 import type { Jobs } from './jobs.ts'
 
@@ -38,6 +39,11 @@ export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
 /** @throws NotFound */
 export const nodeOf = (parts: Pick<Parts, 'store'>, uuid: string): Node =>
   parts.store.nodes.get(uuid) ?? parts.store.nodes.find(uuid)
+
+/** What a plugin sees of it: frozen, with secrets in plain. */
+export function nodeForPlugin({ uuid, name, driver, properties, driver_info, instance_info }: Node): Task['node'] {
+  return deepFreeze({ uuid, name, driver, properties, driver_info, instance_info })
+}
 
 /** @throws InvalidParameterValue  the node's hardware type is not enabled on this appliance */
 export function bmcOf(parts: Pick<Parts, 'bmc'>, node: Node): BmcDriver {

@@ -111,6 +111,12 @@ export type Task<O extends Options = Options> = {
     agent(): Promise<void>
     /** From now on, the machine is sent to its own disk when it asks on the network. */
     disk(): Promise<void>
+    /**
+     * Files that this machine finds in its ramdisk, ours or a stock one, at each boot into it from now on, until the deploy has ended.
+     * They replace those given before; kept like a secret, and handed out until the agent has called. At most 256 KiB in all.
+     * @throws Error  a path that is not absolute and plain, or too much
+     */
+    files(files: readonly BootFile[]): Promise<void>
   }
   readonly agent: {
     /** Where the agent listens, once it has called; its host is the machine's address. */
@@ -169,6 +175,9 @@ export type Task<O extends Options = Options> = {
   readonly failure: (message: string, cause?: unknown) => Error
 }
 
+/** `mode`: permission bits, 0o600 when left out. It belongs to root; folders on the way to it are made. */
+export type BootFile = { path: string; content: string; mode?: number }
+
 /** A precompressed form that the appliance offers under the same url by Accept-Encoding; our agent reads the list, a stock one ignores it. */
 export type ImageVariant = {
   encoding: 'zstd' | 'gzip'
@@ -197,6 +206,11 @@ export type Kit<O extends Options = Options> = {
   agentFlow(o?: { without?: readonly string[] }): Step<O>[]
 }
 
+/** Written so that a plugin with options of its own is still a DeployPlugin. */
+export type LayersOf<O extends Options> = {
+  of(given: { node: Task<O>['node']; options: Values<O> }): readonly string[]
+}['of']
+
 /**
  * A way to put an operating system on a machine; the default export of the plugin's entry file.
  * Order of life: options read > validate > prepare > steps by priority > cleanUp. While an agent is up (`usesAgent`), the
@@ -209,8 +223,11 @@ export type DeployPlugin<O extends Options = Options> = {
   options: O
   /** Node properties that users may set, name to help text; served at /v1/drivers/<driver>/properties. */
   properties?: Readonly<Record<string, string>>
-  /** Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use it; e.g. ['podman']. */
-  ramdiskLayers?: readonly string[]
+  /**
+   * Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use it; e.g. ['podman'].
+   * A function chooses for one node; it is asked at each boot, does no work, and what it throws fails the boot.
+   */
+  ramdiskLayers?: readonly string[] | LayersOf<O>
   /** False: no agent is booted; the plugin drives boot and power itself. */
   usesAgent: boolean
   /** Throws with what is missing, in the operator's words. No side effects; called by the validate API and before a deploy. */

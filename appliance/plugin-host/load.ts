@@ -135,7 +135,7 @@ function problemsOfProperties(properties: unknown): string[] {
 }
 
 function problemsOfLayers(layers: unknown): string[] {
-  if (layers === undefined) return []
+  if (layers === undefined || typeof layers === 'function') return []
   return Array.isArray(layers) && layers.every((layer) => typeof layer === 'string' && /^[a-z0-9-]+$/.test(layer))
     ? []
     : ['ramdiskLayers is not a list of layer names']

@@ -21,11 +21,13 @@ export async function serveBoot(
   const answer = await handleBoot(request.url ?? '/', server.config, server.machineBootOf)
   if (answer === undefined) return false
   if (answer.kind === 'script') sendScript(answer, request, response, server.log)
+  else if (answer.kind === 'bytes') sendBytes(answer, request, response, server)
   else await sendBootFile(answer, request, response, server)
   return true
 }
 
 type Script = Extract<BootAnswer, { kind: 'script' }>
+type Bytes = Extract<BootAnswer, { kind: 'bytes' }>
 type BootFile = Extract<BootAnswer, { kind: 'file' }>
 
 function sendScript({ text, machine }: Script, request: IncomingMessage, response: ServerResponse, log: PxeLog): void {
@@ -39,6 +41,23 @@ function sendScript({ text, machine }: Script, request: IncomingMessage, respons
   response.end(text)
   if (machine === undefined) log.debug('first boot script served', { ip: ipOf(request) })
   else log[machine.refused === undefined ? 'info' : 'warn']('boot script served', { ...machine, ip: ipOf(request) })
+}
+
+function sendBytes(
+  { content, machine }: Bytes,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { log, onBytes }: BootServer,
+): void {
+  response.writeHead(200, {
+    'content-type': 'application/octet-stream',
+    'content-length': content.length,
+    'cache-control': 'no-store',
+  })
+  if (request.method === 'HEAD') return void response.end()
+  response.end(content)
+  onBytes?.(content.length)
+  log.info('machine files served', { ...machine, bytes: content.length, ip: ipOf(request) })
 }
 
 async function sendBootFile(

@@ -2,14 +2,18 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 
-export type Entry = { path: string } & (
-  | { kind: 'folder' }
-  | { kind: 'file'; content: Buffer; executable?: boolean }
+export type Entry = {
+  path: string
+} & /** `mode`: permission bits; 0755 and 0644, or 0755 when executable, when left out. */
+(
+  | { kind: 'folder'; mode?: number }
+  | { kind: 'file'; content: Buffer; executable?: boolean; mode?: number }
   | { kind: 'link'; target: string }
   | { kind: 'device'; major: number; minor: number }
 )
 
 const MODES = { folder: 0o040755, file: 0o100644, link: 0o120777, device: 0o020600 }
+const TYPE_BITS = 0o170000
 const EXECUTABLE = 0o111
 const TRAILER = 'TRAILER!!!'
 const padding = (size: number) => Buffer.alloc((4 - (size % 4)) % 4)
@@ -37,13 +41,18 @@ function withFolders(entries: readonly Entry[]): Entry[] {
 function pack(entry: Entry, inode: number): Buffer[] {
   const content = entry.kind === 'file' ? entry.content : Buffer.from(entry.kind === 'link' ? entry.target : '', 'utf8')
   const name = Buffer.from(`${entry.path}\0`, 'utf8')
-  const mode =
-    entry.path === TRAILER ? 0 : MODES[entry.kind] | (entry.kind === 'file' && entry.executable ? EXECUTABLE : 0)
+  const mode = entry.path === TRAILER ? 0 : modeOf(entry)
   const [major, minor] = entry.kind === 'device' ? [entry.major, entry.minor] : [0, 0]
   // ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check
   const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, major, minor, name.length, 0]
   const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`)
   return [header, name, padding(header.length + name.length), content, padding(content.length)]
+}
+
+function modeOf(entry: Entry): number {
+  const standard = MODES[entry.kind]
+  if ('mode' in entry && entry.mode !== undefined) return (standard & TYPE_BITS) | entry.mode
+  return entry.kind === 'file' && entry.executable ? standard | EXECUTABLE : standard
 }
 
 const compress = promisify(zstdCompress)

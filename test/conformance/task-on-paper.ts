@@ -67,7 +67,11 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       off: (...args) => act('power.off', args, undefined),
       bootFrom: (...args) => act('power.bootFrom', args, undefined),
     },
-    boot: { agent: () => act('boot.agent', [], undefined), disk: () => act('boot.disk', [], undefined) },
+    boot: {
+      agent: () => act('boot.agent', [], undefined),
+      disk: () => act('boot.disk', [], undefined),
+      files: (files) => act('boot.files', [files], undefined),
+    },
     agent: agentWith(setting, { note, act }),
     images: imagesWith(setting, { note, act }),
     progress: (...args) => note('progress', args),

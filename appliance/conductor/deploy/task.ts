@@ -1,11 +1,11 @@
 /** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
+import { checkMachineFiles } from '@appliance/pxe'
 import { DeployFailure } from '../../errors.ts'
 import type { ImageRequest } from '../../images/images.ts'
-import { deepFreeze } from '../../nodes/frozen.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json, Progress, Task } from '../../plugin-api/index.ts'
 import { agentApiUrl } from '../boot.ts'
-import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
@@ -32,14 +32,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
   const { signal } = context
   const progress = tellProgress(parts, uuid, context.onProgress)
   return {
-    node: deepFreeze({
-      uuid,
-      name: node.name,
-      driver: node.driver,
-      properties: node.properties,
-      driver_info: node.driver_info,
-      instance_info: node.instance_info,
-    }),
+    node: nodeForPlugin(node),
     options: optionsFor(parts, node, pluginOf(parts, node)),
     log: logFor(parts, uuid, context.step),
     signal,
@@ -78,6 +71,10 @@ function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task,
     boot: {
       agent: () => bootAgent(parts, uuid, signal),
       disk: async () => void (await setInternal(parts, uuid, { network_boot: undefined })),
+      async files(files) {
+        checkMachineFiles(files)
+        await setInternal(parts, uuid, { boot_files_secret: files.map((file) => ({ ...file })) })
+      },
     },
   }
 }
