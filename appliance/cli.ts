@@ -5,6 +5,7 @@ import process from 'node:process'
 import { Command } from 'commander'
 import { addBundleCommands } from './cli/bundle.ts'
 import { addCaCommands } from './cli/ca.ts'
+import { addImageCommands } from './cli/images.ts'
 import { addRamdiskCommands } from './cli/ramdisk.ts'
 import { addRegistryCommands } from './cli/registry.ts'
 import { untilStopped } from './cli/until-stopped.ts'
@@ -86,6 +87,7 @@ addRamdiskCommands(program, CONFIG_OPTION)
 addRegistryCommands(program, CONFIG_OPTION)
 addBundleCommands(program, CONFIG_OPTION)
 addCaCommands(program, CONFIG_OPTION)
+addImageCommands(program, CONFIG_OPTION)
 
 program.parseAsync().then(
   () => process.exit(),
