@@ -25,9 +25,7 @@ describe('the list of the image cache', () => {
 
     const listed = await listImages(configOf(state_path))
 
-    const [older, app] = listed.toSorted(
-      (a, b) => a.node_uuids.length - b.node_uuids.length || (a.source < b.source ? 1 : -1),
-    )
+    const [older, app] = listed.toSorted((a, b) => a.source.localeCompare(b.source))
     assert.equal(listed.length, 2)
     assert.equal(app?.source, 'made here (quay.io/org/app:v1 as a disk)')
     assert.deepEqual(app?.node_uuids, [OTHER_NODE])
