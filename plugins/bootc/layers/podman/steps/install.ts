@@ -33,6 +33,8 @@ export async function install(agent: StepAgent, args: InstallArguments, context:
   agent.screen.say(`Installing ${args.reference} (${args.digest}) to ${disk.name}`)
   await prepareHost(agent)
   try {
+    // What was there before loses its end to the scratch space: it must not boot either.
+    await eraseTables(agent, disk)
     const times = await pullAndInstall({ agent, context, disk }, args)
     await agent.rereadPartitions(disk)
     // Into an encrypted root they went while its own image could still open it.
@@ -79,17 +81,21 @@ async function refuseOverlap(
   throw new Error(`bootc of ${args.reference} did not keep to the size of root that it was given: ${found}.`)
 }
 
-/** Both copies of the partition table, and what BIOS would start. */
-async function makeUnbootable({ root, screen, ...agent }: StepAgent, disk: StepDisk): Promise<void> {
+async function makeUnbootable(agent: StepAgent, disk: StepDisk): Promise<void> {
   try {
-    await using file = await open(join(root, disk.name), 'r+')
-    const nothing = Buffer.alloc(MIB)
-    for (const at of [0, disk.size_bytes - MIB]) await file.write(nothing, 0, MIB, at)
-    await file.sync()
-    screen.say(`${disk.name} has no partition table now, so that nothing half-installed boots from it.`)
+    await eraseTables(agent, disk)
+    agent.screen.say(`${disk.name} has no partition table now, so that nothing half-installed boots from it.`)
   } catch (error) {
     // Why the install failed is what matters; a disk that takes nothing is a part of it.
-    screen.say(`${disk.name} may hold a part of an install: ${(error as Error).message}`)
+    agent.screen.say(`${disk.name} may hold a part of an install: ${(error as Error).message}`)
   }
-  await agent.rereadPartitions(disk).catch((error: Error) => screen.note(error.message))
+}
+
+/** Both copies of the partition table, and what BIOS would start. */
+async function eraseTables(agent: StepAgent, disk: StepDisk): Promise<void> {
+  await using file = await open(join(agent.root, disk.name), 'r+')
+  const nothing = Buffer.alloc(MIB)
+  for (const at of [0, disk.size_bytes - MIB]) await file.write(nothing, 0, MIB, at)
+  await file.sync()
+  await agent.rereadPartitions(disk).catch((error: Error) => agent.screen.note(error.message))
 }
