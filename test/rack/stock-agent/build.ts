@@ -5,7 +5,16 @@ import { cached } from '../cache.ts'
 import { debianArchive } from '../os-image/archive.ts'
 import type { Ramdisk } from '../ramdisk.ts'
 import { CommandFailed, run } from '../run-program.ts'
-import { AGENT, AGENT_FOLDER, DROPPED, KERNEL_PARAMETERS, PACKAGES, recipeDigest, SUITE } from './recipe.ts'
+import {
+  AGENT,
+  AGENT_FOLDER,
+  DROPPED,
+  KERNEL_PARAMETERS,
+  PACKAGES,
+  PODMAN_PACKAGES,
+  recipeDigest,
+  SUITE,
+} from './recipe.ts'
 
 /** PyPI did not give the agent; the message says what pip said. */
 export class AgentNotServed extends Error {}
@@ -17,18 +26,24 @@ const PIP_DEADLINE_S = 300
 /** A server that does not answer is given up soon: the test is to be skipped then. */
 const PIP_OPTIONS = ['--no-cache-dir', '--retries', '2', '--timeout', '20']
 
-/** @throws AgentNotServed; Error  the builder's last words */
-export async function ensureStockAgent(signal: AbortSignal): Promise<Ramdisk> {
-  const digest = recipeDigest()
-  const folder = await cached('stock-agent', digest, (work) => assemble(work, digest, signal))
+/**
+ * @param o.podman  with what its bootc deploy needs
+ * @throws AgentNotServed; Error  the builder's last words
+ */
+export async function ensureStockAgent(signal: AbortSignal, { podman = false } = {}): Promise<Ramdisk> {
+  const digest = `${recipeDigest()}${podman ? '-podman' : ''}`
+  const packages = podman ? [...PACKAGES, ...PODMAN_PACKAGES] : PACKAGES
+  const folder = await cached('stock-agent', digest, (work) => assemble(work, { digest, packages, signal }))
   const sizes = await Promise.all([KERNEL, CORE].map(async (name) => (await stat(join(folder, name))).size))
   return { folder, bytes: sizes.reduce((sum, size) => sum + size) }
 }
 
-async function assemble(work: string, digest: string, signal: AbortSignal): Promise<void> {
+type Recipe = { digest: string; packages: readonly string[]; signal: AbortSignal }
+
+async function assemble(work: string, { digest, packages, signal }: Recipe): Promise<void> {
   const root = join(work, 'root')
   await mkdir(work, { recursive: true })
-  await installPackages(root, signal)
+  await installPackages(root, packages, signal)
   await installAgent(root, signal)
   await copyKernel(root, join(work, KERNEL))
   for (const name of DROPPED) await rm(join(root, name), { recursive: true, force: true })
@@ -40,11 +55,11 @@ async function assemble(work: string, digest: string, signal: AbortSignal): Prom
   await writeFile(join(work, 'ramdisk.json'), `${JSON.stringify(index, null, 2)}\n`)
 }
 
-async function installPackages(root: string, signal: AbortSignal): Promise<void> {
+async function installPackages(root: string, packages: readonly string[], signal: AbortSignal): Promise<void> {
   const options = [
     ...['--mode=root', '--variant=minbase', '--components=main', '--aptopt=Acquire::Languages "none"'],
     ...['man', 'doc', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
-    `--include=${PACKAGES.join(',')}`,
+    `--include=${packages.join(',')}`,
   ]
   const archive = await debianArchive(signal)
   await run('mmdebstrap', [...options, SUITE, root, archive], { signal, timeout_s: 1200 })
