@@ -39,6 +39,8 @@ export type RegistryConfig = {
   scrub_at?: string | undefined
   sync_interval: number
   sync_at?: string | undefined
+  /** Whether images of registries may be held that no section [upstream:NAME] names. */
+  other_upstreams: boolean
   /** MiB/s; 0: as fast as it goes. */
   scrub_rate: number
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
@@ -209,4 +211,10 @@ export const registryOptions = {
     help: 'How often what sync of [upstream:NAME] names is fetched when it is new; 0: only by rackstrap registry sync.',
   },
   sync_at: { section: 'registry', type: 'string', help: 'The same by a cron expression, instead of sync_interval.' },
+  other_upstreams: {
+    section: 'registry',
+    type: 'boolean',
+    default: true,
+    help: 'Pull images that a node is deployed from also from registries that no section [upstream:NAME] names, by https; nothing else is pulled from them.',
+  },
 } as const

@@ -1,7 +1,8 @@
 /** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Access } from './access/access.ts'
-import type { RegistryConfig, RegistryLog } from './config.ts'
+import { Access, type Gate, isLoopback } from './access/access.ts'
+import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config.ts'
+import { Holding } from './holding/holding.ts'
 import { Certificate } from './http/certificate.ts'
 import { type Authorize, handle } from './http/handle.ts'
 import { type Listening, listen } from './http/listen.ts'
@@ -12,10 +13,12 @@ import type { Counts } from './keeping/jobs.ts'
 import { Keeping } from './keeping/keeping.ts'
 import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
 import { scheduleFor } from './keeping/schedule.ts'
+import type { RepositoryName } from './names.ts'
 import { openStorage } from './storage/storage.ts'
 import { dropOtherSets, syncJobs } from './sync/sync.ts'
 import type { Patience } from './upstream/client.ts'
 import { PullThrough } from './upstream/pull-through.ts'
+import type { UpstreamStatus } from './upstream/upstream.ts'
 
 export { withRegistry } from './bundle/connect.ts'
 export { planBundle, sourceOf } from './bundle/export.ts'
@@ -28,22 +31,36 @@ export { type OnProgress, readBundle } from './bundle/read.ts'
 export { saveBundle } from './bundle/save.ts'
 export { bundleBytes } from './bundle/write.ts'
 export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions, type UpstreamConfig } from './config.ts'
+export type { HoldProgress } from './holding/hold.ts'
+export type { AccessOptions, HoldOptions, ImageAccess } from './holding/holding.ts'
+export { type ContainerImage, type ImageProblem, ImageUnavailable } from './holding/image.ts'
+export type { InspectOptions } from './holding/inspect.ts'
+export { parseReference, type Reference } from './holding/reference.ts'
+export type { PullSecret } from './holding/secret.ts'
 export type { Authorize } from './http/handle.ts'
 export type { AdminAnswer, AdminRequest, Status } from './keeping/admin.ts'
 export type { Counts, JobState } from './keeping/jobs.ts'
 export type { Listed } from './keeping/list.ts'
 export { syncJobNames } from './sync/sync.ts'
 export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/config.ts'
+export type { UpstreamStatus } from './upstream/upstream.ts'
 
-export type Registry = {
+/** What is asked for a machine: see holding/holding.ts. */
+export type ImageKeeper = Pick<Holding, 'inspect' | 'hold' | 'release' | 'revoke' | 'access'>
+
+export type Registry = ImageKeeper & {
   /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** Text for Prometheus. */
   metrics(): Promise<string>
+  /** How each was when it was asked last. */
+  upstreams(): readonly UpstreamStatus[]
   /** For the owner of the folder, who may do everything. */
   handleOwner(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** @throws RegistryError  in the operator's words */
   administer(request: AdminRequest, progress: (counts: Counts) => void): Promise<AdminAnswer>
+  /** Who is let in to what is not for everybody. */
+  readonly gate: Gate
   /** After the last request has been answered. */
   close(): Promise<void>
 }
@@ -56,17 +73,39 @@ export type RegistryGiven = {
   onBytes?(bytes: number): void
   /** How long upstreams are waited for; left out: as it should be. */
   patience?: Partial<Patience>
+  /** How upstreams are that no section names; left out: https, and as a section has it that says nothing. */
+  others?: Partial<UpstreamConfig>
+  /** By which name or address machines reach this registry; left out: host_ip. */
+  host?: string
+  /** The port that it listens on; left out: as configured. */
+  port?(): number
+  /** Whether who has no credentials may pull from a repository; left out: from all. */
+  isOpen?(name: RepositoryName): boolean
 }
 
-export type RunningRegistry = { port: number; metrics(): Promise<string>; stop(): Promise<void> }
+export type RunningRegistry = ImageKeeper &
+  Pick<Registry, 'metrics' | 'upstreams'> & { port: number; stop(): Promise<void> }
 
 const EXPIRE_EVERY_MS = 10 * 60_000
 
 /** @throws RegistryError  storage_path cannot be used */
 export async function openRegistry(config: RegistryConfig, given: RegistryGiven): Promise<Registry> {
-  const { log, onBytes = () => {}, patience } = given
+  const { log, onBytes = () => {}, patience, others } = given
   const storage = await openStorage(config)
-  const pullThrough = await PullThrough.open(config.upstreams ?? [], { storage, log, ...(patience && { patience }) })
+  const pullThrough = await PullThrough.open(config.upstreams ?? [], {
+    storage,
+    log,
+    ...(patience && { patience }),
+    ...(others && { others }),
+  })
+  const holding = new Holding({
+    storage,
+    pullThrough,
+    log,
+    other_upstreams: config.other_upstreams,
+    reached: () => reachedOf(config, given),
+    isOpen: given.isOpen ?? (() => true),
+  })
   const keeping = new Keeping(storage, config, { content: pullThrough.content, log })
   if (config.upstreams) await dropOtherSets(config.upstreams, storage)
   const syncing = { content: pullThrough.content, storage, log }
@@ -99,16 +138,34 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
       return handle(request, response, { ...served, authorize })
     },
     metrics: () => metrics.render(measured),
+    upstreams: measured.upstreams,
     handleOwner: (request, response) => handle(request, response, served),
+    gate: holding.gate,
+    ...keeperOf(holding),
     administer: (request, progress) => administer(measured, request, progress),
     async close() {
       clearInterval(timer)
       // Together: a job that waits for bytes of an upstream hears of it.
-      await Promise.all([keeping.close(), pullThrough.close()])
+      await Promise.all([keeping.close(), holding.close(), pullThrough.close()])
       await storage.state.close()
       storage.release()
     },
   }
+}
+
+const keeperOf = (holding: Holding): ImageKeeper => ({
+  inspect: (reference, options) => holding.inspect(reference, options),
+  hold: (image, options) => holding.hold(image, options),
+  release: (owner) => holding.release(owner),
+  revoke: (owner) => holding.revoke(owner),
+  access: (image, options) => holding.access(image, options),
+})
+
+/** As machines reach it. */
+function reachedOf({ host_ip, port, cert_file, ca }: RegistryConfig, given: RegistryGiven) {
+  const hosts = [given.host ?? host_ip, host_ip, ...(isLoopback(host_ip) ? ['localhost'] : [])]
+  const own = hosts.map((host) => `${host.includes(':') ? `[${host}]` : host}:${given.port?.() ?? port}`)
+  return { registry: own[0] ?? '', own, insecure: !cert_file, ...(ca !== undefined && { ca }) }
 }
 
 /**
@@ -126,8 +183,11 @@ export async function startRegistry(
     await access.authorize(request, wanted)
     await more.authorize?.(request, wanted)
   }
-  const registry = await openRegistry(config, { log, ...more, authorize })
-  let listening: Listening
+  let listening: Listening | undefined
+  const port = () => listening?.port ?? config.port
+  const isOpen = (name: RepositoryName) => access.isOpen(name)
+  const registry = await openRegistry(config, { log, ...more, authorize, port, isOpen })
+  access.gate = registry.gate
   try {
     listening = await listen(
       async (request, response) => {
@@ -141,14 +201,16 @@ export async function startRegistry(
     await registry.close()
     throw error
   }
-  const { administer, handleOwner } = registry
+  const { administer, handleOwner, inspect, hold, release, revoke, access: accessTo } = registry
   const closeAdmin = await listenForAdmin(config.storage_path, { administer, handle: handleOwner }, log)
   log.info('registry listens', { host_ip: config.host_ip, port: listening.port, storage_path: config.storage_path })
   return {
+    ...{ inspect, hold, release, revoke, access: accessTo },
     port: listening.port,
     metrics: registry.metrics,
+    upstreams: registry.upstreams,
     async stop() {
-      await listening.close()
+      await listening?.close()
       await closeAdmin()
       await registry.close()
     },

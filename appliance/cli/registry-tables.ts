@@ -1,6 +1,7 @@
 /** What the registry answers, as text for a terminal. */
 import type { Counts, JobState, Listed, Status } from '@appliance/registry-mirror'
 import { sizeText } from './progress.ts'
+import { renderTable, shortTime } from './table.ts'
 
 /** {blobs_removed: 2, bytes_freed: 2048} becomes `blobs removed 2, freed 2.0 KiB`. */
 export function renderCounts(counts: Counts): string {
@@ -13,22 +14,13 @@ export function renderCounts(counts: Counts): string {
     .join(', ')
 }
 
-/** Columns as wide as their widest cell. */
-function renderTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')
-  return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
-}
-
-const shortTime = (iso: string | undefined) => iso?.replace(/\.\d+Z$/, 'Z') ?? '-'
-
 export function renderList(list: readonly Listed[]): string {
   if (list.length === 0) return 'Nothing is kept there.\n'
-  const rows = list.map(({ repository, tag, digest, size_bytes, origin, pinned, last_used }) => [
+  const rows = list.map(({ repository, tag, digest, size_bytes, origin, pinned, held_by, last_used }) => [
     tag === undefined ? `${repository}@${digest}` : `${repository}:${tag}`,
     sizeText(size_bytes),
     origin,
-    pinned ? 'yes' : 'no',
+    held_by ? 'held' : pinned ? 'yes' : 'no',
     shortTime(last_used),
   ])
   return renderTable([['IMAGE', 'SIZE', 'ORIGIN', 'PINNED', 'LAST USED'], ...rows])
@@ -41,6 +33,7 @@ export function renderStatus({
   quota_bytes,
   uploads,
   pins,
+  holds,
   jobs,
   upstreams,
 }: Status): string {
@@ -50,6 +43,7 @@ export function renderStatus({
     `Content       ${sizeText(used_bytes)}, ${quota}`,
     `Repositories  ${repositories}`,
     `Uploads       ${uploads} under way`,
+    `Held          ${renderHolds(holds)}`,
     `Pinned        ${Object.keys(pins).sort().join(', ') || 'nothing'}`,
   ]
   const rows = jobs.map(renderJob)
@@ -59,6 +53,15 @@ export function renderStatus({
     ...upstreams.map(renderUpstream),
   ])
   return [`${facts.join('\n')}\n`, jobTable, ...(upstreams.length > 0 ? [upstreamTable] : [])].join('\n')
+}
+
+/** A hundred nodes may hold the same one. */
+function renderHolds(holds: Status['holds']): string {
+  const owners = Object.values(holds)
+  const images = new Set(owners.flat().map(({ repository, tag, digest }) => `${repository}:${tag ?? digest}`))
+  if (images.size === 0) return 'nothing'
+  const nodes = owners.length === 1 ? '1 node' : `${owners.length} nodes`
+  return `${[...images].sort().join(', ')} (by ${nodes})`
 }
 
 function renderUpstream({

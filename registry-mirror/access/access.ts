@@ -6,7 +6,7 @@ import { denied, OciError, unauthorized } from '../errors.ts'
 import { answerError, answerJson } from '../http/answer.ts'
 import { placesOf } from '../http/exchange.ts'
 import type { Action, Authorize } from '../http/handle.ts'
-import { parseName } from '../names.ts'
+import { parseName, type RepositoryName } from '../names.ts'
 import { CredentialFile, parseHtpasswd, parseTokens, tokenKey } from './credentials.ts'
 import { Passwords } from './password.ts'
 import { isAmong, type Policy, parseRules, type Rule, whoMay } from './rules.ts'
@@ -17,8 +17,22 @@ export type AccessConfig = Pick<
   'access_rules' | 'anonymous_pull' | 'cert_file' | 'host_ip' | 'htpasswd_file' | 'token_file'
 >
 
+/** What lets in who has a pull secret or a ticket of a repository: see holding/. */
+export type Gate = {
+  readonly isEmpty: boolean
+  isGuarded(name: RepositoryName): boolean
+  /** @param value  base64 of both @returns those of `names` that may be pulled with these */
+  opens(
+    names: readonly RepositoryName[],
+    credentials: { username: string; password: string; value: string },
+  ): Promise<RepositoryName[]>
+}
+const NO_GATE: Gate = { isEmpty: true, isGuarded: () => false, opens: async () => [] }
+
 /** Where a client changes its name and password for a token. @source distribution/spec/auth/token.md */
 const TOKEN_PATH = '/v2/token'
+/** A token for more is asked for anew. */
+const SCOPES_LIMIT = 10
 /** Of nobody: so that a name that is not there takes as long as a password that is wrong. */
 const DUMMY_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
 
@@ -30,6 +44,8 @@ export class Access {
   readonly #tokens: CredentialFile | undefined
   readonly #passwords = new Passwords()
   readonly #sessions = new Sessions()
+  /** Of the registry, once it is open. */
+  gate: Gate = NO_GATE
 
   private constructor(config: AccessConfig, users: CredentialFile | undefined, tokens: CredentialFile | undefined) {
     this.#rules = parseRules(config.access_rules)
@@ -56,11 +72,25 @@ export class Access {
     return this.#users !== undefined || this.#tokens !== undefined
   }
 
+  /** Whether somebody may have to say who they are. */
+  get #asks(): boolean {
+    return this.#knowsAnybody || !this.gate.isEmpty
+  }
+
+  /** Whether who has no credentials may pull from it. */
+  isOpen(name: RepositoryName): boolean {
+    const who = whoMay('pull', name, { rules: this.#rules, policy: this.#policy })
+    return !this.gate.isGuarded(name) && who === 'anyone'
+  }
+
   /** Answers when a token is asked for, and returns true. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    if (request.method !== 'GET' || request.url?.split('?')[0] !== TOKEN_PATH || !this.#knowsAnybody) return false
+    const [path, query] = request.url?.split('?') ?? []
+    if (request.method !== 'GET' || path !== TOKEN_PATH || !this.#asks) return false
     try {
-      const token = this.#sessions.issue(await this.#holderOf(request))
+      const scopes = new URLSearchParams(query).getAll('scope').slice(0, SCOPES_LIMIT)
+      const names = scopes.flatMap((scope) => parseName(/^repository:([^:]+):/.exec(scope)?.[1] ?? '') ?? [])
+      const token = this.#sessions.issue(await this.#holderOf(request, names))
       const issued_at = new Date().toISOString()
       answerJson(response, { token, access_token: token, expires_in: SESSION_LIFE_S, issued_at })
     } catch (error) {
@@ -71,22 +101,32 @@ export class Access {
   }
 
   authorize: Authorize = async (request, { action, route, query }) => {
-    const holder = await this.#holderOf(request)
+    const names = 'name' in route ? [...placesOf(route.name, query)].map(({ name }) => name) : []
+    const holder = await this.#holderOf(request, action === 'pull' ? names : [])
     // Without an Authorization header, a client is to learn here how it gets in: many ask only once.
-    if (route.endpoint === 'support' && this.#knowsAnybody && request.headers.authorization === undefined)
+    if (route.endpoint === 'support' && this.#asks && request.headers.authorization === undefined)
       throw unauthorized('Say who you are, or ask for a token for nobody in particular.', this.#challenge(request))
     if (route.endpoint === 'catalog' && this.#rules.length > 0 && this.#knowsAnybody && holder.user === undefined)
       throw unauthorized('Only who has credentials may list all repositories.', this.#challenge(request))
     if (!('name' in route)) return
-    const names = action === 'pull' ? [...placesOf(route.name, query)].map(({ name }) => name) : [route.name]
-    for (const name of names) this.#require(request, { holder, action, name })
+    for (const name of action === 'pull' ? names : [route.name]) this.#require(request, { holder, action, name })
     if (query.has('mount') && !this.#mayMount(holder, query)) query.delete('mount')
   }
 
-  #require(request: IncomingMessage, { holder, action, name }: { holder: Holder; action: Action; name: string }): void {
+  #require(
+    request: IncomingMessage,
+    { holder, action, name }: { holder: Holder; action: Action; name: RepositoryName },
+  ): void {
+    if (action === 'pull' && holder.opened?.includes(name)) return
+    const isGuarded = action === 'pull' && this.gate.isGuarded(name)
     const who = whoMay(action, name, { rules: this.#rules, policy: this.#policy })
-    if (isAmong(holder.user, who)) return
+    if (isAmong(holder.user, isGuarded && who === 'anyone' ? 'users' : who)) return
     const about = `${action} ${action === 'push' ? 'to' : 'from'} repository ${name}`
+    if (isGuarded && holder.user === undefined)
+      throw unauthorized(
+        `Repository ${name} is kept for who has its pull secret.`,
+        this.#challenge(request, `repository:${name}:pull`),
+      )
     if (who === 'nobody' && !this.#knowsAnybody)
       throw denied(
         `Nobody may ${about}: this registry is open to other machines and knows no credentials. Set [registry] htpasswd_file, or access_rules.`,
@@ -103,21 +143,28 @@ export class Access {
   #mayMount({ user }: Holder, query: URLSearchParams): boolean {
     const source = parseName(query.get('from') ?? '')
     const { pull } = this.#policy
-    if (source === undefined) return isAmong(user, pull) && !this.#rules.some(({ actions }) => actions.has('pull'))
+    if (source === undefined)
+      return isAmong(user, pull) && this.gate.isEmpty && !this.#rules.some(({ actions }) => actions.has('pull'))
+    if (user === undefined && this.gate.isGuarded(source)) return false
     return isAmong(user, whoMay('pull', source, { rules: this.#rules, policy: this.#policy }))
   }
 
   /** @throws OciError  UNAUTHORIZED: credentials that are wrong; none at all are right */
-  async #holderOf(request: IncomingMessage): Promise<Holder> {
+  async #holderOf(request: IncomingMessage, names: readonly RepositoryName[]): Promise<Holder> {
     const [, scheme = '', value = ''] = /^(\w+) +(\S+)$/.exec(request.headers.authorization ?? '') ?? []
-    if (!this.#knowsAnybody || request.headers.authorization === undefined) return { user: undefined }
-    const holder = await (scheme.toLowerCase() === 'basic' ? this.#byPassword(value) : this.#byToken(value))
+    if (!this.#asks || request.headers.authorization === undefined) return { user: undefined }
+    const holder = await (scheme.toLowerCase() === 'basic' ? this.#byPassword(value, names) : this.#byToken(value))
+    // Where nobody is known, what is not guarded is for everybody, whatever they say they are.
+    if (holder === undefined && !this.#knowsAnybody) return { user: undefined }
     if (holder === undefined) throw unauthorized('The credentials are wrong, or have ended.', this.#challenge(request))
     return holder
   }
 
-  async #byPassword(value: string): Promise<Holder | undefined> {
+  async #byPassword(value: string, names: readonly RepositoryName[]): Promise<Holder | undefined> {
     const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, 'base64').toString()) ?? []
+    const opened = this.gate.isEmpty ? [] : await this.gate.opens(names, { username: user, password, value })
+    if (opened.length > 0) return { user: undefined, opened }
+    if (!this.#knowsAnybody) return undefined
     const hash = await this.#users?.get(user)
     const isRight = await this.#passwords.isRight(password, hash ?? DUMMY_HASH)
     return isRight && hash !== undefined ? { user } : undefined

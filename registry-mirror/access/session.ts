@@ -3,16 +3,20 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 export const SESSION_LIFE_S = 300
 
-/** undefined inside: nobody in particular. */
-export type Holder = { user: string | undefined }
+export type Holder = {
+  /** undefined: nobody in particular. */
+  user: string | undefined
+  /** That they may pull, guarded or not: they have a pull secret or a ticket of these. */
+  opened?: readonly string[]
+}
 
 export class Sessions {
   readonly #key = randomBytes(32)
 
   #sign = (body: string) => createHmac('sha256', this.#key).update(body).digest()
 
-  issue({ user }: Holder, now = Date.now()): string {
-    const body = Buffer.from(JSON.stringify({ user, until: now + SESSION_LIFE_S * 1000 })).toString('base64url')
+  issue({ user, opened }: Holder, now = Date.now()): string {
+    const body = Buffer.from(JSON.stringify({ user, opened, until: now + SESSION_LIFE_S * 1000 })).toString('base64url')
     return `${body}.${this.#sign(body).toString('base64url')}`
   }
 
@@ -21,7 +25,9 @@ export class Sessions {
     const [body = '', signature = ''] = token.split('.')
     const [wanted, found] = [this.#sign(body), Buffer.from(signature, 'base64url')]
     if (wanted.length !== found.length || !timingSafeEqual(wanted, found)) return undefined
-    const { user, until } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { user?: string; until: number }
-    return until > now ? { user } : undefined
+    const { until, ...holder } = JSON.parse(Buffer.from(body, 'base64url').toString()) as Partial<Holder> & {
+      until: number
+    }
+    return until > now ? { user: undefined, ...holder } : undefined
   }
 }

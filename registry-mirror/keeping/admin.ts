@@ -22,6 +22,8 @@ export type Status = {
   uploads: number
   /** By what is pinned; since when. */
   pins: Readonly<Record<string, string>>
+  /** By who needs it. */
+  holds: Readonly<Record<string, readonly { repository: string; digest: string; tag?: string }[]>>
   jobs: readonly JobState[]
   upstreams: readonly UpstreamStatus[]
 }
@@ -66,6 +68,7 @@ async function statusOf({ storage, keeping, upstreams }: Administered): Promise<
     quota_bytes: keeping.config.quota * MIB,
     uploads: storage.uploads.underWay,
     pins: storage.state.pins,
+    holds: storage.state.holds,
     jobs: keeping.jobs.states,
     upstreams: upstreams(),
   }

@@ -13,7 +13,10 @@ export type Listed = {
   /** With all that is here of what it needs; shared content counts for each. */
   size_bytes: number
   origin: Origin
+  /** By the operator, a sync set or who holds it. */
   pinned: boolean
+  /** Who needs it until they release it, such as node:<uuid>. */
+  held_by?: readonly string[]
   last_used?: string
 }
 
@@ -44,6 +47,7 @@ async function listRepository(storage: Storage, name: RepositoryName): Promise<L
       size_bytes: await sizeOf(storage, digest, known),
       origin: state.originOf(name, digest),
       pinned: pinned === 'all' || pinned.has(digest),
+      ...holdersOf(storage, name, digest),
       ...(used !== undefined && { last_used: new Date(used).toISOString() }),
     }
   }
@@ -57,6 +61,13 @@ async function listRepository(storage: Storage, name: RepositoryName): Promise<L
   }
   for (const digest of known.keys()) if (!tagged.has(digest) && !inner.has(digest)) rows.push(await row(digest))
   return rows
+}
+
+function holdersOf({ state: { holds } }: Storage, name: RepositoryName, wanted: Digest): { held_by?: string[] } {
+  const held_by = Object.entries(holds)
+    .filter(([, held]) => held.some(({ repository, digest }) => repository === name && digest === wanted))
+    .map(([owner]) => owner)
+  return held_by.length > 0 ? { held_by: held_by.sort() } : {}
 }
 
 async function sizeOf(storage: Storage, digest: Digest, known: ReadonlyMap<Digest, Needs | 'unknown'>) {

@@ -19,11 +19,11 @@ export function parseTarget(text: string): Target {
   return { name, ...(tag && { tag }), ...(digest && { digest }) }
 }
 
-/** The manifests of a repository that pins or sync sets name by themselves; 'all' when the repository is pinned. */
+/** The manifests of a repository that pins, sync sets or holds name by themselves; 'all' when the repository is pinned. */
 export async function pinnedIn(storage: Storage, name: RepositoryName): Promise<ReadonlySet<Digest> | 'all'> {
-  const { pins, sets } = storage.state
+  const { pins, sets, held } = storage.state
   if (Object.hasOwn(pins, name)) return 'all'
-  const pinned = new Set<Digest>()
+  const pinned = new Set<Digest>((held.get(name) ?? []).map(({ digest }) => digest))
   for (const text of [...Object.keys(pins), ...Object.values(sets).flat()]) {
     if (!text.startsWith(`${name}:`) && !text.startsWith(`${name}@`)) continue
     const { tag, digest } = parseTarget(text)

@@ -3,12 +3,23 @@ import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Low } from 'lowdb'
 import type { Digest } from '../digest.ts'
-import type { RepositoryName } from '../names.ts'
+import type { RepositoryName, Tag } from '../names.ts'
 import { type Disk, unlessMissing } from '../storage/disk.ts'
 
 /** Pulled: from an upstream, where it can be had again. Only that may ever be evicted. */
 export type Origin = 'pulled' | 'pushed'
 export type JobRecord = { last_run: string; duration_s: number; result: string; failed: boolean }
+
+/** An image that somebody needs, with all it needs, until they let it go: see holding/. */
+export type Hold = {
+  repository: RepositoryName
+  digest: Digest
+  tag?: Tag
+  /** Of the upstream, when no section names it. */
+  host?: string
+}
+/** Lets whoever has the password of this hash pull from one repository. */
+export type Ticket = { repository: RepositoryName; sha256: string; since: string }
 
 type Entry = { pulled?: true /** Milliseconds since 1970. */; last_used?: number }
 type Document = {
@@ -19,12 +30,16 @@ type Document = {
   pins: Record<string, string>
   /** What sync sets keep, by set; pins as well, but not the operator's own. */
   sets: Record<string, readonly string[]>
+  /** By who needs them. */
+  holds: Record<string, readonly Hold[]>
+  /** By who holds what they are for. */
+  tickets: Record<string, readonly Ticket[]>
   jobs: Record<string, JobRecord>
 }
 
 /** A last use may be lost by a crash when it is younger. */
 const SAVE_AFTER_MS = 10_000
-const EMPTY: Document = { version: 1, manifests: {}, pins: {}, sets: {}, jobs: {} }
+const EMPTY: Document = { version: 1, manifests: {}, pins: {}, sets: {}, holds: {}, tickets: {}, jobs: {} }
 
 export class KeepingState {
   readonly #low: Low<Document>
@@ -34,6 +49,7 @@ export class KeepingState {
   #savingNext: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
+  #held: ReadonlyMap<RepositoryName, readonly Hold[]> | undefined
 
   private constructor(low: Low<Document>, damage: string | undefined) {
     this.#low = low
@@ -121,6 +137,37 @@ export class KeepingState {
     if (wanted.join() === (sets[set] ?? []).join()) return
     if (wanted.length > 0) sets[set] = wanted
     else delete sets[set]
+    await this.save()
+  }
+
+  get holds(): Readonly<Record<string, readonly Hold[]>> {
+    return this.#low.data.holds
+  }
+
+  /** Instead of what they held before; nothing: they let go. Durable when it resolves. */
+  async hold(owner: string, holds: readonly Hold[]): Promise<void> {
+    const { data } = this.#low
+    if (holds.length > 0) data.holds[owner] = holds
+    else delete data.holds[owner]
+    this.#held = undefined
+    await this.save()
+  }
+
+  /** By repository, whoever holds it. */
+  get held(): ReadonlyMap<RepositoryName, readonly Hold[]> {
+    this.#held ??= Map.groupBy(Object.values(this.#low.data.holds).flat(), ({ repository }) => repository)
+    return this.#held
+  }
+
+  get tickets(): Readonly<Record<string, readonly Ticket[]>> {
+    return this.#low.data.tickets
+  }
+
+  /** Instead of those that were given for this owner before. Durable when it resolves. */
+  async giveTickets(owner: string, tickets: readonly Ticket[]): Promise<void> {
+    const { data } = this.#low
+    if (tickets.length > 0) data.tickets[owner] = tickets
+    else delete data.tickets[owner]
     await this.save()
   }
 

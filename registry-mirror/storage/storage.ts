@@ -1,5 +1,6 @@
 /** All that is kept under storage_path, opened together. */
 import { RegistryError } from '../config.ts'
+import { Guards } from '../holding/guards.ts'
 import { KeepingState } from '../keeping/state.ts'
 import { BlobStore } from './blobs.ts'
 import { Disk } from './disk.ts'
@@ -17,6 +18,8 @@ export type Storage = {
   uploads: Uploads
   /** What is not content: origins, last uses, pins. */
   state: KeepingState
+  /** Which repositories are only for who has their pull secret. */
+  guards: Guards
   /** Of repositories, by name, and of content, by digest (the inner one): to be taken by whatever looks at one and then changes it. */
   turns: Turns
   /** Lets another process have the folder. */
@@ -43,7 +46,8 @@ export async function openStorage({ storage_path, ...limits }: Given): Promise<S
     const uploads = new Uploads({ disk, blobs, repositories, turns }, limits)
     await uploads.expire()
     const state = await KeepingState.open(disk)
-    return { disk, blobs, repositories, manifests, uploads, state, turns, release }
+    const guards = await Guards.open(disk)
+    return { disk, blobs, repositories, manifests, uploads, state, guards, turns, release }
   } catch (error) {
     release()
     throw error

@@ -6,11 +6,14 @@ import type { Digest } from '../digest.ts'
 import { parseManifest } from '../manifest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Places } from '../upstream/limits.ts'
+import { Places } from '../upstream/limits.ts'
 
 const PIECE_BYTES = 1024 * 1024
 /** An index in an index in an index is none that anybody needs; nor is a signature of a signature of a signature. */
 const DEPTH_LIMIT = 4
+
+/** Manifests of one image that are asked for at one time. */
+const MANIFESTS_AT_ONCE = 4
 
 export type Image = { name: RepositoryName; tag: Tag }
 export type Pulling = {
@@ -22,8 +25,10 @@ export type Pulling = {
   /** For blobs. */
   places: Places
   /** Told of each blob once, however many images have it. */
-  onBytes(bytes: number, name: RepositoryName): void
+  onBytes(bytes: number, about: { name: RepositoryName; digest: Digest }): void
   onBlob(): void
+  /** Told of what refers to the image and cannot be had; left out: then the image cannot be had. */
+  onReferrerFailed?(error: Error): void
   /** Blobs that were told of. */
   told: Set<Digest>
 }
@@ -36,11 +41,17 @@ export async function pullImage(pulling: Pulling, { name, tag }: Image): Promise
   if (found.warning !== undefined) throw new RegistryError(found.warning)
 }
 
+/** @throws RegistryError, OciError, BundleError  it cannot be had */
+export function pullManifest(pulling: Pulling, name: RepositoryName, digest: Digest): Promise<void> {
+  return new ImagePull(pulling, name).manifest(digest, pulling.platforms, 0)
+}
+
 class ImagePull {
   readonly #pulling: Pulling
   readonly #name: RepositoryName
   /** An index and its platforms may be referred to by the same one. */
   readonly #seen = new Set<Digest>()
+  readonly #asking = new Places(MANIFESTS_AT_ONCE)
 
   constructor(pulling: Pulling, name: RepositoryName) {
     this.#pulling = pulling
@@ -52,16 +63,31 @@ class ImagePull {
     this.#seen.add(digest)
     const { storage, content, places, signal } = this.#pulling
     signal.throwIfAborted()
-    const stored = await content.manifest(this.#name, digest)
+    const stored = await this.#asking.run(() => content.manifest(this.#name, digest))
     if (stored === undefined) throw new RegistryError(`The upstream has no manifest ${digest}.`)
     // What is to be here is not the first to be evicted.
     storage.state.used(this.#name, digest)
     const { blobs, manifests } = parseManifest(stored.bytes, stored.mediaType)
-    await allEnded(blobs.map((blob) => places.run(() => this.#blob(blob))))
-    if (depth >= DEPTH_LIMIT) return
-    for (const one of wantedOf(stored, manifests, platforms)) await this.manifest(one, platforms, depth + 1)
+    const isDeep = depth >= DEPTH_LIMIT
+    const inner = isDeep ? [] : wantedOf(stored, manifests, platforms)
+    await allEnded([
+      ...blobs.map((blob) => places.run(() => this.#blob(blob))),
+      ...inner.map((one) => this.manifest(one, platforms, depth + 1)),
+    ])
+    if (!isDeep) await this.#referrers(digest, depth)
+  }
+
+  async #referrers(digest: Digest, depth: number): Promise<void> {
+    const { content, signal, onReferrerFailed } = this.#pulling
     signal.throwIfAborted()
-    for (const one of await content.referrers(this.#name, digest)) await this.manifest(one, [], depth + 1)
+    const referrers = await this.#asking.run(() => content.referrers(this.#name, digest))
+    try {
+      await allEnded(referrers.map((one) => this.manifest(one, [], depth + 1)))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (onReferrerFailed === undefined) throw error
+      onReferrerFailed(error as Error)
+    }
   }
 
   async #blob(digest: Digest): Promise<void> {
@@ -80,7 +106,7 @@ class ImagePull {
         const bytes = await reader.read(buffer, buffer.length, at)
         if (bytes === 0) throw new RegistryError(`Blob ${digest} ended at ${at} of ${reader.size_bytes} bytes.`)
         at += bytes
-        if (isNew) onBytes(bytes, this.#name)
+        if (isNew) onBytes(bytes, { name: this.#name, digest })
       }
       if (isNew) onBlob()
     } finally {

@@ -115,7 +115,7 @@ class Sync {
       platforms: this.#config.sync_platforms.map(parsePlatform),
       places: new Places(this.#config.concurrency),
       told: new Set(),
-      onBytes: (bytes, name) => {
+      onBytes: (bytes, { name }) => {
         this.#counts.fetched_bytes += bytes
         this.#run.progress({ ...this.#counts, of: images.length, fetching: name })
       },

@@ -1,4 +1,5 @@
 /** Who this mirror is to an upstream: Basic, or Bearer with a token from where the challenge says. Tokens stay in memory; nothing here is logged. */
+import { createHash } from 'node:crypto'
 import type { Credentials } from '../config.ts'
 
 /** RFC 9110 section 11.6.1, as registries write it. */
@@ -27,6 +28,10 @@ export function parseChallenge(header: string | readonly string[] | undefined): 
 export const basicOf = ({ username, password }: Credentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
+/** Tells whose a token is, and nothing else. */
+export const identityOf = (credentials: Credentials | undefined): string =>
+  credentials === undefined ? '' : createHash('sha256').update(basicOf(credentials)).digest('hex')
+
 /** Where the token is to be had. @source distribution/spec/auth/token.md */
 export function tokenUrl({ realm, service, scope }: Extract<Challenge, { scheme: 'bearer' }>, wanted: string): URL {
   const url = new URL(realm)
@@ -51,19 +56,19 @@ export function tokenIn(text: string, now = Date.now()): Token | undefined {
 
 export type Token = { header: string; until: number }
 
-/** What was valid last, for each scope. */
+/** What was valid last, for each scope and whoever asked. */
 export class Tokens {
   readonly #kept = new Map<string, Token>()
 
-  get(scope: string, now = Date.now()): string | undefined {
-    const token = this.#kept.get(scope)
+  get(key: string, now = Date.now()): string | undefined {
+    const token = this.#kept.get(key)
     return token && token.until > now ? token.header : undefined
   }
-  keep(scope: string, token: Token): void {
+  keep(key: string, token: Token): void {
     if (this.#kept.size >= KEPT_LIMIT) this.#kept.clear()
-    this.#kept.set(scope, token)
+    this.#kept.set(key, token)
   }
-  forget(scope: string): void {
-    this.#kept.delete(scope)
+  forget(key: string): void {
+    this.#kept.delete(key)
   }
 }

@@ -1,7 +1,7 @@
 /** Asks one upstream over HTTP: authenticates, follows redirects, keeps patience. Caches nothing but tokens. */
 import { Agent, type Dispatcher, request } from 'undici'
-import type { UpstreamConfig } from '../config.ts'
-import { basicOf, type Challenge, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
+import type { Credentials, UpstreamConfig } from '../config.ts'
+import { basicOf, type Challenge, identityOf, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamFailure } from './failure.ts'
 
@@ -46,7 +46,11 @@ export type Question = {
   path: string
   headers?: Readonly<Record<string, string>>
   signal: AbortSignal
+  /** Left out: by the repository's own credentials, else by those of the configuration. */
+  as?: Credentials | 'as configured'
 }
+/** Given for one repository by who may pull it; more than any box has machines. */
+const SECRETS_LIMIT = 2_000
 
 export class UpstreamClient {
   readonly config: UpstreamConfig
@@ -55,6 +59,7 @@ export class UpstreamClient {
   readonly #agent: Agent
   readonly patience: Patience
   readonly #tokens = new Tokens()
+  readonly #secrets = new Map<string, Credentials>()
   #challenge: Challenge | undefined
 
   constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
@@ -82,6 +87,12 @@ export class UpstreamClient {
     return this.reach.run(async () => this.#judge(await this.#authenticated(question), question))
   }
 
+  /** From now on a repository is pulled by these credentials. They are never written down. */
+  pullBy(credentials: Credentials, repository: string): void {
+    if (this.#secrets.size >= SECRETS_LIMIT) this.#secrets.clear()
+    this.#secrets.set(repository, credentials)
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy()
   }
@@ -93,7 +104,7 @@ export class UpstreamClient {
     const challenge = parseChallenge(answer.headers['www-authenticate'])
     if (challenge === undefined) return answer
     discard(answer)
-    this.#tokens.forget(scopeOf(question))
+    this.#tokens.forget(this.#tokenKey(question))
     this.#challenge = forAnyRepository(challenge)
     const authorization = await this.#authorization(question, challenge)
     // Sent again when that changes nothing, the same request would be refused again; the caller wants an answer all the same.
@@ -101,14 +112,21 @@ export class UpstreamClient {
   }
 
   async #authorization(question: Question, challenge: Challenge | undefined): Promise<string | undefined> {
-    const { credentials } = this.config
+    const credentials = this.#credentialsFor(question)
     if (challenge === undefined) return undefined
     if (challenge.scheme === 'basic') return credentials && basicOf(credentials)
-    return this.#tokens.get(scopeOf(question)) ?? this.#fetchToken(question, challenge)
+    return this.#tokens.get(this.#tokenKey(question)) ?? this.#fetchToken(question, challenge)
   }
 
+  #credentialsFor({ repository, as }: Question): Credentials | undefined {
+    if (as === 'as configured') return this.config.credentials
+    return as ?? this.#secrets.get(repository) ?? this.config.credentials
+  }
+  #tokenKey = (question: Question) => `${scopeOf(question)} ${identityOf(this.#credentialsFor(question))}`
+
   async #fetchToken(question: Question, challenge: Extract<Challenge, { scheme: 'bearer' }>): Promise<string> {
-    const { name, credentials, insecure } = this.config
+    const { name, insecure } = this.config
+    const credentials = this.#credentialsFor(question)
     const url = tokenUrl(challenge, scopeOf(question))
     if (url.protocol !== 'https:' && !insecure)
       throw new UpstreamFailure('lying', `Upstream ${name} wants its tokens to be had from ${url.origin}, without TLS.`)
@@ -121,7 +139,7 @@ export class UpstreamClient {
         answer.status === 429 ? 'limited' : answer.status >= 500 ? 'failing' : 'refused',
         `Upstream ${name} gives no token for ${question.repository}: ${url.host} answers ${answer.status}.`,
       )
-    this.#tokens.keep(scopeOf(question), token)
+    this.#tokens.keep(this.#tokenKey(question), token)
     return token.header
   }
 

@@ -10,6 +10,10 @@ export class Places {
     this.#free = places
   }
 
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   async run<T>(act: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))

@@ -25,5 +25,5 @@ function authsOf(text: string): Record<string, Auth> {
 
 /** Docker's own registry goes by several names. */
 const DOCKER_HOSTS = ['docker.io', 'index.docker.io', 'registry-1.docker.io']
-const hostsOf = (host: string) => (DOCKER_HOSTS.includes(host) ? DOCKER_HOSTS : [host])
+export const hostsOf = (host: string): readonly string[] => (DOCKER_HOSTS.includes(host) ? DOCKER_HOSTS : [host])
 const hostOf = (key: string) => key.replace(/^https?:\/\//, '').replace(/\/.*$/, '')

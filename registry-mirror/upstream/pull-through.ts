@@ -11,15 +11,26 @@ import type { Storage } from '../storage/storage.ts'
 import type { Patience } from './client.ts'
 import { refusalOf, UpstreamFailure } from './failure.ts'
 import { PulledLists } from './lists.ts'
+import { OtherUpstreams } from './others.ts'
+import { hostsOf } from './pull-secret.ts'
 import { PulledManifests, type Wanted } from './tags.ts'
 import { Transfers } from './transfers.ts'
 import { Upstream, type UpstreamStatus } from './upstream.ts'
 
 const MISSING_LIMIT = 20_000
 
+type Given = {
+  storage: Storage
+  log: RegistryLog
+  patience?: Partial<Patience>
+  /** How upstreams are that no section names; left out: as a section has it that says nothing. */
+  others?: Partial<UpstreamConfig>
+}
+
 export class PullThrough {
   readonly content: Content
   readonly #upstreams: readonly Upstream[]
+  readonly #others: OtherUpstreams
   readonly #storage: Storage
   readonly #transfers: Transfers
   readonly #manifests: PulledManifests
@@ -27,7 +38,12 @@ export class PullThrough {
   /** Blobs that an upstream does not have: until when that is believed. */
   readonly #missing = new Map<string, number>()
 
-  private constructor(upstreams: readonly Upstream[], storage: Storage, log: RegistryLog) {
+  private constructor(
+    { upstreams, others }: { upstreams: readonly Upstream[]; others: OtherUpstreams },
+    storage: Storage,
+    log: RegistryLog,
+  ) {
+    this.#others = others
     // The longest name first: one may begin with another.
     this.#upstreams = upstreams.toSorted((a, b) => b.name.length - a.name.length)
     this.#storage = storage
@@ -40,10 +56,11 @@ export class PullThrough {
 
   static async open(
     configs: readonly UpstreamConfig[],
-    { storage, log, patience = {} }: { storage: Storage; log: RegistryLog; patience?: Partial<Patience> },
+    { storage, log, patience = {}, others = {} }: Given,
   ): Promise<PullThrough> {
+    const upstreams = configs.map((config) => new Upstream(config, patience))
     const through = new PullThrough(
-      configs.map((config) => new Upstream(config, patience)),
+      { upstreams, others: new OtherUpstreams((config) => new Upstream(config, patience), others) },
       storage,
       log,
     )
@@ -62,13 +79,27 @@ export class PullThrough {
 
   /** How each upstream is, and what it was asked for since the start. */
   get upstreams(): readonly UpstreamStatus[] {
-    return this.#upstreams.map((one) => one.status)
+    return [...this.#upstreams, ...this.#others.all].map((one) => one.status)
   }
+
+  /** The one that repositories of this name, or of this host, come from by the configuration. */
+  configured({ name, host }: { name: RepositoryName; host: string }): Upstream | undefined {
+    return (
+      this.#upstreams.find((one) => one.repositoryOf(name) !== undefined) ??
+      this.#upstreams.find(({ config: { url } }) => hostsOf(host).includes(url.host))
+    )
+  }
+
+  /** One that no section names. @throws RegistryError  there are too many */
+  other = (host: string): Upstream => this.#others.of(host)
+
+  /** Resolves when the blob is no longer on its way: it is here then, or will not come. */
+  settled = (digest: Digest): Promise<void> => this.#transfers.settled(digest)
 
   /** What is under way is given up; the next start goes on from there. */
   async close(): Promise<void> {
     await this.#transfers.close()
-    await Promise.all(this.#upstreams.map((one) => one.close()))
+    await Promise.all([...this.#upstreams, ...this.#others.all].map((one) => one.close()))
   }
 
   #contentOver(local: Content): Content {
@@ -179,7 +210,7 @@ export class PullThrough {
   }
 
   async #through<T>(name: RepositoryName, ask: (wanted: Wanted) => Promise<T>, askLocal: () => Promise<T>): Promise<T> {
-    const wanted = this.#wantedOf(name)
+    const wanted = this.sourceOf(name)
     if (wanted === undefined) return askLocal()
     try {
       return await ask(wanted)
@@ -188,8 +219,8 @@ export class PullThrough {
     }
   }
 
-  /** @throws OciError  the operator does not want it pulled */
-  #wantedOf(name: RepositoryName): Wanted | undefined {
+  /** Which upstream a repository is pulled from. @returns undefined: from none @throws OciError  the operator does not want it pulled */
+  sourceOf(name: RepositoryName): Wanted | undefined {
     for (const upstream of this.#upstreams) {
       const repository = upstream.repositoryOf(name)
       if (repository === undefined) continue
@@ -198,6 +229,14 @@ export class PullThrough {
         `Repository ${name} is not for this mirror to pull: see allow and deny of [upstream:${upstream.name}].`,
       )
     }
-    return undefined
+    return this.#heldOf(name)
+  }
+
+  /** Of an upstream that no section names, only what somebody holds is pulled: nobody else can make us ask strangers. */
+  #heldOf(name: RepositoryName): Wanted | undefined {
+    const host = this.#storage.state.held.get(name)?.find((one) => one.host !== undefined)?.host
+    const upstream = host === undefined ? undefined : this.#others.of(host)
+    const repository = upstream?.repositoryOf(name)
+    return upstream && repository !== undefined ? { upstream, repository, name } : undefined
   }
 }

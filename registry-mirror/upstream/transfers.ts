@@ -65,6 +65,8 @@ export class Transfers {
     return transfer
   }
 
+  settled = (digest: Digest): Promise<void> => this.#running.get(digest)?.ended ?? Promise.resolve()
+
   /** What has come stays, to be gone on from. */
   async close(): Promise<void> {
     const running = [...this.#running.values()]

@@ -1,6 +1,7 @@
 /** What can be asked of one upstream, each answer checked before anybody sees it. Keeps nothing. */
 
-import type { UpstreamConfig } from '../config.ts'
+import type { Credentials, UpstreamConfig } from '../config.ts'
+import { isDigest } from '../content.ts'
 import { algorithmOf, type Digest, digestOf, parseDigest } from '../digest.ts'
 import { OciError } from '../errors.ts'
 import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES, type Manifest, parseManifest } from '../manifest.ts'
@@ -23,7 +24,11 @@ const ACCEPT = MANIFEST_MEDIA_TYPES.join(', ')
 /** Of a manifest or a list, from the question to the last byte. */
 const WHOLE_DEADLINE_MS = 45_000
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024
+/** Of the config of an image. */
+export const SMALL_BLOB_LIMIT_BYTES = 8 * 1024 * 1024
 
+/** Who asks, and how long they wait; left out: as configured for the repository, and as long as it takes. */
+export type Asking = { as?: Credentials | 'as configured'; deadline?: AbortSignal }
 export type FetchedManifest = { digest: Digest; bytes: Buffer; manifest: Manifest }
 
 export type UpstreamStatus = {
@@ -92,13 +97,13 @@ export class Upstream {
   isAllowed = (repository: string): boolean => isAllowed(this.config, repository)
 
   /** @returns undefined: there is none; so do all @throws UpstreamFailure; so do all */
-  async manifest(repository: string, reference: Digest | Tag): Promise<FetchedManifest | undefined> {
-    const answer = await this.#ask({
-      method: 'GET',
-      repository,
-      path: `manifests/${reference}`,
-      headers: { accept: ACCEPT },
-    })
+  async manifest(
+    repository: string,
+    reference: Digest | Tag,
+    asking: Asking = {},
+  ): Promise<FetchedManifest | undefined> {
+    const path = `manifests/${reference}`
+    const answer = await this.#ask({ method: 'GET', repository, path, headers: { accept: ACCEPT } }, asking)
     if (answer === undefined) return undefined
     const what = `manifest ${reference} of ${repository}`
     const bytes = await this.#whole(answer, MANIFEST_LIMIT_BYTES, what)
@@ -114,20 +119,23 @@ export class Upstream {
     }
   }
 
-  /** Which manifest a tag means. @returns 'untold': the manifest itself must be asked for */
-  async digestOf(repository: string, tag: Tag): Promise<Digest | 'untold' | undefined> {
-    const answer = await this.#ask({
-      method: 'HEAD',
-      repository,
-      path: `manifests/${tag}`,
-      headers: { accept: ACCEPT },
-    })
+  /** Which manifest is meant. @returns 'untold': the manifest itself must be asked for */
+  async digestOf(
+    repository: string,
+    reference: Digest | Tag,
+    asking: Asking = {},
+  ): Promise<Digest | 'untold' | undefined> {
+    const path = `manifests/${reference}`
+    const answer = await this.#ask({ method: 'HEAD', repository, path, headers: { accept: ACCEPT } }, asking)
     if (answer === undefined) return undefined
     discard(answer)
     const { 'docker-content-digest': told, 'content-type': type } = answer.headers
     const mediaType = textOf(type)?.split(';')[0]?.trim().toLowerCase()
     if (mediaType !== undefined && !MANIFEST_MEDIA_TYPES.includes(mediaType))
-      throw this.#lie(`tag ${tag} of ${repository}`, `says that it is of type ${mediaType}, which no manifest is`)
+      throw this.#lie(
+        `${isDigest(reference) ? 'manifest' : 'tag'} ${reference} of ${repository}`,
+        `says that it is of type ${mediaType}, which no manifest is`,
+      )
     return parseDigest(textOf(told) ?? '') ?? 'untold'
   }
 
@@ -138,6 +146,17 @@ export class Upstream {
     const size = lengthOf(answer.headers)
     if (size === undefined) throw this.#lie(`blob ${digest} of ${repository}`, 'does not say how long it is')
     return size
+  }
+
+  /** All of a small one. */
+  async smallBlob(repository: string, digest: Digest, asking: Asking = {}): Promise<Buffer | undefined> {
+    const answer = await this.#ask({ method: 'GET', repository, path: `blobs/${digest}` }, asking)
+    if (answer === undefined) return undefined
+    const what = `blob ${digest} of ${repository}`
+    const bytes = await this.#whole(answer, SMALL_BLOB_LIMIT_BYTES, what)
+    const found = digestOf(algorithmOf(digest), bytes)
+    if (found !== digest) throw this.#lie(what, `sends one of the digest ${found}`)
+    return bytes
   }
 
   /** One page of a list. @returns next: the path of the one after it */
@@ -161,9 +180,9 @@ export class Upstream {
     await this.client.close()
   }
 
-  #ask(question: Omit<Question, 'signal'>): Promise<UpstreamAnswer | undefined> {
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(WHOLE_DEADLINE_MS)])
-    return this.limits.run(() => this.client.ask({ ...question, signal }))
+  #ask(question: Omit<Question, 'signal' | 'as'>, { as, deadline }: Asking = {}): Promise<UpstreamAnswer | undefined> {
+    const signal = AbortSignal.any([this.#abort.signal, deadline ?? AbortSignal.timeout(WHOLE_DEADLINE_MS)])
+    return this.limits.run(() => this.client.ask({ ...question, signal, ...(as && { as }) }))
   }
 
   async #whole({ headers, body }: UpstreamAnswer, limit_bytes: number, what: string): Promise<Buffer> {

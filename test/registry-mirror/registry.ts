@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext } from 'node:test'
 import {
+  type ImageKeeper,
   type RegistryConfig,
   type RegistryGiven,
   type RegistryLog,
@@ -32,6 +33,8 @@ export type TestRegistry = {
   readonly port: number
   readonly folder: string
   readonly lines: LogLine[]
+  /** What the appliance asks it for a machine. */
+  readonly images: ImageKeeper
   ask(method: string, path: string, ask?: Ask): Promise<Answer>
   /** Stops it, and starts another one on the same folder. */
   restart(): Promise<void>
@@ -50,9 +53,11 @@ export function temporaryFolder(t: Pick<TestContext, 'after'>): string {
 export function configOf(storage_path: string): RegistryConfig {
   const limits = { upload_timeout: 3600, max_uploads: 100, quota: 0, min_free: 0 }
   const keeping = { gc_interval: 86400, gc_grace: 3600, scrub_interval: 0, scrub_rate: 0, sync_interval: 0 }
+  const pulling = { other_upstreams: true }
+  const clock = { gc_at: undefined, scrub_at: undefined, sync_at: undefined }
   const tls = { cert_file: undefined, key_file: undefined }
   const access = { htpasswd_file: undefined, token_file: undefined, anonymous_pull: true, access_rules: [] }
-  return { host_ip: '127.0.0.1', port: 0, storage_path, ...tls, ...access, ...limits, ...keeping }
+  return { host_ip: '127.0.0.1', port: 0, storage_path, ...tls, ...access, ...limits, ...keeping, ...clock, ...pulling }
 }
 
 export function logTo(lines: LogLine[]): RegistryLog {
@@ -103,6 +108,10 @@ class FolderRegistry implements TestRegistry {
   get port(): number {
     return this.#running?.port ?? 0
   }
+  get images(): ImageKeeper {
+    if (this.#running === undefined) throw new Error('the registry does not run')
+    return this.#running
+  }
   async start(): Promise<void> {
     this.#running = await startRegistry({ ...configOf(this.folder), ...this.#change }, logTo(this.lines), this.#given)
   }
@@ -144,7 +153,7 @@ function jsonOf(bytes: Buffer): Json | undefined {
 }
 
 /** @returns its digest */
-export async function pushBlob(registry: TestRegistry, name: string, bytes: Uint8Array): Promise<string> {
+export async function pushBlob(registry: Pick<TestRegistry, 'ask'>, name: string, bytes: Uint8Array): Promise<string> {
   const digest = sha256(bytes)
   const { status } = await registry.ask('POST', `/v2/${name}/blobs/uploads/?digest=${digest}`, { body: bytes })
   if (status !== 201) throw new Error(`pushing a blob was answered with ${status}`)
@@ -158,7 +167,7 @@ export const descriptor = (mediaType: string, bytes: Uint8Array | string) => ({
 })
 
 /** An image of a random layer, its blobs pushed. @returns the manifest's text */
-export async function imageIn(registry: TestRegistry, name: string, more: Json = {}): Promise<string> {
+export async function imageIn(registry: Pick<TestRegistry, 'ask'>, name: string, more: Json = {}): Promise<string> {
   const config = Buffer.from('{}')
   const layer = someBytes()
   await pushBlob(registry, name, config)
@@ -173,7 +182,7 @@ export async function imageIn(registry: TestRegistry, name: string, more: Json =
 }
 
 export function pushManifest(
-  registry: TestRegistry,
+  registry: Pick<TestRegistry, 'ask'>,
   at: { name: string; reference: string; type?: string; headers?: Record<string, string> },
   text: string,
 ): Promise<Answer> {

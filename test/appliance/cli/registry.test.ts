@@ -22,6 +22,9 @@ describe('the status of a registry', () => {
       quota_bytes: 10 * 1024 ** 3,
       uploads: 1,
       pins: { 'docker.io/library/debian:12': '2026-11-25T12:00:00.000Z', app: '2026-11-25T12:00:00.000Z' },
+      holds: Object.fromEntries(
+        ['node:a', 'node:b'].map((owner) => [owner, [{ repository: 'quay.io/org/app', digest: DIGEST, tag: 'v1' }]]),
+      ),
       jobs: [
         {
           name: 'gc',
@@ -56,6 +59,7 @@ describe('the status of a registry', () => {
 Content       3.0 GiB, of 10.0 GiB
 Repositories  2
 Uploads       1 under way
+Held          quay.io/org/app:v1 (by 2 nodes)
 Pinned        app, docker.io/library/debian:12
 
 JOB    LAST RUN              NEXT RUN              RESULT

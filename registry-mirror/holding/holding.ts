@@ -1,0 +1,202 @@
+/** What the appliance asks of its mirror for a machine: what an image is, that all of it is here and stays, and how the machine gets at it. */
+import type { Gate } from '../access/access.ts'
+import type { RegistryLog } from '../config.ts'
+import { localContent } from '../content.ts'
+import type { RepositoryName } from '../names.ts'
+import type { Storage } from '../storage/storage.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
+import type { PullThrough } from '../upstream/pull-through.ts'
+import type { Guards } from './guards.ts'
+import { Holder, type HoldProgress, type Wanted } from './hold.ts'
+import { type ContainerImage, ImageUnavailable } from './image.ts'
+import { type InspectOptions, Inspector } from './inspect.ts'
+import { credentialsOf, type PullSecret } from './secret.ts'
+import { type Target, Targets } from './targets.ts'
+import { TICKET_USER, type Ticket, Tickets } from './tickets.ts'
+
+export type HoldOptions = {
+  /** Who needs it, such as node:<uuid>; what they held before is let go. */
+  owner: string
+  secret?: PullSecret
+  /** References of images that it needs beside itself, for the same architecture. */
+  with?: readonly string[]
+  signal?: AbortSignal
+  progress?: HoldProgress
+}
+export type AccessOptions = {
+  /** As for hold. */
+  owner: string
+  /** A deploy is given a ticket where the image is not for everybody; a host has the pull secret. */
+  for?: 'deploy' | 'host'
+}
+export type ImageAccess = {
+  /** Where the mirror has the image: <host:port>/quay.io/org/app. */
+  location: string
+  /** <host:port> */
+  registry: string
+  /** Plain http. */
+  insecure: boolean
+  /** PEM, of the authority that vouches for the mirror's certificate. */
+  ca?: string
+  /** Only who has credentials, the image's pull secret or a ticket can pull it. */
+  guarded: boolean
+  ticket?: Ticket
+}
+
+type Given = {
+  storage: Storage
+  pullThrough: PullThrough
+  log: RegistryLog
+  other_upstreams: boolean
+  /** How machines reach the registry. */
+  reached(): { registry: string; own: readonly string[]; insecure: boolean; ca?: string }
+  /** Whether who has no credentials may pull, by the rules. */
+  isOpen(name: RepositoryName): boolean
+}
+
+export class Holding {
+  readonly tickets: Tickets
+  readonly #given: Given
+  readonly #guards: Guards
+  readonly #targets: Targets
+  readonly #inspector: Inspector
+  readonly #holder: Holder
+
+  constructor(given: Given) {
+    const { storage, pullThrough, log, other_upstreams } = given
+    this.#given = given
+    this.#guards = storage.guards
+    this.tickets = new Tickets(storage.state)
+    this.#targets = new Targets({ pullThrough, other_upstreams, own: () => given.reached().own })
+    this.#inspector = new Inspector({ storage, guards: storage.guards })
+    // A repository that was pushed here may have the name of an upstream's: what is pushed is asked for here alone.
+    const { content, settled } = pullThrough
+    this.#holder = new Holder({ storage, content, settled, log })
+  }
+
+  /** Keeps nothing. Within 10 s. @throws RegistryError  in a sentence: see ImageUnavailable for which kinds there are */
+  async inspect(reference: string, options: InspectOptions): Promise<ContainerImage> {
+    return this.#inspector.inspect(this.#targets.of(reference), options)
+  }
+
+  /**
+   * Every byte is here, and stays until the owner releases it or holds another one.
+   * @throws RegistryError  it cannot be had; then the owner holds what they held before
+   */
+  async hold(image: ContainerImage, options: HoldOptions): Promise<void> {
+    const { owner, secret, with: others = [], signal, progress } = options
+    const first = { image, target: this.#targets.of(image.reference) }
+    const wanted: Wanted[] = [first]
+    for (const reference of others) {
+      const target = this.#targets.of(reference)
+      const own = secretFor(target, first.target, secret)
+      const inspecting = { architecture: image.architecture, ...(own !== undefined && { secret: own }) }
+      wanted.push({ image: await this.#inspector.inspect(target, inspecting), target })
+    }
+    for (const { target, image } of wanted) await this.#guard(target, image, secretFor(target, first.target, secret))
+    const watching = { ...(signal && { signal }), ...(progress && { progress }) }
+    await this.#given.storage.turns.take(`hold of ${owner}`, () => this.#holder.hold(owner, wanted, watching))
+  }
+
+  /** Before anything comes by a secret: what only it can have is only for who has it. */
+  async #guard({ upstream, name }: Target, { digest, reference }: ContainerImage, secret: PullSecret | undefined) {
+    const credentials = credentialsOf(secret)
+    const repository = upstream?.repositoryOf(name)
+    if (secret === undefined || !upstream || repository === undefined || !credentials) return
+    upstream.client.pullBy(credentials, repository)
+    const ask = (as: typeof credentials | 'as configured') =>
+      upstream.digestOf(repository, digest as Parameters<typeof upstream.digestOf>[1], { as }).then(
+        (found) => (found === undefined ? 'refused' : 'taken'),
+        (error: unknown) => (error instanceof UpstreamFailure ? error.kind : Promise.reject(error)),
+      )
+    const openly = await ask('as configured')
+    // Anybody gets it: the secret is for a larger allowance only.
+    if (openly === 'taken') return
+    const byIt = await ask(credentials)
+    if (byIt === 'refused') {
+      await this.#guards.drop(name, secret)
+      throw new ImageUnavailable('refused', `Image ${reference} cannot be held: its registry refuses the pull secret.`)
+    }
+    if (byIt === 'taken') return this.#guards.add(name, secret)
+    // The upstream does not say. What is here and open stays open; who has the secret of what is not, is known.
+    if (this.#guards.isGuarded(name) ? await this.#guards.isRight(name, secret) : await this.#isHere(name)) return
+    throw new ImageUnavailable(
+      'unreachable',
+      `Image ${reference} cannot be held: its registry cannot be asked whether the pull secret is right.`,
+    )
+  }
+
+  async #isHere(name: RepositoryName): Promise<boolean> {
+    return ((await localContent(this.#given.storage).tags(name)) ?? []).length > 0
+  }
+
+  /** What the owner held may be evicted again, and their tickets are worth nothing. @returns whether they held anything */
+  async release(owner: string): Promise<boolean> {
+    const { state, turns } = this.#given.storage
+    await this.tickets.revoke(owner)
+    return turns.take(`hold of ${owner}`, async () => {
+      if (state.holds[owner] === undefined) return false
+      await state.hold(owner, [])
+      return true
+    })
+  }
+
+  /** The tickets of an owner are worth nothing any more: their deploy is over. */
+  revoke(owner: string): Promise<void> {
+    return this.tickets.revoke(owner)
+  }
+
+  /** Of an image that is held. */
+  async access({ reference }: Pick<ContainerImage, 'reference'>, options: AccessOptions): Promise<ImageAccess> {
+    const { name } = this.#targets.of(reference)
+    const { registry, insecure, ca } = this.#given.reached()
+    const guarded = this.#guards.isGuarded(name) || !this.#given.isOpen(name)
+    const ticket = guarded && options.for !== 'host' ? await this.tickets.give(options.owner, name) : undefined
+    return {
+      location: `${registry}/${name}`,
+      registry,
+      insecure,
+      ...(ca !== undefined && { ca }),
+      guarded,
+      ...(ticket && { ticket }),
+    }
+  }
+
+  /** Who is let in to what, for Access. */
+  get gate(): Gate {
+    const { tickets } = this
+    const guards = this.#guards
+    return {
+      get isEmpty() {
+        return guards.isEmpty && tickets.isEmpty
+      },
+      isGuarded: guards.isGuarded,
+      opens: async (names, { username, password, value }) => {
+        if (username === TICKET_USER) {
+          const repository = tickets.repositoryOf(password)
+          return names.filter((name) => name === repository)
+        }
+        const opened: RepositoryName[] = []
+        for (const name of names) if (await this.#isSecretOf(name, value)) opened.push(name)
+        return opened
+      },
+    }
+  }
+
+  /** The client's own secret serves to ask the upstream for what is not here: it may have been forgotten by a restart. */
+  async #isSecretOf(name: RepositoryName, value: PullSecret): Promise<boolean> {
+    if (!(await this.#guards.isRight(name, value))) return false
+    const credentials = credentialsOf(value)
+    const { upstream, repository } = this.#given.pullThrough.sourceOf(name) ?? {}
+    if (credentials && upstream && repository !== undefined) upstream.client.pullBy(credentials, repository)
+    return true
+  }
+
+  close(): Promise<void> {
+    return this.#holder.close()
+  }
+}
+
+/** A secret is for the registry of the image that it was given with. */
+const secretFor = (target: Target, first: Target, secret: PullSecret | undefined) =>
+  target.reference.host === first.reference.host ? secret : undefined

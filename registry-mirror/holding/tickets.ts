@@ -1,0 +1,47 @@
+/** Tickets: a name and a password that let one machine pull from one repository until its deploy is over. Only their hashes are kept. */
+import { createHash, randomBytes } from 'node:crypto'
+import type { KeepingState } from '../keeping/state.ts'
+import type { RepositoryName } from '../names.ts'
+
+export const TICKET_USER = 'ticket'
+/** Of one owner: a deploy that goes on after a restart is given another one. */
+const KEPT = 4
+
+export type Ticket = { username: string; password: string }
+
+const hashOf = (password: string) => createHash('sha256').update(password).digest('hex')
+
+export class Tickets {
+  readonly #state: KeepingState
+
+  constructor(state: KeepingState) {
+    this.#state = state
+  }
+
+  get isEmpty(): boolean {
+    return Object.keys(this.#state.tickets).length === 0
+  }
+
+  /** Durable when it resolves. */
+  async give(owner: string, repository: RepositoryName): Promise<Ticket> {
+    // Of more than any guess can reach: no slow hash is needed.
+    const password = randomBytes(32).toString('base64url')
+    const given = this.#state.tickets[owner] ?? []
+    const ticket = { repository, sha256: hashOf(password), since: new Date().toISOString() }
+    await this.#state.giveTickets(owner, [...given, ticket].slice(-KEPT))
+    return { username: TICKET_USER, password }
+  }
+
+  /** What was given for this owner is worth nothing any more. */
+  async revoke(owner: string): Promise<void> {
+    if (this.#state.tickets[owner] !== undefined) await this.#state.giveTickets(owner, [])
+  }
+
+  /** @returns undefined: it is none */
+  repositoryOf(password: string): RepositoryName | undefined {
+    const sha256 = hashOf(password)
+    return Object.values(this.#state.tickets)
+      .flat()
+      .find((one) => one.sha256 === sha256)?.repository
+  }
+}

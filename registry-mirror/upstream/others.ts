@@ -1,0 +1,55 @@
+/** Upstreams that no section of the configuration names: made when somebody holds an image of theirs. Only ever with TLS. */
+import { RegistryError, type UpstreamConfig } from '../config.ts'
+import { parseName, type RepositoryName } from '../names.ts'
+import type { Upstream } from './upstream.ts'
+
+const LIMIT = 100
+/** One that was not needed for so long makes room. */
+const NEEDED_MS = 24 * 3600_000
+
+/** quay.io is served as quay.io, registry.lab:5000 as registry.lab_5000: a colon cannot be in a name. */
+export const nameOfHost = (host: string): RepositoryName | undefined => parseName(host.replace(':', '_'))
+
+export class OtherUpstreams {
+  readonly #make: (config: UpstreamConfig) => Upstream
+  readonly #change: Partial<UpstreamConfig>
+  /** By host; the one that was needed last stands last. */
+  readonly #made = new Map<string, { upstream: Upstream; needed_at: number }>()
+
+  constructor(make: (config: UpstreamConfig) => Upstream, change: Partial<UpstreamConfig>) {
+    this.#make = make
+    this.#change = change
+  }
+
+  get all(): readonly Upstream[] {
+    return [...this.#made.values()].map(({ upstream }) => upstream)
+  }
+
+  /** @throws RegistryError  there are too many */
+  of(host: string): Upstream {
+    const upstream = this.#made.get(host)?.upstream ?? this.#new(host)
+    this.#made.delete(host)
+    this.#made.set(host, { upstream, needed_at: Date.now() })
+    return upstream
+  }
+
+  #new(host: string): Upstream {
+    const [oldest] = this.#made
+    if (oldest && this.#made.size >= LIMIT) {
+      const [oldHost, { upstream, needed_at }] = oldest
+      if (needed_at > Date.now() - NEEDED_MS)
+        throw new RegistryError(
+          `Images of more than ${LIMIT} registries that no section [upstream:NAME] names were asked for within a day: ${host} is one too many.`,
+        )
+      this.#made.delete(oldHost)
+      // Nothing waits for it any more.
+      void upstream.close()
+    }
+    const name = nameOfHost(host)
+    if (name === undefined) throw new RegistryError(`'${host}' cannot be the name of a registry.`)
+    const url = new URL(`https://${host === 'docker.io' ? 'registry-1.docker.io' : host}`)
+    const plain = { insecure: false, tag_ttl: 300, concurrency: 6, bandwidth_limit: 0 }
+    const lists = { allow: [], deny: [], sync: [], sync_platforms: [] }
+    return this.#make({ name, url, ...plain, ...lists, ...this.#change })
+  }
+}
