@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { CHECKOUT, cached, cacheFolder } from './cache.ts'
 import { run } from './run-program.ts'
 
@@ -21,7 +21,10 @@ const BUILD_DEADLINE_S = 1800
 export async function ensureRamdisk(signal: AbortSignal): Promise<Ramdisk> {
   const folder = await cached('ramdisk', sourcesDigest(), async (output) => {
     const cache = join(cacheFolder(), 'ramdisk-pieces')
-    const layers = globSync(LAYERS, { cwd: CHECKOUT }).flatMap((folder) => ['--layer', join(CHECKOUT, folder)])
+    const layers = globSync(`${LAYERS}/layer.json`, { cwd: CHECKOUT }).flatMap((file) => [
+      '--layer',
+      join(CHECKOUT, dirname(file)),
+    ])
     const args = ['ramdisk', 'build', '--output', output, '--cache', cache, '--flavour', 'virtual', ...layers]
     await run(join(CHECKOUT, 'appliance/rackstrap'), args, { signal, timeout_s: BUILD_DEADLINE_S, cwd: CHECKOUT })
   })
