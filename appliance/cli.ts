@@ -13,7 +13,7 @@ import { renderDocs, renderSample, renderValues } from './config/render.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
 import { thisBox } from './serve/box.ts'
-import { problemsOf } from './serve/check-settings.ts'
+import { mirrorFindings, problemsOf } from './serve/check-settings.ts'
 import { DEFAULT_CONFIG_FILE, loadSettings, type Settings } from './serve/settings.ts'
 import { startAppliance } from './serve.ts'
 import { createSystemdNotify } from './systemd-notify.ts'
@@ -47,9 +47,14 @@ const settingsFor = ({ config }: ConfigOption): Promise<Settings> => loadSetting
 
 async function checkConfig(options: ConfigOption): Promise<void> {
   const settings = await settingsFor(options)
-  const { file, tables, warnings, plugins } = settings
-  const errors = [...problemsOf(settings, SILENT_LOG), ...plugins.failures.map(({ reason }) => reason)]
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`)
+  const { file, tables, plugins } = settings
+  const mirror = await mirrorFindings(settings)
+  const errors = [
+    ...problemsOf(settings, SILENT_LOG),
+    ...plugins.failures.map(({ reason }) => reason),
+    ...mirror.errors,
+  ]
+  for (const warning of [...settings.warnings, ...mirror.warnings]) process.stderr.write(`warning: ${warning}\n`)
   for (const error of errors) process.stderr.write(`error: ${error}\n`)
   process.stdout.write(`# ${file ?? 'No configuration file'}: this is what would be used.\n\n${renderValues(tables)}`)
   if (errors.length > 0) process.exitCode = 1

@@ -16,9 +16,10 @@ import { startRackServer } from './rack-server.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
 import { caHandler } from './serve/ca-handler.ts'
 import { problemsOf } from './serve/check-settings.ts'
-import { pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
+import { mirrorHealth, pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
-import { startMirror } from './serve/mirror.ts'
+import { type Mirror, startMirror } from './serve/mirror.ts'
+import { nodeRegistryOf } from './serve/node-registry.ts'
 import type { Settings } from './serve/settings.ts'
 import { createOperations } from './web/operations.ts'
 
@@ -74,6 +75,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, bmc, images },
+    ...(mirror && { registry: nodeRegistryOf(mirror) }),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},
@@ -85,7 +87,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     (request, response) => images.handle(request, response),
     caHandler(() => mirror?.ca),
   ])
-  const health = healthOf({ settings, store, pxe })
+  const health = healthOf({ settings, store, pxe, mirror })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''
   const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca: () => mirror?.ca })
   const ironic = createApi({ conductor, store, config, log, metrics })
@@ -156,13 +158,14 @@ function pxeConfigOf({ DEFAULT, dhcp, pxe }: Config, http_url: string): PxeConfi
   }
 }
 
-type Watched = { settings: Settings; store: Store; pxe: Pxe }
+type Watched = { settings: Settings; store: Store; pxe: Pxe; mirror: Mirror | undefined }
 
-function healthOf({ settings, store, pxe }: Watched) {
+function healthOf({ settings, store, pxe, mirror }: Watched) {
   return async () => ({
     store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
     plugins: pluginHealth(settings.plugins.failures),
     pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
+    ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),
   })
 }
 

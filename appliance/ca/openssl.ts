@@ -17,6 +17,8 @@ export type CertificateRequest = {
 }
 
 const DEADLINE_MS = 20_000
+const NOT_INSTALLED =
+  'The program openssl is not installed, which makes certificates: apt install openssl, or set [registry] cert_file and key_file.'
 const FILE_MODE = 0o600
 const COMMON_NAME = /^[\w.: -]{1,64}$/
 
@@ -69,22 +71,17 @@ commonName = supplied
 ${extensions.join('\n')}
 `
 
+/** @throws ApplianceError  it cannot be run */
+export const requireOpenssl = async (): Promise<void> => void (await openssl('/', ['version']))
+
 async function openssl(cwd: string, args: readonly string[]): Promise<string> {
   try {
     const { stdout } = await execa('openssl', args, { cwd, stdin: 'ignore', timeout: DEADLINE_MS })
     return `${stdout}\n`
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: string }
-    if (code === 'ENOENT')
-      throw new ApplianceError(
-        'The program openssl is not installed, which makes certificates: apt install openssl, or set [registry] cert_file and key_file.',
-        { cause: error },
-      )
-    throw new ApplianceError(
-      `openssl ${args[0]} made no certificate: ${stderr?.trim().slice(-500) || messageOf(error)}`,
-      {
-        cause: error,
-      },
-    )
+    if (code === 'ENOENT') throw new ApplianceError(NOT_INSTALLED, { cause: error })
+    const why = stderr?.trim().slice(-500) || messageOf(error)
+    throw new ApplianceError(`openssl ${args[0]} failed: ${why}`, { cause: error })
   }
 }

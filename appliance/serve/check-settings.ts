@@ -1,11 +1,32 @@
 /** What is wrong with a configuration whose every option is right by itself: told by `config check`, and before anything starts. */
+import { checkRegistry, type Findings } from '@appliance/registry-mirror'
 import { createBmcDrivers } from '../bmc/drivers.ts'
+import { requireOpenssl } from '../ca/openssl.ts'
 import type { Config } from '../config/options.ts'
 import { ConfigInvalid } from '../config/read.ts'
 import { ApplianceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { rackAddressOf } from './addresses.ts'
+import { readCa, tlsOf } from './mirror-tls.ts'
 import type { Settings } from './settings.ts'
+
+/** Of the registry mirror, whether it is to run inside the appliance or alone: its own files, and how they go with the appliance's. */
+export async function mirrorFindings(settings: Pick<Settings, 'config' | 'registry'>): Promise<Findings> {
+  const { errors, warnings } = await checkRegistry(settings.registry)
+  const tls = await checkTls(settings).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof ApplianceError) return error.message
+      throw error
+    },
+  )
+  return { errors: [...errors, ...(tls === undefined ? [] : [tls])], warnings }
+}
+
+async function checkTls(settings: Pick<Settings, 'config' | 'registry'>): Promise<void> {
+  readCa(settings.config.registry.ca_file)
+  if (tlsOf(settings) === 'own') await requireOpenssl()
+}
 
 /** @returns one sentence each, none when it can be used */
 export function problemsOf({ config, plugins }: Pick<Settings, 'config' | 'plugins'>, log: Log): string[] {

@@ -1,6 +1,7 @@
 /** How the parts of the appliance are, for /healthz and the watchdog. */
 import { constants } from 'node:fs'
 import { access, statfs } from 'node:fs/promises'
+import type { UpstreamStatus } from '@appliance/registry-mirror'
 import { messageOf } from '../errors.ts'
 import type { PluginFailure } from '../plugin-host/discover.ts'
 import type { PartHealth } from '../web/operations.ts'
@@ -17,6 +18,19 @@ export async function storeHealth(state_path: string): Promise<PartHealth> {
   } catch (error) {
     return { healthy: false, message: `${state_path} cannot be written: ${messageOf(error)}` }
   }
+}
+
+/**
+ * Upstreams are told of and change nothing: being without them is what a mirror is for.
+ * @param storage_path  what is pushed and pulled is kept there
+ */
+export async function mirrorHealth(storage_path: string, upstreams: readonly UpstreamStatus[]): Promise<PartHealth> {
+  const storage = await storeHealth(storage_path)
+  const told = upstreams
+    .filter(({ state }) => state !== 'up')
+    .map(({ name, state, reason }) => `upstream ${name} is ${state}${reason === undefined ? '' : `: ${reason}`}`)
+  const message = [...(storage.message === undefined ? [] : [storage.message]), ...told].join('; ')
+  return { healthy: storage.healthy, ...(message !== '' && { message }) }
 }
 
 /** What repairs the store made at its start stands here until the next start: somebody should look at the disk. */

@@ -13,10 +13,14 @@ export type Mirror = RunningRegistry & {
   stop(): Promise<void>
 }
 
+const ALL_ADDRESSES = ['0.0.0.0', '::']
+
 /** @throws ApplianceError, RegistryError  in the operator's words */
 export async function startMirror(settings: Pick<Settings, 'config' | 'registry'>, log: Log): Promise<Mirror> {
   const tls = await openMirrorTls(settings, log)
-  const registry = await startRegistry({ ...settings.registry, ...tls.config }, log)
+  const { host_ip } = settings.registry
+  const host = ALL_ADDRESSES.includes(host_ip) ? settings.config.DEFAULT.my_ip : host_ip
+  const registry = await startRegistry({ ...settings.registry, ...tls.config }, log, { host })
   let stopped: Promise<void> | undefined
   return {
     ...registry,

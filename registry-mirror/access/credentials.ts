@@ -9,7 +9,7 @@ const USER = /^[\w.@+-]{1,64}$/
 /** What WHO may be in a rule beside names. */
 const RESERVED = ['anyone', 'users', 'nobody']
 
-type Parse = (text: string, path: string) => Map<string, string>
+export type Parse = (text: string, path: string) => Map<string, string>
 
 export class CredentialFile {
   readonly #path: string
@@ -32,6 +32,14 @@ export class CredentialFile {
     const file = new CredentialFile(given, log)
     await file.#read()
     return file
+  }
+
+  /** As of when it was read last. */
+  get keys(): readonly string[] {
+    return [...this.#entries.keys()]
+  }
+  get values(): readonly string[] {
+    return [...this.#entries.values()]
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -100,8 +100,10 @@ describe('an appliance that needs no CA', () => {
     await using child = startChild([CLI, 'serve', ...config])
     const { api, http } = await child.told('listening')
 
+    const { parts } = (await (await fetch(`${api}/healthz`)).json()) as { parts: object }
     const statuses = await Promise.all([api, http].map(async (base) => (await fetch(`${base}/ca.crt`)).status))
 
+    assert.deepEqual(Object(parts).registry, { healthy: true })
     assert.deepEqual(statuses, [404, 404])
     assert.ok(!existsSync(join(folder, 'state/ca')))
     await assert.rejects(rackstrap('ca', 'show', ...config), {
