@@ -35,16 +35,17 @@ export function containerConfig(host: string, sync?: string): ConfigChange {
   }
 }
 
+/** Option by option. */
+export function mergeConfig(base: ConfigChange, change: ConfigChange = {}): ConfigChange {
+  const sections = [...new Set([...Object.keys(base), ...Object.keys(change)])]
+  return Object.fromEntries(sections.map((section) => [section, { ...base[section], ...change[section] }]))
+}
+
 export function renderIni(base: ConfigChange, change: ConfigChange = {}): string {
-  const sections = new Set([...Object.keys(base), ...Object.keys(change)])
-  return [...sections]
-    .map((section) => {
-      const options = Object.entries({ ...base[section], ...change[section] })
-      return [
-        `[${section}]`,
-        ...options.flatMap(([name, value]) => (value === null ? [] : `${name} = ${value}`)),
-        '',
-      ].join('\n')
+  return Object.entries(mergeConfig(base, change))
+    .map(([section, options]) => {
+      const lines = Object.entries(options).flatMap(([name, value]) => (value === null ? [] : `${name} = ${value}`))
+      return [`[${section}]`, ...lines, ''].join('\n')
     })
     .join('\n')
 }

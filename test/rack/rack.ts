@@ -2,7 +2,7 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Appliance } from './appliance.ts'
-import { type ConfigChange, containerConfig } from './appliance-config.ts'
+import { type ConfigChange, containerConfig, mergeConfig } from './appliance-config.ts'
 import { baremetal, CLIENT_ENVIRONMENT } from './baremetal.ts'
 import { CHECKOUT, createLogFolder } from './cache.ts'
 import { RackFailed } from './failure.ts'
@@ -81,7 +81,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       log: join(logs, 'appliance.log'),
       ramdisk: options.ramdisk.folder,
       images: options.images,
-      config: { ...containers, ...options.config },
+      config: mergeConfig(containers, options.config),
       enter,
       apiSocket: hardware.apiSocket,
     })
