@@ -110,13 +110,14 @@ class Injector implements FaultInjector {
     if (fault.silent) return
     if (fault.delay_ms) await sleep(fault.delay_ms)
     if (fault.status) return void response.writeHead(fault.status, fault.headers).end()
-    const { range, ...others } = headers
+    // The connection is of one hop alone.
+    const { range, connection: _, ...others } = headers
     const forwarded = request({
       host: '127.0.0.1',
       port: this.#upstreamPort(),
       method,
       path: url,
-      headers: this.ignoresRange || range === undefined ? others : headers,
+      headers: this.ignoresRange || range === undefined ? others : { ...others, range },
     }).end()
     const [answer] = (await once(forwarded, 'response')) as [IncomingMessage]
     response.writeHead(answer.statusCode ?? 500, changed(answer.headers, fault.headers))
