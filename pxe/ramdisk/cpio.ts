@@ -4,8 +4,7 @@ import { constants, zstdCompress } from 'node:zlib'
 
 export type Entry = {
   path: string
-} & /** `mode`: permission bits; 0755 and 0644, or 0755 when executable, when left out. */
-(
+} /** `mode`: permission bits; 0755 and 0644, or 0755 when executable, when left out. */ & (
   | { kind: 'folder'; mode?: number }
   | { kind: 'file'; content: Buffer; executable?: boolean; mode?: number }
   | { kind: 'link'; target: string }

@@ -116,6 +116,20 @@ reboot
     )
   })
 
+  it('adds the files for this machine last, from an address of its own', () => {
+    const script = renderAgent({ layers: ['podman'], files: [{ path: '/etc/a', content: 'secret' }] })
+
+    assert.deepEqual(script.match(/initrd=\S+/g)?.slice(-2), [
+      'initrd=podman-333333333333.cpio.zst',
+      'initrd=machine.cpio',
+    ])
+    assert.match(
+      script,
+      /\ninitrd --timeout 60000 --name machine\.cpio http:\/\/192\.168\.50\.1:8080\/boot\/52-54-00-12-34-56\.cpio \|\| goto retry\nboot /,
+    )
+    assert.ok(!script.includes('secret'))
+  })
+
   it('is refused when the ramdisk has no such layer, with those that it has', () => {
     assert.throws(() => renderAgent({ layers: ['podman', 'constructor'] }), {
       name: 'PxeError',

@@ -28,9 +28,10 @@ const isStep = (step: unknown): step is LayerStep =>
  */
 export function loadLayerSteps(root: string, complain: (problem: string) => void): Steps {
   const steps: Record<string, LayerStep> = {}
-  for (const name of scriptsIn(join(root, FOLDER))) {
+  for (const script of scriptsIn(join(root, FOLDER))) {
+    const name = script.slice(0, -'.js'.length)
     try {
-      const exported = createRequire(join(root, FOLDER, name))(`./${name}`) as { steps?: Record<string, unknown> }
+      const exported = createRequire(join(root, FOLDER, script))(`./${script}`) as { steps?: Record<string, unknown> }
       for (const [step, value] of Object.entries(exported.steps ?? {})) {
         if (isStep(value)) steps[step] = value
         else complain(`Step ${step} of layer ${name} has no priority, or no function "run"; it is left out`)
@@ -117,7 +118,7 @@ export function stepAgent({ root, programs, screen, node, options }: StepParts):
     async writeConfigDrive(disk, text) {
       const content = await decodeConfigDrive(text, fetching(options))
       await using file = await openDisk(root, await stillThere(root, disk))
-      return writeConfigDrive(file, content)
+      return await writeConfigDrive(file, content)
     },
   }
 }

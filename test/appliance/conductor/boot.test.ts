@@ -30,6 +30,23 @@ describe('machine that asks on the network', () => {
     })
   })
 
+  it('is handed the files that its deploy keeps for it until its agent has called, and then nobody is', async (t) => {
+    const trial = await startTrial(t)
+    const files = [{ path: '/etc/a', content: 'secret' }]
+    const { uuid } = await trial.createNode({
+      ...ON_ITS_WAY,
+      driver_internal_info: { network_boot: 'agent', boot_files_secret: files },
+    })
+
+    const before = trial.conductor.machineBootOf(MAC)
+    const internal = { network_boot: 'agent', boot_files_secret: files, agent_url: 'https://172.22.0.9:9999' }
+    await trial.store.nodes.update(uuid, { driver_internal_info: internal })
+    const after = trial.conductor.machineBootOf(MAC)
+
+    assert.deepEqual(before.kind === 'agent' && before.files, files)
+    assert.deepEqual(after.kind === 'agent' && after.files, undefined)
+  })
+
   it('is told the callback URL of the configuration, when there is one', async (t) => {
     const trial = await startTrial(t, { ini: '[deploy]\nexternal_callback_url = https://rack.example/api/\n' })
     await trial.createNode(ON_ITS_WAY)

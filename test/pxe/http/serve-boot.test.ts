@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { createPxe, type MachineBootOf } from '../../../pxe/index.ts'
+import { createPxe, type MachineBootOf, packMachineFiles } from '../../../pxe/index.ts'
 import { exampleConfig } from '../example-config.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -134,6 +134,44 @@ describe('boot scripts over HTTP', () => {
 
     assert.equal(head.headers.get('content-length'), String(length))
     assert.equal(await head.text(), '')
+  })
+})
+
+describe('files for one machine over HTTP', () => {
+  const files = [{ path: '/etc/a', content: 'secret' }]
+  const withFiles: MachineBootOf = (mac) =>
+    mac === MAC
+      ? { kind: 'agent', node: '5f2c', name: 'n1', parameters: [], layers: [], files }
+      : { kind: 'agent', node: '77aa', name: 'n2', parameters: [], layers: [] }
+
+  it('are an archive that is never kept; the log tells that they went out, and not what they say', async (t) => {
+    const { get, lines, bytes } = await startPxe(t, withFiles)
+
+    const answer = await get('/boot/52-54-00-12-34-56.cpio')
+    const body = Buffer.from(await answer.arrayBuffer())
+
+    assert.deepEqual(body, await packMachineFiles(files))
+    assert.equal(answer.headers.get('cache-control'), 'no-store')
+    const told = { mac: MAC, node: '5f2c', files: 1, bytes: body.length, ip: '127.0.0.1' }
+    assert.deepEqual(lines, [{ level: 'info', message: 'machine files served', ...told }])
+    assert.equal(bytes(), body.length)
+  })
+
+  it('are not there for a machine that has none, or is to boot something else', async (t) => {
+    const other = await startPxe(t, withFiles)
+    const disk = await startPxe(t, () => ({ kind: 'disk', node: '5f2c', name: 'n1', why: 'it is active.' }))
+
+    const answers = [
+      await other.get('/boot/52-54-00-00-00-01.cpio'),
+      await other.get('/boot/.cpio'),
+      await other.get('/boot/files/52-54-00-12-34-56.cpio'),
+      await disk.get('/boot/52-54-00-12-34-56.cpio'),
+    ]
+
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [404, 404, 404, 404],
+    )
   })
 })
 

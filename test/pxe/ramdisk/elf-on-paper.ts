@@ -18,11 +18,14 @@ function header(count: { programs: number; sections: number; sectionsAt: number 
 }
 
 /** With symbols behind what is loaded, which stripping takes away. */
-export function libraryOnPaper(needed: readonly string[], symbols = ''): Buffer {
-  const strings = Buffer.from(`\0${needed.map((name) => `${name}\0`).join('')}`)
+export function libraryOnPaper(needed: readonly string[], symbols = '', runpath?: string): Buffer {
+  const texts = [...needed, ...(runpath === undefined ? [] : [runpath])]
+  const strings = Buffer.from(`\0${texts.map((name) => `${name}\0`).join('')}`)
   const stringsAt = HEADER + 2 * PROGRAM_HEADER
   const dynamicAt = stringsAt + strings.length
-  const entries = [...needed.map((name) => [1, strings.indexOf(`\0${name}\0`) + 1]), [5, ADDRESS + stringsAt], [0, 0]]
+  const at = (text: string) => strings.indexOf(`\0${text}\0`) + 1
+  const path = runpath === undefined ? [] : [[29, at(runpath)]]
+  const entries = [...needed.map((name) => [1, at(name)]), ...path, [5, ADDRESS + stringsAt], [0, 0]]
   const dynamic = Buffer.alloc(entries.length * 16)
   for (const [index, [tag = 0, value = 0]] of entries.entries()) {
     dynamic.writeBigUInt64LE(BigInt(tag), index * 16)

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Entry } from '../../../pxe/ramdisk/cpio.ts'
-import { kernelModules } from '../../../pxe/ramdisk/kernel-modules.ts'
+import { kernelModules, layerModules } from '../../../pxe/ramdisk/kernel-modules.ts'
 import type { KernelRecipe } from '../../../pxe/ramdisk/recipe.ts'
 import { moduleOnPaper } from './elf-on-paper.ts'
 import { fill, withFolder } from './folder.ts'
@@ -127,6 +127,34 @@ describe('kernel modules of the ramdisk', () => {
       await assert.rejects(kernelModules(root, recipe({ modules: ['bnx2'] }), signal), {
         message: /^One kernel was wanted, found 6\.1\d-test, 6\.1\d-test\.$/,
       })
+    }))
+
+  it('that a layer brings are those that the core has not, with tables of their own', () =>
+    withFolder(async (root) => {
+      await fillModules(root)
+      await fill(join(root, MODULES), { 'modules.builtin': 'kernel/fs/ext4/ext4.ko\n' })
+      const wanted = recipe({ modules: ['virtio_net', 'bnx2', 'ext4'] })
+      const present = new Set([`${MODULES}/kernel/net/failover.ko`])
+
+      const entries = await layerModules(root, { name: 'podman', recipe: wanted, present }, signal)
+
+      assert.deepEqual(pathsOf(entries), [
+        'usr/lib/rackstrap/modules/podman.dep',
+        'usr/lib/rackstrap/modules/podman.alias',
+        'kernel/drivers/net/bnx2.ko',
+        'kernel/drivers/net/virtio_net.ko',
+        'kernel/net/net_failover.ko',
+      ])
+      assert.equal(
+        textOf(entries, 'usr/lib/rackstrap/modules/podman.dep'),
+        [
+          'kernel/drivers/net/bnx2.ko:',
+          'kernel/drivers/net/virtio_net.ko: kernel/net/net_failover.ko kernel/net/failover.ko',
+          'kernel/net/net_failover.ko: kernel/net/failover.ko',
+          '',
+        ].join('\n'),
+      )
+      assert.equal(textOf(entries, 'usr/lib/rackstrap/modules/podman.alias'), 'alias virtio:d00000001v* virtio_net\n')
     }))
 
   it('are files of the package: a link to a file of this box is none', () =>

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { linkAgent } from '../../../pxe/ramdisk/link-agent.ts'
+import { linkAgent, linkSteps } from '../../../pxe/ramdisk/link-agent.ts'
 import { fill, withFolder } from './folder.ts'
 
 async function outputOf(folder: string): Promise<string> {
@@ -12,6 +13,38 @@ async function outputOf(folder: string): Promise<string> {
   await writeFile(script, await linkAgent(join(folder, 'main.ts')))
   return execFileSync(process.execPath, [script], { encoding: 'utf8' })
 }
+
+describe('the linked deploy steps of a layer', () => {
+  it('are one CommonJS module that exports what the entry does, with files from beside and above it', () =>
+    withFolder(async (folder) => {
+      await fill(folder, {
+        'registries.ts': 'export const text = (host: string): string => `mirror of ${host}`',
+        'layers/podman/steps/install.ts':
+          "import { text } from '../../../registries.ts'\nexport const install = async () => text('quay.io')",
+        'layers/podman/steps/index.ts': [
+          "import type { Steps } from '@appliance/pxe/agent-api'",
+          "import { install } from './install.ts'",
+          'export const steps: Steps = { install: { priority: 0, run: install } }',
+        ].join('\n'),
+      })
+
+      await writeFile(join(folder, 'linked.js'), await linkSteps(join(folder, 'layers/podman/steps/index.ts')))
+      const { steps } = createRequire(import.meta.url)(join(folder, 'linked.js'))
+
+      assert.deepEqual([Object.keys(steps), steps.install.priority], [['install'], 0])
+      assert.equal(await steps.install.run(), 'mirror of quay.io')
+    }))
+
+  it('import nothing that is not on the machine', () =>
+    withFolder(async (folder) => {
+      const index = join(folder, 'index.ts')
+      await fill(folder, { 'index.ts': "import { execa } from 'execa'\nexport const steps = { a: execa }" })
+
+      await assert.rejects(linkSteps(index), {
+        message: `${index}: "import from 'execa'" is not understood; the agent imports by name, and exports functions, constants and classes`,
+      })
+    }))
+})
 
 describe('the linked agent', () => {
   it('runs as its modules do: each once, in the order of their imports, types gone', () =>
