@@ -19,6 +19,7 @@ import { problemsOf } from './serve/check-settings.ts'
 import { mirrorHealth, pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
 import { type Mirror, startMirror } from './serve/mirror.ts'
+import { nodeRegistryOf } from './serve/node-registry.ts'
 import type { Settings } from './serve/settings.ts'
 import { createOperations } from './web/operations.ts'
 
@@ -74,6 +75,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, bmc, images },
+    ...(mirror && { registry: nodeRegistryOf(mirror) }),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},

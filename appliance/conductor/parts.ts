@@ -11,6 +11,7 @@ import type { Store } from '../nodes/store.ts'
 import type { DeployPlugin, Json, Task } from '../plugin-api/index.ts'
 import type { Holds } from './holds.ts'
 import type { Jobs } from './jobs.ts'
+import type { NodeRegistry } from './node-registry.ts'
 
 export type ConductorOptions = {
   hostname: string
@@ -19,6 +20,8 @@ export type ConductorOptions = {
   log: Log
   bmc: BmcDrivers
   images: Images
+  /** Left out: [registry] enabled is false. */
+  registry?: NodeRegistry
   /** The loaded ones, the first is the default unless [DEFAULT] default_deploy_interface says otherwise. */
   plugins: readonly DeployPlugin[]
   /** Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the port may be 0 before listening. */

@@ -6,6 +6,7 @@ import type { Node } from '../nodes/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot.ts'
 import type { Conductor } from './conductor.ts'
+import { releaseImage } from './container-images.ts'
 import { Deploys } from './deploy/deploy.ts'
 import { createHolds } from './holds.ts'
 import { chooseInterfaces, drivers } from './interfaces.ts'
@@ -45,7 +46,12 @@ export function startConductor(options: ConductorOptions): ConductorService {
     hostname: parts.hostname,
     drivers: () => drivers(parts),
     chooseInterfaces: (driver, wanted) => chooseInterfaces(parts, driver, wanted),
-    withNode: (uuid, _purpose, change) => held(uuid, change),
+    withNode: (uuid, _purpose, change) =>
+      held(uuid, async (node) => {
+        const result = await change(node)
+        if (!parts.store.nodes.get(node.uuid)) await releaseImage(parts, node.uuid)
+        return result
+      }),
     provision: createProvision(parts, deploys),
     async power(ident, target, timeout_s) {
       const node = nodeOf(parts, ident)

@@ -1,5 +1,6 @@
 /** The verb `deleted`: takes a node's instance away, and makes the node available again. */
 import { messageOf } from '../errors.ts'
+import { IMAGE_TRACES, releaseImage } from './container-images.ts'
 import { cleanUp } from './deploy/end.ts'
 import { DEPLOY_TRACES } from './deploy/plan.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
@@ -9,6 +10,7 @@ import { move } from './transitions.ts'
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */
 const INSTANCE_TRACES = {
   ...DEPLOY_TRACES,
+  ...IMAGE_TRACES,
   instance: undefined,
   root_uuid_or_disk_id: undefined,
   is_whole_disk_image: undefined,
@@ -27,6 +29,7 @@ export async function tearDown(parts: Parts, uuid: string): Promise<void> {
     await move(parts, uuid, 'fail', { last_error: `Failed to tear down. Error: ${messageOf(error)}` })
     return
   }
+  await releaseImage(parts, uuid)
   await move(parts, uuid, 'clean', ({ driver_internal_info }) => ({
     last_error: null,
     instance_info: {},

@@ -1,5 +1,11 @@
 /** The contract between the appliance and a deploy plugin. Types only: importing this file costs nothing at run time. */
 
+import type { Guest } from './guest.ts'
+import type { ContainerRegistry } from './registry.ts'
+
+export type { Guest } from './guest.ts'
+export type { ContainerAccess, ContainerImage, ContainerRegistry, PullSecret } from './registry.ts'
+
 /** Raised when a plugin's object or manifest names another major version. Bumped only when a field changes meaning or goes. */
 export type ApiVersion = '1'
 
@@ -146,6 +152,10 @@ export type Task<O extends Options = Options> = {
      */
     make(key: string, build: (path: string, signal: AbortSignal) => Promise<void>): Promise<ServedImage>
   }
+  /** Container images, by way of this appliance's mirror; undefined: [registry] enabled is false. */
+  readonly registry?: ContainerRegistry
+  /** undefined: this appliance cannot start virtual machines, or is not to. */
+  readonly guest?: Guest
   /** Shown in the log and the pages; cheap to call often. */
   readonly progress: (p: Progress) => void
   readonly configDrive: {

@@ -1,6 +1,17 @@
 /** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
 import { isDeepStrictEqual } from 'node:util'
-import type { AgentCommand, Json, Options, ServedImage, Task, Values } from '../../appliance/plugin-api/index.ts'
+import type {
+  AgentCommand,
+  ContainerAccess,
+  ContainerImage,
+  Guest,
+  InBandStep,
+  Json,
+  Options,
+  ServedImage,
+  Task,
+  Values,
+} from '../../appliance/plugin-api/index.ts'
 
 export type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json }
 /** What the appliance behind the task would say. */
@@ -16,7 +27,18 @@ export type TaskSetting = {
   configDrive?: string
   /** How the agent's commands end. */
   agent?: 'succeeds' | 'fails'
+  /** Deploy steps that it offers. */
+  agentSteps?: readonly InBandStep[]
   kept?: Json
+  /** What is built by task.images.make is there already, unless it is to be built anew. */
+  buildsAnew?: boolean
+  /** What the registry says of any reference; null: there is no registry. */
+  container?: Partial<ContainerImage> | null
+  /** With what task.registry.inspect fails. */
+  containerProblem?: string
+  access?: Partial<ContainerAccess>
+  /** null: there are no guests. */
+  guest?: Guest['acceleration'] | null
 }
 export type Call = { name: string; args: readonly unknown[] }
 export type TaskOnPaper = {
@@ -41,8 +63,32 @@ export const IMAGE: ServedImage = {
 /** Fields with which an image can be deployed. */
 export const IMAGE_FIELDS: Json = { image_source: 'http://images.example/debian.raw', image_checksum: 'a3'.repeat(32) }
 
+export const CONTAINER: ContainerImage = {
+  reference: 'quay.example/org/app:v1',
+  digest: `sha256:${'d1'.repeat(32)}`,
+  manifest_digest: `sha256:${'d2'.repeat(32)}`,
+  architecture: 'amd64',
+  labels: { 'containers.bootc': '1' },
+  layers: [{ digest: `sha256:${'d3'.repeat(32)}`, size_bytes: 262_144_000 }],
+  size_bytes: 262_148_096,
+}
+export const ACCESS: ContainerAccess = {
+  location: '172.22.0.1:5000/quay.example/org/app',
+  registry: '172.22.0.1:5000',
+  insecure: false,
+  ca: '-----BEGIN CERTIFICATE-----\nbase64\n-----END CERTIFICATE-----\n',
+  guarded: false,
+}
+
 /** Changes nothing in the world: a plugin may call these in `validate`. */
-export const HARMLESS: readonly string[] = ['failure', 'log', 'images.validate', 'agent.steps', 'configDrive.encoded']
+export const HARMLESS: readonly string[] = [
+  'failure',
+  'log',
+  'images.validate',
+  'agent.steps',
+  'configDrive.encoded',
+  'registry.inspect',
+]
 
 export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
   const calls: Call[] = []
@@ -74,6 +120,8 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
     },
     agent: agentWith(setting, { note, act }),
     images: imagesWith(setting, { note, act }),
+    registry: registryWith(setting, { note, act }),
+    guest: guestWith(setting, { note, act }),
     progress: (...args) => note('progress', args),
     configDrive: { encoded: () => act('configDrive.encoded', [], setting.configDrive) },
     callback: {
@@ -102,7 +150,9 @@ type Paper = {
   act<T>(name: string, args: readonly unknown[], answer: T): Promise<T>
 }
 
-function agentWith({ agent = 'succeeds' }: TaskSetting, { act }: Paper): Task['agent'] {
+const STOCK_STEPS: readonly InBandStep[] = [{ interface: 'deploy', step: 'write_image', priority: 0 }]
+
+function agentWith({ agent = 'succeeds', agentSteps = STOCK_STEPS }: TaskSetting, { act }: Paper): Task['agent'] {
   return {
     url: 'https://172.22.0.77:9999',
     async run(command, params, o) {
@@ -113,7 +163,7 @@ function agentWith({ agent = 'succeeds' }: TaskSetting, { act }: Paper): Task['a
       return ended
     },
     execute: (step) => act('agent.execute', [step], { wait: 'agent-command' }),
-    steps: () => [{ interface: 'deploy', step: 'write_image', priority: 0 }],
+    steps: () => agentSteps,
   }
 }
 
@@ -123,7 +173,10 @@ export function agentCommand(name: string, agent: 'succeeds' | 'fails'): AgentCo
     : { id: 'c1', name, status: 'FAILED', error: 'the disk is on fire' }
 }
 
-function imagesWith({ node, image, imageProblem }: TaskSetting, { note, act }: Paper): Task['images'] {
+function imagesWith(
+  { node, image, imageProblem, buildsAnew, signal }: TaskSetting,
+  { note, act }: Paper,
+): Task['images'] {
   const served = { ...IMAGE, ...image }
   return {
     validate() {
@@ -133,8 +186,29 @@ function imagesWith({ node, image, imageProblem }: TaskSetting, { note, act }: P
     },
     prefetch: () => note('images.prefetch', []),
     resolve: () => act('images.resolve', [], served),
-    make: (key) => act('images.make', [key], served),
+    async make(key, build) {
+      await act('images.make', [key], undefined)
+      if (buildsAnew) await build('/cache/made/image', signal ?? new AbortController().signal)
+      return served
+    },
   }
+}
+
+function registryWith({ container = {}, containerProblem, access }: TaskSetting, { act }: Paper): Task['registry'] {
+  if (container === null) return undefined
+  return {
+    async inspect(reference, o) {
+      const found = await act('registry.inspect', [reference, o], { ...CONTAINER, ...container })
+      if (containerProblem !== undefined) throw new Refusal(containerProblem)
+      return found
+    },
+    hold: (...args) => act('registry.hold', args, undefined),
+    access: (...args) => act('registry.access', args, { ...ACCESS, ...access }),
+  }
+}
+
+function guestWith({ guest = 'kvm' }: TaskSetting, { act }: Paper): Task['guest'] {
+  return guest === null ? undefined : { acceleration: guest, run: (o) => act('guest.run', [o], {}) }
 }
 
 const NO_SOURCE =
@@ -163,6 +237,8 @@ const logWith = (note: Paper['note']): Task['log'] => {
   return { debug: at, info: at, warn: at, error: at }
 }
 
+const ROOMS: readonly string[] = ['power', 'boot', 'agent', 'images', 'callback', 'registry', 'guest']
+
 /** A task that was asked for something else than the contract has would be undefined at a stranger's, later. */
 function onlyWhatThereIs<T extends object>(value: T, path: string): T {
   return new Proxy(value, {
@@ -171,7 +247,7 @@ function onlyWhatThereIs<T extends object>(value: T, path: string): T {
         throw new Error(`${path}.${key} is not in the contract`)
       }
       const inner: unknown = Reflect.get(target, key, receiver)
-      const isRoom = key === 'power' || key === 'boot' || key === 'agent' || key === 'images' || key === 'callback'
+      const isRoom = typeof key === 'string' && ROOMS.includes(key)
       return isRoom && inner !== null && typeof inner === 'object' ? onlyWhatThereIs(inner, `${path}.${key}`) : inner
     },
   })

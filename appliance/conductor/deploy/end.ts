@@ -2,6 +2,7 @@
 import { DeployFailure, messageOf } from '../../errors.ts'
 import { maskText } from '../../log.ts'
 import type { ProvisionState } from '../../nodes/node.ts'
+import { endTickets, keepOnlyDeployed } from '../container-images.ts'
 import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
 import { move } from '../transitions.ts'
@@ -23,6 +24,7 @@ export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
     parts.jobs.stopping.throwIfAborted()
     parts.log.warn('plugin did not clean up', { node: uuid, reason: messageOf(error), error })
   }
+  await endTickets(parts, uuid)
   await parts.images.release(uuid).catch((error: unknown) => {
     parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })
   })
@@ -31,10 +33,11 @@ export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
 /** The node is held and `deploying`. */
 export async function finishDeploy(parts: Parts, uuid: string): Promise<void> {
   await cleanUp(parts, uuid)
+  const image = await keepOnlyDeployed(parts, nodeOf(parts, uuid))
   await move(parts, uuid, 'done', (node) => ({
     last_error: null,
     deploy_step: {},
-    driver_internal_info: merged(node.driver_internal_info, DEPLOY_TRACES),
+    driver_internal_info: merged(node.driver_internal_info, { ...DEPLOY_TRACES, ...image }),
   }))
   parts.jobs.callOff(uuid, new DeployFailure('The deploy has ended.'))
   parts.onDeployEnd?.('active')

@@ -21,6 +21,7 @@ export const DEPLOY_TRACES = {
   deploy_step_started_at: undefined,
   user_deploy_steps: undefined,
   deploy_kept: undefined,
+  container_image_deployed: undefined,
   boot_files_secret: undefined,
   deploy_cleanup_pending: undefined,
   agent_command_id: undefined,

@@ -5,6 +5,7 @@ import type { ImageRequest } from '../../images/images.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json, Progress, Task } from '../../plugin-api/index.ts'
 import { agentApiUrl } from '../boot.ts'
+import { registryFor } from '../container-images.ts'
 import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
@@ -39,6 +40,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     ...machineFor(parts, uuid, signal),
     agent: agentFor(parts, uuid, context),
     images: imagesFor(parts, uuid, context, progress),
+    ...registryFor(parts, uuid, { signal, progress }),
     progress,
     configDrive: { encoded: () => configDriveOf(nodeOf(parts, uuid), signal) },
     callback: {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
 import { createFake } from '../../../appliance/bmc/fake.ts'
+import type { NodeRegistry } from '../../../appliance/conductor/node-registry.ts'
 import { type ConductorService, startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
@@ -86,6 +87,7 @@ export type TrialOptions = {
   state_path?: string
   plugins?: readonly DeployPlugin[]
   images?: Images
+  registry?: NodeRegistry
   bmc?: BmcDriver
   onLine?: (line: LogLine) => void
 }
@@ -107,6 +109,7 @@ export class Trial {
       log: createLog('debug', (line) => this.#take(JSON.parse(line) as LogLine, options)),
       bmc: new Map([[bmc.name, bmc]]),
       images: options.images ?? imagesOnPaper(),
+      ...(options.registry && { registry: options.registry }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       api_url: () => API_URL,
       onDeployEnd: (result) => this.deploys.push(result),

@@ -12,8 +12,11 @@ const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|require)\(\s*['"]?([^'")]*)/g
 
 /** Everything else comes through the task: so the folder needs no node_modules, and an appliance can say what a plugin does. */
+/** What runs on the machine is the ramdisk's matter. */
+const NOT_LOADED = ['node_modules', 'layers/**']
+
 export function importsOnlyTypes({ folder }: Given): string[] {
-  const files = globSync('**/*.{ts,mts,js,mjs,cjs}', { cwd: folder, exclude: (name) => name === 'node_modules' })
+  const files = globSync('**/*.{ts,mts,js,mjs,cjs}', { cwd: folder, exclude: NOT_LOADED })
   return files.sort().flatMap((file) => {
     const text = readFileSync(join(folder, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')
     return [...text.matchAll(IMPORT)].flatMap(([, type, from, called]) => {

@@ -1,0 +1,77 @@
+/** The container image that a node holds in the registry mirror, and shows in its record. Knows the mirror by what it is asked only. */
+import { messageOf } from '../errors.ts'
+import type { Node } from '../nodes/node.ts'
+import type { Progress, Task } from '../plugin-api/index.ts'
+import { ownerOf } from './node-registry.ts'
+import { type Parts, setInternal } from './parts.ts'
+
+/** What the record shows of it, until it is released. */
+const RECORD = 'container_image'
+/** That this deploy brought it. */
+const OF_THIS_DEPLOY = 'container_image_deployed'
+
+type Given = { signal: AbortSignal; progress(progress: Progress): void }
+
+export function registryFor(parts: Parts, uuid: string, { signal, progress }: Given): Pick<Task, 'registry'> {
+  const { registry } = parts
+  if (!registry) return {}
+  return {
+    registry: {
+      async inspect(reference, o) {
+        signal.throwIfAborted()
+        return untilAborted(registry.inspect(reference, o), signal)
+      },
+      async hold(image, o = {}) {
+        signal.throwIfAborted()
+        const { reference, digest, manifest_digest } = image
+        const note = `pulling ${reference} from its registry`
+        await registry.hold(image, {
+          ...o,
+          owner: ownerOf(uuid),
+          signal,
+          progress: (done, total) => progress({ note, done, total, unit: 'bytes' }),
+        })
+        await setInternal(parts, uuid, { [RECORD]: { reference, digest, manifest_digest }, [OF_THIS_DEPLOY]: true })
+      },
+      access(image, o = {}) {
+        return registry.access(image, { ...o, owner: ownerOf(uuid) })
+      },
+    },
+  }
+}
+
+/** The deploy is over, well or badly: nothing else is pulled for it. */
+export async function endTickets({ registry, log }: Pick<Parts, 'registry' | 'log'>, uuid: string): Promise<void> {
+  await registry?.revoke(ownerOf(uuid)).catch((error: unknown) => {
+    log.warn('tickets of a deploy not revoked', { node: uuid, reason: messageOf(error), error })
+  })
+}
+
+/** The node is torn down or gone. What is left held after a failure is let go when it holds another. */
+export async function releaseImage({ registry, log }: Pick<Parts, 'registry' | 'log'>, uuid: string): Promise<void> {
+  await registry?.release(ownerOf(uuid)).catch((error: unknown) => {
+    log.warn('container image not released', { node: uuid, reason: messageOf(error), error })
+  })
+}
+
+/** What driver_internal_info knows of it, to be taken away. */
+export const IMAGE_TRACES = { [RECORD]: undefined, [OF_THIS_DEPLOY]: undefined } as const
+
+/**
+ * After a deploy: one that an earlier deploy brought, and this one did without, is let go.
+ * @returns what of driver_internal_info is to be changed
+ */
+export async function keepOnlyDeployed(parts: Pick<Parts, 'registry' | 'log'>, node: Node) {
+  const { [RECORD]: held, [OF_THIS_DEPLOY]: isDeployed } = node.driver_internal_info
+  if (held === undefined || isDeployed === true) return { [OF_THIS_DEPLOY]: undefined }
+  await releaseImage(parts, node.uuid)
+  return IMAGE_TRACES
+}
+
+/** The mirror ends an inspection by itself; who asked may not want to wait for that. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const stop = () => reject(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', stop))
+}

@@ -1,0 +1,23 @@
+/** The part of the contract about guests: a deploy step run in a small virtual machine on the appliance, away from everything else. Types only. */
+
+export type Guest = {
+  /** tcg: no /dev/kvm can be used, and all takes some ten times as long. */
+  readonly acceleration: 'kvm' | 'tcg'
+  /**
+   * Boots the deploy ramdisk with these layers, has its agent run one step that they bring, and switches it off. One at a time; shows its progress.
+   * @returns what the step returned; from a machine that may be hostile
+   * @throws an error for the operator: what the step threw, that it took too long, or how the machine died
+   */
+  run(o: {
+    layers: readonly string[]
+    step: string
+    args: Record<string, unknown>
+    /** /dev/vda, /dev/vdb..; made sparse when absent. Without a path: for this run alone. */
+    disks: readonly { path?: string; size_bytes: number }[]
+    memory_mib: number
+    timeout_s: number
+    /** It reaches the registry mirror, and nothing else, at 10.0.2.100 and the mirror's own port. */
+    mirror: boolean
+    signal?: AbortSignal
+  }): Promise<unknown>
+}
