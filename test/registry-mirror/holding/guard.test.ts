@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test'
 import type { RegistryConfig } from '../../../registry-mirror/index.ts'
 import { errorOf, type TestRegistry, temporaryFolder, testRegistry } from '../registry.ts'
 import { faultInjector } from '../upstream/fault-injector.ts'
-import { HURRIED, upstreamNamed } from '../upstream/mirror.ts'
+import { upstreamNamed } from '../upstream/mirror.ts'
 import { guardedUpstream } from '../upstream/token-service.ts'
 import { pushBootable } from './images.ts'
 
@@ -15,6 +15,8 @@ const USER = 'robot:pa55:word'
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const SECRET = base64(USER)
 const AMD64 = { architecture: 'amd64' }
+/** An upstream that refuses is asked again soon; one that is slow because this box is busy is waited for. */
+const PATIENCE = { pause_ms: 50, retry_ms: 50, stale_ms: 10_000 }
 const REFERENCE = 'up.example/org/app:v1'
 const MANIFEST = '/v2/up.example/org/app/manifests/v1'
 
@@ -23,7 +25,7 @@ async function secretRig(t: TestContext, scheme: 'basic' | 'bearer' = 'bearer', 
   const guarded = await guardedUpstream(t, () => upstream.port, { scheme, user: USER })
   const injector = await faultInjector(t, () => guarded.port)
   const upstreams = [upstreamNamed('up.example', { url: injector.url, tag_ttl: 0 })]
-  const mirror = await testRegistry(t, { upstreams, ...change }, { patience: HURRIED })
+  const mirror = await testRegistry(t, { upstreams, ...change }, { patience: PATIENCE })
   const built = await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
   return { upstream, injector, mirror, built }
 }
@@ -113,7 +115,8 @@ describe('an image that was had with a pull secret', () => {
   })
 
   it('is deployed again with that secret when the upstream is dead, and with no other', async (t) => {
-    const { mirror, injector } = await secretRig(t)
+    // A token service that lives would refuse the wrong one by itself.
+    const { mirror, injector } = await secretRig(t, 'basic')
     const image = await holdByStatus(mirror)
     await mirror.images.release('node:1')
     injector.fault(/./, { refuses: true })

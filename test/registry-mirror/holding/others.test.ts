@@ -4,17 +4,18 @@ import { describe, it, type TestContext } from 'node:test'
 import { parseReference } from '../../../registry-mirror/index.ts'
 import { testRegistry } from '../registry.ts'
 import { faultInjector } from '../upstream/fault-injector.ts'
-import { HURRIED } from '../upstream/mirror.ts'
 import { pushBootable } from './images.ts'
 import { secured } from './secure.ts'
 
 const AMD64 = { architecture: 'amd64' }
+/** An upstream that refuses is asked again soon; one that is slow because this box is busy is waited for. */
+const PATIENCE = { pause_ms: 50, retry_ms: 50, stale_ms: 10_000 }
 
 async function strangerRig(t: TestContext, other_upstreams = true) {
   const upstream = await testRegistry(t)
   const injector = await faultInjector(t, () => upstream.port)
   const { host, ca } = await secured(t, () => injector.port)
-  const mirror = await testRegistry(t, { other_upstreams }, { patience: HURRIED, others: { ca, tag_ttl: 0 } })
+  const mirror = await testRegistry(t, { other_upstreams }, { patience: PATIENCE, others: { ca, tag_ttl: 0 } })
   return { upstream, injector, mirror, host, name: host.replace(':', '_') }
 }
 
@@ -71,7 +72,7 @@ describe('an image of a registry that nobody configured', () => {
   it('is never asked for without TLS', async (t) => {
     const upstream = await testRegistry(t)
     await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
-    const mirror = await testRegistry(t, {}, { patience: HURRIED })
+    const mirror = await testRegistry(t, {}, { patience: PATIENCE })
 
     const inspected = mirror.images.inspect(`127.0.0.1:${upstream.port}/org/app:v1`, AMD64)
 
