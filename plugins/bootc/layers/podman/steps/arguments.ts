@@ -37,6 +37,8 @@ const DISK = /^\/dev\/[a-z][a-z0-9]{1,30}$/
 const STANDARD_TIMEOUT_S = 2 * 3600
 const LONGEST_TIMEOUT_S = 24 * 3600
 
+export const isReference = (value: unknown): value is string => typeof value === 'string' && REFERENCE.test(value)
+
 /** @throws Error  the first argument that is wrong */
 export function installArguments(args: Given): InstallArguments {
   const scratch = args.scratch ?? 'target'

@@ -1,10 +1,11 @@
 /** Runs a program of the pulled image as a container: the tenant's code as root on the tenant's steel. Nothing that it started outlives it. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { StepAgent } from '@appliance/pxe/agent-api'
 import type { InstallArguments } from './arguments.ts'
 import { availableMemoryBytes } from './counters.ts'
-import { pulledName } from './pull.ts'
+import { pulledName } from './registries.ts'
 import { createSaid } from './said.ts'
 
 export type ContainerRun = {
@@ -23,6 +24,9 @@ const PROCESSES_LIMIT = 4096
 const AGENT_MEMORY_BYTES = 96 * 1024 * 1024
 const LEAST_MEMORY_BYTES = 256 * 1024 * 1024
 const CLEAN_UP_TIMEOUT_S = 120
+/** Thousands of processes take a while to end. */
+const KILL_ATTEMPTS = 600
+const KILL_PAUSE_MS = 200
 
 /** @throws Error  its last telling line */
 export async function runInContainer(
@@ -67,8 +71,18 @@ function reasonOf(error: Error, telling: string | undefined, { timeout_s, signal
 
 /** Podman itself may have been killed, and its container goes on. The cgroup takes all with it, whatever became of their parents. */
 async function endContainer({ root, programs, screen }: StepAgent): Promise<void> {
-  await writeFile(join(root, CGROUP, 'cgroup.kill'), '1').catch(() => {})
+  await killAll(join(root, CGROUP))
   await programs
     .run('podman', ['rm', '--force', '--ignore', '--time', '0', NAME], { timeout_s: CLEAN_UP_TIMEOUT_S })
     .catch((error: Error) => screen.note(error.message))
+}
+
+/** Waits for their end: they hold the scratch space. A cgroup that is not there has nobody in it. */
+async function killAll(cgroup: string): Promise<void> {
+  for (let attempt = 0; attempt < KILL_ATTEMPTS; attempt++) {
+    const events = await readFile(join(cgroup, 'cgroup.events'), 'utf8').catch(() => '')
+    if (!events.includes('populated 1')) return
+    await writeFile(join(cgroup, 'cgroup.kill'), '1').catch(() => {})
+    await pause(KILL_PAUSE_MS)
+  }
 }

@@ -1,6 +1,6 @@
 /** Running the image's bootc with a podman that is a script: what it is asked for, and what the operator reads of each way to fail. */
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, watch } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { runInstall } from '../../../../../plugins/bootc/layers/podman/steps/container.ts'
@@ -19,7 +19,6 @@ const SCRATCH: Scratch = {
 /** @param run  what podman does when it is to run the container */
 async function scene(run: string, changes: Record<string, unknown> = {}) {
   const machine = await makeLayerMachine({ programs: { podman: `[ "$1" = run ] || exit 0\n${run}` } })
-  await machine.write('sys/fs/cgroup/libpod_parent/cgroup.kill', '')
   const installing = () => runInstall({ ...machine, scratch: SCRATCH }, someArguments(changes))
   return { machine, installing, [Symbol.asyncDispose]: machine[Symbol.asyncDispose] }
 }
@@ -54,13 +53,22 @@ describe("the image's own bootc", () => {
     assert.equal((await given.machine.calls())[0], `${RUN} --block-setup=tpm2-luks --root-size=3464M /dev/vda`)
   })
 
-  it('has all its processes killed, however it ended', async () => {
+  it('has all its processes killed, however it ended, and they are waited for', async () => {
     await using given = await scene('exit 1')
+    const cgroup = join(given.machine.root, 'sys/fs/cgroup/libpod_parent')
+    await given.machine.write('sys/fs/cgroup/libpod_parent/cgroup.events', 'populated 1\nfrozen 0\n')
+    const killed = (async () => {
+      for await (const _ of watch(cgroup)) {
+        if ((await readFile(join(cgroup, 'cgroup.kill'), 'utf8').catch(() => '')) === '1') break
+      }
+      assert.deepEqual((await given.machine.calls()).at(-1)?.split(' ')[1], 'run')
+      await given.machine.write('sys/fs/cgroup/libpod_parent/cgroup.events', 'populated 0\nfrozen 0\n')
+    })()
 
     await assert.rejects(given.installing())
 
-    const kill = await readFile(join(given.machine.root, 'sys/fs/cgroup/libpod_parent/cgroup.kill'), 'utf8')
-    assert.equal(kill, '1')
+    await killed
+    assert.equal((await given.machine.calls()).at(-1), REMOVE)
   })
 
   it('fails with its last telling line, made harmless', async () => {

@@ -20,7 +20,7 @@ const FILL =
 
 /** @param bootc  shell script */
 async function scene(bootc: string) {
-  const podman = `case "$1" in run) ${bootc};; pull) grep "$root/var/lib/containers" /proc/mounts >"$root/run/store";; esac`
+  const podman = `case "$1" in run) ${bootc};; image) echo "$root/run/tree";; pull) grep "$root/var/lib/containers" /proc/mounts >"$root/run/store";; esac`
   const machine = await makeInstalledMachine({ size_mib: 4096, state: 'empty', programs: { podman } })
   await mkdir(join(machine.root, 'run/tree', DEPLOYMENT, 'etc'), { recursive: true })
   const installing = (changes: Record<string, unknown> = {}) =>

@@ -8,6 +8,7 @@ import type { Scratch } from '../../../../../plugins/bootc/layers/podman/steps/s
 import { makeLayerMachine } from '../machine.ts'
 import { DIGEST, MIRROR, someArguments, TICKET } from './arguments.ts'
 
+const PULL = 'pull --retry 3 --retry-delay 5s'
 const SCRATCH: Scratch = {
   start_bytes: 4096,
   usedBytes: async () => 0,
@@ -16,7 +17,9 @@ const SCRATCH: Scratch = {
 }
 
 async function scene(podman: string, changes: Record<string, unknown> = {}) {
-  const machine = await makeLayerMachine({ programs: { podman } })
+  const machine = await makeLayerMachine({
+    programs: { podman: `case "$1" in image) echo "$root/run/tree"; exit;; esac\n${podman}` },
+  })
   const args = someArguments({ mirror: { ...MIRROR, ticket: TICKET }, ...changes })
   const pulling = () => pull({ ...machine, scratch: SCRATCH }, args)
   return { machine, pulling, [Symbol.asyncDispose]: machine[Symbol.asyncDispose] }
@@ -30,9 +33,11 @@ describe('pulling an image', () => {
 
     const { root } = given.machine
     assert.deepEqual(await given.machine.calls(), [
-      `podman pull --retry 3 --retry-delay 5s --authfile ${root}/run/rackstrap/pull-auth.json quay.io/org/app@${DIGEST}`,
+      `podman ${PULL} --authfile ${root}/run/rackstrap/pull-auth.json quay.io/org/app@${DIGEST}`,
+      `podman image mount quay.io/org/app@${DIGEST}`,
+      `podman image umount quay.io/org/app@${DIGEST}`,
     ])
-    assert.match(await readFile(join(root, 'run/seen'), 'utf8'), /10\.0\.0\.1:5000/)
+    assert.match(await readFile(join(root, 'run/seen'), 'utf8'), /10\.0\.0\.1:5000\/quay\.io\/org\/app/)
     assert.deepEqual(await readdir(join(root, 'run/rackstrap')), [])
   })
 
@@ -40,9 +45,30 @@ describe('pulling an image', () => {
     await using given = await scene('echo "Trying to pull"; echo "Error: \x1b[31mmanifest unknown" >&2; exit 125')
 
     await assert.rejects(given.pulling(), {
-      message: 'quay.io/org/app:v1 could not be pulled from 10.0.0.1:5000/quay.io/org/app: Error: manifest unknown',
+      message: 'quay.io/org/app:v1 could not be pulled from the mirror: Error: manifest unknown',
     })
     assert.deepEqual(await readdir(join(given.machine.root, 'run/rackstrap')), [])
+  })
+
+  it('pulls the images that it binds as well, each from its own place in the mirror', async () => {
+    await using given = await scene('')
+    await given.machine.write(
+      'run/tree/usr/lib/bootc/bound-images.d/db.image',
+      '[Image]\nImage=registry.example:5000/db:16\n',
+    )
+
+    await given.pulling()
+
+    const { root } = given.machine
+    const calls = await given.machine.calls()
+    assert.equal(
+      calls.at(-1),
+      `podman ${PULL} --authfile ${root}/run/rackstrap/pull-auth.json registry.example:5000/db:16`,
+    )
+    assert.match(
+      await readFile(join(root, 'etc/containers/registries.conf.d/50-rackstrap.conf'), 'utf8'),
+      /prefix = "registry\.example:5000\/db"\nlocation = "10\.0\.0\.1:5000\/registry\.example_5000\/db"/,
+    )
   })
 
   it('ends a pull that takes longer than it may', async () => {

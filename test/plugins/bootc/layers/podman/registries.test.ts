@@ -31,14 +31,16 @@ insecure = true
     assert.equal(await readFile(join(machine.root, 'etc/containers/certs.d/10.0.0.1:5000/ca.crt'), 'utf8'), 'PEM')
   })
 
-  it('keeps the ticket in a file for root alone, for as long as the pull takes', async () => {
+  it('keeps the ticket for its one repository in a file for root alone, for as long as the pull takes', async () => {
     await using machine = await makeLayerMachine()
     {
       await using files = await writeMirrorFiles(machine.root, someArguments({ mirror: { ...MIRROR, ticket: TICKET } }))
 
       const file = files.auth_file ?? ''
       const auth = Buffer.from('ticket:a-long-word').toString('base64')
-      assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), { auths: { '10.0.0.1:5000': { auth } } })
+      assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), {
+        auths: { '10.0.0.1:5000/quay.io/org/app': { auth } },
+      })
       assert.equal((await stat(file)).mode & 0o777, 0o600)
     }
     assert.deepEqual(await readdir(join(machine.root, 'run/rackstrap')), [])
