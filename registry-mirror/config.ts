@@ -17,6 +17,8 @@ export type RegistryConfig = {
   upload_timeout: number
   /** Uploads that may be under way at one time. */
   max_uploads: number
+  /** MiB; 0: none. */
+  max_blob_size: number
   /** Files; empty: none. */
   cert_file: string | undefined
   key_file: string | undefined
@@ -118,6 +120,14 @@ export const registryOptions = {
     default: 1000,
     min: 1,
     help: 'Uploads of blobs that may be under way at one time.',
+  },
+  max_blob_size: {
+    section: 'registry',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    unit: 'MiB',
+    help: 'Larger blobs (layers of images) are neither taken from who pushes them nor pulled from upstreams; 0: no limit.',
   },
   cert_file: {
     section: 'registry',

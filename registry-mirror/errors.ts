@@ -73,6 +73,13 @@ export const manifestInvalid = (message: string) => new OciError('MANIFEST_INVAL
 export const manifestTooLarge = (limit_bytes: number) =>
   new OciError('SIZE_INVALID', 413, `The manifest is larger than ${limit_bytes} bytes, the limit of this registry.`)
 
+export const blobTooLarge = (limit_bytes: number) =>
+  new OciError(
+    'SIZE_INVALID',
+    413,
+    `The blob is larger than ${limit_bytes / 1024 ** 2} MiB, the limit of this registry ([registry] max_blob_size).`,
+  )
+
 export const manifestUnknown = (name: string, reference: string) =>
   new OciError('MANIFEST_UNKNOWN', 404, `Repository ${name} has no manifest ${reference}.`, { detail: { reference } })
 

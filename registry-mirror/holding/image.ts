@@ -27,6 +27,7 @@ export type ImageProblem =
   | 'refused'
   | 'architecture'
   | 'not an image'
+  | 'too large'
   | 'lying'
 
 /** Why an image cannot be had, in a sentence for the operator. */

@@ -44,7 +44,18 @@ export class Inspector {
     }
     const config = await one.config(configDigestOf(manifest, reference))
     const image = imageOf({ reference, digest: top.digest, architecture, manifest }, config)
+    this.#checkSizes(image)
     return { ...image, ...(one.warning !== undefined && { warning: one.warning }) }
+  }
+
+  #checkSizes({ reference, layers }: ContainerImage): void {
+    const limit_bytes = this.#given.storage.max_blob_bytes
+    const largest = Math.max(...layers.map(({ size_bytes }) => size_bytes))
+    if (largest > limit_bytes)
+      throw new ImageUnavailable(
+        'too large',
+        `Image ${reference} has a layer of ${largest} bytes: at most ${limit_bytes} are taken ([registry] max_blob_size).`,
+      )
   }
 }
 

@@ -1,6 +1,14 @@
 /** Uploads of blobs: end-4, end-5, end-6, end-11, end-13 and end-14 of the specification. */
 import { algorithmOf, type Digest, isAlgorithm } from '../digest.ts'
-import { chunkOutOfOrder, digestInvalid, sizeInvalid, uploadInvalid, uploadUnknown } from '../errors.ts'
+import {
+  blobTooLarge,
+  chunkOutOfOrder,
+  digestInvalid,
+  OciError,
+  sizeInvalid,
+  uploadInvalid,
+  uploadUnknown,
+} from '../errors.ts'
 import { parseName, type RepositoryName } from '../names.ts'
 import type { Upload } from '../storage/upload.ts'
 import { answer } from './answer.ts'
@@ -19,7 +27,7 @@ export async function startUpload(exchange: Exchange, { name }: { name: Reposito
   const upload = await storage.uploads.start(name, digest ? algorithmOf(digest) : algorithmFor(query))
   if (digest === undefined || mount !== null) return answer(response, 202, whereabouts(name, upload))
   try {
-    await upload.append(exchange.request.iterator({ destroyOnReturn: false }))
+    await upload.append(bodyOf(exchange, upload))
   } catch (error) {
     // Nobody was told of this upload.
     await storage.uploads.cancel(upload)
@@ -104,10 +112,36 @@ async function withUpload(exchange: Exchange, { name, id }: Target, act: (upload
   )
 }
 
-async function takeBody({ request }: Exchange, name: RepositoryName, upload: Upload): Promise<void> {
+/** @throws OciError  SIZE_INVALID, at once or on the way: with it, the blob is larger than this registry takes */
+function bodyOf(
+  { request, storage }: Pick<Exchange, 'request' | 'storage'>,
+  { offset }: Upload,
+): AsyncIterable<Buffer> {
+  const left = storage.max_blob_bytes - offset
+  if (Number(request.headers['content-length'] ?? 0) > left) throw blobTooLarge(storage.max_blob_bytes)
+  const body = request.iterator({ destroyOnReturn: false })
+  return left === Number.POSITIVE_INFINITY ? body : limited(body, left, storage.max_blob_bytes)
+}
+
+async function* limited(body: AsyncIterable<Buffer>, left: number, limit_bytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > left) throw blobTooLarge(limit_bytes)
+    yield chunk
+  }
+}
+
+async function takeBody({ request, storage }: Exchange, name: RepositoryName, upload: Upload): Promise<void> {
   const began = upload.offset
   const length = chunkLength(request.headers, name, upload)
-  await upload.append(request.iterator({ destroyOnReturn: false }))
+  try {
+    await upload.append(bodyOf({ request, storage }, upload))
+  } catch (error) {
+    // Nothing can be built on what is too large already.
+    if (error instanceof OciError) await storage.uploads.cancel(upload)
+    throw error
+  }
   const came = upload.offset - began
   if (length === undefined || came === length) return
   await upload.rollBack(began)

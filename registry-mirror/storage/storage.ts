@@ -22,14 +22,16 @@ export type Storage = {
   guards: Guards
   /** Of repositories, by name, and of content, by digest (the inner one): to be taken by whatever looks at one and then changes it. */
   turns: Turns
+  /** Infinite: no limit. */
+  max_blob_bytes: number
   /** Lets another process have the folder. */
   release(): void
 }
 
-type Given = { storage_path: string; max_uploads: number; upload_timeout: number }
+type Given = { storage_path: string; max_uploads: number; upload_timeout: number; max_blob_size: number }
 
 /** @throws RegistryError  the folder cannot be used, or another process uses it */
-export async function openStorage({ storage_path, ...limits }: Given): Promise<Storage> {
+export async function openStorage({ storage_path, max_blob_size, ...limits }: Given): Promise<Storage> {
   const disk = await Disk.prepare(storage_path).catch((error: Error) => {
     throw new RegistryError(
       `[registry] storage_path ${storage_path} cannot be used: ${error.message}. Expected a folder that this process may write to.`,
@@ -46,8 +48,9 @@ export async function openStorage({ storage_path, ...limits }: Given): Promise<S
     const uploads = new Uploads({ disk, blobs, repositories, turns }, limits)
     await uploads.expire()
     const state = await KeepingState.open(disk)
+    const max_blob_bytes = max_blob_size > 0 ? max_blob_size * 1024 ** 2 : Number.POSITIVE_INFINITY
     const guards = await Guards.open(disk)
-    return { disk, blobs, repositories, manifests, uploads, state, guards, turns, release }
+    return { disk, blobs, repositories, manifests, uploads, state, guards, turns, max_blob_bytes, release }
   } catch (error) {
     release()
     throw error

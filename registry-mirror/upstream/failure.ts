@@ -3,9 +3,9 @@ import { type OciError, upstreamFailed } from '../errors.ts'
 
 /**
  * dead: no connection, or it broke; slow: no answer in time; limited: 429; failing: 5xx; refused: 401 or 403;
- * lying: an answer that is not what it says it is
+ * lying: an answer that is not what it says it is; too large: we do not want it
  */
-export type FailureKind = 'dead' | 'slow' | 'limited' | 'failing' | 'refused' | 'lying'
+export type FailureKind = 'dead' | 'slow' | 'limited' | 'failing' | 'refused' | 'lying' | 'too large'
 
 const STATUS: Readonly<Record<FailureKind, number>> = {
   dead: 503,
@@ -14,6 +14,7 @@ const STATUS: Readonly<Record<FailureKind, number>> = {
   failing: 502,
   refused: 403,
   lying: 502,
+  'too large': 403,
 }
 const RETRY_AFTER_S = 5
 
@@ -35,4 +36,8 @@ export class UpstreamFailure extends Error {
 
 /** As a client hears of it. */
 export const refusalOf = ({ kind, message, retry_after_s }: UpstreamFailure): OciError =>
-  upstreamFailed(message, STATUS[kind], kind === 'refused' ? undefined : (retry_after_s ?? RETRY_AFTER_S))
+  upstreamFailed(
+    message,
+    STATUS[kind],
+    kind === 'refused' || kind === 'too large' ? undefined : (retry_after_s ?? RETRY_AFTER_S),
+  )

@@ -21,6 +21,8 @@ export type Source = {
   /** Without the upstream's name. */
   repository: string
   throttle: Throttle
+  /** Nothing larger is pulled. */
+  max_bytes: number
   /** Told of each piece that comes. */
   onBytes(bytes: number): void
 }
@@ -175,13 +177,14 @@ export class Transfer {
     if (told === 'wrong') throw this.#lie(`was asked for byte ${from} on and answers '${headers['content-range']}'`)
     if (told === undefined) return
     if ((this.#size ?? told) !== told) throw this.#lie(`told of ${this.#size} bytes, and then of ${told}`)
+    if (told > this.#source.max_bytes) throw this.#tooLarge()
     this.#size = told
     this.#wake()
   }
 
   /** @param skip  bytes that are here already: the upstream sends all from the beginning */
   async #take({ body }: UpstreamAnswer, file: GrowingFile, skip: number): Promise<void> {
-    const { throttle, onBytes } = this.#source
+    const { throttle, onBytes, max_bytes } = this.#source
     let left = skip
     for await (const chunk of body as AsyncIterable<Buffer>) {
       onBytes(chunk.length)
@@ -189,6 +192,7 @@ export class Transfer {
       left -= chunk.length - wanted.length
       if (file.came + wanted.length > (this.#size ?? Number.POSITIVE_INFINITY))
         throw this.#lie(`sends more than the ${this.#size} bytes that it told of`)
+      if (file.came + wanted.length > max_bytes) throw this.#tooLarge()
       if (wanted.length > 0) await file.add(wanted)
       await throttle.take(chunk.length, this.#abort.signal)
     }
@@ -199,6 +203,14 @@ export class Transfer {
     const found = file.found()
     if (found !== this.digest) throw this.#lie(`sends ${file.offset} bytes of the digest ${found}`)
     this.#size ??= file.offset
+  }
+
+  #tooLarge(): UpstreamFailure {
+    const { client, repository, max_bytes } = this.#source
+    return new UpstreamFailure(
+      'too large',
+      `Blob ${this.digest} of ${repository} of upstream ${client.config.name} is larger than ${max_bytes / 1024 ** 2} MiB, the limit of this registry ([registry] max_blob_size).`,
+    )
   }
 
   #lie(what: string): UpstreamFailure {

@@ -53,6 +53,7 @@ export class Transfers {
       client: upstream.client,
       repository,
       throttle: upstream.throttle,
+      max_bytes: this.#storage.max_blob_bytes,
       onBytes: (bytes) => {
         upstream.counts.blob_bytes += bytes
       },
@@ -90,7 +91,7 @@ export class Transfers {
       const duration_s = Math.round(performance.now() - began) / 1000
       this.#log.info('blob pulled', { repositories: [...names], digest, size_bytes, duration_s })
     } catch (error) {
-      const isLie = error instanceof UpstreamFailure && error.kind === 'lying'
+      const isLie = error instanceof UpstreamFailure && (error.kind === 'lying' || error.kind === 'too large')
       // What is wrong must not be gone on from.
       if (isLie) await rm(path, { force: true }).catch(() => {})
       this.#log.error('a blob could not be pulled', {

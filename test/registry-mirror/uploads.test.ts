@@ -277,6 +277,30 @@ describe('uploads that are under way', () => {
     assert.equal((await registry.ask('POST', UPLOADS)).status, 202)
   })
 
+  it('are given up, and refused in words, when they are larger than [registry] max_blob_size', async (t) => {
+    const registry = await testRegistry(t, { max_blob_size: 1 })
+    const bytes = someBytes(1024 ** 2 + 1)
+    const told = [
+      413,
+      'SIZE_INVALID',
+      'The blob is larger than 1 MiB, the limit of this registry ([registry] max_blob_size).',
+    ]
+    const digest = sha256(bytes)
+
+    const whole = await registry.ask('POST', `/v2/app/blobs/uploads/?digest=${digest}`, { body: bytes })
+    const location = String((await registry.ask('POST', '/v2/app/blobs/uploads/')).headers.location)
+    await registry.ask('PATCH', location, { body: bytes.subarray(0, 600_000) })
+    const headers = { 'transfer-encoding': 'chunked' }
+    const streamed = await registry.ask('PATCH', location, { headers, body: bytes.subarray(600_000) })
+    const after = await registry.ask('GET', location)
+    const fits = bytes.subarray(1)
+    const taken = await registry.ask('POST', `/v2/app/blobs/uploads/?digest=${sha256(fits)}`, { body: fits })
+
+    assert.deepEqual([errorOf(whole), errorOf(streamed)], [told, told])
+    assert.deepEqual([after.status, taken.status], [404, 201])
+    assert.deepEqual(readdirSync(join(registry.folder, 'uploads')), [])
+  })
+
   it('are given up after [registry] upload_timeout', async (t) => {
     const registry = await testRegistry(t, { upload_timeout: 0 })
     const location = locationOf(await registry.ask('POST', UPLOADS))

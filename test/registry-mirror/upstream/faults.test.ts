@@ -221,6 +221,32 @@ describe('a blob that is pulled', { concurrency: 4 }, () => {
       assert.equal(answer.headers['retry-after'], status === 403 ? undefined : '5')
     })
 
+  it('is neither pulled nor kept when it is larger than [registry] max_blob_size, which is said', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, { mirror: { max_blob_size: 1 } })
+    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    const path = `${APP}/blobs/${layerDigest}`
+    const told = `Blob ${layerDigest} of org/app of upstream up.example is larger than 1 MiB, the limit of this registry ([registry] max_blob_size).`
+
+    const refused = await mirror.ask('GET', path)
+    // Of one that does not say how large it is, nobody gets the end.
+    injector.fault(/blobs/, { headers: { 'content-length': '' } })
+    const broken = await mirror.ask('GET', path)
+    const inspected = mirror.images.inspect('up.example/org/app:v1', { architecture: 'amd64' })
+
+    assert.deepEqual(
+      [errorOf(refused), errorOf(broken)],
+      [
+        [403, 'DENIED', told],
+        [403, 'DENIED', told],
+      ],
+    )
+    await assert.rejects(inspected, {
+      problem: 'too large',
+      message: `Image up.example/org/app:v1 has a layer of ${SIZE} bytes: at most 1048576 are taken ([registry] max_blob_size).`,
+    })
+    assert.deepEqual(readdirSync(join(mirror.folder, 'transfers')), [])
+  })
+
   it('waits for its turn when more are wanted than concurrency allows', async (t) => {
     const { mirror, upstream, injector } = await rig(t, { config: { concurrency: 2 } })
     const images: Pushed[] = []

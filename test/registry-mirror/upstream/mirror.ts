@@ -1,7 +1,7 @@
 /** A mirror in front of a fault injector in front of an upstream: all real, all on loopback. */
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { UpstreamConfig } from '../../../registry-mirror/config.ts'
+import type { RegistryConfig, UpstreamConfig } from '../../../registry-mirror/config.ts'
 import { readUpstream } from '../../../registry-mirror/index.ts'
 import type { Patience } from '../../../registry-mirror/upstream/client.ts'
 import {
@@ -28,7 +28,12 @@ export const HURRIED: Partial<Patience> = {
 }
 
 export type Rig = { mirror: TestRegistry; upstream: TestRegistry; injector: FaultInjector }
-export type Change = { config?: Record<string, unknown>; patience?: Partial<Patience> }
+export type Change = {
+  /** Of the upstream's section. */
+  config?: Record<string, unknown>
+  mirror?: Partial<RegistryConfig>
+  patience?: Partial<Patience>
+}
 
 /** Options as a section of the configuration file would give them. */
 export const upstreamNamed = (name: string, values: Record<string, unknown>): UpstreamConfig =>
@@ -48,11 +53,14 @@ export const upstreamNamed = (name: string, values: Record<string, unknown>): Up
   })
 
 /** The upstream is served by the mirror as up.example. */
-export async function rig(t: TestContext, { config = {}, patience = {} }: Change = {}): Promise<Rig> {
+export async function rig(
+  t: TestContext,
+  { config = {}, mirror: change = {}, patience = {} }: Change = {},
+): Promise<Rig> {
   const upstream = await testRegistry(t)
   const injector = await faultInjector(t, () => upstream.port)
   const upstreams = [upstreamNamed('up.example', { url: injector.url, ...config })]
-  const mirror = await testRegistry(t, { upstreams }, { patience: { ...HURRIED, ...patience } })
+  const mirror = await testRegistry(t, { upstreams, ...change }, { patience: { ...HURRIED, ...patience } })
   return { mirror, upstream, injector }
 }
 
