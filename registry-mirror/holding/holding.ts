@@ -173,8 +173,8 @@ export class Holding {
       isGuarded: guards.isGuarded,
       opens: async (names, { username, password, value }) => {
         if (username === TICKET_USER) {
-          const repository = tickets.repositoryOf(password)
-          return names.filter((name) => name === repository)
+          const repositories = tickets.repositoriesOf(password)
+          return names.filter((name) => repositories.includes(name))
         }
         const opened: RepositoryName[] = []
         for (const name of names) if (await this.#isSecretOf(name, value)) opened.push(name)

@@ -1,4 +1,4 @@
-/** Tickets: a name and a password that let one machine pull from one repository until its deploy is over. Only their hashes are kept. */
+/** Tickets: a name and a password that let one machine pull what is held for it until its deploy is over. Only their hashes are kept. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { KeepingState } from '../keeping/state.ts'
 import type { RepositoryName } from '../names.ts'
@@ -37,11 +37,13 @@ export class Tickets {
     if (this.#state.tickets[owner] !== undefined) await this.#state.giveTickets(owner, [])
   }
 
-  /** @returns undefined: it is none */
-  repositoryOf(password: string): RepositoryName | undefined {
+  /** What it was given for, and what else its owner holds. @returns [] when it is none */
+  repositoriesOf(password: string): readonly RepositoryName[] {
     const sha256 = hashOf(password)
-    return Object.values(this.#state.tickets)
-      .flat()
-      .find((one) => one.sha256 === sha256)?.repository
+    for (const [owner, tickets] of Object.entries(this.#state.tickets)) {
+      const found = tickets.find((one) => one.sha256 === sha256)
+      if (found) return [found.repository, ...(this.#state.holds[owner] ?? []).map(({ repository }) => repository)]
+    }
+    return []
   }
 }

@@ -18,7 +18,7 @@ export type Hold = {
   /** Of the upstream, when no section names it. */
   host?: string
 }
-/** Lets whoever has the password of this hash pull from one repository. */
+/** Lets whoever has the password of this hash pull from the repository, and what else its owner holds. */
 export type Ticket = { repository: RepositoryName; sha256: string; since: string }
 
 type Entry = { pulled?: true /** Milliseconds since 1970. */; last_used?: number }

@@ -3,38 +3,14 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
-import type { RegistryConfig } from '../../../registry-mirror/index.ts'
+import { describe, it } from 'node:test'
 import { errorOf, type TestRegistry, temporaryFolder, testRegistry } from '../registry.ts'
 import { faultInjector } from '../upstream/fault-injector.ts'
 import { upstreamNamed } from '../upstream/mirror.ts'
-import { guardedUpstream } from '../upstream/token-service.ts'
 import { pushBootable } from './images.ts'
+import { AMD64, base64, holdBySecret, REFERENCE, SECRET, secretRig } from './secret-rig.ts'
 
-const USER = 'robot:pa55:word'
-const base64 = (text: string) => Buffer.from(text).toString('base64')
-const SECRET = base64(USER)
-const AMD64 = { architecture: 'amd64' }
-/** An upstream that refuses is asked again soon; one that is slow because this box is busy is waited for. */
-const PATIENCE = { pause_ms: 50, retry_ms: 50, stale_ms: 10_000 }
-const REFERENCE = 'up.example/org/app:v1'
 const MANIFEST = '/v2/up.example/org/app/manifests/v1'
-
-async function secretRig(t: TestContext, scheme: 'basic' | 'bearer' = 'bearer', change: Partial<RegistryConfig> = {}) {
-  const upstream = await testRegistry(t)
-  const guarded = await guardedUpstream(t, () => upstream.port, { scheme, user: USER })
-  const injector = await faultInjector(t, () => guarded.port)
-  const upstreams = [upstreamNamed('up.example', { url: injector.url, tag_ttl: 0 })]
-  const mirror = await testRegistry(t, { upstreams, ...change }, { patience: PATIENCE })
-  const built = await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
-  return { upstream, injector, mirror, built }
-}
-
-async function holdByStatus(mirror: TestRegistry) {
-  const image = await mirror.images.inspect(REFERENCE, { ...AMD64, secret: SECRET })
-  await mirror.images.hold(image, { owner: 'node:1', secret: SECRET })
-  return image
-}
 
 const statusOf = async (mirror: TestRegistry, authorization?: string, path = MANIFEST) =>
   (await mirror.ask('GET', path, authorization === undefined ? {} : { headers: { authorization } })).status
@@ -87,7 +63,7 @@ describe('inspecting with a pull secret', () => {
 describe('an image that was had with a pull secret', () => {
   it('is only for who has it, also after a restart, and when the upstream is dead', async (t) => {
     const { mirror, injector, built } = await secretRig(t)
-    await holdByStatus(mirror)
+    await holdBySecret(mirror)
     const all = async () => [
       await statusOf(mirror),
       await statusOf(mirror, `Basic ${SECRET}`),
@@ -117,7 +93,7 @@ describe('an image that was had with a pull secret', () => {
   it('is deployed again with that secret when the upstream is dead, and with no other', async (t) => {
     // A token service that lives would refuse the wrong one by itself.
     const { mirror, injector } = await secretRig(t, 'basic')
-    const image = await holdByStatus(mirror)
+    const image = await holdBySecret(mirror)
     await mirror.images.release('node:1')
     injector.fault(/./, { refuses: true })
     const inspect = (secret?: string) => mirror.images.inspect(REFERENCE, { ...AMD64, ...(secret && { secret }) })
@@ -139,7 +115,7 @@ describe('an image that was had with a pull secret', () => {
 
   it('is followed by its tag with the secret that a client has, also after a restart', async (t) => {
     const { mirror, upstream } = await secretRig(t)
-    await holdByStatus(mirror)
+    await holdBySecret(mirror)
     await mirror.restart()
     const second = await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
 
@@ -150,7 +126,7 @@ describe('an image that was had with a pull secret', () => {
 
   it('is no longer for a secret that its registry refuses by now', async (t) => {
     const { mirror, injector } = await secretRig(t)
-    const image = await holdByStatus(mirror)
+    const image = await holdBySecret(mirror)
     injector.fault(/manifests|token/, { status: 401 })
 
     const holding = mirror.images.hold(image, { owner: 'node:2', secret: SECRET })
@@ -166,7 +142,7 @@ describe('an image that was had with a pull secret', () => {
     const mirror = await testRegistry(t, { upstreams: [upstreamNamed('up.example', { url: injector.url })] })
     await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
 
-    const image = await holdByStatus(mirror)
+    const image = await holdBySecret(mirror)
 
     assert.equal(await statusOf(mirror), 200)
     assert.deepEqual((await mirror.images.access(image, { owner: 'node:1' })).guarded, false)
@@ -174,7 +150,7 @@ describe('an image that was had with a pull secret', () => {
 
   it('cannot be mounted into a repository that anybody may read', async (t) => {
     const { mirror, built } = await secretRig(t)
-    await holdByStatus(mirror)
+    await holdBySecret(mirror)
     const [layer] = built.layerDigests
 
     const statuses = []
@@ -190,7 +166,7 @@ describe('an image that was had with a pull secret', () => {
     const htpasswd_file = join(folder, 'htpasswd')
     writeFileSync(htpasswd_file, `alice:{SHA}${createHash('sha1').update('secret').digest('base64')}\n`)
     const { mirror } = await secretRig(t, 'bearer', { htpasswd_file })
-    await holdByStatus(mirror)
+    await holdBySecret(mirror)
 
     const statuses = [
       await statusOf(mirror, `Basic ${base64('alice:secret')}`),
@@ -208,7 +184,7 @@ describe('a ticket', () => {
   it('lets a machine pull one image until its deploy is over, also after a restart', async (t) => {
     const { mirror, upstream } = await secretRig(t)
     await pushBootable(upstream, { name: 'org/other', tag: 'v1' })
-    const image = await holdByStatus(mirror)
+    const image = await holdBySecret(mirror)
     const other = await mirror.images.inspect('up.example/org/other:v1', { ...AMD64, secret: SECRET })
     await mirror.images.hold(other, { owner: 'node:2', secret: SECRET })
     const { ticket, ...access } = await mirror.images.access(image, { owner: 'node:1', for: 'deploy' })
@@ -236,7 +212,7 @@ describe('a ticket', () => {
 
   it('pushes and deletes nothing', async (t) => {
     const { mirror, built } = await secretRig(t, 'basic', { access_rules: ['* push,delete nobody'] })
-    const image = await holdByStatus(mirror)
+    const image = await holdBySecret(mirror)
     const { ticket } = await mirror.images.access(image, { owner: 'node:1' })
     const headers = { authorization: `Basic ${base64(`${ticket?.username}:${ticket?.password}`)}` }
 
