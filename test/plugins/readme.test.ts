@@ -1,10 +1,14 @@
 /** The example of plugins/README.md: what a stranger copies from there passes the suite that it is told to run. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { DeployPlugin } from '../../appliance/plugin-api/index.ts'
+import type { StepAgent, Steps } from '../../pxe/agent-api.ts'
+import { readLayer } from '../../pxe/ramdisk/layer.ts'
+import { linkSteps } from '../../pxe/ramdisk/link-agent.ts'
 import { CHECKS, testDeployPlugin } from '../conformance/deploy-plugin.ts'
 import { createLoader } from '../conformance/plugin-checks/given.ts'
 import { createTaskOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-on-paper.ts'
@@ -12,9 +16,10 @@ import { createTaskOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-
 const PAGE = readFileSync(join(import.meta.dirname, '../../plugins/README.md'), 'utf8')
 const instance_info = IMAGE_FIELDS
 
-/** The first block of this language. */
-function block(language: string): string {
-  const [, text] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(PAGE) ?? []
+/** The first block of this language below a heading, or on the page. */
+function block(language: string, heading = ''): string {
+  const page = PAGE.slice(PAGE.indexOf(heading))
+  const [, text] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(page) ?? []
   assert.ok(text, `plugins/README.md has no block of ${language}`)
   return text
 }
@@ -48,5 +53,37 @@ describe('the example of plugins/README.md', () => {
 
   it('tells how many sentences the suite has', () => {
     assert.match(PAGE, new RegExp(`: ${Object.keys(CHECKS).length} sentences`))
+  })
+})
+
+describe('the ramdisk layer of plugins/README.md', () => {
+  const HEADING = '## Programs on the machine'
+  const folder = mkdtempSync(join(tmpdir(), 'layer-'))
+  mkdirSync(join(folder, 'steps'))
+  writeFileSync(join(folder, 'layer.json'), block('json', HEADING))
+  writeFileSync(join(folder, 'steps/index.ts'), block('ts', HEADING))
+  after(() => rmSync(folder, { recursive: true }))
+
+  it('is one', async () => {
+    const { recipe } = await readLayer({ name: 'smart', folder }, 'hardware')
+
+    assert.deepEqual(recipe.programs, ['usr/sbin/smartctl', 'usr/share/smartmontools/'])
+    assert.deepEqual(recipe.modules, ['overlay', 'drivers/md/'])
+  })
+
+  it('has a step that runs on the machine', async () => {
+    const script = join(folder, 'steps.js')
+    writeFileSync(script, await linkSteps(join(folder, 'steps/index.ts')))
+    const { steps } = createRequire(import.meta.url)(script) as { steps: Steps }
+    const calls: unknown[] = []
+    const agent = {
+      rootDevice: async () => ({ name: '/dev/vda' }),
+      programs: { run: async (...call: unknown[]) => void calls.push(call) },
+    } as unknown as StepAgent
+
+    const result = await steps.check_disk?.run(agent, { why: 'new' }, { progress: (told) => calls.push(told) })
+
+    assert.deepEqual(result, { healthy: true, asked: 'new' })
+    assert.deepEqual(calls, [{ note: 'testing /dev/vda' }, ['smartctl', ['--health', '/dev/vda'], { timeout_s: 120 }]])
   })
 })

@@ -21,6 +21,7 @@ const agent: MachineBoot = {
   name: 'n1',
   parameters: [['echo', 'two words']],
   layers: ['podman'],
+  files: [{ path: '/etc/containers/auth.json', content: '{}' }],
 }
 const disk: MachineBoot = { kind: 'disk', node: '5f2c1d', name: 'n1', why: 'it is active || reboot ${net0/mac}.' }
 /** What stands in for a kernel: iPXE itself, in the form that the firmware takes. */
@@ -97,7 +98,9 @@ function bootSector(words: string): Buffer {
 
 /** What the log tells of scripts and files, in order. */
 const told = (lines: readonly Line[]) =>
-  lines.flatMap(({ message, boot, name }) => (message.startsWith('boot ') ? `${message}: ${boot ?? name}` : []))
+  lines.flatMap(({ message, boot, name, files }) =>
+    /^(boot|machine) /.test(message) ? `${message}: ${boot ?? name ?? files}` : [],
+  )
 
 describe('network boot of a machine', { timeout: 120_000 }, () => {
   it('on BIOS: unknown machines are told how to be enrolled, deployed ones boot their disk', async (t) => {
@@ -122,20 +125,22 @@ describe('network boot of a machine', { timeout: 120_000 }, () => {
   })
 
   for (const firmware of ['bios', 'uefi'] as const) {
-    it(`on ${firmware}: fetches kernel, core and layers, in this order, and starts the kernel`, async (t) => {
+    it(`on ${firmware}: fetches kernel, core, layers and its own files, in this order, and starts the kernel`, async (t) => {
       const { machine, lines, screenShows } = await startRack(t, firmware, [agent])
 
       machine.powerOn()
       await screenShows('Rackstrap: node n1 (5f2c1d) boots the deploy ramdisk.')
       await screenShows(`http://${ADDRESS}:8080/boot/files/podman-1.cpio... ok`)
+      await screenShows(`http://${ADDRESS}:8080/boot/${MAC.replaceAll(':', '-')}.cpio... ok`)
       // The second time it is what stands in for the kernel.
       await screenShows('iPXE initialising devices...', 2)
 
-      assert.deepEqual(told(lines).slice(0, 4), [
+      assert.deepEqual(told(lines).slice(0, 5), [
         'boot script served: agent',
         'boot file served: kernel-1',
         'boot file served: core-1.cpio',
         'boot file served: podman-1.cpio',
+        'machine files served: 1',
       ])
     })
   }
