@@ -36,7 +36,6 @@ export async function install(agent: StepAgent, args: InstallArguments, context:
     // What was there before loses its end to the scratch space: it must not boot either.
     await eraseTables(agent, disk)
     const times = await pullAndInstall({ agent, context, disk }, args)
-    await agent.rereadPartitions(disk)
     // Into an encrypted root they went while its own image could still open it.
     const finish = args.finish && { ...args.finish, files: args.tpm2_luks ? [] : args.finish.files }
     const finished = finish && (await finishDisk({ agent, disk, context }, finish))
@@ -57,6 +56,7 @@ async function pullAndInstall({ agent, context, disk }: Task, args: InstallArgum
   const pulled = performance.now()
   await runInstall({ agent, context, disk, scratch }, args)
   await refuseOverlap({ agent, disk, scratch }, args)
+  await agent.rereadPartitions(disk)
   if (args.tpm2_luks) await writeToEncrypted({ agent, disk }, args)
   context.progress({ note: 'giving the scratch space back' })
   await scratch.end()

@@ -18,9 +18,12 @@ const GIVEN_SIZE = `'"$(echo "$*" | sed 's/.*--root-size=\\([0-9]*\\)M.*/\\1/')"
 const FILL =
   '"$root/usr/bin/mkfs.ext4" -q -F -F -d "$root/run/tree" -E offset=$((10*1048576)) "$root/dev/vda" 200M 2>/dev/null'
 
+/** What the image's systemd does, to a root that is not encrypted. */
+const CRYPTSETUP = `*' attach '*) mkdir -p "$root/dev/mapper"; ln -s ../vda3 "$root/dev/mapper/rackstrap-root"; exit;; *' detach '*) rm "$root/dev/mapper/rackstrap-root"; exit;;`
+
 /** @param bootc  shell script */
 async function scene(bootc: string) {
-  const podman = `case "$1" in run) ${bootc};; image) echo "$root/run/tree";; pull) grep "$root/var/lib/containers" /proc/mounts >"$root/run/store";; esac`
+  const podman = `case "$*" in ${CRYPTSETUP} esac; case "$1" in run) ${bootc};; image) echo "$root/run/tree";; pull) grep "$root/var/lib/containers" /proc/mounts >"$root/run/store";; esac`
   const machine = await makeInstalledMachine({ size_mib: 4096, state: 'empty', programs: { podman } })
   await mkdir(join(machine.root, 'run/tree', DEPLOYMENT, 'etc'), { recursive: true })
   const installing = (changes: Record<string, unknown> = {}) =>
@@ -72,6 +75,24 @@ describe('bootc_install', { timeout: 120_000 }, () => {
     assert.equal(root, undefined)
     const [, , part] = (await given.machine.table()).partitions
     assert.equal(part?.size, 1502 * 2048)
+  })
+
+  it('writes to an encrypted root while the image can still open it, and has it grow at its first boot', async () => {
+    await using given = await scene(`${layOut(GIVEN_SIZE)} && ${FILL}`)
+    const { machine } = given
+
+    await given.installing({ tpm2_luks: true, finish: { files: [FILE] } })
+
+    const calls = (await machine.calls()).join('\n')
+    assert.match(calls, / attach rackstrap-root \/dev\/vda3 - tpm2-device=auto,headless=1\n/)
+    assert.match(calls, / detach rackstrap-root\n/)
+    await machine.look(async (folder) => {
+      const etc = join(folder, DEPLOYMENT, 'etc')
+      assert.equal(await readFile(join(etc, 'hostname'), 'utf8'), FILE.content)
+      const unit = await readFile(join(etc, 'systemd/system/rackstrap-grow-root.service'), 'utf8')
+      assert.match(unit, /systemd-growfs \/sysroot/)
+    })
+    assert.deepEqual(await machine.leftOver(), [])
   })
 
   const failures: Readonly<Record<string, [string, RegExp]>> = {
