@@ -70,7 +70,7 @@ async function machineScript(mac: string, config: PxeConfig, boot: MachineBoot):
   }
 }
 /** Scripts without an agent need none. */
-const NO_RAMDISK = { kernel: '', core: [], layers: {}, digest: '', kernel_params: '' } as const
+const NO_RAMDISK = { kernel: '', core: [], layers: {}, takes_layers: true, digest: '', kernel_params: '' } as const
 
 /**
  * The set of files before this one stays for machines that are just booting it: so anything in the ramdisk's folder, by its bare

@@ -153,7 +153,8 @@ function commandLine(
   )
 }
 
-function layersOf(wanted: readonly string[], { layers }: RamdiskFiles): string[] {
+function layersOf(wanted: readonly string[], { layers, takes_layers }: RamdiskFiles): string[] {
+  if (!takes_layers) return []
   return wanted.map((name) => {
     const file = Object.hasOwn(layers, name) ? layers[name] : undefined
     if (file !== undefined) return file

@@ -9,6 +9,8 @@ export type RamdiskFiles = {
   kernel: string
   core: readonly string[]
   layers: Readonly<Record<string, string>>
+  /** False for a ramdisk of others, whose list names no "layers": those that a deploy interface asks for are left out. */
+  takes_layers: boolean
   /** Of the recipe that it was built from. */
   digest: string
   /** What this ramdisk's kernel always needs, e.g. console=ttyS0. */
@@ -53,7 +55,8 @@ function checked(file: string, found: Record<string, unknown>): RamdiskFiles {
   }
   if (!isText(digest) || !isText(kernel_params)) throw damaged(file, 'no text as "digest" or "kernel_params"')
   checkKernelParameters(kernel_params)
-  return { kernel, core, layers: layers as Record<string, string>, digest, kernel_params }
+  const takes_layers = found.layers !== undefined
+  return { kernel, core, layers: layers as Record<string, string>, takes_layers, digest, kernel_params }
 }
 
 const damaged = (file: string, found: string) =>

@@ -11,6 +11,7 @@ const ramdisk: RamdiskFiles = {
   kernel: 'vmlinuz-0a1b2c3d4e5f',
   core: ['base-111111111111.cpio.zst', 'agent-222222222222.cpio.zst'],
   layers: { podman: 'podman-333333333333.cpio.zst' },
+  takes_layers: true,
   digest: 'sha256:00',
   kernel_params: 'console=ttyS0',
 }
@@ -135,6 +136,17 @@ reboot
       name: 'PxeError',
       message: 'The deploy ramdisk has no layer "constructor" (there: podman). Build it again with that layer.',
     })
+  })
+
+  it('leaves layers out of a ramdisk of others, which has none', () => {
+    const stock = { ...ramdisk, layers: {}, takes_layers: false }
+
+    const script = renderIpxeScript({ ...agent, layers: ['podman'] }, { http_url, mac, ramdisk: stock })
+
+    assert.deepEqual(
+      script.match(/initrd=\S+/g),
+      ramdisk.core.map((name) => `initrd=${name}`),
+    )
   })
 
   it('puts quotes around a value with spaces, and leaves a BOOTIF that is given alone', () => {

@@ -17,13 +17,14 @@ describe('list of the deploy ramdisk’s files', () => {
   it('is read as the builder wrote it; layers, digest and parameters may be missing', async (t) => {
     const folder = await temporaryFolder(t)
     await writeFile(join(folder, 'ramdisk.json'), JSON.stringify(whole))
-    assert.deepEqual(await readRamdiskFiles(folder), whole)
+    assert.deepEqual(await readRamdiskFiles(folder), { ...whole, takes_layers: true })
 
     await writeFile(join(folder, 'ramdisk.json'), '{"kernel": "k", "core": ["c"]}')
     assert.deepEqual(await readRamdiskFiles(folder), {
       kernel: 'k',
       core: ['c'],
       layers: {},
+      takes_layers: false,
       digest: '',
       kernel_params: '',
     })

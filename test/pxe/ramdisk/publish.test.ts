@@ -24,6 +24,7 @@ describe('a ramdisk that is published', () => {
         kernel: `vmlinuz-${short('kernel one')}`,
         core: NAMES.slice(1).map((name) => `${name}-${short(`${name} one`)}.cpio.zst`),
         layers: {},
+        takes_layers: true,
         digest: 'sha256:1',
         kernel_params: 'console=ttyS0',
       })

@@ -51,7 +51,7 @@ async function assemble(work: string, { digest, packages, signal }: Recipe): Pro
   const pack = 'find . -mindepth 1 | cpio --quiet -o -H newc | zstd -q -T0 -9 -o "$1"'
   await run('sh', ['-ec', pack, 'pack', join(work, CORE)], { cwd: root, signal })
   await rm(root, { recursive: true })
-  const index = { kernel: KERNEL, core: [CORE], layers: {}, digest, kernel_params: KERNEL_PARAMETERS }
+  const index = { kernel: KERNEL, core: [CORE], digest, kernel_params: KERNEL_PARAMETERS }
   await writeFile(join(work, 'ramdisk.json'), `${JSON.stringify(index, null, 2)}\n`)
 }
 
