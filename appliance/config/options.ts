@@ -38,7 +38,7 @@ const DEFAULT = {
     section: 'DEFAULT',
     type: 'list',
     default: [],
-    help: 'Deploy plugins to load; the first is the default. Empty: all that come with the appliance, by name.',
+    help: 'Deploy plugins to load; the first is the default. Empty: all that come with the appliance.',
   },
   default_deploy_interface: { section: 'DEFAULT', type: 'string', help: 'Deploy interface of nodes that name none.' },
   plugin_path: {

@@ -31,9 +31,12 @@ function detailsOf(option: Option): string[] {
   return [
     ...(option.type === 'string' && option.choices ? [`One of: ${option.choices.join(', ')}.`] : []),
     ...(option.type === 'integer' ? [rangeOf(option)] : []),
-    ...(option.perNode ? [`For one node: ${option.perNode.join(', then ')}.`] : []),
+    ...(option.perNode ? [`For one node: ${perNodeOf(option.perNode, option.perNodeName)}.`] : []),
   ].filter((line) => line !== '')
 }
+
+const perNodeOf = (fields: readonly string[], name: string | undefined) =>
+  fields.map((field) => (name === undefined ? field : `${field}/${name}`)).join(', then ')
 
 function rangeOf({ min, max, unit }: Extract<Option, { type: 'integer' }>): string {
   const range = [min === undefined ? '' : `at least ${min}`, max === undefined ? '' : `at most ${max}`]

@@ -31,6 +31,8 @@ export type ImagesOptions = {
 }
 
 const MIB = 1024 * 1024
+/** A reference with its digest, and more. */
+const SHOWN_CHARACTERS = 400
 const MINUTE_MS = 60_000
 const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 
@@ -147,9 +149,9 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       const entry = await publish(hashOf(['made', name]), request, {
         from: 'here',
         async make(folder, flight) {
-          const shown = `made here (${name.slice(0, 100)})`
+          const shown = `made here (${name.slice(0, SHOWN_CHARACTERS)})`
           const path = fileOf(folder, 'identity')
-          await build(path, flight.signal)
+          await build(path, flight.signal, flight.progress)
           const size_bytes = await stat(path).then(
             ({ size }) => size,
             () => 0,

@@ -7,7 +7,7 @@ export type ImageRequest = {
   driver_info: Json
   signal: AbortSignal
   /** Cheap to call often. */
-  progress(p: { note: string; done?: number; total?: number; unit?: 'bytes' }): void
+  progress(p: { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }): void
 }
 export type Images = {
   /** What is wrong with the node's image_* and checksum fields; touches no network. @throws InvalidParameterValue, MissingParameterValue */
@@ -18,7 +18,7 @@ export type Images = {
   make(
     key: string,
     request: ImageRequest,
-    build: (path: string, signal: AbortSignal) => Promise<void>,
+    build: (path: string, signal: AbortSignal, progress: ImageRequest['progress']) => Promise<void>,
   ): Promise<ServedImage>
   /** Takes the node's link under http_url away. Idempotent. */
   release(node_uuid: string): Promise<void>

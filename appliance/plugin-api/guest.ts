@@ -4,7 +4,7 @@ export type Guest = {
   /** tcg: no /dev/kvm can be used, and all takes some ten times as long. */
   readonly acceleration: 'kvm' | 'tcg'
   /**
-   * Boots the deploy ramdisk with these layers, has its agent run one step that they bring, and switches it off. One at a time; shows its progress.
+   * Boots the deploy ramdisk with these layers, has its agent run one step that they bring, and switches it off. One at a time.
    * @returns what the step returned; from a machine that may be hostile
    * @throws an error for the operator: what the step threw, that it took too long, or how the machine died
    */
@@ -18,6 +18,9 @@ export type Guest = {
     timeout_s: number
     /** It reaches the registry mirror, and nothing else, at 10.0.2.100 and the mirror's own port. */
     mirror: boolean
+    /** Left out: the task's. */
     signal?: AbortSignal
+    /** Left out: shown for the task's node. */
+    progress?(p: { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }): void
   }): Promise<unknown>
 }

@@ -17,6 +17,8 @@ export type Option = {
   help: string
   /** Node fields that may override it for one node, nearest last; e.g. ['driver_info', 'instance_info']. */
   perNode?: readonly NodeField[]
+  /** How these fields call it, when a node's field of the option's own name would say too little. */
+  perNodeName?: string
 } & (
   | { type: 'string'; default?: string; choices?: readonly string[] }
   | { type: 'integer'; default?: number; min?: number; max?: number; unit?: string }
@@ -148,9 +150,13 @@ export type Task<O extends Options = Options> = {
     resolve(): Promise<ServedImage>
     /**
      * Makes a raw image once per `key` however many nodes ask, keeps it in the image cache, serves it.
-     * `build` writes to `path` (sparse welcome); a crash leaves nothing visible. Key: everything the result depends on, digests not tags.
+     * `build` writes to `path` (sparse welcome); a crash leaves nothing visible. It goes on when this node gives up and others wait, so
+     * it heeds the signal and tells the progress that it is given. Key: everything the result depends on, digests not tags; shown to people.
      */
-    make(key: string, build: (path: string, signal: AbortSignal) => Promise<void>): Promise<ServedImage>
+    make(
+      key: string,
+      build: (path: string, signal: AbortSignal, progress: (p: Progress) => void) => Promise<void>,
+    ): Promise<ServedImage>
   }
   /** Container images, by way of this appliance's mirror; undefined: [registry] enabled is false. */
   readonly registry?: ContainerRegistry

@@ -10,6 +10,8 @@ export class PluginRefused extends ApplianceError {}
 export type Manifest = {
   name: string
   apiVersion: ApiVersion
+  /** Of those that come with the appliance: the one that is the default when nobody chooses. */
+  first?: boolean
   folder: string
   /** Absolute path of the file whose default export is the plugin; lies in `folder`. */
   entry: string
@@ -69,8 +71,8 @@ function parsePackage(file: string, text: string): Package {
   throw new PluginRefused(`${file} is not a JSON object`)
 }
 
-function checkKeys(file: string, found: Record<string, unknown>): Pick<Manifest, 'name' | 'apiVersion'> {
-  const { kind, name, apiVersion } = found
+function checkKeys(file: string, found: Record<string, unknown>): Pick<Manifest, 'name' | 'apiVersion' | 'first'> {
+  const { kind, name, apiVersion, first } = found
   if (kind !== ACCEPTED_KIND) {
     throw new PluginRefused(
       `appliance.kind in ${file} is ${JSON.stringify(kind)}: this appliance takes plugins of kind "${ACCEPTED_KIND}"`,
@@ -87,7 +89,7 @@ function checkKeys(file: string, found: Record<string, unknown>): Pick<Manifest,
         'Take the release of the plugin that names this version, or another release of the appliance.',
     )
   }
-  return { name, apiVersion }
+  return { name, apiVersion, ...(first === true && { first }) }
 }
 
 async function findEntry(folder: string, file: string, described: Package): Promise<string> {

@@ -99,7 +99,8 @@ function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[]): Upstr
 
 function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[] {
   if (DEFAULT.enabled_deploy_interfaces.length > 0) return DEFAULT.enabled_deploy_interfaces
-  return found.filter(({ folder }) => dirname(folder) === BUNDLED_PLUGINS).map(({ name }) => name)
+  const bundled = found.filter(({ folder }) => dirname(folder) === BUNDLED_PLUGINS)
+  return bundled.sort((a, b) => Number(b.first ?? false) - Number(a.first ?? false)).map(({ name }) => name)
 }
 
 async function openConfigFile(path: string | undefined): Promise<ConfigFile> {

@@ -168,7 +168,7 @@ describe('rackstrap config', () => {
       '[api] port and [deploy] http_url both name port 8080: expected two. Change one of them.',
       '[DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware.',
       "[dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.",
-      '[DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (direct).',
+      '[DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (direct, bootc).',
     ]
 
     const checked = await rackstrap('config', 'check', path)

@@ -188,7 +188,8 @@ function imagesWith(
     resolve: () => act('images.resolve', [], served),
     async make(key, build) {
       await act('images.make', [key], undefined)
-      if (buildsAnew) await build('/cache/made/image', signal ?? new AbortController().signal)
+      if (buildsAnew)
+        await build('/cache/made/image', signal ?? new AbortController().signal, (...told) => note('progress', told))
       return served
     },
   }

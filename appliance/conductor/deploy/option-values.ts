@@ -9,10 +9,11 @@ export function optionsFor(parts: Pick<Parts, 'option_values'>, node: Node, plug
   const configured = parts.option_values(plugin.name)
   const entries = Object.entries(plugin.options).map(([name, option]): [string, unknown] => {
     const base = Object.hasOwn(configured, name) ? configured[name] : option.default
-    const field = option.perNode?.findLast((key) => node[key][name] !== undefined && node[key][name] !== null)
+    const named = option.perNodeName ?? name
+    const field = option.perNode?.findLast((key) => node[key][named] !== undefined && node[key][named] !== null)
     return [
       name,
-      field === undefined ? base : readValue(option, node[field][name], `${field}/${name} of node ${node.uuid}`),
+      field === undefined ? base : readValue(option, node[field][named], `${field}/${named} of node ${node.uuid}`),
     ]
   })
   return Object.freeze(Object.fromEntries(entries)) as Values<Options>

@@ -1,6 +1,6 @@
 /** One piece of work for each key, however many want its result. Who gives up stops waiting; the work stops when nobody waits. */
 
-export type Note = { note: string; done?: number; total?: number; unit?: 'bytes' }
+export type Note = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
 export type Waiter = { signal: AbortSignal; progress(note: Note): void }
 export type Flights<T> = {
   /** Joins the work that is under way for `key`, or starts it. @throws what the work throws, or signal's reason */

@@ -1,0 +1,118 @@
+/** The deploy interface `bootc`: a bootable container becomes the machine's operating system, by way of the appliance's own mirror. */
+import type { DeployPlugin, Json, ServedImage, StepResult } from '@appliance/core/plugin-api'
+import { bootFiles } from './boot-files.ts'
+import { type HostFile, keyFiles, upgradeFiles } from './host-files.ts'
+import { type Deploy, examine, hold, registryOf, settle } from './image.ts'
+import { installArguments, installOnce, LAYERS } from './install-once.ts'
+import { type BootcOptions, type BootcTask, OPTIONS } from './options.ts'
+
+/** All that the appliance can do by itself, before the machine is touched: what fails here leaves its old system as it was. */
+async function deploy(task: BootcTask): Promise<StepResult> {
+  const deploy = await settle(task)
+  await hold(task, deploy)
+  if (deploy.way === 'appliance') await installOnce(task, deploy)
+  else await task.boot.files(bootFiles(deploy.image, await registryOf(task).access(deploy.image)))
+  await task.boot.agent()
+  return { wait: 'agent-boot', note: 'waiting for the agent' }
+}
+
+/** By the name that Ironic's own step has. */
+async function install(task: BootcTask): Promise<StepResult> {
+  const deploy = await settle(task)
+  if (deploy.way === 'appliance') return writeInstalled(task, deploy)
+  return offers(task, 'bootc_install') ? installOnMachine(task, deploy) : installByStockAgent(task, deploy)
+}
+
+const offers = (task: BootcTask, name: string) => task.agent.steps().some(({ step }) => step === name)
+const execute = (task: BootcTask, step: string, args: Json) => task.agent.execute({ interface: 'deploy', step, args })
+
+async function installOnMachine(task: BootcTask, deploy: Deploy): Promise<StepResult> {
+  const mirror = await registryOf(task).access(deploy.image)
+  return execute(task, 'bootc_install', {
+    ...installArguments(deploy, mirror, task.options.install_timeout),
+    scratch: 'target',
+    finish: await finishArguments(task, deploy, false),
+  })
+}
+
+/** Keys and encryption it takes from the node that it is sent. @source ironic-python-agent execute_bootc_install */
+async function installByStockAgent(task: BootcTask, { image }: Deploy): Promise<StepResult> {
+  const configdrive = (await task.configDrive.encoded()) ?? null
+  // Of its own it would use a secret for the upstream's host only: what it needs for the mirror lies in its ramdisk.
+  return execute(task, 'execute_bootc_install', {
+    image_source: `oci://${image.reference}`,
+    configdrive,
+    oci_pull_secret: null,
+  })
+}
+
+async function writeInstalled(task: BootcTask, deploy: Deploy): Promise<StepResult> {
+  if (!offers(task, 'bootc_finish')) {
+    throw task.failure(
+      `The agent on node ${task.node.uuid} is not that of this appliance's own ramdisk, and cannot make a copy of an install its own. Set bootc_install to "machine".`,
+    )
+  }
+  const served = await installOnce(task, deploy)
+  return execute(task, 'write_image', { image_info: imageInfoOf(task, deploy, served), configdrive: null })
+}
+
+/** As direct has it, for an image that is the appliance's own: no credentials, no proxies. */
+function imageInfoOf(
+  task: BootcTask,
+  { image }: Deploy,
+  { url, format, stream, checksum, size_bytes, variants }: ServedImage,
+) {
+  return {
+    id: image.reference,
+    urls: [url],
+    disk_format: format,
+    container_format: null,
+    stream_raw_images: stream,
+    ...(checksum ? { os_hash_algo: checksum.algorithm, os_hash_value: checksum.value } : {}),
+    node_uuid: task.node.uuid,
+    ...(size_bytes === undefined ? {} : { size_bytes }),
+    ...(variants.length === 0 ? {} : { variants }),
+  }
+}
+
+/** Nothing to do after the other ways: bootc_install has done it, and a stock agent has no such step. */
+async function finish(task: BootcTask): Promise<StepResult> {
+  const deploy = await settle(task)
+  if (deploy.way !== 'appliance') return { done: true }
+  return execute(task, 'bootc_finish', await finishArguments(task, deploy, true))
+}
+
+async function finishArguments(task: BootcTask, deploy: Deploy, isCopy: boolean): Promise<Json> {
+  const configdrive = await task.configDrive.encoded()
+  return { files: await filesFor(task, deploy), configdrive: configdrive ?? null, new_ids: isCopy, grow: true }
+}
+
+async function filesFor(task: BootcTask, { image, wanted }: Deploy): Promise<HostFile[]> {
+  if (!task.options.day2) return keyFiles(wanted)
+  const access = await registryOf(task).access(image, { for: 'host' })
+  return [...keyFiles(wanted), ...upgradeFiles(image, access, wanted.secret)]
+}
+
+export default {
+  apiVersion: '1',
+  name: 'bootc',
+  usesAgent: true,
+  options: OPTIONS,
+  properties: {
+    image_pull_secret:
+      "Pull secret of the image's registry, when instance_info has none: base64 of user:password, user:password, or the JSON of an auth file. Optional.",
+    bootc_install: 'Where the container is installed: auto, machine or appliance. Optional.',
+    bootc_day2: 'Whether the installed host is set up to upgrade through the mirror. Optional.',
+  },
+  ramdiskLayers: LAYERS,
+  async validate(task) {
+    await examine(task)
+  },
+  deploySteps: (kit) => [
+    ...kit.agentFlow({ without: ['deploy'] }),
+    // Each again after a restart: what is held, installed or cached is there at once, and a busy agent is waited for.
+    { step: 'deploy', priority: 100, again: true, run: deploy },
+    { step: 'execute_bootc_install', priority: 80, again: true, run: install },
+    { step: 'bootc_finish', priority: 75, again: true, run: finish },
+  ],
+} satisfies DeployPlugin<BootcOptions>

@@ -1,0 +1,49 @@
+/** Install once, write many: the appliance runs the image's own bootc in a virtual machine, and keeps the disk in the image cache. */
+import type { ContainerAccess, Json, ServedImage } from '@appliance/core/plugin-api'
+import { type Deploy, registryOf } from './image.ts'
+import type { BootcTask } from './options.ts'
+import { installedBytes, MIB, scratchBytes } from './sizes.ts'
+
+/** Where the guest finds the mirror. */
+const GUEST_HOST = '10.0.2.100'
+export const LAYERS = ['disk-tools', 'podman'] as const
+
+/** Everything that the bytes depend on; nothing of one machine, and nothing secret. */
+export const keyOf = ({ image: { reference, digest, architecture, ...image } }: Deploy): string =>
+  `bootc install of ${reference} ${digest} ${architecture}, ${installedBytes(image) / MIB} MiB, layout 1`
+
+/** One install for each key, however many machines wait. @throws what the guest says */
+export async function installOnce(task: BootcTask, deploy: Deploy): Promise<ServedImage> {
+  const { image } = deploy
+  const { guest, options } = task
+  return task.images.make(keyOf(deploy), async (path, signal, progress) => {
+    if (!guest)
+      throw task.failure('This appliance cannot start virtual machines any more. Set bootc_install to "machine".')
+    const mirror = fromGuest(await registryOf(task).access(image, { for: 'deploy' }))
+    await guest.run({
+      layers: LAYERS,
+      step: 'bootc_install',
+      args: { ...installArguments(deploy, mirror, options.install_timeout), scratch: '/dev/vdb' },
+      disks: [{ path, size_bytes: installedBytes(image) }, { size_bytes: scratchBytes(image) }],
+      memory_mib: options.guest_memory,
+      timeout_s: options.install_timeout,
+      mirror: true,
+      ...{ signal, progress },
+    })
+  })
+}
+
+export const installArguments = ({ image, wanted }: Deploy, mirror: ContainerAccess, timeout_s: number): Json => ({
+  reference: image.reference,
+  digest: image.digest,
+  mirror: { ...mirror },
+  size_bytes: image.size_bytes,
+  tpm2_luks: wanted.tpm2_luks,
+  timeout_s,
+})
+
+export function fromGuest(access: ContainerAccess): ContainerAccess {
+  const port = /:\d+$/.exec(access.registry)?.[0] ?? ''
+  const registry = `${GUEST_HOST}${port}`
+  return { ...access, registry, location: `${registry}${access.location.slice(access.registry.length)}` }
+}

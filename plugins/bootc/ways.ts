@@ -1,0 +1,54 @@
+/** Where a container is installed, and whether a machine is large enough for that. */
+import type { ContainerImage } from '@appliance/core/plugin-api'
+import type { Wanted } from './node-fields.ts'
+import type { BootcTask } from './options.ts'
+import { diskForAppliance, diskForMachine, gib, knownDiskBytes, knownMemoryMib } from './sizes.ts'
+
+export type Way = 'machine' | 'appliance'
+
+/** Of memory, somewhat below what is sold as 1 and 2 GiB: firmware keeps a part. */
+const MEMORY_MIB: Readonly<Record<Way, number>> = { machine: 1800, appliance: 900 }
+
+type Asked = { image: ContainerImage; wanted: Pick<Wanted, 'tpm2_luks'> }
+
+/** README says why. @throws task.failure  what is asked for cannot be done */
+export function wayOf(task: BootcTask, asked: Asked): Way {
+  const { install } = task.options
+  if (install === 'machine') return install
+  if (install === 'appliance') {
+    const why = whyNotAppliance(task, asked)
+    if (why === undefined) return install
+    throw task.failure(
+      `bootc_install of node ${task.node.uuid} is "appliance", and ${why}. Set it to "machine" or "auto".`,
+    )
+  }
+  const disk_bytes = knownDiskBytes(task.node.properties)
+  const isLarge = disk_bytes === undefined || disk_bytes >= diskForAppliance(asked.image)
+  const isQuick = task.guest?.acceleration === 'kvm'
+  return isQuick && isLarge && whyNotAppliance(task, asked) === undefined ? 'appliance' : 'machine'
+}
+
+function whyNotAppliance(task: BootcTask, { wanted }: Asked): string | undefined {
+  if (wanted.tpm2_luks) return "bootc_tpm2_luks is set: the key of a disk lies in its own machine's TPM"
+  if (!task.guest) return 'this appliance cannot start virtual machines'
+  return undefined
+}
+
+/** @throws task.failure  the node's record says that it cannot be done */
+export function checkMachine(task: BootcTask, { image }: Asked, way: Way): void {
+  const { uuid, properties } = task.node
+  const disk_bytes = knownDiskBytes(properties)
+  const needed_bytes = way === 'appliance' ? diskForAppliance(image) : diskForMachine(image)
+  if (disk_bytes !== undefined && disk_bytes < needed_bytes) {
+    throw task.failure(
+      `The disk of node ${uuid} is too small for ${image.reference}: properties/local_gb says ${gib(disk_bytes)}, and ${gib(needed_bytes)} are needed to install it (bootc_install is "${way}").`,
+    )
+  }
+  const memory_mib = knownMemoryMib(properties)
+  if (memory_mib !== undefined && memory_mib < MEMORY_MIB[way]) {
+    throw task.failure(
+      `Node ${uuid} has too little memory to install ${image.reference} ${way === 'machine' ? 'itself' : 'by the agent'}: properties/memory_mb says ${memory_mib} MiB, and ${MEMORY_MIB[way]} MiB are needed.` +
+        (way === 'machine' ? ' Set bootc_install to "appliance".' : ''),
+    )
+  }
+}

@@ -1,0 +1,377 @@
+/** The deploy interface bootc: conformance, and what the appliance and the agent are told in each way of it. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import plugin from '../../plugins/bootc/index.ts'
+import { testDeployPlugin } from '../conformance/deploy-plugin.ts'
+import { createKitOnPaper } from '../conformance/kit-on-paper.ts'
+import { ACCESS, CONTAINER, IMAGE, NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
+import { named, nodeWith, OURS, paperFor, ran, SECRET, SOURCE, told } from './bootc-rig.ts'
+
+const TICKET = { username: 'ticket', password: 'for-one-deploy' }
+const MACHINE: TaskSetting = { agentSteps: OURS, values: { install: 'machine' } }
+const APPLIANCE: TaskSetting = { agentSteps: OURS, values: { install: 'appliance' } }
+const STOCK: TaskSetting = { values: { install: 'machine' } }
+const CONFIG_DRIVE = 'H4sIAAAA'
+
+for (const [agent, setting] of Object.entries({
+  'a stock agent': STOCK,
+  'our agent': MACHINE,
+  'an install by the appliance': APPLIANCE,
+})) {
+  describe(`with ${agent}`, () => {
+    testDeployPlugin(() => ({
+      folder: join(import.meta.dirname, '../../plugins/bootc'),
+      name: 'bootc',
+      setting: { ...nodeWith({ image_pull_secret: SECRET }), ...setting },
+      refused: {
+        'a node without image': { ...setting, node: {} },
+        'a disk image': { ...setting, ...nodeWith({ image_source: 'http://images.example/debian.raw' }) },
+        'an image without label': { ...setting, ...nodeWith(), container: { labels: {} } },
+        'an appliance without registry': { ...setting, ...nodeWith(), container: null },
+      },
+    }))
+  })
+}
+
+describe('deploy interface bootc', () => {
+  it('has the steps of the agent, and its own by the name that Ironic gives it', () => {
+    const { kit } = createKitOnPaper()
+
+    const all = plugin.deploySteps(kit as unknown as Parameters<typeof plugin.deploySteps>[0])
+
+    assert.deepEqual(
+      all.toSorted((one, other) => other.priority - one.priority).map(({ step, priority }) => `${priority} ${step}`),
+      [
+        '100 deploy',
+        '80 execute_bootc_install',
+        '75 bootc_finish',
+        '60 prepare_instance_boot',
+        '40 tear_down_agent',
+        '30 switch_to_tenant_network',
+        '20 boot_instance',
+      ],
+    )
+  })
+
+  it('settles what the tag means and holds it, before the machine is touched', async () => {
+    const { calls, kept, result } = await ran('deploy', { ...nodeWith({ image_pull_secret: SECRET }), ...MACHINE })
+
+    assert.deepEqual(
+      calls.map(({ name }) => name),
+      ['registry.inspect', 'keep', 'registry.hold', 'registry.access', 'boot.files', 'boot.agent'],
+    )
+    assert.deepEqual(named(calls, 'registry.inspect'), [
+      'quay.example/org/app:v1',
+      { architecture: 'amd64', secret: SECRET },
+    ])
+    assert.deepEqual(named(calls, 'registry.hold'), [CONTAINER, { secret: SECRET }])
+    assert.deepEqual(kept, { settled: { image: { ...CONTAINER, labels: {} }, way: 'machine' } })
+    assert.deepEqual(result, { wait: 'agent-boot', note: 'waiting for the agent' })
+  })
+
+  it('keeps to the digest of the beginning, also when its tag is moved meanwhile', async () => {
+    const { kept } = await ran('deploy', { ...nodeWith(), ...MACHINE })
+
+    const moved = { digest: `sha256:${'e1'.repeat(32)}` }
+    const { args } = await told('execute_bootc_install', { ...nodeWith(), ...MACHINE, kept, container: moved })
+
+    assert.equal(args.digest, CONTAINER.digest)
+  })
+
+  it('asks for the architecture of the machine', async () => {
+    const { calls } = await ran('deploy', nodeWith({}, { properties: { cpu_arch: 'aarch64' } }))
+
+    assert.deepEqual(named(calls, 'registry.inspect'), ['quay.example/org/app:v1', { architecture: 'arm64' }])
+  })
+})
+
+describe('bootc with our agent, installed on the machine', () => {
+  it('has it pull the digest from the mirror and follow the name that the upstream has', async () => {
+    const { step, args } = await told('execute_bootc_install', {
+      ...nodeWith(),
+      ...MACHINE,
+      values: { install: 'machine', day2: false, install_timeout: 900 },
+      access: { guarded: true, ticket: TICKET },
+      configDrive: CONFIG_DRIVE,
+    })
+
+    assert.equal(step, 'bootc_install')
+    assert.deepEqual(args, {
+      reference: CONTAINER.reference,
+      digest: CONTAINER.digest,
+      mirror: { ...ACCESS, guarded: true, ticket: TICKET },
+      size_bytes: CONTAINER.size_bytes,
+      tpm2_luks: false,
+      timeout_s: 900,
+      scratch: 'target',
+      finish: { files: [], configdrive: CONFIG_DRIVE, new_ids: false, grow: true },
+    })
+  })
+
+  it('encrypts the disk when the node asks for that', async () => {
+    const { args } = await told('execute_bootc_install', { ...nodeWith({ bootc_tpm2_luks: 'True' }), ...MACHINE })
+
+    assert.equal(args.tpm2_luks, true)
+  })
+
+  it('leaves nothing to bootc_finish', async () => {
+    const { result, calls } = await ran('bootc_finish', { ...nodeWith(), ...MACHINE })
+
+    assert.deepEqual(result, { done: true })
+    assert.equal(named(calls, 'agent.execute'), undefined)
+  })
+})
+
+describe('bootc with a stock agent', () => {
+  it("has its own step install, by Ironic's arguments", async () => {
+    const { step, args } = await told('execute_bootc_install', {
+      ...nodeWith({ image_pull_secret: SECRET }),
+      ...STOCK,
+      configDrive: CONFIG_DRIVE,
+    })
+
+    assert.equal(step, 'execute_bootc_install')
+    assert.deepEqual(args, { image_source: SOURCE, configdrive: CONFIG_DRIVE, oci_pull_secret: null })
+  })
+
+  it('lays over its ramdisk what podman needs to pull from the mirror and from nowhere else', async () => {
+    const { calls } = await ran('deploy', { ...nodeWith(), ...STOCK, access: { guarded: true, ticket: TICKET } })
+
+    assert.deepEqual(named(calls, 'boot.files'), [
+      [
+        {
+          path: '/etc/containers/registries.conf.d/50-rackstrap.conf',
+          content: `[[registry]]
+prefix = "quay.example/org/app"
+location = "172.22.0.1:5000/quay.example/org/app"
+insecure = false
+`,
+          mode: 0o644,
+        },
+        { path: '/etc/containers/certs.d/172.22.0.1:5000/ca.crt', content: ACCESS.ca, mode: 0o644 },
+        {
+          path: '/root/.config/containers/auth.json',
+          content: `{
+  "auths": {
+    "172.22.0.1:5000/quay.example/org/app": {
+      "auth": "${Buffer.from('ticket:for-one-deploy').toString('base64')}"
+    }
+  }
+}
+`,
+          mode: 0o600,
+        },
+      ],
+    ])
+  })
+
+  it('cannot be given a copy of an install', async () => {
+    const run = ran('execute_bootc_install', { ...nodeWith(), values: { install: 'appliance' } })
+
+    await assert.rejects(run, {
+      message: `The agent on node ${NODE_UUID} is not that of this appliance's own ramdisk, and cannot make a copy of an install its own. Set bootc_install to "machine".`,
+    })
+  })
+})
+
+describe('bootc installed by the appliance', () => {
+  const KEY = `bootc install of quay.example/org/app:v1 ${CONTAINER.digest} amd64, 2560 MiB, layout 1`
+
+  it('runs the install in a guest that reaches the mirror alone, and knows nothing of the machine', async () => {
+    const keys = { bootc_authorized_keys: 'ssh-ed25519 AAAA alice', image_pull_secret: SECRET }
+    const setting = { ...nodeWith(keys), ...APPLIANCE, buildsAnew: true, configDrive: CONFIG_DRIVE }
+
+    const { calls } = await ran('deploy', { ...setting, access: { guarded: true, ticket: TICKET } })
+
+    assert.deepEqual(
+      calls.map(({ name }) => name),
+      ['registry.inspect', 'keep', 'registry.hold', 'images.make', 'registry.access', 'guest.run', 'boot.agent'],
+    )
+    assert.deepEqual(named(calls, 'images.make'), [KEY])
+    const [run] = named(calls, 'guest.run') as [{ signal: unknown; progress: unknown }]
+    const { signal, progress, ...given } = run
+    assert.ok(signal instanceof AbortSignal && typeof progress === 'function')
+    assert.deepEqual(given, {
+      layers: ['disk-tools', 'podman'],
+      step: 'bootc_install',
+      args: {
+        reference: CONTAINER.reference,
+        digest: CONTAINER.digest,
+        mirror: {
+          ...ACCESS,
+          registry: '10.0.2.100:5000',
+          location: '10.0.2.100:5000/quay.example/org/app',
+          guarded: true,
+          ticket: TICKET,
+        },
+        size_bytes: CONTAINER.size_bytes,
+        tpm2_luks: false,
+        timeout_s: 7200,
+        scratch: '/dev/vdb',
+      },
+      disks: [{ path: '/cache/made/image', size_bytes: 2560 * 1024 * 1024 }, { size_bytes: 3584 * 1024 * 1024 }],
+      memory_mib: 2048,
+      timeout_s: 7200,
+      mirror: true,
+    })
+  })
+
+  it('is written like a disk image, and made its own machine afterwards', async () => {
+    const setting = {
+      ...nodeWith(),
+      ...APPLIANCE,
+      values: { install: 'appliance', day2: false },
+      configDrive: CONFIG_DRIVE,
+    }
+
+    const [write, finish] = [await told('execute_bootc_install', setting), await told('bootc_finish', setting)]
+
+    assert.deepEqual(write, {
+      step: 'write_image',
+      args: {
+        image_info: {
+          id: CONTAINER.reference,
+          urls: [IMAGE.url],
+          disk_format: 'raw',
+          container_format: null,
+          stream_raw_images: true,
+          os_hash_algo: 'sha256',
+          os_hash_value: IMAGE.checksum?.value,
+          node_uuid: NODE_UUID,
+          size_bytes: IMAGE.size_bytes,
+        },
+        configdrive: null,
+      },
+    })
+    assert.deepEqual(finish, {
+      step: 'bootc_finish',
+      args: { files: [], configdrive: CONFIG_DRIVE, new_ids: true, grow: true },
+    })
+  })
+
+  it('is the same install for every machine, whatever its keys and secret', async () => {
+    const one = await ran('deploy', { ...nodeWith(), ...APPLIANCE })
+    const other = await ran('deploy', {
+      ...nodeWith({ bootc_authorized_keys: 'ssh-rsa AAAA bob', image_pull_secret: SECRET }),
+      ...APPLIANCE,
+    })
+
+    assert.deepEqual(named(one.calls, 'images.make'), named(other.calls, 'images.make'))
+  })
+})
+
+describe('[bootc] install = auto', () => {
+  const wayOf = async (setting: TaskSetting) => {
+    const { kept } = await ran('deploy', { agentSteps: OURS, ...setting })
+    return (kept.settled as { way: string }).way
+  }
+
+  it('has the appliance install where it has KVM', async () => {
+    assert.equal(await wayOf(nodeWith()), 'appliance')
+  })
+
+  it('has the machine install where the appliance would emulate a processor, or starts no virtual machines', async () => {
+    assert.equal(await wayOf({ ...nodeWith(), guest: 'tcg' }), 'machine')
+    assert.equal(await wayOf({ ...nodeWith(), guest: null }), 'machine')
+  })
+
+  it('has the machine install what is to be encrypted by its TPM', async () => {
+    assert.equal(await wayOf(nodeWith({ bootc_tpm2_luks: true })), 'machine')
+  })
+
+  it('has the machine install when its disk is known to be smaller than the one that the appliance installs to', async () => {
+    assert.equal(await wayOf(nodeWith({}, { properties: { local_gb: 2 } })), 'machine')
+  })
+})
+
+describe('files of an installed host', () => {
+  const filesOf = async (setting: TaskSetting) => {
+    const { args } = await told('bootc_finish', { ...APPLIANCE, ...setting })
+    return args.files as { path: string; content: string; mode: number }[]
+  }
+
+  it("are root's keys, several of them, as bootc itself would write them", async () => {
+    const bootc_authorized_keys = 'ssh-ed25519 AAAA alice\r\n\nssh-rsa BBBB bob\n'
+
+    const files = await filesOf({
+      ...nodeWith({ bootc_authorized_keys }),
+      values: { install: 'appliance', day2: false },
+    })
+
+    const keys = Buffer.from('ssh-ed25519 AAAA alice\nssh-rsa BBBB bob\n').toString('base64')
+    assert.deepEqual(files, [
+      {
+        path: '/etc/tmpfiles.d/bootc-root-ssh.conf',
+        content: `f~ /var/roothome/.ssh/authorized_keys 600 root root - ${keys}\n`,
+        mode: 0o644,
+      },
+    ])
+  })
+
+  it('have the mirror asked before the upstream, with the CA, and no secret where there is none', async () => {
+    const files = await filesOf(nodeWith())
+
+    assert.deepEqual(files, [
+      {
+        path: '/etc/containers/registries.conf.d/50-rackstrap.conf',
+        content: `[[registry]]
+prefix = "quay.example/org/app"
+location = "quay.example/org/app"
+
+[[registry.mirror]]
+location = "172.22.0.1:5000/quay.example/org/app"
+insecure = false
+`,
+        mode: 0o644,
+      },
+      { path: '/etc/containers/certs.d/172.22.0.1:5000/ca.crt', content: ACCESS.ca, mode: 0o644 },
+    ])
+  })
+
+  it("have the node's pull secret for its image alone, upstream and in the mirror, for root alone", async () => {
+    const files = await filesOf(nodeWith({ image_pull_secret: SECRET }))
+
+    assert.deepEqual(files.at(-1), {
+      path: '/etc/ostree/auth.json',
+      content: `{
+  "auths": {
+    "quay.example/org/app": {
+      "auth": "${SECRET}"
+    },
+    "172.22.0.1:5000/quay.example/org/app": {
+      "auth": "${SECRET}"
+    }
+  }
+}
+`,
+      mode: 0o600,
+    })
+  })
+
+  it('have no ticket of the deploy', async () => {
+    const { calls } = await ran('bootc_finish', { ...nodeWith(), ...APPLIANCE })
+
+    assert.deepEqual(named(calls, 'registry.access')?.[1], { for: 'host' })
+  })
+})
+
+describe('secrets of a bootc deploy', () => {
+  it('reach no log, and no step but those that need them', async () => {
+    const setting = { ...nodeWith({ image_pull_secret: SECRET }), buildsAnew: true }
+    for (const way of [MACHINE, APPLIANCE, STOCK]) {
+      for (const step of ['deploy', 'execute_bootc_install', 'bootc_finish']) {
+        const paper = paperFor({ ...setting, ...way })
+        await plugin
+          .deploySteps({ agentFlow: () => [] })
+          .find((one) => one.step === step)
+          ?.run(paper.bootc, {})
+
+        const open = paper.calls.filter(({ name }) =>
+          ['log', 'keep', 'progress', 'images.make', 'guest.run'].includes(name),
+        )
+        assert.ok(!JSON.stringify(open).includes(SECRET), `${step}: ${JSON.stringify(open)}`)
+      }
+    }
+  })
+})
