@@ -10,6 +10,7 @@ export type NodeRegistry = {
       owner: string
       secret?: PullSecret
       with?: readonly string[]
+      bound_in?: string
       signal?: AbortSignal
       progress?(done_bytes: number, total_bytes: number): void
     },

@@ -47,8 +47,9 @@ export type ContainerRegistry = {
    * Every byte is in the mirror when it resolves, and stays there for this node until it is torn down or holds another image.
    * The node's record then shows reference and digest as driver_internal_info/container_image. Shows its progress.
    * @param o.with  references of images that it needs beside itself
+   * @param o.bound_in  absolute path of a folder in the image: what the quadlets (*.image, *.container) in it name is needed as well
    */
-  hold(image: ContainerImage, o?: { secret?: PullSecret; with?: readonly string[] }): Promise<void>
+  hold(image: ContainerImage, o?: { secret?: PullSecret; with?: readonly string[]; bound_in?: string }): Promise<void>
   /** Of an image that is held. @param o.for  deploy (default): with a ticket where one is needed; host: without */
   access(image: Pick<ContainerImage, 'reference'>, o?: { for?: 'deploy' | 'host' }): Promise<ContainerAccess>
 }

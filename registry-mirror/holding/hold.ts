@@ -19,6 +19,9 @@ export type HoldProgress = (done_bytes: number, total_bytes: number, layer: stri
 export type Wanted = { image: ContainerImage; target: Target }
 export type Watching = { signal?: AbortSignal; progress?: HoldProgress }
 
+/** What turns out to be needed as well, once the first are here. */
+export type More = () => Promise<readonly Wanted[]>
+
 type Given = { storage: Storage; content: Content; settled(digest: Digest): Promise<void>; log: RegistryLog }
 type Pull = { ended: Promise<void>; abort: AbortController; watchers: Set<Watching>; done_bytes: number }
 
@@ -35,14 +38,23 @@ export class Holder {
    * One at a time for each owner. All or none: when it fails, the owner holds what they held before.
    * @throws ImageUnavailable; what `signal` was aborted with
    */
-  async hold(owner: string, wanted: readonly Wanted[], watching: Watching): Promise<void> {
+  async hold(
+    owner: string,
+    wanted: readonly Wanted[],
+    { more, ...watching }: Watching & { more?: More },
+  ): Promise<void> {
     const { state } = this.#given.storage
-    const holds = wanted.map(holdOf)
     const before = state.holds[owner] ?? []
-    // What is pulled now must not be evicted meanwhile, nor what it replaces before it is here.
-    await state.hold(owner, distinct([...before, ...holds]))
+    const holds: Hold[] = []
+    const bring = async (some: readonly Wanted[]) => {
+      holds.push(...some.map(holdOf))
+      // What is pulled now must not be evicted meanwhile, nor what it replaces before it is here.
+      await state.hold(owner, distinct([...before, ...holds]))
+      for (const one of some) await this.#bring(one, watching)
+    }
     try {
-      for (const one of wanted) await this.#bring(one, watching)
+      await bring(wanted)
+      if (more) await bring(await more())
     } catch (error) {
       await state.hold(owner, before)
       throw error

@@ -1,11 +1,13 @@
 /** What the appliance asks of its mirror for a machine: what an image is, that all of it is here and stays, and how the machine gets at it. */
 import type { Gate } from '../access/access.ts'
-import type { RegistryLog } from '../config.ts'
+import { RegistryError, type RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
+import { parseDigest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { PullThrough } from '../upstream/pull-through.ts'
+import { boundImages } from './bound.ts'
 import type { Guards } from './guards.ts'
 import { Holder, type HoldProgress, type Wanted } from './hold.ts'
 import { type ContainerImage, ImageUnavailable } from './image.ts'
@@ -20,6 +22,8 @@ export type HoldOptions = {
   secret?: PullSecret
   /** References of images that it needs beside itself, for the same architecture. */
   with?: readonly string[]
+  /** Absolute path of a folder in the image; what the quadlets in it name is needed as well. */
+  bound_in?: string
   signal?: AbortSignal
   progress?: HoldProgress
 }
@@ -54,6 +58,9 @@ type Given = {
   isOpen(name: RepositoryName): boolean
 }
 
+/** For reading all layers of an image. */
+const BOUND_DEADLINE_MS = 10 * 60_000
+
 export class Holding {
   readonly tickets: Tickets
   readonly #given: Given
@@ -85,17 +92,46 @@ export class Holding {
    */
   async hold(image: ContainerImage, options: HoldOptions): Promise<void> {
     const { owner, secret, with: others = [], signal, progress } = options
-    const first = { image, target: this.#targets.of(image.reference) }
-    const wanted: Wanted[] = [first]
-    for (const reference of others) {
-      const target = this.#targets.of(reference)
-      const own = secretFor(target, first.target, secret)
-      const inspecting = { architecture: image.architecture, ...(own !== undefined && { secret: own }) }
-      wanted.push({ image: await this.#inspector.inspect(target, inspecting), target })
-    }
-    for (const { target, image } of wanted) await this.#guard(target, image, secretFor(target, first.target, secret))
-    const watching = { ...(signal && { signal }), ...(progress && { progress }) }
+    const first: Wanted = { image, target: this.#targets.of(image.reference) }
+    const wanted = [first, ...(await this.#beside(first, others, secret))]
+    await this.#guard(first.target, image, secret)
+    const more = async () => this.#beside(first, await this.#boundBy(first, options), secret)
+    const watching = { ...(signal && { signal }), ...(progress && { progress }), more }
     await this.#given.storage.turns.take(`hold of ${owner}`, () => this.#holder.hold(owner, wanted, watching))
+  }
+
+  /** Other images that it needs. A secret is for the registry of the image that it was given with. */
+  async #beside(first: Wanted, references: readonly string[], secret: PullSecret | undefined): Promise<Wanted[]> {
+    const wanted: Wanted[] = []
+    for (const reference of references) {
+      const target = this.#targets.of(reference)
+      const own = target.reference.host === first.target.reference.host ? secret : undefined
+      const { architecture } = first.image
+      const image = await this.#inspector.inspect(target, { architecture, ...(own !== undefined && { secret: own }) })
+      await this.#guard(target, image, own)
+      wanted.push({ image, target })
+    }
+    return wanted
+  }
+
+  async #boundBy({ image, target: { name } }: Wanted, { bound_in: folder, signal }: HoldOptions): Promise<string[]> {
+    if (folder === undefined) return []
+    const { storage, log } = this.#given
+    const layers = image.layers.map(({ digest: text }) => async () => {
+      const digest = parseDigest(text)
+      const reader = digest && (await localContent(storage).openBlob(name, digest))
+      if (reader === undefined) throw new RegistryError(`Its layer ${text} is gone.`)
+      return reader
+    })
+    const deadline = AbortSignal.timeout(BOUND_DEADLINE_MS)
+    try {
+      return await boundImages(layers, { folder, signal: signal ? AbortSignal.any([signal, deadline]) : deadline })
+    } catch (error) {
+      signal?.throwIfAborted()
+      // Its machine can still be deployed: what it then lacks, it asks its own registry for.
+      log.warn('what an image binds cannot be read', { reference: image.reference, reason: (error as Error).message })
+      return []
+    }
   }
 
   /** Before anything comes by a secret: what only it can have is only for who has it. */
@@ -196,7 +232,3 @@ export class Holding {
     return this.#holder.close()
   }
 }
-
-/** A secret is for the registry of the image that it was given with. */
-const secretFor = (target: Target, first: Target, secret: PullSecret | undefined) =>
-  target.reference.host === first.reference.host ? secret : undefined

@@ -12,16 +12,27 @@ import {
 } from '../registry.ts'
 
 export type Built = { digest: string; manifest: string; layers: Buffer[]; layerDigests: string[]; size_bytes: number }
-type Wanted = { architecture?: string; labels?: Record<string, string>; sizes?: readonly number[]; configType?: string }
+type Wanted = {
+  architecture?: string
+  labels?: Record<string, string>
+  sizes?: readonly number[]
+  configType?: string
+  layers?: Buffer[]
+}
 
 /** Pushed without a tag, unless one is given. */
 export async function pushBootable(
   registry: TestRegistry,
   { name, tag }: { name: string; tag?: string },
-  { architecture = 'amd64', labels = { 'containers.bootc': '1' }, sizes = [200_000, 1000], configType }: Wanted = {},
+  {
+    architecture = 'amd64',
+    labels = { 'containers.bootc': '1' },
+    sizes = [200_000, 1000],
+    configType,
+    layers = sizes.map(someBytes),
+  }: Wanted = {},
 ): Promise<Built> {
   const config = Buffer.from(JSON.stringify({ architecture, os: 'linux', config: { Labels: labels } }))
-  const layers = sizes.map(someBytes)
   const layerDigests: string[] = []
   for (const blob of [config, ...layers]) layerDigests.push(await pushBlob(registry, name, blob))
   const manifest = JSON.stringify({
