@@ -14,6 +14,7 @@ import { Keeping } from './keeping/keeping.ts'
 import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
 import { scheduleFor } from './keeping/schedule.ts'
 import type { RepositoryName } from './names.ts'
+import { checkOwner } from './storage/owner.ts'
 import { openStorage } from './storage/storage.ts'
 import { dropOtherSets, syncJobs } from './sync/sync.ts'
 import type { Patience } from './upstream/client.ts'
@@ -245,6 +246,7 @@ export async function askRegistry(
   const { request, progress = () => {} } = asked
   const answer = await askRunning(config.storage_path, request, progress)
   if (answer !== undefined) return answer
+  await checkOwner(config.storage_path)
   const registry = await openRegistry(config, { log })
   try {
     return await registry.administer(request, progress)

@@ -1,16 +1,15 @@
 /** The registry that a bundle is made of or taken into: the one that runs on this configuration, or else its folder, opened here for the time it takes. */
-import { chmod, mkdtemp, rm, stat } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
 import type { RegistryConfig, RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
 import { handle } from '../http/handle.ts'
 import { Buffers } from '../http/send-blob.ts'
 import { socketPath } from '../keeping/admin-socket.ts'
-import { unlessMissing } from '../storage/disk.ts'
 import { StorageInUse } from '../storage/lock.ts'
+import { checkOwner } from '../storage/owner.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
 import { RegistryClient } from './client.ts'
 import { BundleError } from './format.ts'
@@ -42,17 +41,6 @@ export async function withRegistry<T>(
     await storage.state.close()
     storage.release()
   }
-}
-
-/** What root writes into the folder of another user, a registry of that user could neither read nor replace. */
-async function checkOwner(storage_path: string): Promise<void> {
-  const folder = await stat(storage_path).catch(unlessMissing)
-  const uid = process.getuid?.()
-  if (folder === undefined || uid === undefined || folder.uid === uid) return
-  throw new BundleError(
-    `${storage_path} belongs to user ${folder.uid}, this command runs as user ${uid}: the registry could not use what it would write there. ` +
-      'Start the registry first, or run the command as that user.',
-  )
 }
 
 /** A registry runs, but its owner's socket cannot be reached. */

@@ -1,7 +1,7 @@
 /** The door of the registry: start, what stops a start, who may do what, how it ends. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { chownSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import type { Options } from '../../appliance/plugin-api/index.ts'
 import { denied } from '../../registry-mirror/errors.ts'
-import { registryOptions, startRegistry } from '../../registry-mirror/index.ts'
+import { askRegistry, registryOptions, startRegistry } from '../../registry-mirror/index.ts'
 import {
   askPort,
   configOf,
@@ -112,6 +112,21 @@ describe('a registry', () => {
     assert.equal(pulled.status, 404)
     assert.deepEqual(errorOf(pushed), [403, 'DENIED', 'Nobody may push here.'])
     assert.deepEqual(asked, ['pull blob', 'push uploads', 'delete manifest'])
+  })
+
+  it('is not opened by a command of another user, who would leave there what it cannot use', {
+    skip: process.getuid?.() !== 0 && 'only root can give a folder away',
+  }, async (t) => {
+    const folder = temporaryFolder(t)
+    chownSync(folder, 12345, 12345)
+
+    const asked = askRegistry(configOf(folder), logTo([]), { request: { ask: 'run', job: 'gc' } })
+
+    await assert.rejects(asked, {
+      name: 'RegistryError',
+      message: `${folder} belongs to user 12345, this command runs as user 0: the registry could not use what it would write there. Start the registry first, or run the command as that user.`,
+    })
+    assert.deepEqual(readdirSync(folder), [])
   })
 
   it('tells the log, not the client, what went wrong inside', async (t) => {

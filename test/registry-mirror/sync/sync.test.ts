@@ -1,5 +1,7 @@
 /** Sync sets: images that are in the mirror before anybody asks for them. */
 import assert from 'node:assert/strict'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { type AdminAnswer, type AdminRequest, askRegistry } from '../../../registry-mirror/index.ts'
 import {
@@ -12,6 +14,7 @@ import {
   pushManifest,
   sha256,
   temporaryFolder,
+  testRegistry,
 } from '../registry.ts'
 import { pushImage, type Rig, rig, until, upstreamNamed } from '../upstream/mirror.ts'
 
@@ -73,6 +76,39 @@ describe('a sync set', () => {
       'HEAD /v2/org/app/manifests/v1',
       'HEAD /v2/org/other/manifests/1.0',
     ])
+  })
+
+  it('sees all tags of an upstream that tells a few at a time', async (t) => {
+    const upstream = await testRegistry(t)
+    const pages: string[] = []
+    const server = createServer(({ method, url = '' }, response) => {
+      const isFirst = url.endsWith('/tags/list')
+      if (url.includes('/tags/list')) pages.push(url)
+      const path = isFirst ? `${url}?n=2` : url
+      request({ host: '127.0.0.1', port: upstream.port, method, path }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers)
+        answer.pipe(response)
+      }).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const upstreams = [upstreamNamed('up.example', { url, sync: ['org/other:1.*'] })]
+    const mirror = await testRegistry(t, { upstreams })
+    const tags = ['1.0', '1.1', '1.2', '1.3', '1.4', '2.0']
+    for (const tag of tags) await pushImage(upstream, { name: 'org/other', tag, size: 100 })
+
+    const answer = await askRegistry(configOf(mirror.folder), logTo([]), {
+      request: { ask: 'run', job: 'sync:up.example' },
+    })
+
+    assert.equal('counts' in answer && answer.counts.images, 5)
+    assert.equal(pages.length, 3)
+    const { json } = await mirror.ask('GET', '/v2/up.example/org/other/tags/list')
+    assert.deepEqual(json?.tags, tags)
   })
 
   it('has failed when one of its images cannot be had, and fetches the others all the same', async (t) => {
