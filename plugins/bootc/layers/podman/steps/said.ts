@@ -3,11 +3,15 @@
 export type Said = {
   /** @returns the line as it may be shown */
   add(line: string): string
-  /** The last line that tells of an error, else the last one. */
+  /** The last line that says "error:", else the last one that tells of a failure, else the last one. */
   telling(): string | undefined
 }
 
 const LINE_LIMIT = 300
+/** Not the beginning of a dump: bootc shows the command that failed over many lines, after the one that says why. */
+const ERROR = /^(error|fatal)\b.*[^{[(]$/i
+/** A log line of podman's: its message. */
+const LOG_LINE = /^time="[^"]*" level=\w+ msg=(.*)$/
 const TELLING = /\b(error|fatal|failed|failure|cannot|denied|refused|no space|not found)\b/i
 /** ESC [ ... letter, and ESC ] ... BEL: colours, cursors, titles. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -22,17 +26,16 @@ export function harmless(line: string): string {
 }
 
 export function createSaid(): Said {
-  let last: string | undefined
-  let telling: string | undefined
+  /** By how much they tell: any line, one of a failure, one that says "error:". */
+  const last: (string | undefined)[] = []
   return {
     add(line) {
       const clean = harmless(line)
-      if (clean !== '') {
-        last = clean
-        if (TELLING.test(clean)) telling = clean
-      }
+      const message = LOG_LINE.exec(clean)?.[1]?.replace(/^"|"$/g, '')
+      const text = message ?? clean
+      if (text !== '') last[message === undefined && ERROR.test(text) ? 2 : TELLING.test(text) ? 1 : 0] = text
       return clean
     },
-    telling: () => telling ?? last,
+    telling: () => last[2] ?? last[1] ?? last[0],
   }
 }

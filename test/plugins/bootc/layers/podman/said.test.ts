@@ -19,6 +19,22 @@ describe('what podman and bootc say', () => {
     assert.equal(said.telling(), 'error: No space left on device')
   })
 
+  it("prefers bootc's reason to what podman logs after it, and to the beginning of a dump", () => {
+    const said = createSaid()
+    said.add('error: Mounting /dev/vda2: No such device (os error 19)')
+    said.add('error: Installing to disk: Failed to run command: Command {')
+    said.add('time="2026-11-25T23:14:36Z" level=error msg="Removing container e019"')
+
+    assert.equal(said.telling(), 'error: Mounting /dev/vda2: No such device (os error 19)')
+  })
+
+  it("gives podman's log line, without its time, where there is nothing better", () => {
+    const said = createSaid()
+    said.add('time="2026-11-25T23:14:36Z" level=fatal msg="pinging container registry failed"')
+
+    assert.equal(said.telling(), 'pinging container registry failed')
+  })
+
   it('gives the last line where none tells of an error, and nothing where there is none', () => {
     const said = createSaid()
     assert.equal(said.telling(), undefined)
