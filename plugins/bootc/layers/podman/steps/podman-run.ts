@@ -15,14 +15,15 @@ export type ContainerRun = {
   signal?: AbortSignal
 }
 
+const MIB = 1024 * 1024
 const NAME = 'rackstrap-bootc'
 /** crun's, with podman's cgroupfs manager: all containers are below it. */
 const CGROUP = 'sys/fs/cgroup/libpod_parent'
 /** A fork bomb ends there, and the agent goes on. */
 const PROCESSES_LIMIT = 4096
 /** Left to the agent when the container takes all that it may. */
-const AGENT_MEMORY_BYTES = 96 * 1024 * 1024
-const LEAST_MEMORY_BYTES = 256 * 1024 * 1024
+const AGENT_MEMORY_BYTES = 96 * MIB
+const LEAST_MEMORY_BYTES = 256 * MIB
 const CLEAN_UP_TIMEOUT_S = 120
 /** Thousands of processes take a while to end. */
 const KILL_ATTEMPTS = 600
@@ -50,7 +51,7 @@ export async function runInContainer(
       },
     })
   } catch (cause) {
-    throw new Error(reasonOf(cause as Error, said.telling(), o), { cause })
+    throw new Error(reasonOf(cause as Error, said.telling(), { ...o, memory_bytes }), { cause })
   } finally {
     await endContainer(agent)
   }
@@ -62,11 +63,20 @@ const containerOptions = (memory_bytes: number): string[] => [
   ...['-v', '/var/lib/containers:/var/lib/containers', '-v', '/dev:/dev'],
 ]
 
-function reasonOf(error: Error, telling: string | undefined, { timeout_s, signal }: ContainerRun): string {
+/** As a shell has it for an end by SIGKILL, which is how the kernel ends who takes too much memory. */
+const KILLED = /ended with code 137$/
+
+function reasonOf(
+  error: Error,
+  telling: string | undefined,
+  { timeout_s, signal, memory_bytes }: ContainerRun & { memory_bytes: number },
+): string {
   if (signal?.aborted) return String((signal.reason as Error).message)
   if (error.message.includes(`did not end within ${timeout_s} s`)) return `it did not end within ${timeout_s} s`
   if (/executable file .?bootc.? not found/.test(telling ?? '')) return 'the image has no bootc'
-  return telling ?? error.message
+  if (telling) return telling
+  if (KILLED.test(error.message)) return `it was killed; it may use ${Math.floor(memory_bytes / MIB)} MiB of memory`
+  return error.message.split(': ').pop() ?? error.message
 }
 
 /** Podman itself may have been killed, and its container goes on. The cgroup takes all with it, whatever became of their parents. */

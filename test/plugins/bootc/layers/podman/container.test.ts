@@ -89,6 +89,14 @@ describe("the image's own bootc", () => {
     })
   })
 
+  it('says what may have killed it when it said nothing', async () => {
+    await using given = await scene('exit 137')
+
+    await assert.rejects(given.installing(), {
+      message: 'bootc of quay.io/org/app:v1 did not install to /dev/vda: it was killed; it may use 256 MiB of memory',
+    })
+  })
+
   it('is ended when it takes longer than it may', async () => {
     await using given = await scene('exec sleep 60', { timeout_s: 1 })
 
