@@ -75,7 +75,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, bmc, images },
-    ...(mirror && { registry: nodeRegistryOf(mirror) }),
+    ...(mirror && { registry: nodeRegistryOf(mirror, config.oci.authentication_config) }),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},

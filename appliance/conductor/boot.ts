@@ -8,6 +8,7 @@ import {
 } from '@appliance/pxe'
 import { InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
+import type { Json } from '../plugin-api/index.ts'
 import { optionsFor } from './deploy/option-values.ts'
 import { nodeForPlugin, nodeOf, type Parts } from './parts.ts'
 
@@ -41,7 +42,8 @@ export function layersFor(parts: BootParts, node: Node): readonly string[] {
   const plugin = parts.plugins.get(node.interfaces.deploy)
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
-  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options: optionsFor(parts, node, plugin) })
+  const kept = (node.driver_internal_info.deploy_kept as Json | undefined) ?? {}
+  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options: optionsFor(parts, node, plugin), kept })
   if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
   const found = JSON.stringify(layers)
   throw new InvalidParameterValue(

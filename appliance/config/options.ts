@@ -1,5 +1,7 @@
 /** Every option of the appliance: one table a section gives parser, defaults, sample file, docs and types. Ironic's names and defaults where it has the option. */
+
 import type { Options, Values } from '../plugin-api/index.ts'
+import { oci } from './oci-options.ts'
 
 const DEFAULT = {
   state_path: {
@@ -377,7 +379,7 @@ const registry = {
   },
 } as const satisfies Options
 
-export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe, registry } as const
+export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe, oci, registry } as const
 
 /** The configuration, checked and complete: config.api.port, config.DEFAULT.state_path, ... */
 export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]> }

@@ -224,7 +224,8 @@ export type Kit<O extends Options = Options> = {
 
 /** Written so that a plugin with options of its own is still a DeployPlugin. */
 export type LayersOf<O extends Options> = {
-  of(given: { node: Task<O>['node']; options: Values<O> }): readonly string[]
+  /** @param given.kept  as Task.kept: empty before the first `keep` of a deploy */
+  of(given: { node: Task<O>['node']; options: Values<O>; kept: Json }): readonly string[]
 }['of']
 
 /**

@@ -2,7 +2,7 @@
 import type { DeployPlugin, Json, ServedImage, StepResult } from '@appliance/core/plugin-api'
 import { bootFiles } from './boot-files.ts'
 import { type HostFile, keyFiles, upgradeFiles } from './host-files.ts'
-import { type Deploy, examine, hold, registryOf, settle } from './image.ts'
+import { type Deploy, examine, hold, registryOf, settle, settledWay } from './image.ts'
 import { installArguments, installOnce, LAYERS } from './install-once.ts'
 import { type BootcOptions, type BootcTask, OPTIONS } from './options.ts'
 
@@ -104,7 +104,8 @@ export default {
     bootc_install: 'Where the container is installed: auto, machine or appliance. Optional.',
     bootc_day2: 'Whether the installed host is set up to upgrade through the mirror. Optional.',
   },
-  ramdiskLayers: LAYERS,
+  // What is only written and finished needs no podman, and the machine its memory.
+  ramdiskLayers: ({ kept }) => (settledWay(kept) === 'appliance' ? ['disk-tools'] : LAYERS),
   async validate(task) {
     await examine(task)
   },

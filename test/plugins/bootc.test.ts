@@ -65,7 +65,10 @@ describe('deploy interface bootc', () => {
       'quay.example/org/app:v1',
       { architecture: 'amd64', secret: SECRET },
     ])
-    assert.deepEqual(named(calls, 'registry.hold'), [CONTAINER, { secret: SECRET }])
+    assert.deepEqual(named(calls, 'registry.hold'), [
+      CONTAINER,
+      { secret: SECRET, bound_in: '/usr/lib/bootc/bound-images.d' },
+    ])
     assert.deepEqual(kept, { settled: { image: { ...CONTAINER, labels: {} }, way: 'machine' } })
     assert.deepEqual(result, { wait: 'agent-boot', note: 'waiting for the agent' })
   })
@@ -83,6 +86,19 @@ describe('deploy interface bootc', () => {
     const { calls } = await ran('deploy', nodeWith({}, { properties: { cpu_arch: 'aarch64' } }))
 
     assert.deepEqual(named(calls, 'registry.inspect'), ['quay.example/org/app:v1', { architecture: 'arm64' }])
+  })
+})
+
+describe('ramdisk layers of bootc', () => {
+  it('are without podman for a machine that is only written to', async () => {
+    const layersAfter = async (setting: TaskSetting) => {
+      const { kept } = await ran('deploy', { ...nodeWith(), ...setting })
+      const { node, options } = paperFor({ ...nodeWith(), ...setting }).bootc
+      return plugin.ramdiskLayers({ node, options, kept })
+    }
+
+    assert.deepEqual(await layersAfter(MACHINE), ['disk-tools', 'podman'])
+    assert.deepEqual(await layersAfter(APPLIANCE), ['disk-tools'])
   })
 })
 
