@@ -9,7 +9,7 @@ import { type Layer, type LayerSource, readLayer } from './layer.ts'
 import { linkAgent, linkSteps } from './link-agent.ts'
 import { type Piece, presentRamdisk, publish, type Ramdisk } from './publish.ts'
 import { type Flavour, KERNEL_PARAMETERS } from './recipe.ts'
-import { slowDigest, slowPieces } from './slow-pieces.ts'
+import { coreDigest, slowPieces } from './slow-pieces.ts'
 
 export type { Flavour, LayerSource, Ramdisk }
 export type BuildOptions = {
@@ -42,25 +42,19 @@ export async function buildRamdisk(options: BuildOptions): Promise<Ramdisk> {
   const started = performance.now()
   const node = nodeBinary()
   const layers = await readLayers(options)
-  const slow = await slowDigest(
-    flavour,
-    node,
-    layers.map(({ recipe }) => recipe),
-  )
+  const recipes = layers.map(({ recipe }) => recipe)
+  const core = await coreDigest(flavour, node)
   const agent = await agentArchive()
   const own = await Promise.all(
     layers.map(async (layer) => ({ name: layer.recipe.name, archive: await ownFiles(layer) })),
   )
-  const digest = `sha256:${sha256(slow, agent, ...own.map(({ archive }) => archive))}`
+  const digest = `sha256:${sha256(core, JSON.stringify(recipes), agent, ...own.map(({ archive }) => archive))}`
   const present = await presentRamdisk(output, digest)
   if (present) {
     log('the deploy ramdisk is up to date', { ...present, flavour })
     return present
   }
-  const pieces = await slowPieces(
-    { cache, flavour, log, signal, mirror, node },
-    layers.map(({ recipe }) => recipe),
-  )
+  const pieces = await slowPieces({ cache, flavour, log, signal, mirror, node }, core, recipes)
   signal.throwIfAborted()
   const last = { name: 'agent', content: await compressArchive(agent) }
   const over = own.map(async ({ name, archive }): Promise<Piece> => {

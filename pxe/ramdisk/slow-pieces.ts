@@ -37,22 +37,18 @@ const FINISHED = new RegExp(`^[0-9a-f]{${DIGEST_LENGTH}}$`)
 /** Both flavours with a few layers, and all of the version before. */
 const KEPT = 16
 
-export async function slowDigest(
-  flavour: recipe.Flavour,
-  node: string,
-  layers: readonly LayerRecipe[],
-): Promise<string> {
-  return sha256(await coreDigest(flavour, node), JSON.stringify(layers))
-}
-
-async function coreDigest(flavour: recipe.Flavour, node: string): Promise<string> {
+/** Of all that the core's pieces are made from. */
+export async function coreDigest(flavour: recipe.Flavour, node: string): Promise<string> {
   return sha256(flavour, process.arch, ...(await Promise.all([...SOURCES, node].map((file) => readFile(file)))))
 }
 
-/** From the cache, or made and put there. */
-export async function slowPieces(options: SlowOptions, layers: readonly LayerRecipe[]): Promise<SlowPieces> {
-  const { cache, flavour, node } = options
-  const digest = await coreDigest(flavour, node)
+/** From the cache, or made and put there. @param digest  coreDigest */
+export async function slowPieces(
+  options: SlowOptions,
+  digest: string,
+  layers: readonly LayerRecipe[],
+): Promise<SlowPieces> {
+  const { cache, flavour } = options
   await mkdir(cache, { recursive: true })
   await removeLeftovers(cache, /^(packages-|[0-9a-f]+\.)/)
   const core = join(cache, digest.slice(0, DIGEST_LENGTH))
