@@ -1,4 +1,5 @@
 /** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
+import { join } from 'node:path'
 import { createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi } from './api/app.ts'
 import { createBmcDrivers } from './bmc/drivers.ts'
@@ -6,6 +7,7 @@ import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
+import { createGuests } from './guest/guest.ts'
 import { createImages } from './images/create-images.ts'
 import { certificateJob, cronTable, startJobs } from './jobs.ts'
 import type { Log } from './log.ts'
@@ -13,7 +15,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { openStore } from './nodes/open-store.ts'
 import type { Store } from './nodes/store.ts'
 import { startRackServer } from './rack-server.ts'
-import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
+import { apiUrlOf, localAddressOf, rackAddressOf } from './serve/addresses.ts'
 import { caHandler } from './serve/ca-handler.ts'
 import { problemsOf } from './serve/check-settings.ts'
 import { mirrorHealth, pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
@@ -76,6 +78,12 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     hostname: config.DEFAULT.host,
     ...{ store, config, log, bmc, images },
     ...(mirror && { registry: nodeRegistryOf(mirror, config.oci.authentication_config) }),
+    guests: createGuests({
+      ramdisk_path: config.pxe.ramdisk_path,
+      folder: join(config.DEFAULT.state_path, 'guests'),
+      mirror: () => mirror && { host: localAddressOf(settings.registry.host_ip), port: mirror.port },
+      log,
+    }),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},

@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['api', 'web', 'jobs', 'rack-server'],
   ['conductor'],
   ['plugin-host', 'agent'],
-  ['bmc', 'images', 'ca'],
+  ['bmc', 'images', 'ca', 'guest'],
   ['nodes', 'config'],
   ['metrics', 'systemd-notify'],
   ['errors', 'log'],
@@ -23,7 +23,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const WORKSPACES = ['appliance', 'pxe', 'registry-mirror', 'plugins', 'test']
 /** Which rooms of the appliance may import another workspace, by its name. */
 const WORKSPACE_USERS: Readonly<Record<string, readonly string[]>> = {
-  '@appliance/pxe': ['conductor', 'serve', 'cli'],
+  '@appliance/pxe': ['conductor', 'guest', 'serve', 'cli'],
   '@appliance/registry-mirror': ['serve', 'jobs', 'cli'],
 }
 

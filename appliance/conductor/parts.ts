@@ -3,6 +3,7 @@ import type { AgentClient } from '../agent/client.ts'
 import type { BmcDriver, BmcDrivers } from '../bmc/driver.ts'
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
+import type { Guests } from '../guest/guest.ts'
 import type { Images } from '../images/images.ts'
 import type { Log } from '../log.ts'
 import { deepFreeze } from '../nodes/frozen.ts'
@@ -22,6 +23,8 @@ export type ConductorOptions = {
   images: Images
   /** Left out: [registry] enabled is false. */
   registry?: NodeRegistry
+  /** Left out: no virtual machines run here. */
+  guests?: Guests
   /** The loaded ones, the first is the default unless [DEFAULT] default_deploy_interface says otherwise. */
   plugins: readonly DeployPlugin[]
   /** Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the port may be 0 before listening. */

@@ -12,6 +12,7 @@ import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
 import { exec } from './exec.ts'
+import { guestFor } from './guest.ts'
 import { bootAgent, bootFrom } from './machine.ts'
 import { optionsFor } from './option-values.ts'
 import { offeredSteps, type PlannedStep } from './plan.ts'
@@ -41,6 +42,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     agent: agentFor(parts, uuid, context),
     images: imagesFor(parts, uuid, context, progress),
     ...registryFor(parts, uuid, { signal, progress }),
+    ...guestFor(parts, { signal, progress }),
     progress,
     configDrive: { encoded: () => configDriveOf(nodeOf(parts, uuid), signal) },
     callback: {

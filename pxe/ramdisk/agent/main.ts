@@ -5,6 +5,7 @@ import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AgentContext } from './commands/context.ts'
 import { messageOf } from './errors.ts'
+import { isGuest, runAsGuest } from './guest.ts'
 import { macAddresses } from './hardware/network-cards.ts'
 import { identityOf } from './identity.ts'
 import { parseKernelParameters } from './kernel-parameters.ts'
@@ -27,9 +28,9 @@ async function main(root: string): Promise<void> {
   const started_at = Date.now() / 1000
   const screen = createScreen(root)
   const programs = createPrograms(root)
-  const options = parseKernelParameters(readFileSync(join(root, 'proc/cmdline'), 'utf8'), (problem) =>
-    screen.say(problem),
-  )
+  const kernel_parameters = readFileSync(join(root, 'proc/cmdline'), 'utf8')
+  const options = parseKernelParameters(kernel_parameters, (problem) => screen.say(problem))
+  if (isGuest(kernel_parameters)) return runAsGuest({ root, screen, programs, options })
   if (options.api_urls.length === 0) {
     throw new Error('The kernel parameter ipa-api-url names no Ironic API: there is nobody to ask what to do.')
   }

@@ -1,0 +1,119 @@
+/** Runs one deploy step in a virtual machine of its own: what must not run on the appliance itself. The machine boots the deploy ramdisk, and nothing else. */
+import { type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
+import type { Log } from '../log.ts'
+import type { Progress } from '../plugin-api/index.ts'
+import { GuestFailure } from './failure.ts'
+import { clearGuestFiles, type GuestFiles, openGuestFiles } from './files.ts'
+import type { GuestOrder } from './order.ts'
+import { type Accelerator, acceleratorOfThisBox, type MirrorAddress, runQemu } from './qemu.ts'
+import { createReport } from './report.ts'
+
+export type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
+export type Guests = {
+  /**
+   * One at a time; others wait for their turn.
+   * @returns what the step returned. A stranger's code may have run beside it: it can be anything that JSON holds
+   * @throws GuestFailure  in the operator's words; `signal.reason`. Nothing runs any more then; the disks' files stay
+   */
+  run(order: GuestOrder, waiter: GuestWaiter): Promise<unknown>
+  /** Whether virtual machines can run on this box, and by what. */
+  accelerator(): Accelerator
+}
+export type GuestsGiven = {
+  ramdisk_path: string
+  /** Holds what a guest needs while it runs; emptied before the first one. */
+  folder: string
+  /** Where the registry mirror listens; undefined: there is none. */
+  mirror(): MirrorAddress | undefined
+  log: Log
+}
+
+export function createGuests(given: GuestsGiven): Guests {
+  const { folder, log } = given
+  let last: Promise<unknown> = Promise.resolve()
+  const cleared = () => clearGuestFiles(folder)
+  let first: Promise<void> | undefined
+  return {
+    accelerator: acceleratorOfThisBox,
+    async run(order, waiter) {
+      waiter.progress({ note: 'waiting for another virtual machine to end' })
+      const before = last
+      const mine = before.then(async () => {
+        waiter.signal.throwIfAborted()
+        first ??= cleared()
+        await first
+        return start(given, order, waiter)
+      })
+      last = mine.catch(() => {})
+      await orAborted(before, waiter.signal)
+      const started = performance.now()
+      try {
+        return await mine
+      } finally {
+        const { step, layers, memory_mib } = order
+        log.info('guest ended', {
+          step,
+          layers,
+          memory_mib,
+          duration_s: Math.round(performance.now() - started) / 1000,
+        })
+      }
+    },
+  }
+}
+
+/** Who gives up waiting keeps its place, and does nothing in it. */
+async function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => aborted.resolve(), { once: true })
+  await Promise.race([promise, aborted.promise])
+  signal.throwIfAborted()
+}
+
+async function start(given: GuestsGiven, order: GuestOrder, waiter: GuestWaiter): Promise<unknown> {
+  const { ramdisk_path, folder, log } = given
+  const { step, layers } = order
+  const mirror = order.mirror ? given.mirror() : undefined
+  if (order.mirror && !mirror) {
+    throw new GuestFailure(
+      `The step ${step} is to pull from the registry mirror, which is off: set [registry] enabled.`,
+    )
+  }
+  const ramdisk = await readRamdiskFiles(ramdisk_path)
+  refuseLayers(layers, ramdisk)
+  waiter.progress({ note: 'starting a virtual machine' })
+  await using files = await openGuestFiles({ folder, ramdisk_path, ramdisk, order })
+  try {
+    return await watched({ order, waiter, files, mirror })
+  } catch (error) {
+    waiter.signal.throwIfAborted()
+    if (error instanceof GuestFailure) log.warn('guest failed', { step, error: error.message, console: error.console })
+    throw error
+  }
+}
+
+type Started = { order: GuestOrder; waiter: GuestWaiter; files: GuestFiles; mirror: MirrorAddress | undefined }
+
+async function watched({ order, waiter, files, mirror }: Started): Promise<unknown> {
+  const report = createReport(waiter.progress)
+  const { memory_mib, timeout_s, step } = order
+  const { signal } = waiter
+  const { how, console } = await runQemu({ files, memory_mib, timeout_s, mirror, signal, onReport: report.add })
+  const outcome = report.outcome()
+  if (outcome && 'result' in outcome) return outcome.result
+  if (outcome) throw new GuestFailure(outcome.error, { console })
+  const last = console.trim().split('\n').slice(-3).join(' | ').slice(-500) || 'none'
+  throw new GuestFailure(`The virtual machine for ${step} ${how} before it told a result. Its last words: ${last}`, {
+    console,
+  })
+}
+
+function refuseLayers(wanted: readonly string[], { layers }: RamdiskFiles): void {
+  const missing = wanted.filter((name) => !Object.hasOwn(layers, name))
+  if (missing.length === 0) return
+  const there = Object.keys(layers).join(', ') || 'none'
+  throw new GuestFailure(
+    `The deploy ramdisk has no layer ${missing.join(', ')} (there: ${there}). Build it again with "rackstrap ramdisk build".`,
+  )
+}

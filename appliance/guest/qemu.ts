@@ -1,0 +1,198 @@
+/** A guest as a QEMU process: without rights, without a network but for the mirror, and gone with the appliance. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { availableParallelism, setPriority } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { messageOf } from '../errors.ts'
+import { GuestFailure } from './failure.ts'
+import type { GuestFiles } from './files.ts'
+import { printable } from './report.ts'
+
+export type MirrorAddress = { host: string; port: number }
+export type Accelerator = 'kvm' | 'tcg' | undefined
+export type QemuOptions = {
+  files: GuestFiles
+  memory_mib: number
+  timeout_s: number
+  mirror: MirrorAddress | undefined
+  signal: AbortSignal
+  onReport(bytes: Buffer): void
+}
+export type Ended = {
+  /** `ended with code 1`, `did not end within 60 s` */
+  how: string
+  /** The end of what it wrote to its first serial line. */
+  console: string
+}
+
+const PROGRAM = 'qemu-system-x86_64'
+const KVM = '/dev/kvm'
+const GUEST_ADDRESS = '10.0.2.100'
+const CONSOLE_LIMIT = 16 * 1024
+/** Nobody and nogroup, on every Debian. */
+const NOBODY = 65534
+/** Machines that are being served come first. */
+const NICE = 10
+const PROCESSORS_LIMIT = 4
+/** QEMU starts the relay in a session of its own, which counts as elevation. It has no privileges to elevate: see privileges(). */
+const RELAY_SANDBOX = 'elevateprivileges=allow'
+/** Read and write, for the group. */
+const GROUP_BITS = 0o060
+/** Where QEMU finds its files: behind standard input, output and error. */
+const CONSOLE_FD = 3
+const REPORT_FD = 4
+const KERNEL_FD = 5
+const INITRD_FD = 6
+const FIRST_DISK_FD = 7
+
+/** What a guest calls the mirror by; its certificate is good for the address, too. */
+export const guestMirror = (port: number): string => `${GUEST_ADDRESS}:${port}`
+
+/** By what is there; QEMU falls back to tcg by itself where KVM turns out to be of no use. */
+export function acceleratorOfThisBox(): Accelerator {
+  if (process.arch !== 'x64' || !isInstalled()) return undefined
+  return canUseKvm() ? 'kvm' : 'tcg'
+}
+
+const isInstalled = () => (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, PROGRAM)))
+
+/** By the group that it belongs to: root's rights are not handed on. */
+function canUseKvm(): boolean {
+  const found = statSync(KVM, { throwIfNoEntry: false })
+  if (!found) return false
+  if (process.getuid?.() === 0) return (found.mode & GROUP_BITS) === GROUP_BITS
+  try {
+    accessSync(KVM, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    // Of a group that we are not in.
+    return false
+  }
+}
+
+/** @returns when the process is gone. @throws GuestFailure  it could not be started; signal's reason */
+export async function runQemu(options: QemuOptions): Promise<Ended> {
+  const { files, timeout_s, signal, onReport } = options
+  signal.throwIfAborted()
+  const accelerator = acceleratorOfThisBox()
+  if (!accelerator) throw notHere()
+  const child = spawn('setpriv', [...privileges(accelerator), '--', PROGRAM, ...qemuArguments(options, accelerator)], {
+    stdio: [
+      'ignore',
+      'ignore',
+      'pipe',
+      'pipe',
+      'pipe',
+      ...[files.kernel, files.initrd, ...files.disks.flat()].map(({ fd }) => fd),
+    ],
+    cwd: '/',
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
+  })
+  const console = keepEnd(child.stdio[CONSOLE_FD] as Duplex, CONSOLE_LIMIT)
+  const complaint = keepEnd(child.stderr as unknown as Duplex, CONSOLE_LIMIT)
+  const report = child.stdio[REPORT_FD] as Duplex
+  report.on('data', onReport).on('error', () => {})
+  const how = await ending(child, timeout_s, signal)
+  signal.throwIfAborted()
+  const said = printable(complaint(), CONSOLE_LIMIT)
+  return { how: said ? `${how} (${said.slice(-500)})` : how, console: console() }
+}
+
+const notHere = () =>
+  new GuestFailure(
+    process.arch === 'x64'
+      ? `Virtual machines cannot run on this box: the program ${PROGRAM} is not installed. Install the Debian package qemu-system-x86.`
+      : `Virtual machines for this are known on x64 boxes only, and this one is ${process.arch}.`,
+  )
+
+/** The appliance may be root; a virtual machine of strangers is nobody, who may use KVM at most. */
+function privileges(accelerator: Accelerator): string[] {
+  const always = ['--pdeathsig=KILL', '--no-new-privs']
+  if (process.getuid?.() !== 0) return always
+  const kvm = accelerator === 'kvm' ? statSync(KVM, { throwIfNoEntry: false }) : undefined
+  const groups = kvm ? [`--groups=${kvm.gid}`] : ['--clear-groups']
+  return [...always, `--reuid=${NOBODY}`, `--regid=${NOBODY}`, ...groups, '--inh-caps=-all', '--bounding-set=-all']
+}
+
+/** One processor without KVM: see test/rack/steel/machine.ts, a second one panics now and then. */
+export function qemuArguments(
+  { files, memory_mib, mirror }: Pick<QemuOptions, 'files' | 'memory_mib' | 'mirror'>,
+  accelerator: Exclude<Accelerator, undefined>,
+): string[] {
+  const processors = accelerator === 'kvm' ? Math.min(PROCESSORS_LIMIT, availableParallelism()) : 1
+  const machine = [...(accelerator === 'kvm' ? ['-accel', 'kvm'] : []), '-accel', 'tcg,thread=multi', '-cpu', 'max']
+  return [
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-machine', 'q35,graphics=off', ...machine],
+    ...['-smp', String(processors), '-m', String(memory_mib)],
+    ...[
+      '-sandbox',
+      `on,obsolete=deny,resourcecontrol=deny,${mirror ? RELAY_SANDBOX : 'elevateprivileges=deny,spawn=deny'}`,
+    ],
+    ...['-kernel', `/dev/fd/${KERNEL_FD}`, '-initrd', `/dev/fd/${INITRD_FD}`],
+    ...['-append', `${files.kernel_params} rackstrap-guest=1 panic=-1`],
+    ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=report,fd=${REPORT_FD}`, '-serial', 'chardev:report'],
+    ...files.disks.flatMap((_, index) => diskArguments(index)),
+    ...(mirror ? networkArguments(mirror) : []),
+    ...['-device', 'virtio-rng-pci'],
+  ]
+}
+
+/**
+ * What is on them counts only when all went well, and is made durable then: no flush of the guest needs to wait.
+ * Two descriptors of each: QEMU looks at a disk before it opens it for writing, and takes the one that fits.
+ */
+function diskArguments(index: number): string[] {
+  const set = index + 1
+  const [write, read] = [FIRST_DISK_FD + 2 * index, FIRST_DISK_FD + 2 * index + 1]
+  const options = 'if=none,format=raw,discard=unmap,detect-zeroes=unmap,cache=unsafe'
+  return [
+    ...['-add-fd', `fd=${write},set=${set}`, '-add-fd', `fd=${read},set=${set}`],
+    ...['-drive', `id=disk${index},file=/dev/fdset/${set},${options}`],
+    ...['-device', `virtio-blk-pci,drive=disk${index}`],
+  ]
+}
+
+function networkArguments({ host, port }: MirrorAddress): string[] {
+  const relay = `'${join(import.meta.dirname, 'relay').replaceAll("'", `'\\''`)}' ${host} ${port}`
+  const forward = `guestfwd=tcp:${guestMirror(port)}-cmd:${relay}`.replaceAll(',', ',,')
+  return ['-netdev', `user,id=wire,restrict=on,ipv6=off,${forward}`, '-device', 'virtio-net-pci,netdev=wire']
+}
+
+function keepEnd(stream: Duplex, limit: number): () => string {
+  let text = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    text = (text + chunk).slice(-limit)
+  })
+  // Closed by the other side: then it is gone, which is told elsewhere.
+  stream.on('error', () => {})
+  return () => text
+}
+
+async function ending(child: ChildProcess, timeout_s: number, signal: AbortSignal): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  child.once('error', (error) => resolve(`could not be started: ${messageOf(error)}`))
+  child.once('close', (code, by) => resolve(by ? `was ended by ${by}` : `ended with code ${code}`))
+  lower(child)
+  const kill = () => child.kill('SIGKILL')
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    kill()
+  }, timeout_s * 1000)
+  signal.addEventListener('abort', kill, { once: true })
+  const how = await promise
+  clearTimeout(timer)
+  signal.removeEventListener('abort', kill)
+  return late ? `did not end within ${timeout_s} s` : how
+}
+
+function lower({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) setPriority(pid, NICE)
+  } catch {
+    // It is gone already, or may not be told: that does not stop it.
+  }
+}

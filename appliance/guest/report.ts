@@ -1,0 +1,77 @@
+/** Reads what the agent in a guest tells on its serial line: JSON, a line each. The guest ran a stranger's code, which may write there too. */
+import { z } from 'zod'
+import type { Progress } from '../plugin-api/index.ts'
+
+const LINE_LIMIT = 64 * 1024
+const ERROR_LIMIT = 2000
+const NOTE_LIMIT = 200
+
+const count = z.number().finite().nonnegative()
+const line = z.union([
+  z.object({
+    progress: z.object({
+      note: z.string(),
+      done: count.optional(),
+      total: count.optional(),
+      unit: z.enum(['bytes', 'steps']).optional(),
+    }),
+  }),
+  z.object({ result: z.unknown() }).refine((value) => 'result' in value),
+  z.object({ error: z.string() }),
+])
+
+export type Outcome = { result: unknown } | { error: string }
+export type Report = {
+  add(bytes: Buffer): void
+  /** The first one that was told. */
+  outcome(): Outcome | undefined
+}
+
+export function createReport(progress: (progress: Progress) => void): Report {
+  let rest = Buffer.alloc(0)
+  let skipping = false
+  let outcome: Outcome | undefined
+  const take = (text: string) => {
+    const told = parsed(text)
+    if (told === undefined || outcome) return
+    if ('progress' in told) {
+      const { note, done, total, unit } = told.progress
+      progress({
+        note: printable(note, NOTE_LIMIT),
+        ...(done === undefined ? {} : { done }),
+        ...(total === undefined ? {} : { total }),
+        ...(unit === undefined ? {} : { unit }),
+      })
+    } else if ('error' in told) outcome = { error: printable(told.error, ERROR_LIMIT) }
+    else outcome = { result: told.result }
+  }
+  return {
+    outcome: () => outcome,
+    add(bytes) {
+      let from = 0
+      for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
+        const text = Buffer.concat([rest, bytes.subarray(from, end)])
+        if (!skipping && text.length <= LINE_LIMIT) take(text.toString('utf8'))
+        rest = Buffer.alloc(0)
+        skipping = false
+        from = end + 1
+      }
+      rest = Buffer.concat([rest, bytes.subarray(from)])
+      if (rest.length <= LINE_LIMIT) return
+      skipping = true
+      rest = Buffer.alloc(0)
+    },
+  }
+}
+
+function parsed(text: string): z.infer<typeof line> | undefined {
+  try {
+    return line.safeParse(JSON.parse(text)).data
+  } catch {
+    // The kernel's, or a stranger's.
+    return undefined
+  }
+}
+
+/** For logs and last_error: no control characters. */
+export const printable = (text: string, limit: number): string => text.slice(0, limit).replace(/\p{C}/gu, ' ').trim()

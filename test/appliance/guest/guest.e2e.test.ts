@@ -1,0 +1,153 @@
+/** Steps in a virtual machine of their own: what it can do, what it cannot, and what is left of it. Real QEMU, the real deploy ramdisk. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { createGuests, type Guests } from '../../../appliance/guest/guest.ts'
+import type { GuestOrder } from '../../../appliance/guest/order.ts'
+import { guestMirror } from '../../../appliance/guest/qemu.ts'
+import { createLog } from '../../../appliance/log.ts'
+import type { Progress } from '../../../appliance/plugin-api/index.ts'
+import { buildRamdisk } from '../../../pxe/ramdisk/build.ts'
+import { cacheFolder } from '../../rack/cache.ts'
+
+const MIB = 1024 * 1024
+const LAYER = 'guest-trial'
+
+describe('a guest', { timeout: 900_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'guest-'))
+  const server = createServer((request, response) => response.end(`the mirror was asked for ${request.url}`))
+  let guests: Guests
+  const told: Progress[] = []
+
+  before(async () => {
+    await buildRamdisk({
+      output: join(folder, 'ramdisk'),
+      cache: join(cacheFolder(), 'ramdisk-pieces'),
+      flavour: 'virtual',
+      layers: [{ name: LAYER, folder: join(import.meta.dirname, 'layers', LAYER) }],
+      log: () => {},
+      signal: AbortSignal.timeout(300_000),
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    mkdirSync(join(folder, 'guests'))
+    guests = createGuests({
+      ramdisk_path: join(folder, 'ramdisk'),
+      folder: join(folder, 'guests'),
+      mirror: () => ({ host: '127.0.0.1', port: portOf() }),
+      log: createLog('error', () => {}),
+    })
+  })
+  after(() => {
+    server.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  const portOf = () => (server.address() as AddressInfo).port
+  const run = (order: Partial<GuestOrder> & { step: string }, signal = AbortSignal.timeout(300_000)) =>
+    guests.run(
+      { layers: [LAYER], args: {}, disks: [], memory_mib: 384, timeout_s: 120, mirror: false, ...order },
+      { signal, progress: (progress) => told.push(progress) },
+    )
+  const nothingLeft = () => {
+    assert.deepEqual(readdirSync(join(folder, 'guests')), [])
+    assert.equal(
+      execFileSync('sh', ['-c', 'pgrep -u nobody -f rackstrap-guest=1 | wc -l'], { encoding: 'utf8' }).trim(),
+      '0',
+    )
+  }
+
+  it('writes to the disks that it is given, tells its progress, and returns what its step returns', async () => {
+    const disk = join(folder, 'disk.raw')
+    const scratch = join(folder, 'scratch.raw')
+
+    const result = await run({
+      step: 'guest_write',
+      args: { text: 'written by the guest' },
+      disks: [
+        { path: disk, size_bytes: 64 * MIB },
+        { path: scratch, size_bytes: 128 * MIB },
+      ],
+    })
+
+    assert.deepEqual(result, { sectors: (128 * MIB) / 512 })
+    assert.equal(readFileSync(disk).subarray(0, 20).toString(), 'written by the guest')
+    assert.ok(statSync(disk).blocks * 512 < MIB, 'the disk is sparse')
+    assert.ok(told.some(({ note, done, total }) => note === 'writing' && done === 1 && total === 2))
+    nothingLeft()
+  })
+
+  it('reaches the mirror, and nothing else', async () => {
+    const others: [string, number][] = [
+      ['10.0.2.2', portOf()],
+      ['10.0.2.2', 22],
+      ['127.0.0.1', portOf()],
+      ['10.0.2.100', 22],
+      ['8.8.8.8', 53],
+    ]
+
+    const result = await run({
+      step: 'guest_reach',
+      mirror: true,
+      args: { mirror: `http://${guestMirror(portOf())}/v2/`, others },
+    })
+
+    assert.deepEqual(result, { answer: 'the mirror was asked for /v2/', reached: [] })
+  })
+
+  it('that fails is told of in one clean line, whatever else it writes', async () => {
+    await assert.rejects(run({ step: 'guest_lie' }), {
+      name: 'GuestFailure',
+      message: 'it  [31mfailed in two lines',
+    })
+
+    assert.ok(told.every(({ note }) => !/\p{C}/u.test(note)))
+    nothingLeft()
+  })
+
+  it('that hangs is ended when its time is over', async () => {
+    await assert.rejects(run({ step: 'guest_hang', timeout_s: 25 }), {
+      message: /^The virtual machine for guest_hang did not end within 25 s before it told a result\. Its last words: /,
+    })
+
+    nothingLeft()
+  })
+
+  it('is ended when the deploy is called off', async () => {
+    const off = new AbortController()
+    const running = run({ step: 'guest_hang' }, off.signal)
+    const waiting = run({ step: 'guest_hang' }, off.signal)
+    setTimeout(() => off.abort(new Error('called off')), 3000)
+
+    const ends = await Promise.allSettled([running, waiting])
+
+    assert.deepEqual(
+      ends.map((end) => end.status === 'rejected' && end.reason.message),
+      ['called off', 'called off'],
+    )
+
+    nothingLeft()
+  })
+
+  it('whose kernel panics, or whose agent dies, has failed', async () => {
+    await assert.rejects(run({ step: 'guest_panic' }), {
+      message: /^The virtual machine for guest_panic ended with code 0 before it told a result\. Its last words: /,
+    })
+    await assert.rejects(run({ step: 'guest_die' }), {
+      message: 'The agent in the virtual machine ended unexpectedly.',
+    })
+
+    nothingLeft()
+  })
+
+  it('is refused when its layer or its step is not there', async () => {
+    await assert.rejects(run({ step: 'guest_write', layers: ['podman'] }), {
+      message: `The deploy ramdisk has no layer podman (there: ${LAYER}). Build it again with "rackstrap ramdisk build".`,
+    })
+    await assert.rejects(run({ step: 'guest_dance' }), { message: 'No layer brings the step guest_dance.' })
+  })
+})
