@@ -20,7 +20,8 @@ const COUNT_LIMIT = 100
 const PATH_LIMIT = 512
 const MODE_BITS = 0o777
 const STANDARD_MODE = 0o600
-const NAME = /^[\w@+.,:=-]+$/
+/** Brackets: certs.d has folders such as [fd66::1]:5000. */
+const NAME = /^[\w@+.,:=~[\]-]+$/
 /**
  * A folder that an archive names takes the place of a link of that name, and its mode that of a folder's: so the links of a merged
  * /usr are gone round, and what is usually not 0755 is named.

@@ -94,7 +94,10 @@ describe('files for one machine', () => {
     })
   }
 
-  it('may be 256 KiB in all', () => {
-    checkMachineFiles([file('/a', { content: 'x'.repeat(limit) })])
+  it('may be 256 KiB in all, also for a registry with an IPv6 address', () => {
+    checkMachineFiles([
+      file('/etc/containers/certs.d/[fd66::1]:5000/ca.crt', { content: '' }),
+      file('/a', { content: 'x'.repeat(limit) }),
+    ])
   })
 })
