@@ -1,5 +1,5 @@
 /** Pulls the image into the scratch space by its digest: podman itself proves every byte. */
-import type { StepAgent, StepContext } from '@appliance/pxe/agent-api'
+import type { StepAgent, StepContext, StepProgress } from '@appliance/pxe/agent-api'
 import type { InstallArguments } from './arguments.ts'
 import { boundImages } from './bound-images.ts'
 import { receivedBytes } from './counters.ts'
@@ -71,14 +71,18 @@ async function pullProgress({ agent, context, scratch }: Pulling, wanted: Wanted
     const received = (await receivedBytes(agent.root)) - before
     const used = await scratch.usedBytes()
     if (received - last.received > 64 * 1024 || used !== last.used) last = { received, used, at: performance.now() }
-    const total = wanted.size_bytes
-    // What the wire adds to the bytes themselves must not show more than there is.
-    const done = total === undefined ? received : Math.min(received, total)
-    const layer =
-      layers() === 0 ? '' : `, layer ${layers()}${wanted.layers === undefined ? '' : ` of ${wanted.layers}`}`
-    const note =
-      total !== undefined && received >= total ? `unpacking ${wanted.reference}` : `pulling ${wanted.reference}${layer}`
-    context.progress({ note, done, ...(total === undefined ? {} : { total }), unit: 'bytes' })
+    context.progress(shown(wanted, { received, used, layers: layers() }))
     return performance.now() - last.at
   }
+}
+
+/** Layers are fetched and unpacked side by side; once all is here, what the store has grown to is what still moves. */
+function shown(
+  { reference, size_bytes: total, layers: all }: Wanted,
+  { received, used, layers }: { received: number; used: number; layers: number },
+): StepProgress {
+  if (total !== undefined && received >= total) return { note: `unpacking ${reference}`, done: used, unit: 'bytes' }
+  const layer = layers === 0 ? '' : `, layer ${layers}${all === undefined ? '' : ` of ${all}`}`
+  const far = total === undefined ? {} : { total }
+  return { note: `pulling ${reference}${layer}`, done: received, ...far, unit: 'bytes' }
 }

@@ -77,6 +77,20 @@ describe('pulling an image', () => {
     await assert.rejects(given.pulling(), /could not be pulled from .*did not end within 1 s/)
   })
 
+  it('shows how the store grows once all bytes are here', async () => {
+    await using given = await scene(
+      'sleep 0.2; echo 78001 >"$root/sys/class/net/eth0/statistics/rx_bytes"; sleep 1.5',
+      {
+        size_bytes: 1000,
+      },
+    )
+    await given.machine.write('sys/class/net/eth0/statistics/rx_bytes', '77000')
+
+    await given.pulling()
+
+    assert.deepEqual(given.machine.shown.at(-1), { note: 'unpacking quay.io/org/app:v1', done: 0, unit: 'bytes' })
+  })
+
   it('shows bytes against the size of the image', async () => {
     await using given = await scene('sleep 0.2', { size_bytes: 1000 })
     await given.machine.write('sys/class/net/eth0/statistics/rx_bytes', '77000')
