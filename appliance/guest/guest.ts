@@ -1,5 +1,5 @@
 /** Runs one deploy step in a virtual machine of its own: what must not run on the appliance itself. The machine boots the deploy ramdisk, and nothing else. */
-import { type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
+import { PxeError, type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
 import type { Log } from '../log.ts'
 import type { Progress } from '../plugin-api/index.ts'
 import { GuestFailure } from './failure.ts'
@@ -18,6 +18,8 @@ export type Guests = {
   run(order: GuestOrder, waiter: GuestWaiter): Promise<unknown>
   /** Whether virtual machines can run on this box, and by what. */
   accelerator(): Accelerator
+  /** Whether the ramdisk that is there now brings these layers. */
+  has(layers: readonly string[]): Promise<boolean>
 }
 export type GuestsGiven = {
   ramdisk_path: string
@@ -35,6 +37,16 @@ export function createGuests(given: GuestsGiven): Guests {
   let first: Promise<void> | undefined
   return {
     accelerator: acceleratorOfThisBox,
+    async has(layers) {
+      try {
+        const ramdisk = await readRamdiskFiles(given.ramdisk_path)
+        return layers.every((name) => Object.hasOwn(ramdisk.layers, name))
+      } catch (error) {
+        // None, or half of one: who needs it is told when machines boot it.
+        if (error instanceof PxeError) return false
+        throw error
+      }
+    },
     async run(order, waiter) {
       waiter.progress({ note: 'waiting for another virtual machine to end' })
       const before = last

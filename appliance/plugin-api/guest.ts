@@ -3,6 +3,8 @@
 export type Guest = {
   /** tcg: no /dev/kvm can be used, and all takes some ten times as long. */
   readonly acceleration: 'kvm' | 'tcg'
+  /** Whether the deploy ramdisk brings these layers; a stock agent's has none. */
+  has(layers: readonly string[]): Promise<boolean>
   /**
    * Boots the deploy ramdisk with these layers, has its agent run one step that they bring, and switches it off. One at a time.
    * @returns what the step returned; from a machine that may be hostile

@@ -26,7 +26,7 @@ export async function examine(task: BootcTask): Promise<Deploy> {
   const { reference, architecture, secret } = wanted
   const image = await registry.inspect(reference, { architecture, ...(secret !== undefined && { secret }) })
   checkBootable(task, image)
-  const way = wayOf(task, { image, wanted })
+  const way = await wayOf(task, { image, wanted })
   checkMachine(task, { image, wanted }, way)
   return { wanted, image, way }
 }

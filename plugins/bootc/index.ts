@@ -3,8 +3,9 @@ import type { DeployPlugin, Json, ServedImage, StepResult } from '@appliance/cor
 import { bootFiles } from './boot-files.ts'
 import { type HostFile, keyFiles, upgradeFiles } from './host-files.ts'
 import { type Deploy, examine, hold, registryOf, settle, settledWay } from './image.ts'
-import { installArguments, installOnce, LAYERS } from './install-once.ts'
+import { installArguments, installOnce } from './install-once.ts'
 import { type BootcOptions, type BootcTask, OPTIONS } from './options.ts'
+import { LAYERS } from './ways.ts'
 
 /** All that the appliance can do by itself, before the machine is touched: what fails here leaves its old system as it was. */
 async function deploy(task: BootcTask): Promise<StepResult> {

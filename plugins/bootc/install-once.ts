@@ -3,10 +3,10 @@ import type { ContainerAccess, Json, ServedImage } from '@appliance/core/plugin-
 import { type Deploy, registryOf } from './image.ts'
 import type { BootcTask } from './options.ts'
 import { installedBytes, MIB, scratchBytes } from './sizes.ts'
+import { LAYERS } from './ways.ts'
 
 /** Where the guest finds the mirror. */
 const GUEST_HOST = '10.0.2.100'
-export const LAYERS = ['disk-tools', 'podman'] as const
 
 /** Everything that the bytes depend on; nothing of one machine, and nothing secret. */
 export const keyOf = ({ image: { reference, digest, architecture, ...image } }: Deploy): string =>

@@ -4,6 +4,9 @@ import type { Wanted } from './node-fields.ts'
 import type { BootcTask } from './options.ts'
 import { diskForAppliance, diskForMachine, gib, knownDiskBytes, knownMemoryMib } from './sizes.ts'
 
+/** Of the ramdisk, for an install. */
+export const LAYERS = ['disk-tools', 'podman'] as const
+
 export type Way = 'machine' | 'appliance'
 
 /** Of memory, somewhat below what is sold as 1 and 2 GiB: firmware keeps a part. */
@@ -12,11 +15,11 @@ const MEMORY_MIB: Readonly<Record<Way, number>> = { machine: 1800, appliance: 90
 type Asked = { image: ContainerImage; wanted: Pick<Wanted, 'tpm2_luks'> }
 
 /** README says why. @throws task.failure  what is asked for cannot be done */
-export function wayOf(task: BootcTask, asked: Asked): Way {
+export async function wayOf(task: BootcTask, asked: Asked): Promise<Way> {
   const { install } = task.options
   if (install === 'machine') return install
   if (install === 'appliance') {
-    const why = whyNotAppliance(task, asked)
+    const why = await whyNotAppliance(task, asked)
     if (why === undefined) return install
     throw task.failure(
       `bootc_install of node ${task.node.uuid} is "appliance", and ${why}. Set it to "machine" or "auto".`,
@@ -25,12 +28,13 @@ export function wayOf(task: BootcTask, asked: Asked): Way {
   const disk_bytes = knownDiskBytes(task.node.properties)
   const isLarge = disk_bytes === undefined || disk_bytes >= diskForAppliance(asked.image)
   const isQuick = task.guest?.acceleration === 'kvm'
-  return isQuick && isLarge && whyNotAppliance(task, asked) === undefined ? 'appliance' : 'machine'
+  return isQuick && isLarge && (await whyNotAppliance(task, asked)) === undefined ? 'appliance' : 'machine'
 }
 
-function whyNotAppliance(task: BootcTask, { wanted }: Asked): string | undefined {
+async function whyNotAppliance(task: BootcTask, { wanted }: Asked): Promise<string | undefined> {
   if (wanted.tpm2_luks) return "bootc_tpm2_luks is set: the key of a disk lies in its own machine's TPM"
   if (!task.guest) return 'this appliance cannot start virtual machines'
+  if (!(await task.guest.has(LAYERS))) return `its deploy ramdisk has no layers ${LAYERS.join(' and ')}`
   return undefined
 }
 

@@ -39,6 +39,8 @@ export type TaskSetting = {
   access?: Partial<ContainerAccess>
   /** null: there are no guests. */
   guest?: Guest['acceleration'] | null
+  /** Of the deploy ramdisk. */
+  layers?: readonly string[]
 }
 export type Call = { name: string; args: readonly unknown[] }
 export type TaskOnPaper = {
@@ -88,6 +90,7 @@ export const HARMLESS: readonly string[] = [
   'agent.steps',
   'configDrive.encoded',
   'registry.inspect',
+  'guest.has',
 ]
 
 export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
@@ -208,8 +211,14 @@ function registryWith({ container = {}, containerProblem, access }: TaskSetting,
   }
 }
 
-function guestWith({ guest = 'kvm' }: TaskSetting, { act }: Paper): Task['guest'] {
-  return guest === null ? undefined : { acceleration: guest, run: (o) => act('guest.run', [o], {}) }
+function guestWith({ guest = 'kvm', layers }: TaskSetting, { act }: Paper): Task['guest'] {
+  if (guest === null) return undefined
+  const has = (wanted: readonly string[]) => layers === undefined || wanted.every((name) => layers.includes(name))
+  return {
+    acceleration: guest,
+    has: (wanted) => act('guest.has', [wanted], has(wanted)),
+    run: (o) => act('guest.run', [o], {}),
+  }
 }
 
 const NO_SOURCE =

@@ -5,7 +5,7 @@ import type { DeployPlugin, Json } from '../../appliance/plugin-api/index.ts'
 import { nodeRegistryOf } from '../../appliance/serve/node-registry.ts'
 import plugin from '../../plugins/bootc/index.ts'
 import { FakeAgent } from '../appliance/conductor/fake-agent.ts'
-import { MAC, startTrial, type Trial, type TrialOptions } from '../appliance/conductor/trial.ts'
+import { IMAGE, imagesOnPaper, MAC, startTrial, type Trial, type TrialOptions } from '../appliance/conductor/trial.ts'
 import { pushBootable } from '../registry-mirror/holding/images.ts'
 import { type Rig, rig } from '../registry-mirror/upstream/mirror.ts'
 
@@ -58,6 +58,26 @@ describe('a deploy with the interface bootc', () => {
       assert.match(String((from as Json).location), /^127\.0\.0\.1:\d+\/up\.example\/org\/app$/)
       assert.deepEqual(node.driver_internal_info.container_image, container_image)
     }
+  })
+
+  it('writes what the appliance has installed, and finishes it, when the node asks for that', async (t) => {
+    const images = imagesOnPaper()
+    const guests = { accelerator: () => 'kvm' as const, has: async () => true, run: async () => ({}) } as const
+    const { trial, upstream } = await started(t, { images, guests })
+    await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
+
+    const { agent } = await deployed(t, trial, MAC, {
+      bootc_install: 'appliance',
+      bootc_authorized_keys: 'ssh-rsa A a',
+    })
+
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'bootc_finish', 'sync', 'power_off'])
+    assert.deepEqual((argsOf(agent, 'write_image').image_info as Json).urls, [IMAGE.url])
+    const files = argsOf(agent, 'bootc_finish').files as { path: string }[]
+    assert.deepEqual(
+      files.map(({ path }) => path),
+      ['/etc/tmpfiles.d/bootc-root-ssh.conf', '/etc/containers/registries.conf.d/50-rackstrap.conf'],
+    )
   })
 
   it('is refused at once when the registry has no such image, and the machine stays as it is', async (t) => {

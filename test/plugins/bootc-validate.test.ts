@@ -20,7 +20,7 @@ describe('validate of bootc', () => {
 
     assert.deepEqual(
       calls.map(({ name }) => name),
-      ['registry.inspect'],
+      ['registry.inspect', 'guest.has'],
     )
   })
 
@@ -100,6 +100,10 @@ describe('validate of bootc', () => {
     await refuses(
       { ...nodeWith(), ...appliance, guest: null },
       `bootc_install of node ${NODE_UUID} is "appliance", and this appliance cannot start virtual machines. Set it to "machine" or "auto".`,
+    )
+    await refuses(
+      { ...nodeWith(), ...appliance, layers: ['disk-tools'] },
+      `bootc_install of node ${NODE_UUID} is "appliance", and its deploy ramdisk has no layers disk-tools and podman. Set it to "machine" or "auto".`,
     )
     await refuses(
       { ...nodeWith({ bootc_tpm2_luks: true }), ...appliance },

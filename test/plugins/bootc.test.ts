@@ -202,7 +202,16 @@ describe('bootc installed by the appliance', () => {
 
     assert.deepEqual(
       calls.map(({ name }) => name),
-      ['registry.inspect', 'keep', 'registry.hold', 'images.make', 'registry.access', 'guest.run', 'boot.agent'],
+      [
+        'registry.inspect',
+        'guest.has',
+        'keep',
+        'registry.hold',
+        'images.make',
+        'registry.access',
+        'guest.run',
+        'boot.agent',
+      ],
     )
     assert.deepEqual(named(calls, 'images.make'), [KEY])
     const [run] = named(calls, 'guest.run') as [{ signal: unknown; progress: unknown }]
@@ -292,83 +301,16 @@ describe('[bootc] install = auto', () => {
     assert.equal(await wayOf({ ...nodeWith(), guest: null }), 'machine')
   })
 
+  it("has the machine install where the deploy ramdisk is a stock agent's", async () => {
+    assert.equal(await wayOf({ ...nodeWith(), layers: [] }), 'machine')
+  })
+
   it('has the machine install what is to be encrypted by its TPM', async () => {
     assert.equal(await wayOf(nodeWith({ bootc_tpm2_luks: true })), 'machine')
   })
 
   it('has the machine install when its disk is known to be smaller than the one that the appliance installs to', async () => {
     assert.equal(await wayOf(nodeWith({}, { properties: { local_gb: 2 } })), 'machine')
-  })
-})
-
-describe('files of an installed host', () => {
-  const filesOf = async (setting: TaskSetting) => {
-    const { args } = await told('bootc_finish', { ...APPLIANCE, ...setting })
-    return args.files as { path: string; content: string; mode: number }[]
-  }
-
-  it("are root's keys, several of them, as bootc itself would write them", async () => {
-    const bootc_authorized_keys = 'ssh-ed25519 AAAA alice\r\n\nssh-rsa BBBB bob\n'
-
-    const files = await filesOf({
-      ...nodeWith({ bootc_authorized_keys }),
-      values: { install: 'appliance', day2: false },
-    })
-
-    const keys = Buffer.from('ssh-ed25519 AAAA alice\nssh-rsa BBBB bob\n').toString('base64')
-    assert.deepEqual(files, [
-      {
-        path: '/etc/tmpfiles.d/bootc-root-ssh.conf',
-        content: `f~ /var/roothome/.ssh/authorized_keys 600 root root - ${keys}\n`,
-        mode: 0o644,
-      },
-    ])
-  })
-
-  it('have the mirror asked before the upstream, with the CA, and no secret where there is none', async () => {
-    const files = await filesOf(nodeWith())
-
-    assert.deepEqual(files, [
-      {
-        path: '/etc/containers/registries.conf.d/50-rackstrap.conf',
-        content: `[[registry]]
-prefix = "quay.example/org/app"
-location = "quay.example/org/app"
-
-[[registry.mirror]]
-location = "172.22.0.1:5000/quay.example/org/app"
-insecure = false
-`,
-        mode: 0o644,
-      },
-      { path: '/etc/containers/certs.d/172.22.0.1:5000/ca.crt', content: ACCESS.ca, mode: 0o644 },
-    ])
-  })
-
-  it("have the node's pull secret for its image alone, upstream and in the mirror, for root alone", async () => {
-    const files = await filesOf(nodeWith({ image_pull_secret: SECRET }))
-
-    assert.deepEqual(files.at(-1), {
-      path: '/etc/ostree/auth.json',
-      content: `{
-  "auths": {
-    "quay.example/org/app": {
-      "auth": "${SECRET}"
-    },
-    "172.22.0.1:5000/quay.example/org/app": {
-      "auth": "${SECRET}"
-    }
-  }
-}
-`,
-      mode: 0o600,
-    })
-  })
-
-  it('have no ticket of the deploy', async () => {
-    const { calls } = await ran('bootc_finish', { ...nodeWith(), ...APPLIANCE })
-
-    assert.deepEqual(named(calls, 'registry.access')?.[1], { for: 'host' })
   })
 })
 

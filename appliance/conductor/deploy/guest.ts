@@ -11,6 +11,7 @@ export function guestFor({ guests }: Pick<Parts, 'guests'>, given: Given): Pick<
   return {
     guest: {
       acceleration,
+      has: (layers) => guests.has(layers),
       run: ({ signal = given.signal, progress = given.progress, ...order }) => guests.run(order, { signal, progress }),
     },
   }

@@ -8,6 +8,7 @@ import { type ConductorService, startConductor } from '../../../appliance/conduc
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
+import type { Guests } from '../../../appliance/guest/guest.ts'
 import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import { type Node, newNode, type PowerState, type PowerTarget } from '../../../appliance/nodes/node.ts'
@@ -88,6 +89,7 @@ export type TrialOptions = {
   plugins?: readonly DeployPlugin[]
   images?: Images
   registry?: NodeRegistry
+  guests?: Guests
   bmc?: BmcDriver
   onLine?: (line: LogLine) => void
 }
@@ -110,6 +112,7 @@ export class Trial {
       bmc: new Map([[bmc.name, bmc]]),
       images: options.images ?? imagesOnPaper(),
       ...(options.registry && { registry: options.registry }),
+      ...(options.guests && { guests: options.guests }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       api_url: () => API_URL,
       onDeployEnd: (result) => this.deploys.push(result),
