@@ -7,6 +7,8 @@ import { type Disk, unlessMissing } from './disk.ts'
 /** Something to read from at any place; a blob that is still coming may let its reader wait. */
 export type BlobReader = {
   readonly size_bytes: number
+  /** The same for all who read one file that does not change; left out: it is still coming. */
+  readonly identity?: string
   /** Fills at most `length` bytes from the buffer's beginning. @returns 0 at the end, or when there will be no more */
   read(buffer: Buffer, length: number, position: number): Promise<number>
   close(): Promise<void>
@@ -86,9 +88,11 @@ export class BlobStore {
 }
 
 async function readerOf(file: FileHandle): Promise<BlobReader> {
-  const { size } = await file.stat()
+  const { size, ino, mtimeMs } = await file.stat()
   return {
     size_bytes: size,
+    // What takes the place of a damaged one is another file.
+    identity: `${ino} ${mtimeMs}`,
     read: async (buffer, length, position) => (await file.read(buffer, 0, length, position)).bytesRead,
     close: () => file.close(),
   }
