@@ -27,12 +27,13 @@ async function install(task: BootcTask): Promise<StepResult> {
 const offers = (task: BootcTask, name: string) => task.agent.steps().some(({ step }) => step === name)
 const execute = (task: BootcTask, step: string, args: Json) => task.agent.execute({ interface: 'deploy', step, args })
 
+/** What an encrypted disk is to hold goes there while it is open. All else comes when the tenant's container does not run any more: it could read it. */
 async function installOnMachine(task: BootcTask, deploy: Deploy): Promise<StepResult> {
   const mirror = await registryOf(task).access(deploy.image)
   return execute(task, 'bootc_install', {
     ...installArguments(deploy, mirror, task.options.install_timeout),
     scratch: 'target',
-    finish: await finishArguments(task, deploy, false),
+    ...(deploy.wanted.tpm2_luks ? { finish: await finishArguments(task, deploy, false) } : {}),
   })
 }
 
@@ -76,11 +77,12 @@ function imageInfoOf(
   }
 }
 
-/** Nothing to do after the other ways: bootc_install has done it, and a stock agent has no such step. */
+/** A stock agent has no such step: its own has done all that it can. */
 async function finish(task: BootcTask): Promise<StepResult> {
   const deploy = await settle(task)
-  if (deploy.way !== 'appliance') return { done: true }
-  return execute(task, 'bootc_finish', await finishArguments(task, deploy, true))
+  const isCopy = deploy.way === 'appliance'
+  if (!isCopy && (deploy.wanted.tpm2_luks || !offers(task, 'bootc_install'))) return { done: true }
+  return execute(task, 'bootc_finish', await finishArguments(task, deploy, isCopy))
 }
 
 async function finishArguments(task: BootcTask, deploy: Deploy, isCopy: boolean): Promise<Json> {

@@ -52,7 +52,7 @@ describe('a deploy with the interface bootc', () => {
     assert.ok(await isHere({ mirror }, digest))
     const container_image = { reference: REFERENCE, digest, manifest_digest: digest }
     for (const { agent, node } of [first, second]) {
-      assert.deepEqual(agent.given, ['get_deploy_steps', 'bootc_install', 'sync', 'power_off'])
+      assert.deepEqual(agent.given, ['get_deploy_steps', 'bootc_install', 'bootc_finish', 'sync', 'power_off'])
       const { reference, digest: installed, mirror: from } = argsOf(agent, 'bootc_install')
       assert.deepEqual([reference, installed], [REFERENCE, digest])
       assert.match(String((from as Json).location), /^127\.0\.0\.1:\d+\/up\.example\/org\/app$/)

@@ -121,21 +121,30 @@ describe('bootc with our agent, installed on the machine', () => {
       tpm2_luks: false,
       timeout_s: 900,
       scratch: 'target',
-      finish: { files: [], configdrive: CONFIG_DRIVE, new_ids: false, grow: true },
     })
   })
 
-  it('encrypts the disk when the node asks for that', async () => {
-    const { args } = await told('execute_bootc_install', { ...nodeWith({ bootc_tpm2_luks: 'True' }), ...MACHINE })
+  it("brings keys, secret and config drive when the tenant's container has ended", async () => {
+    const { step, args } = await told('bootc_finish', {
+      ...nodeWith(),
+      ...MACHINE,
+      values: { install: 'machine', day2: false },
+      configDrive: CONFIG_DRIVE,
+    })
 
-    assert.equal(args.tpm2_luks, true)
+    assert.equal(step, 'bootc_finish')
+    assert.deepEqual(args, { files: [], configdrive: CONFIG_DRIVE, new_ids: false, grow: true })
   })
 
-  it('leaves nothing to bootc_finish', async () => {
-    const { result, calls } = await ran('bootc_finish', { ...nodeWith(), ...MACHINE })
+  it('encrypts the disk when the node asks for that, and fills it while it is open', async () => {
+    const setting = { ...nodeWith({ bootc_tpm2_luks: 'True' }), ...MACHINE, configDrive: CONFIG_DRIVE }
 
+    const { args } = await told('execute_bootc_install', setting)
+    const { result } = await ran('bootc_finish', setting)
+
+    assert.equal(args.tpm2_luks, true)
+    assert.equal((args.finish as { configdrive: string }).configdrive, CONFIG_DRIVE)
     assert.deepEqual(result, { done: true })
-    assert.equal(named(calls, 'agent.execute'), undefined)
   })
 })
 
@@ -180,6 +189,12 @@ insecure = false
         },
       ],
     ])
+  })
+
+  it('has nothing left to do afterwards', async () => {
+    const { result } = await ran('bootc_finish', { ...nodeWith(), ...STOCK })
+
+    assert.deepEqual(result, { done: true })
   })
 
   it('cannot be given a copy of an install', async () => {
@@ -325,6 +340,10 @@ describe('secrets of a bootc deploy', () => {
           .find((one) => one.step === step)
           ?.run(paper.bootc, {})
 
+        const whileItRuns = paper.calls.filter(
+          ({ name }) => name === 'agent.execute' && step === 'execute_bootc_install',
+        )
+        assert.ok(!JSON.stringify(whileItRuns).includes(SECRET), JSON.stringify(whileItRuns))
         const open = paper.calls.filter(({ name }) =>
           ['log', 'keep', 'progress', 'images.make', 'guest.run'].includes(name),
         )

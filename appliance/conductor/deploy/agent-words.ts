@@ -1,14 +1,17 @@
 /** A node and its ports as an agent is given them with a command: every field, but nothing that opens the BMC. */
-import { maskSecrets } from '../../log.ts'
+import { MASK, maskSecrets } from '../../log.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Port } from '../../nodes/port.ts'
 import type { Store } from '../../nodes/store.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import { DEPLOY_TRACES } from './plan.ts'
 
-/** @source Ironic objects/node.py as_dict(secure=True): driver_info and driver_internal_info masked, instance_info plain */
+/**
+ * What an agent needs of a pull secret it is given with its command: a stranger's container may run beside it, and read its memory.
+ * @source Ironic objects/node.py as_dict(secure=True): driver_info and driver_internal_info masked, instance_info plain; LP 2155826
+ */
 export function nodeForAgent(node: Node): Json {
-  const { wait: _wait, interfaces, driver_info, driver_internal_info, ...fields } = node
+  const { wait: _wait, interfaces, driver_info, driver_internal_info, instance_info, ...fields } = node
   const internal = Object.entries(driver_internal_info).filter(
     ([key]) => !(key in DEPLOY_TRACES) && key !== 'agent_cached_deploy_steps',
   )
@@ -16,8 +19,13 @@ export function nodeForAgent(node: Node): Json {
     ...fields,
     ...Object.fromEntries(Object.entries(interfaces).map(([type, name]) => [`${type}_interface`, name])),
     driver_info: maskSecrets(driver_info),
+    instance_info: withoutPullSecret(instance_info),
     driver_internal_info: maskSecrets(Object.fromEntries(internal)),
   }
+}
+
+function withoutPullSecret({ image_pull_secret, ...fields }: Json): Json {
+  return image_pull_secret === undefined ? fields : { ...fields, image_pull_secret: MASK }
 }
 
 export function portsForAgent(store: Pick<Store, 'ports'>, node_uuid: string): Json[] {

@@ -27,6 +27,8 @@ export type TaskContext = {
 }
 
 const PROGRESS_PAUSE_MS = 500
+/** What has not changed is told as a sign of life. */
+const STANDSTILL_PAUSE_MS = 10_000
 
 /** @throws InvalidParameterValue  the node's plugin is not loaded, or its options do not fit */
 export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task {
@@ -103,14 +105,15 @@ function imagesFor(
 
 /** Shows progress in the log: the last of each note always, others as often as a reader can follow. */
 export function tellProgress(parts: Parts, uuid: string, onProgress?: (progress: Progress) => void) {
-  let shown = { note: '', at_ms: 0 }
+  let shown: { note: string; done?: number; at_ms: number } = { note: '', at_ms: 0 }
   return (progress: Progress): void => {
     onProgress?.(progress)
     const { note, done, total } = progress
     const now = performance.now()
-    const isNew = note !== shown.note || (done !== undefined && done === total)
-    if (!isNew && now - shown.at_ms < PROGRESS_PAUSE_MS) return
-    shown = { note, at_ms: now }
+    const isSame = note === shown.note && done === shown.done
+    const isNew = note !== shown.note || (done !== undefined && done === total && !isSame)
+    if (!isNew && now - shown.at_ms < (isSame ? STANDSTILL_PAUSE_MS : PROGRESS_PAUSE_MS)) return
+    shown = { note, ...(done !== undefined && { done }), at_ms: now }
     parts.log.info('progress', {
       node: uuid,
       note,

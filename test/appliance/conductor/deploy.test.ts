@@ -54,8 +54,9 @@ describe('deploy', () => {
     assert.equal(wait, null)
   })
 
-  it('gives the agent the step, the whole node and its ports, and nothing that opens the BMC', async (t) => {
-    const { trial, agent, uuid } = await deploying(t, { instance_info: { capabilities: 'boot_mode:bios' } })
+  it('gives the agent the step, the whole node and its ports, and nothing that opens the BMC or a registry', async (t) => {
+    const instance_info = { capabilities: 'boot_mode:bios', image_pull_secret: 'bWU6bWU=' }
+    const { trial, agent, uuid } = await deploying(t, { instance_info })
     await trial.store.nodes.update(uuid, { driver_info: { ipmi_password: 'secret', ipmi_address: '10.0.0.1' } })
     await agent.boot(trial.conductor)
     await trial.untilState(uuid, 'active')
@@ -65,7 +66,7 @@ describe('deploy', () => {
     assert.deepEqual(step.args.image_info.urls, [IMAGE.url])
     assert.deepEqual(deploy_version, { fake: '1.0' })
     assert.equal(node.uuid, uuid)
-    assert.deepEqual(node.instance_info, { ...INSTANCE, capabilities: 'boot_mode:bios' })
+    assert.deepEqual(node.instance_info, { ...INSTANCE, ...instance_info, image_pull_secret: '******' })
     assert.deepEqual(node.driver_info, { ipmi_password: '******', ipmi_address: '10.0.0.1' })
     assert.deepEqual(
       ports.map(({ address }) => address),
