@@ -9,7 +9,10 @@ import {
   filesIn,
   findFiles,
   type ImportResult,
+  importArchive,
   importBundle,
+  isBundle,
+  parseNaming,
   parsePlatform,
   planBundle,
   readBundle,
@@ -66,7 +69,7 @@ async function exportImages(images: readonly string[], options: ExportOptions): 
   })
 }
 
-type ImportOptions = ConfigOption & { files?: string | boolean }
+type ImportOptions = ConfigOption & { files?: string | boolean; as?: ReturnType<typeof parseNaming> }
 
 async function importImages(path: string, options: ImportOptions): Promise<void> {
   const { storage_path, ...registry } = await registryOf(options)
@@ -75,12 +78,12 @@ async function importImages(path: string, options: ImportOptions): Promise<void>
   const files_folder = typeof options.files === 'string' ? resolve(options.files) : options.files === false && false
   const progress = new Progress('import', process.stderr)
   try {
+    const given = { storage_path, onProgress: progress.update, ...(options.files !== undefined && { files_folder }) }
+    const isArchive = path !== STDIO && !(await looksLikeBundle(path))
     const result = await withRegistry({ storage_path, ...registry }, log, (client) =>
-      importBundle(client, open(path, stop.signal), {
-        storage_path,
-        onProgress: progress.update,
-        ...(options.files !== undefined && { files_folder }),
-      }),
+      isArchive
+        ? importArchive(client, path, { ...given, ...(options.as && { naming: options.as }) })
+        : importBundle(client, open(path, stop.signal), given),
     )
     progress.end()
     say(`Imported: ${resultText(result)}.`)
@@ -113,6 +116,11 @@ async function inventory(options: ConfigOption & { files?: string }): Promise<vo
   )
   process.stdout.write(`${JSON.stringify(found, undefined, 1)}\n`)
 }
+
+const looksLikeBundle = (path: string) =>
+  isBundle(path).catch((error: Error) => {
+    throw new Error(`${path} cannot be read: ${error.message}`, { cause: error })
+  })
 
 async function* open(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
   try {
@@ -159,6 +167,14 @@ function platformOf(text: string): Platform {
   }
 }
 
+function namingOf(text: string): ReturnType<typeof parseNaming> {
+  try {
+    return parseNaming(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
 export function addBundleCommands(program: Command, configOption: readonly [string, string]): void {
   const bundle = program.command('bundle').description('carry images and files over an air gap')
   bundle
@@ -186,8 +202,15 @@ export function addBundleCommands(program: Command, configOption: readonly [stri
     .action(exportImages)
   bundle
     .command('import')
-    .description('take a bundle into the registry; may be interrupted and repeated')
-    .argument('<file>', "the bundle; '-' is standard input")
+    .description(
+      'take a bundle, or an OCI archive of skopeo or podman, into the registry; may be interrupted and repeated',
+    )
+    .argument('<file>', "the bundle or archive; '-' is standard input, for a bundle alone")
+    .option(
+      '--as <image>',
+      'what the image of an archive is called here, when the archive does not tell: REPOSITORY:TAG',
+      namingOf,
+    )
     .option('--files <folder>', 'where its files go')
     .option('--no-files', 'leave its files')
     .option(...configOption)

@@ -2,6 +2,7 @@
 import { mkdir, statfs } from 'node:fs/promises'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
+import { type Naming, readArchive } from './archive.ts'
 import { readAll } from './ask.ts'
 import type { RegistryClient } from './client.ts'
 import { placeFile } from './files.ts'
@@ -31,11 +32,24 @@ type Taking = { client: RegistryClient; there: ReadonlySet<Digest>; result: Impo
 
 /** @throws BundleError  blobs and files may have come, and are not taken again next time; no tag has changed */
 export function importBundle(
-  { local: client }: RegistryClient,
+  client: RegistryClient,
   source: AsyncIterable<Uint8Array>,
-  { storage_path, files_folder, onProgress }: ImportGiven,
+  given: ImportGiven,
 ): Promise<ImportResult> {
-  const take = async ({ index, entries }: BundleReader): Promise<ImportResult> => {
+  return readBundle(source, takeInto(client, given), given.onProgress)
+}
+
+/** The same of an archive of images as other tools make it. */
+export async function importArchive(
+  client: RegistryClient,
+  path: string,
+  given: ImportGiven & { naming?: Naming },
+): Promise<ImportResult> {
+  return takeInto(client, given)(await readArchive(path, given))
+}
+
+function takeInto({ local: client }: RegistryClient, { storage_path, files_folder }: ImportGiven) {
+  return async ({ index, entries }: BundleReader): Promise<ImportResult> => {
     if (index.files.length > 0 && files_folder === undefined) throw filesWithoutPlace(index.files)
     await checkNeeds(client, index.needs)
     const there = await blobsThere(client, index)
@@ -52,7 +66,6 @@ export function importBundle(
     for (const image of index.images) await setTags(taking, image)
     return taking.result
   }
-  return readBundle(source, take, onProgress)
 }
 
 const nothing = (): ImportResult => ({

@@ -6,12 +6,15 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import { importArchive, withRegistry } from '../../../registry-mirror/index.ts'
 import {
+  configOf,
   descriptor,
   IMAGE,
   INDEX,
   imageIn,
   type Json,
+  logTo,
   pushBlob,
   pushManifest,
   sha256,
@@ -62,6 +65,21 @@ describe('skopeo', { skip: !existsSync('/usr/bin/skopeo') && 'skopeo is not inst
     const image = JSON.parse(stdout) as Json
     assert.deepEqual([image.Digest, image.Architecture], [digest, 'amd64'])
     assert.deepEqual(await tagsOf(there), { 'copy:v1': digest })
+  })
+
+  it('writes an archive that is taken under the name that it tells, with all its platforms', async (t) => {
+    const here = await testRegistry(t)
+    const digest = await realImage(here, 'org/app')
+    const there = await testRegistry(t)
+    const path = join(temporaryFolder(t), 'archive.tar')
+    const source = `docker://127.0.0.1:${here.port}/org/app:v1`
+
+    await skopeo('copy', '--all', '--src-tls-verify=false', source, `oci-archive:${path}:quay.io/org/app:v1`)
+    await withRegistry({ ...configOf(there.folder), port: there.port }, logTo([]), (client) =>
+      importArchive(client, path, { storage_path: there.folder }),
+    )
+
+    assert.deepEqual(await tagsOf(there), { 'quay.io/org/app:v1': digest })
   })
 
   it('reads the only image of a bundle without its name', async (t) => {
