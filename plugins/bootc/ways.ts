@@ -9,8 +9,8 @@ export const LAYERS = ['disk-tools', 'podman'] as const
 
 export type Way = 'machine' | 'appliance'
 
-/** Of memory, somewhat below what is sold as 1 and 2 GiB: firmware keeps a part. */
-const MEMORY_MIB: Readonly<Record<Way, number>> = { machine: 1800, appliance: 900 }
+/** 1 GiB, of which firmware keeps a part: either way was seen to work with it, the ramdisk being the most of what is needed. */
+const MEMORY_MIB = 900
 
 type Asked = { image: ContainerImage; wanted: Pick<Wanted, 'tpm2_luks'> }
 
@@ -49,10 +49,9 @@ export function checkMachine(task: BootcTask, { image }: Asked, way: Way): void 
     )
   }
   const memory_mib = knownMemoryMib(properties)
-  if (memory_mib !== undefined && memory_mib < MEMORY_MIB[way]) {
+  if (memory_mib !== undefined && memory_mib < MEMORY_MIB) {
     throw task.failure(
-      `Node ${uuid} has too little memory to install ${image.reference} ${way === 'machine' ? 'itself' : 'by the agent'}: properties/memory_mb says ${memory_mib} MiB, and ${MEMORY_MIB[way]} MiB are needed.` +
-        (way === 'machine' ? ' Set bootc_install to "appliance".' : ''),
+      `Node ${uuid} has too little memory for the deploy ramdisk and an install of ${image.reference}: properties/memory_mb says ${memory_mib} MiB, and ${MEMORY_MIB} MiB are needed.`,
     )
   }
 }
