@@ -1,9 +1,8 @@
 /** The deploy step bootc_install: a bootable container becomes this machine's operating system. A table of contents of it. */
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { StepAgent, StepContext, StepDisk } from '@appliance/pxe/agent-api'
 import { type Finished, finishDisk } from '../../disk-tools/steps/finish.ts'
 import { readTable } from '../../disk-tools/steps/partitions.ts'
+import { eraseTables, makeUnbootable } from '../../disk-tools/steps/unbootable.ts'
 import type { InstallArguments } from './arguments.ts'
 import { runInstall } from './container.ts'
 import { writeToEncrypted } from './encrypted.ts'
@@ -79,23 +78,4 @@ async function refuseOverlap(
   if (end <= scratch.start_bytes) return
   const found = `its partitions reach to ${Math.ceil(end / MIB)} MiB of ${disk.name}`
   throw new Error(`bootc of ${args.reference} did not keep to the size of root that it was given: ${found}.`)
-}
-
-async function makeUnbootable(agent: StepAgent, disk: StepDisk): Promise<void> {
-  try {
-    await eraseTables(agent, disk)
-    agent.screen.say(`${disk.name} has no partition table now, so that nothing half-installed boots from it.`)
-  } catch (error) {
-    // Why the install failed is what matters; a disk that takes nothing is a part of it.
-    agent.screen.say(`${disk.name} may hold a part of an install: ${(error as Error).message}`)
-  }
-}
-
-/** Both copies of the partition table, and what BIOS would start. */
-async function eraseTables(agent: StepAgent, disk: StepDisk): Promise<void> {
-  await using file = await open(join(agent.root, disk.name), 'r+')
-  const nothing = Buffer.alloc(MIB)
-  for (const at of [0, disk.size_bytes - MIB]) await file.write(nothing, 0, MIB, at)
-  await file.sync()
-  await agent.rereadPartitions(disk).catch((error: Error) => agent.screen.note(error.message))
 }

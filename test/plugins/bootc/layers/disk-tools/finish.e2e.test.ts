@@ -4,6 +4,7 @@ import { mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { finishArguments, finishDisk } from '../../../../../plugins/bootc/layers/disk-tools/steps/finish.ts'
+import { steps } from '../../../../../plugins/bootc/layers/disk-tools/steps/index.ts'
 import { BOOT_CODE, DEPLOYMENT, type InstalledMachine, makeInstalledMachine, run } from '../installed-disk.ts'
 
 const MIB = 1024 ** 2
@@ -86,6 +87,19 @@ describe('bootc_finish', { timeout: 120_000 }, () => {
 
     await assert.rejects(finish(machine, { files: [KEYS] }), /there is no deployment on the disk/)
     assert.deepEqual(await machine.leftOver(), [])
+  })
+
+  it('leaves a disk that it could not finish without a partition table: a machine without its keys must not boot', async () => {
+    await using machine = await makeInstalledMachine()
+    await machine.look((folder) => rm(join(folder, 'ostree'), { recursive: true }))
+
+    await assert.rejects(async () => steps.bootc_finish?.run(machine.agent, { files: [KEYS] }, machine.context))
+
+    await assert.rejects(machine.table())
+    assert.match(
+      machine.said.join('\n'),
+      /\/dev\/vda has no partition table now, so that nothing half-installed boots from it\./,
+    )
   })
 
   it('writes nothing outside of the root file system, whatever links are in it', async () => {
