@@ -32,11 +32,24 @@ export const diskForAppliance = (image: Sized) => installedBytes(image) + END_BY
 export const diskForMachine = ({ size_bytes }: Sized) =>
   Math.ceil(2 * size_bytes * UNPACKED_AT_LEAST + FRONT_BYTES + END_BYTES)
 
-/** What the node's record says of its disk; undefined: nothing that is certain. */
-export function knownDiskBytes({ local_gb }: Json): number | undefined {
+const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
+
+/** What the node's record says of its disk, by a root device hint or by its properties; undefined: nothing that is certain. */
+export function knownDiskBytes({
+  properties,
+  instance_info,
+}: {
+  properties: Json
+  instance_info: Json
+}): number | undefined {
+  const hints = instance_info.root_device ?? properties.root_device
+  const local_gb = (isTable(hints) ? exactSize(hints.size) : undefined) ?? properties.local_gb
   const gib = Number(local_gb)
   return (typeof local_gb === 'number' || typeof local_gb === 'string') && gib > 0 ? gib * GIB : undefined
 }
+
+/** A hint may be a comparison, too. */
+const exactSize = (size: unknown) => /^\s*(?:==?\s*)?(\d+)\s*$/.exec(String(size))?.[1]
 
 /** In MiB; undefined: not known. */
 export function knownMemoryMib({ memory_mb }: Json): number | undefined {

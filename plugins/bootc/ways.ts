@@ -25,7 +25,7 @@ export async function wayOf(task: BootcTask, asked: Asked): Promise<Way> {
       `bootc_install of node ${task.node.uuid} is "appliance", and ${why}. Set it to "machine" or "auto".`,
     )
   }
-  const disk_bytes = knownDiskBytes(task.node.properties)
+  const disk_bytes = knownDiskBytes(task.node)
   const isLarge = disk_bytes === undefined || disk_bytes >= diskForAppliance(asked.image)
   const isQuick = task.guest?.acceleration === 'kvm'
   return isQuick && isLarge && (await whyNotAppliance(task, asked)) === undefined ? 'appliance' : 'machine'
@@ -41,11 +41,11 @@ async function whyNotAppliance(task: BootcTask, { wanted }: Asked): Promise<stri
 /** @throws task.failure  the node's record says that it cannot be done */
 export function checkMachine(task: BootcTask, { image }: Asked, way: Way): void {
   const { uuid, properties } = task.node
-  const disk_bytes = knownDiskBytes(properties)
+  const disk_bytes = knownDiskBytes(task.node)
   const needed_bytes = way === 'appliance' ? diskForAppliance(image) : diskForMachine(image)
   if (disk_bytes !== undefined && disk_bytes < needed_bytes) {
     throw task.failure(
-      `The disk of node ${uuid} is too small for ${image.reference}: properties/local_gb says ${gib(disk_bytes)}, and ${gib(needed_bytes)} are needed to install it (bootc_install is "${way}").`,
+      `The disk of node ${uuid} is too small for ${image.reference}: its record says ${gib(disk_bytes)}, and ${gib(needed_bytes)} are needed to install it (bootc_install is "${way}").`,
     )
   }
   const memory_mib = knownMemoryMib(properties)

@@ -1,6 +1,7 @@
 /** Deploys by bootc with a real mirror in front of a real upstream, and an agent without a machine. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { GuestFailure } from '../../appliance/guest/failure.ts'
 import type { DeployPlugin, Json } from '../../appliance/plugin-api/index.ts'
 import { nodeRegistryOf } from '../../appliance/serve/node-registry.ts'
 import plugin from '../../plugins/bootc/index.ts'
@@ -78,6 +79,48 @@ describe('a deploy with the interface bootc', () => {
       files.map(({ path }) => path),
       ['/etc/tmpfiles.d/bootc-root-ssh.conf', '/etc/containers/registries.conf.d/50-rackstrap.conf'],
     )
+  })
+
+  it('fails in the words of the install on the appliance, before the machine is touched', async (t) => {
+    const images = imagesOnPaper({
+      async make(_key, { signal, progress }, build) {
+        await build('/nowhere/image', signal, progress)
+        return IMAGE
+      },
+    })
+    const why = 'bootc of up.example/org/app:v1 ended without an error, but /dev/vda has no partition table.'
+    const guests = {
+      ...{ accelerator: () => 'tcg' as const, has: async () => true },
+      run: () => Promise.reject(new GuestFailure(why)),
+    }
+    const { trial, upstream } = await started(t, { images, guests })
+    await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
+    const instance_info = { image_source: `oci://${REFERENCE}`, bootc_install: 'appliance' }
+    const { uuid } = await trial.createNode({ instance_info })
+
+    await trial.conductor.provision(uuid, { target: 'active' })
+    const { last_error } = await trial.untilState(uuid, 'deploy failed')
+
+    assert.equal(last_error, `Deploy step deploy.deploy failed: ${why}`)
+    assert.deepEqual(images.released, [uuid])
+    assert.ok(!trial.states().includes('wait call-back'))
+  })
+
+  it('takes what the tag means now when the node is rebuilt, and lets go of what it meant before', async (t) => {
+    const { trial, mirror, upstream } = await started(t)
+    await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
+    const { agent, uuid } = await deployed(t, trial, MAC)
+    const { digest } = await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
+
+    await trial.conductor.provision(uuid, { target: 'rebuild' })
+    await trial.untilState(uuid, 'wait call-back')
+    await agent.boot(trial.conductor)
+    await trial.until('second deploy', () => trial.deploys.length === 2)
+    const { driver_internal_info } = await trial.untilState(uuid, 'active')
+
+    assert.equal((driver_internal_info.container_image as { digest: string }).digest, digest)
+    const { json } = await mirror.ask('GET', '/v2/up.example/org/app/tags/list')
+    assert.deepEqual(json, { name: 'up.example/org/app', tags: ['v1'] })
   })
 
   it('is refused at once when the registry has no such image, and the machine stays as it is', async (t) => {

@@ -71,11 +71,22 @@ describe('validate of bootc', () => {
 
     await refuses(
       { ...nodeWith({}, { properties }), values: { install: 'machine' } },
-      `The disk of node ${NODE_UUID} is too small for quay.example/org/app:v1: properties/local_gb says 1.0 GiB, and 1.8 GiB are needed to install it (bootc_install is "machine").`,
+      `The disk of node ${NODE_UUID} is too small for quay.example/org/app:v1: its record says 1.0 GiB, and 1.8 GiB are needed to install it (bootc_install is "machine").`,
     )
     await refuses(
       { ...nodeWith({}, { properties: { local_gb: '2' } }), values: { install: 'appliance' } },
-      `The disk of node ${NODE_UUID} is too small for quay.example/org/app:v1: properties/local_gb says 2.0 GiB, and 2.6 GiB are needed to install it (bootc_install is "appliance").`,
+      `The disk of node ${NODE_UUID} is too small for quay.example/org/app:v1: its record says 2.0 GiB, and 2.6 GiB are needed to install it (bootc_install is "appliance").`,
+    )
+  })
+
+  it('knows the disk by a root device hint, too, unless that is a comparison', async () => {
+    const asked = (root_device: unknown) => ({ ...nodeWith({ root_device }), values: { install: 'machine' } })
+
+    await accepts(asked({ size: '>= 1' }))
+    await accepts(asked({ size: 100 }))
+    await refuses(
+      asked({ size: '== 1' }),
+      `The disk of node ${NODE_UUID} is too small for quay.example/org/app:v1: its record says 1.0 GiB, and 1.8 GiB are needed to install it (bootc_install is "machine").`,
     )
   })
 
