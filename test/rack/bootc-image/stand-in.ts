@@ -1,5 +1,5 @@
 /** The stand-in's root folder: the small Debian of ../os-image, with a `bootc` that lays it out on a disk as the real one would. */
-import { chmod, copyFile, cp, mkdir, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, open, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { installBiosGrub, makeEfiPartition } from '../os-image/boot-code.ts'
 import { PACKAGES } from '../os-image/recipe.ts'
@@ -21,6 +21,10 @@ export async function buildStandIn(root: string, overlay: string, signal: AbortS
   await copyFile(source('bootc'), join(root, 'usr/bin/bootc'))
   await chmod(join(root, 'usr/bin/bootc'), 0o755)
   await mkdir(join(root, 'sysroot'))
+  // As bootable containers have it: what belongs to one machine is below /var.
+  await rm(join(root, 'root'), { recursive: true })
+  await symlink('var/roothome', join(root, 'root'))
+  await writeFile(join(root, 'usr/lib/tmpfiles.d/bootc-base.conf'), 'd /var/roothome 0700 root root -\n')
   await keepForInstall(root, signal)
 }
 
