@@ -193,6 +193,7 @@ describe('deploy plugin', () => {
         perNode: ['driver_info', 'instance_info'],
       },
       loud: { section: 'odd', help: '', type: 'boolean', default: false, perNode: ['instance_info'] },
+      way: { section: 'odd', help: '', type: 'string', perNode: ['instance_info'], perNodeName: 'odd_way' },
       fixed: { section: 'odd', help: '', type: 'string', default: 'x' },
     } as const satisfies Options
     const seen: unknown[] = []
@@ -200,13 +201,13 @@ describe('deploy plugin', () => {
     const trial = await startTrial(t, { plugins: [plugin] })
     const { uuid } = await trial.createNode({
       driver_info: { speed: '5', fixed: 'not yours' },
-      instance_info: { speed: 9, loud: 'True' },
+      instance_info: { speed: 9, loud: 'True', way: 'not this one', odd_way: 'up' },
     })
     const wrong = await trial.createNode({ instance_info: { speed: '0' } }, null)
 
     await trial.conductor.provision(uuid, { target: 'active' })
 
-    assert.deepEqual(seen, [{ speed: 9, loud: true, fixed: 'x' }])
+    assert.deepEqual(seen, [{ speed: 9, loud: true, way: 'up', fixed: 'x' }])
     await assert.rejects(trial.conductor.provision(wrong.uuid, { target: 'active' }), {
       message: `Failed to validate deploy or power info for node ${wrong.uuid}. Error: instance_info/speed of node ${wrong.uuid} is "0": expected a whole number from 1.`,
     })

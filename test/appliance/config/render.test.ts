@@ -15,7 +15,13 @@ const table = {
     help: 'Where from.',
   },
   wait: { section: 'agent', type: 'integer', default: 60, min: 1, unit: 's', help: 'Longest wait.' },
-  paths: { section: 'other', type: 'list', help: 'Some | folders.' },
+  paths: {
+    section: 'other',
+    type: 'list',
+    perNode: ['instance_info'],
+    perNodeName: 'other_paths',
+    help: 'Some | folders.',
+  },
 } as const satisfies Options
 const box = { host: 'box', my_ip: () => '192.0.2.1' }
 
@@ -39,6 +45,7 @@ describe('sample configuration', () => {
 [other]
 
 # Some | folders.
+# For one node: instance_info/other_paths.
 #paths =
 `,
     )
@@ -57,7 +64,7 @@ describe('docs of the configuration', () => {
   it('are one table a section', () => {
     assert.match(
       renderDocs([table]),
-      /## \[other\]\n\n\| option \| type \| default \| meaning \|\n\|---\|---\|---\|---\|\n\| `paths` \| list \| {2}\| Some \\\| folders\. \|\n/,
+      /## \[other\]\n\n\| option \| type \| default \| meaning \|\n\|---\|---\|---\|---\|\n\| `paths` \| list \| {2}\| Some \\\| folders\. For one node: instance_info\/other_paths\. \|\n/,
     )
   })
 })
