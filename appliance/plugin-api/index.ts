@@ -141,6 +141,10 @@ export type Task<O extends Options = Options> = {
     /** The deploy steps that the agent offers; empty before its first heartbeat. */
     steps(): readonly InBandStep[]
   }
+  readonly disk: {
+    /** What is wrong with the node's root device hints, by which the agent chooses its disk. Touches no machine. */
+    validate(): void
+  }
   readonly images: {
     /** What is wrong with the node's image_* and checksum fields, in Ironic's words. Touches no network. */
     validate(): void

@@ -110,6 +110,7 @@ export default {
   // What is only written and finished needs no podman, and the machine its memory.
   ramdiskLayers: ({ kept }) => (settledWay(kept) === 'appliance' ? ['disk-tools'] : LAYERS),
   async validate(task) {
+    task.disk.validate()
     await examine(task)
   },
   deploySteps: (kit) => [

@@ -29,6 +29,7 @@ export default {
   },
   async validate(task) {
     task.images.validate()
+    task.disk.validate()
     const problem = problemOf(task.node, task.options)
     if (problem !== undefined) throw task.failure(problem)
   },

@@ -1,12 +1,12 @@
-/** What `direct` refuses of a node beyond its image fields, which task.images.validate knows. Looks at the record only. */
-import type { Json, Task, Values } from '@appliance/core/plugin-api'
+/** What `direct` refuses of a node beyond its image fields and root device hints, which the appliance knows. Looks at the record only. */
+import type { Task, Values } from '@appliance/core/plugin-api'
 import type { DirectOptions } from './options.ts'
 
 type Node = Task['node']
 
 /** The first thing that is wrong, or undefined. */
 export function problemOf(node: Node, options: Values<DirectOptions>): string | undefined {
-  return partitionImage(node) ?? proxies(node) ?? rootDevice(node) ?? credentials(options)
+  return partitionImage(node) ?? proxies(node) ?? credentials(options)
 }
 
 /** @source Ironic images.is_whole_disk_image: image_type decides, else kernel or ramdisk make it a partition image */
@@ -50,33 +50,6 @@ const isNoProxy = (value: unknown) =>
     const host = entry.trim().split(':')[0] ?? ''
     return host === '' || (host.length <= 253 && HOST.test(host))
   })
-
-/** @source ironic-python-agent device_hints.VALID_ROOT_DEVICE_HINTS */
-const HINTS: readonly string[] = [
-  ...['size', 'model', 'wwn', 'serial', 'vendor', 'wwn_with_extension', 'wwn_vendor_extension', 'name'],
-  ...['rotational', 'hctl', 'by_path', 'tran'],
-]
-const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
-
-/** The agent would say so too, but only when the machine has started. */
-function rootDevice({ uuid, properties, instance_info }: Node): string | undefined {
-  const hints = instance_info.root_device ?? properties.root_device
-  if (hints === undefined || hints === null) return undefined
-  const wrong = (error: string) => `Failed to validate the root device hints for node ${uuid}. Error: ${error}`
-  if (!isTable(hints)) return wrong(`root_device is ${JSON.stringify(hints)}, and an object of hints is expected.`)
-  const unknown = Object.keys(hints).filter((name) => !HINTS.includes(name))
-  if (unknown.length > 0) {
-    return wrong(`unknown hints: ${unknown.join(', ')}. Known ones are ${HINTS.join(', ')}.`)
-  }
-  const { size, rotational } = hints
-  if (size !== undefined && !/^\s*(==?|!=|>=?|<=?|<or>)?\s*[1-9]\d*(\s*<or>\s*[1-9]\d*)*\s*$/.test(String(size))) {
-    return wrong(`size is ${JSON.stringify(size)}, and whole GiB are expected, e.g. 100 or ">= 100".`)
-  }
-  if (rotational !== undefined && !/^\s*(1|t|true|on|y|yes|0|f|false|off|n|no)\s*$/i.test(String(rotational))) {
-    return wrong(`rotational is ${JSON.stringify(rotational)}, and true or false is expected.`)
-  }
-  return undefined
-}
 
 /** Names only: the values are secret. */
 function credentials(options: Values<DirectOptions>): string | undefined {

@@ -87,6 +87,7 @@ export const HARMLESS: readonly string[] = [
   'failure',
   'log',
   'images.validate',
+  'disk.validate',
   'agent.steps',
   'configDrive.encoded',
   'registry.inspect',
@@ -122,6 +123,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       files: (files) => act('boot.files', [files], undefined),
     },
     agent: agentWith(setting, { note, act }),
+    disk: { validate: () => note('disk.validate', []) },
     images: imagesWith(setting, { note, act }),
     registry: registryWith(setting, { note, act }),
     guest: guestWith(setting, { note, act }),
@@ -247,7 +249,7 @@ const logWith = (note: Paper['note']): Task['log'] => {
   return { debug: at, info: at, warn: at, error: at }
 }
 
-const ROOMS: readonly string[] = ['power', 'boot', 'agent', 'images', 'callback', 'registry', 'guest']
+const ROOMS: readonly string[] = ['power', 'boot', 'agent', 'disk', 'images', 'callback', 'registry', 'guest']
 
 /** A task that was asked for something else than the contract has would be undefined at a stranger's, later. */
 function onlyWhatThereIs<T extends object>(value: T, path: string): T {

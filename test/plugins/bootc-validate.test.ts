@@ -20,7 +20,7 @@ describe('validate of bootc', () => {
 
     assert.deepEqual(
       calls.map(({ name }) => name),
-      ['registry.inspect', 'guest.has'],
+      ['disk.validate', 'registry.inspect', 'guest.has'],
     )
   })
 

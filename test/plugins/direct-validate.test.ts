@@ -78,40 +78,6 @@ describe('validate of direct', () => {
   })
 })
 
-describe('root device hints in validate of direct', () => {
-  const withHints = (root_device: unknown): TaskSetting => ({ node: { properties: { root_device } } })
-  const error = (text: string) => `Failed to validate the root device hints for node ${NODE_UUID}. Error: ${text}`
-
-  it('are taken when the agent will understand them', async () => {
-    for (const size of [100, '100', '>= 100', '<or> 100 <or> 200', '== 5']) await validate(withHints({ size }))
-    for (const rotational of [true, 'false', '0']) await validate(withHints({ rotational, model: 's== NVMe' }))
-  })
-
-  it('are refused when it will not', async () => {
-    await refuses(withHints('sda'), error('root_device is "sda", and an object of hints is expected.'))
-    await refuses(
-      withHints({ colour: 'red' }),
-      error(
-        'unknown hints: colour. Known ones are size, model, wwn, serial, vendor, wwn_with_extension, wwn_vendor_extension, ' +
-          'name, rotational, hctl, by_path, tran.',
-      ),
-    )
-    for (const size of ['big', 0, -1, '1.5', null]) {
-      await refuses(
-        withHints({ size }),
-        error(`size is ${JSON.stringify(size)}, and whole GiB are expected, e.g. 100 or ">= 100".`),
-      )
-    }
-    await refuses(withHints({ rotational: 'maybe' }), error('rotational is "maybe", and true or false is expected.'))
-  })
-
-  it('of the instance win over those of the machine', async () => {
-    await validate({
-      node: { properties: { root_device: 'sda' }, instance_info: { root_device: { name: '/dev/sdb' } } },
-    })
-  })
-})
-
 describe('[deploy] image_server_auth_strategy in validate of direct', () => {
   const image_server_auth_strategy = 'http_basic'
 

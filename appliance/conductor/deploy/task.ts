@@ -8,6 +8,7 @@ import { agentApiUrl } from '../boot.ts'
 import { registryFor } from '../container-images.ts'
 import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
+import { checkRootDevice } from '../root-device.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
@@ -42,6 +43,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     signal,
     ...machineFor(parts, uuid, signal),
     agent: agentFor(parts, uuid, context),
+    disk: { validate: () => checkRootDevice(nodeOf(parts, uuid)) },
     images: imagesFor(parts, uuid, context, progress),
     ...registryFor(parts, uuid, { signal, progress }),
     ...guestFor(parts, { signal, progress }),
