@@ -7,14 +7,15 @@ import type { StepAgent } from '@appliance/pxe/agent-api'
 const FOLDERS = ['run/udev', 'run/rackstrap', 'var/tmp', 'var/lib/containers']
 /** vfat for the image's own boot loader installer, which mounts the EFI partition. */
 const MODULES = ['loop', 'overlay', 'vfat', 'nls_cp437', 'nls_ascii']
+const LUKS_MODULES = ['dm_crypt', 'xts', 'tpm_tis', 'tpm_crb']
 const MOUNTS: readonly (readonly [kind: string, folder: string])[] = [
   ['cgroup2', 'sys/fs/cgroup'],
   ['tmpfs', 'dev/shm'],
 ]
 
-export async function prepareHost({ root, programs, screen }: StepAgent): Promise<void> {
+export async function prepareHost({ root, programs, screen }: StepAgent, tpm2_luks: boolean): Promise<void> {
   for (const folder of FOLDERS) await mkdir(join(root, folder), { recursive: true })
-  for (const module of MODULES) {
+  for (const module of [...MODULES, ...(tpm2_luks ? LUKS_MODULES : [])]) {
     // Built into some kernels; whoever needs it says more about it.
     await programs.run('modprobe', [module]).catch((error: Error) => screen.note(error.message))
   }

@@ -30,7 +30,7 @@ export async function install(agent: StepAgent, args: InstallArguments, context:
   await using memory = await watchMemory(agent.root)
   const disk = await targetDisk(agent, args.scratch)
   agent.screen.say(`Installing ${args.reference} (${args.digest}) to ${disk.name}`)
-  await prepareHost(agent)
+  await prepareHost(agent, args.tpm2_luks)
   try {
     // What was there before loses its end to the scratch space: it must not boot either.
     await eraseTables(agent, disk)
