@@ -106,7 +106,8 @@ export class Access {
     // Without an Authorization header, a client is to learn here how it gets in: many ask only once.
     if (route.endpoint === 'support' && this.#asks && request.headers.authorization === undefined)
       throw unauthorized('Say who you are, or ask for a token for nobody in particular.', this.#challenge(request))
-    if (route.endpoint === 'catalog' && this.#rules.length > 0 && this.#knowsAnybody && holder.user === undefined)
+    const isSelective = this.#rules.length > 0 || !this.gate.isEmpty
+    if (route.endpoint === 'catalog' && isSelective && this.#knowsAnybody && holder.user === undefined)
       throw unauthorized('Only who has credentials may list all repositories.', this.#challenge(request))
     if (!('name' in route)) return
     for (const name of action === 'pull' ? names : [route.name]) this.#require(request, { holder, action, name })

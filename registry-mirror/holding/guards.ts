@@ -81,10 +81,17 @@ export class Guards {
     if (hashes.length < guard.hashes.length) await this.#write(name, { ...guard, hashes })
   }
 
+  /** The upstream gives it to everybody by now. */
+  async lift(name: RepositoryName): Promise<void> {
+    if (this.#guards.delete(name)) await this.#disk.remove(this.#path(name))
+  }
+
+  #path = (name: RepositoryName) => join(this.#folder, name.replaceAll('/', '+'))
+
   async #write(name: RepositoryName, guard: Guard): Promise<void> {
     this.#guards.set(name, guard)
     await this.#disk.makeFolder(this.#folder)
-    await this.#disk.write(join(this.#folder, name.replaceAll('/', '+')), Buffer.from(JSON.stringify(guard)))
+    await this.#disk.write(this.#path(name), Buffer.from(JSON.stringify(guard)))
   }
 
   async #hash(salt: string, secret: PullSecret): Promise<string> {

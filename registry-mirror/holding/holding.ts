@@ -2,11 +2,12 @@
 import type { Gate } from '../access/access.ts'
 import { RegistryError, type RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
-import { parseDigest } from '../digest.ts'
+import { type Digest, parseDigest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { PullThrough } from '../upstream/pull-through.ts'
+import type { Asking, Upstream } from '../upstream/upstream.ts'
 import { boundImages } from './bound.ts'
 import type { Guards } from './guards.ts'
 import { Holder, type HoldProgress, type Wanted } from './hold.ts'
@@ -135,27 +136,27 @@ export class Holding {
   }
 
   /** Before anything comes by a secret: what only it can have is only for who has it. */
-  async #guard({ upstream, name }: Target, { digest, reference }: ContainerImage, secret: PullSecret | undefined) {
-    const credentials = credentialsOf(secret)
+  async #guard(target: Target, { digest: text, reference }: ContainerImage, secret: PullSecret | undefined) {
+    const { upstream, name } = target
     const repository = upstream?.repositoryOf(name)
-    if (secret === undefined || !upstream || repository === undefined || !credentials) return
-    upstream.client.pullBy(credentials, repository)
-    const ask = (as: typeof credentials | 'as configured') =>
-      upstream.digestOf(repository, digest as Parameters<typeof upstream.digestOf>[1], { as }).then(
-        (found) => (found === undefined ? 'refused' : 'taken'),
-        (error: unknown) => (error instanceof UpstreamFailure ? error.kind : Promise.reject(error)),
-      )
-    const openly = await ask('as configured')
-    // Anybody gets it: the secret is for a larger allowance only.
-    if (openly === 'taken') return
+    const [credentials, digest] = [credentialsOf(secret), parseDigest(text)]
+    if (secret === undefined || !credentials || !upstream || repository === undefined || !digest) return
+    const ask = (as: typeof credentials | 'as configured') => isGiven(upstream, { repository, digest, as })
     const byIt = await ask(credentials)
     if (byIt === 'refused') {
       await this.#guards.drop(name, secret)
       throw new ImageUnavailable('refused', `Image ${reference} cannot be held: its registry refuses the pull secret.`)
     }
-    if (byIt === 'taken') return this.#guards.add(name, secret)
-    // The upstream does not say. What is here and open stays open; who has the secret of what is not, is known.
-    if (this.#guards.isGuarded(name) ? await this.#guards.isRight(name, secret) : await this.#isHere(name)) return
+    const isRight = byIt === 'given' || (await this.#guards.isRight(name, secret))
+    if (isRight) upstream.client.pullBy(credentials, repository)
+    const openly = await ask('as configured')
+    // Anybody gets it: the secret is for a larger allowance only.
+    if (openly === 'given') return upstream.config.credentials ? undefined : this.#guards.lift(name)
+    // The upstream does not say: what is here and open stays open.
+    const isOpen = openly === 'untold' && !this.#guards.isGuarded(name) && (await this.#isHere(name))
+    if (isOpen) return
+    if (byIt === 'given') return this.#guards.add(name, secret)
+    if (isRight) return
     throw new ImageUnavailable(
       'unreachable',
       `Image ${reference} cannot be held: its registry cannot be asked whether the pull secret is right.`,
@@ -230,5 +231,18 @@ export class Holding {
 
   close(): Promise<void> {
     return this.#holder.close()
+  }
+}
+
+/** Whether the upstream gives an image to who asks. @returns 'untold': it does not say */
+async function isGiven(
+  upstream: Upstream,
+  { repository, digest, as }: { repository: string; digest: Digest; as: NonNullable<Asking['as']> },
+): Promise<'given' | 'refused' | 'unknown' | 'untold'> {
+  try {
+    return (await upstream.digestOf(repository, digest, { as })) === undefined ? 'unknown' : 'given'
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error
+    return error.kind === 'refused' ? 'refused' : 'untold'
   }
 }

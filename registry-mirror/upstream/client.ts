@@ -89,7 +89,7 @@ export class UpstreamClient {
 
   /** From now on a repository is pulled by these credentials. They are never written down. */
   pullBy(credentials: Credentials, repository: string): void {
-    if (this.#secrets.size >= SECRETS_LIMIT) this.#secrets.clear()
+    if (this.#secrets.size >= SECRETS_LIMIT && !this.#secrets.has(repository)) this.#secrets.clear()
     this.#secrets.set(repository, credentials)
   }
 

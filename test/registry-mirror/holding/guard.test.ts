@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { errorOf, type TestRegistry, temporaryFolder, testRegistry } from '../registry.ts'
 import { faultInjector } from '../upstream/fault-injector.ts'
-import { upstreamNamed } from '../upstream/mirror.ts'
+import { until, upstreamNamed } from '../upstream/mirror.ts'
 import { pushBootable } from './images.ts'
 import { AMD64, base64, holdBySecret, REFERENCE, SECRET, secretRig } from './secret-rig.ts'
 
@@ -148,6 +148,41 @@ describe('an image that was had with a pull secret', () => {
     assert.deepEqual((await mirror.images.access(image, { owner: 'node:1' })).guarded, false)
   })
 
+  it('is for everybody again once its registry gives it to everybody, and not because it cannot be asked', async (t) => {
+    const { mirror, injector, guard } = await secretRig(t)
+    const image = await holdBySecret(mirror)
+    injector.fault(/./, { status: 429 })
+    await mirror.images.hold(image, { owner: 'node:2', secret: SECRET })
+    const limited = await statusOf(mirror)
+    injector.heal()
+    delete guard.user
+
+    // Until it is asked again after the 429.
+    await until(async () => {
+      await mirror.images.hold(image, { owner: 'node:3', secret: SECRET })
+      return (await statusOf(mirror)) === 200
+    })
+    await mirror.restart()
+
+    assert.equal(limited, 401)
+    assert.equal(await statusOf(mirror), 200)
+  })
+
+  it('does not close what was open because an upstream is asked too often', async (t) => {
+    const upstream = await testRegistry(t)
+    const injector = await faultInjector(t, () => upstream.port)
+    const mirror = await testRegistry(t, { upstreams: [upstreamNamed('up.example', { url: injector.url })] })
+    await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
+    const image = await mirror.images.inspect(REFERENCE, AMD64)
+    await mirror.images.hold(image, { owner: 'node:1' })
+    // Who is nobody in particular has used up what is allowed.
+    injector.fault(/^HEAD/, { status: 429 }, 2)
+
+    await mirror.images.hold(image, { owner: 'node:2', secret: SECRET }).catch(() => {})
+
+    assert.equal(await statusOf(mirror), 200)
+  })
+
   it('cannot be mounted into a repository that anybody may read', async (t) => {
     const { mirror, built } = await secretRig(t)
     await holdBySecret(mirror)
@@ -174,9 +209,11 @@ describe('an image that was had with a pull secret', () => {
       await statusByToken(mirror, `Basic ${SECRET}`),
       await statusOf(mirror, `Basic ${base64('alice:wrong')}`),
       await statusByToken(mirror),
+      await statusOf(mirror, undefined, '/v2/_catalog'),
+      await statusOf(mirror, `Basic ${base64('alice:secret')}`, '/v2/_catalog'),
     ]
 
-    assert.deepEqual(statuses, [200, 200, 200, 401, 401])
+    assert.deepEqual(statuses, [200, 200, 200, 401, 401, 401, 200])
   })
 })
 

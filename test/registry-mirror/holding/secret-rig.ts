@@ -4,7 +4,7 @@ import type { ContainerImage, RegistryConfig } from '../../../registry-mirror/in
 import { type TestRegistry, testRegistry } from '../registry.ts'
 import { faultInjector } from '../upstream/fault-injector.ts'
 import { upstreamNamed } from '../upstream/mirror.ts'
-import { guardedUpstream } from '../upstream/token-service.ts'
+import { type Guard, guardedUpstream } from '../upstream/token-service.ts'
 import { pushBootable } from './images.ts'
 
 const USER = 'robot:pa55:word'
@@ -21,12 +21,13 @@ export async function secretRig(
   change: Partial<RegistryConfig> = {},
 ) {
   const upstream = await testRegistry(t)
-  const guarded = await guardedUpstream(t, () => upstream.port, { scheme, user: USER })
+  const guard: Guard = { scheme, user: USER }
+  const guarded = await guardedUpstream(t, () => upstream.port, guard)
   const injector = await faultInjector(t, () => guarded.port)
   const upstreams = [upstreamNamed('up.example', { url: injector.url, tag_ttl: 0 })]
   const mirror = await testRegistry(t, { upstreams, ...change }, { patience: PATIENCE })
   const built = await pushBootable(upstream, { name: 'org/app', tag: 'v1' })
-  return { upstream, injector, mirror, built }
+  return { upstream, guard, injector, mirror, built }
 }
 
 export async function holdBySecret(mirror: TestRegistry): Promise<ContainerImage> {

@@ -144,7 +144,7 @@ describe('a blob that is pulled', { concurrency: 4 }, () => {
   })
 
   it('goes on after a restart where it was', async (t) => {
-    const { mirror, upstream, injector } = await rig(t)
+    const { mirror, upstream, injector } = await rig(t, UNHURRIED)
     const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
     injector.fault(/blobs/, { stall_after: 1_000_000 }, 1)
     const response = await startPull(mirror, `${APP}/blobs/${layerDigest}`)
