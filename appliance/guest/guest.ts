@@ -6,7 +6,7 @@ import { GuestFailure } from './failure.ts'
 import { clearGuestFiles, type GuestFiles, openGuestFiles } from './files.ts'
 import type { GuestOrder } from './order.ts'
 import { type Accelerator, acceleratorOfThisBox, type MirrorAddress, runQemu } from './qemu.ts'
-import { createReport } from './report.ts'
+import { createReport, printable } from './report.ts'
 
 export type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
 export type Guests = {
@@ -28,15 +28,26 @@ export type GuestsGiven = {
   /** Where the registry mirror listens; undefined: there is none. */
   mirror(): MirrorAddress | undefined
   log: Log
+  /** Left out: by what this box has. */
+  accelerator?(): Accelerator
 }
+type Box = GuestsGiven & { accelerator(): Accelerator; kvmFailed(): void }
 
 export function createGuests(given: GuestsGiven): Guests {
   const { folder, log } = given
   let last: Promise<unknown> = Promise.resolve()
   const cleared = () => clearGuestFiles(folder)
   let first: Promise<void> | undefined
+  let kvm_failed = false
+  const accelerator = () => {
+    const found = (given.accelerator ?? acceleratorOfThisBox)()
+    return kvm_failed && found === 'kvm' ? 'tcg' : found
+  }
+  const kvmFailed = () => {
+    kvm_failed = true
+  }
   return {
-    accelerator: acceleratorOfThisBox,
+    accelerator,
     async has(layers) {
       try {
         const ramdisk = await readRamdiskFiles(given.ramdisk_path)
@@ -54,7 +65,7 @@ export function createGuests(given: GuestsGiven): Guests {
         waiter.signal.throwIfAborted()
         first ??= cleared()
         await first
-        return start(given, order, waiter)
+        return start({ ...given, accelerator, kvmFailed }, order, waiter)
       })
       last = mine.catch(() => {})
       await orAborted(before, waiter.signal)
@@ -83,7 +94,7 @@ async function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promis
   signal.throwIfAborted()
 }
 
-async function start(given: GuestsGiven, order: GuestOrder, waiter: GuestWaiter): Promise<unknown> {
+async function start(given: Box, order: GuestOrder, waiter: GuestWaiter): Promise<unknown> {
   const { ramdisk_path, folder, log } = given
   const { step, layers } = order
   const mirror = order.mirror ? given.mirror() : undefined
@@ -97,7 +108,7 @@ async function start(given: GuestsGiven, order: GuestOrder, waiter: GuestWaiter)
   waiter.progress({ note: 'starting a virtual machine' })
   await using files = await openGuestFiles({ folder, ramdisk_path, ramdisk, order })
   try {
-    return await watched({ order, waiter, files, mirror })
+    return await watched({ given, order, waiter, files, mirror })
   } catch (error) {
     waiter.signal.throwIfAborted()
     if (error instanceof GuestFailure) log.warn('guest failed', { step, error: error.message, console: error.console })
@@ -105,20 +116,44 @@ async function start(given: GuestsGiven, order: GuestOrder, waiter: GuestWaiter)
   }
 }
 
-type Started = { order: GuestOrder; waiter: GuestWaiter; files: GuestFiles; mirror: MirrorAddress | undefined }
+type Started = {
+  given: Box
+  order: GuestOrder
+  waiter: GuestWaiter
+  files: GuestFiles
+  mirror: MirrorAddress | undefined
+}
 
-async function watched({ order, waiter, files, mirror }: Started): Promise<unknown> {
+async function watched(started: Started): Promise<unknown> {
+  const { given, order, waiter, files, mirror } = started
   const report = createReport(waiter.progress)
   const { memory_mib, timeout_s, step } = order
-  const { signal } = waiter
-  const { how, console } = await runQemu({ files, memory_mib, timeout_s, mirror, signal, onReport: report.add })
+  const machine = { files, memory_mib, timeout_s, mirror, accelerator: given.accelerator() }
+  const onReport = (bytes: Buffer) => {
+    report.add(bytes)
+    return report.outcome() !== undefined
+  }
+  const { how, console, kvm_failed } = await runQemu({ ...machine, signal: waiter.signal, onReport })
+  if (kvm_failed) {
+    given.log.warn('KVM does not work on this box: virtual machines run without it, ten times as slow', { how })
+    given.kvmFailed()
+    return watched(started)
+  }
   const outcome = report.outcome()
   if (outcome && 'result' in outcome) return outcome.result
   if (outcome) throw new GuestFailure(outcome.error, { console })
-  const last = console.trim().split('\n').slice(-3).join(' | ').slice(-500) || 'none'
+  const last = lastWords(console)
   throw new GuestFailure(`The virtual machine for ${step} ${how} before it told a result. Its last words: ${last}`, {
     console,
   })
+}
+
+/** A kernel that panics says why, and then a screenful of other things. */
+function lastWords(console: string): string {
+  const lines = console.split(/[\r\n]+/).filter((text) => text.trim() !== '')
+  const panic = lines.findLast((text) => text.includes('Kernel panic - not syncing:'))
+  const words = panic === undefined ? lines.slice(-3) : [panic.slice(panic.indexOf('Kernel panic'))]
+  return printable(words.join(' | '), Number.POSITIVE_INFINITY).slice(-500) || 'none'
 }
 
 function refuseLayers(wanted: readonly string[], { layers }: RamdiskFiles): void {

@@ -1,6 +1,6 @@
 /** A guest as a QEMU process: without rights, without a network but for the mirror, and gone with the appliance. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism, setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -16,18 +16,23 @@ export type QemuOptions = {
   memory_mib: number
   timeout_s: number
   mirror: MirrorAddress | undefined
+  accelerator: Accelerator
   signal: AbortSignal
-  onReport(bytes: Buffer): void
+  /** @returns whether it has told all that it has to tell */
+  onReport(bytes: Buffer): boolean
 }
 export type Ended = {
   /** `ended with code 1`, `did not end within 60 s` */
   how: string
   /** The end of what it wrote to its first serial line. */
   console: string
+  /** /dev/kvm is there and of no use, e.g. inside of another virtual machine: nothing of the guest has run, or it stood still. */
+  kvm_failed: boolean
 }
 
 const PROGRAM = 'qemu-system-x86_64'
 const KVM = '/dev/kvm'
+const KVM_FAILURE = /KVM internal error|Could not access KVM|failed to initialize kvm|KVM: entry failed/i
 const GUEST_ADDRESS = '10.0.2.100'
 const CONSOLE_LIMIT = 16 * 1024
 /** Nobody and nogroup, on every Debian. */
@@ -37,6 +42,8 @@ const NICE = 10
 const PROCESSORS_LIMIT = 4
 /** QEMU starts the relay in a session of its own, which counts as elevation. It has no privileges to elevate: see privileges(). */
 const RELAY_SANDBOX = 'elevateprivileges=allow'
+/** For switching itself off, once it has told its result. */
+const LEAVING_MS = 10_000
 /** Read and write, for the group. */
 const GROUP_BITS = 0o060
 /** Where QEMU finds its files: behind standard input, output and error. */
@@ -49,7 +56,7 @@ const FIRST_DISK_FD = 7
 /** What a guest calls the mirror by; its certificate is good for the address, too. */
 export const guestMirror = (port: number): string => `${GUEST_ADDRESS}:${port}`
 
-/** By what is there; QEMU falls back to tcg by itself where KVM turns out to be of no use. */
+/** By what is there; whether KVM is of any use shows when a guest runs. */
 export function acceleratorOfThisBox(): Accelerator {
   if (process.arch !== 'x64' || !isInstalled()) return undefined
   return canUseKvm() ? 'kvm' : 'tcg'
@@ -73,9 +80,8 @@ function canUseKvm(): boolean {
 
 /** @returns when the process is gone. @throws GuestFailure  it could not be started; signal's reason */
 export async function runQemu(options: QemuOptions): Promise<Ended> {
-  const { files, timeout_s, signal, onReport } = options
+  const { files, timeout_s, signal, onReport, accelerator } = options
   signal.throwIfAborted()
-  const accelerator = acceleratorOfThisBox()
   if (!accelerator) throw notHere()
   const child = spawn('setpriv', [...privileges(accelerator), '--', PROGRAM, ...qemuArguments(options, accelerator)], {
     stdio: [
@@ -92,11 +98,22 @@ export async function runQemu(options: QemuOptions): Promise<Ended> {
   const console = keepEnd(child.stdio[CONSOLE_FD] as Duplex, CONSOLE_LIMIT)
   const complaint = keepEnd(child.stderr as unknown as Duplex, CONSOLE_LIMIT)
   const report = child.stdio[REPORT_FD] as Duplex
-  report.on('data', onReport).on('error', () => {})
+  let leaving: NodeJS.Timeout | undefined
+  report.on('data', (bytes: Buffer) => {
+    if (onReport(bytes)) leaving ??= setTimeout(() => child.kill('SIGKILL'), LEAVING_MS)
+  })
+  report.on('error', () => {})
+  let kvm_failed = false
+  child.stderr?.on('data', () => {
+    kvm_failed ||= accelerator === 'kvm' && KVM_FAILURE.test(complaint())
+    // QEMU would stand still for ever.
+    if (kvm_failed) child.kill('SIGKILL')
+  })
   const how = await ending(child, timeout_s, signal)
+  clearTimeout(leaving)
   signal.throwIfAborted()
   const said = printable(complaint(), CONSOLE_LIMIT)
-  return { how: said ? `${how} (${said.slice(-500)})` : how, console: console() }
+  return { how: said ? `${how} (${said.slice(-500)})` : how, console: console(), kvm_failed }
 }
 
 const notHere = () =>
@@ -130,7 +147,7 @@ export function qemuArguments(
       `on,obsolete=deny,resourcecontrol=deny,${mirror ? RELAY_SANDBOX : 'elevateprivileges=deny,spawn=deny'}`,
     ],
     ...['-kernel', `/dev/fd/${KERNEL_FD}`, '-initrd', `/dev/fd/${INITRD_FD}`],
-    ...['-append', `${files.kernel_params} rackstrap-guest=1 panic=-1`],
+    ...['-append', `${files.kernel_params} rackstrap-guest=1 panic=-1 no_timer_check`],
     ...['-chardev', `socket,id=console,fd=${CONSOLE_FD}`, '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=report,fd=${REPORT_FD}`, '-serial', 'chardev:report'],
     ...files.disks.flatMap((_, index) => diskArguments(index)),
@@ -191,7 +208,10 @@ async function ending(child: ChildProcess, timeout_s: number, signal: AbortSigna
 
 function lower({ pid }: ChildProcess): void {
   try {
-    if (pid !== undefined) setPriority(pid, NICE)
+    if (pid === undefined) return
+    setPriority(pid, NICE)
+    // Where memory runs out, it goes before anything else does.
+    writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
   } catch {
     // It is gone already, or may not be told: that does not stop it.
   }

@@ -5,6 +5,9 @@ import type { Progress } from '../plugin-api/index.ts'
 const LINE_LIMIT = 64 * 1024
 const ERROR_LIMIT = 2000
 const NOTE_LIMIT = 200
+/** Of progress: each of it may become a line of the appliance's log. */
+const BURST = 20
+const EACH_S = 2
 
 const count = z.number().finite().nonnegative()
 const line = z.union([
@@ -31,10 +34,20 @@ export function createReport(progress: (progress: Progress) => void): Report {
   let rest = Buffer.alloc(0)
   let skipping = false
   let outcome: Outcome | undefined
+  let [left, at_ms] = [BURST, performance.now()]
+  const isTooOften = () => {
+    const now = performance.now()
+    left = Math.min(BURST, left + ((now - at_ms) / 1000) * EACH_S)
+    at_ms = now
+    if (left < 1) return true
+    left -= 1
+    return false
+  }
   const take = (text: string) => {
     const told = parsed(text)
     if (told === undefined || outcome) return
     if ('progress' in told) {
+      if (isTooOften()) return
       const { note, done, total, unit } = told.progress
       progress({
         note: printable(note, NOTE_LIMIT),

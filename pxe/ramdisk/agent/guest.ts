@@ -14,6 +14,7 @@ const ORDER_FILE = 'run/rackstrap/guest.json'
 const BEGUN_FILE = 'run/rackstrap/guest-begun'
 const REPORT_LINE = 'dev/ttyS1'
 const HARDWARE_TIMEOUT_MS = 120_000
+const SYNC_TIMEOUT_S = 600
 const PROGRESS_PAUSE_MS = 500
 
 export const isGuest = (kernel_parameters: string): boolean => /(^|\s)rackstrap-guest=1(\s|$)/.test(kernel_parameters)
@@ -22,15 +23,21 @@ export async function runAsGuest(context: GuestContext): Promise<void> {
   const { root, screen, programs } = context
   const tell = report(root)
   try {
+    // It comes last in the ramdisk.
+    if (!existsSync(join(root, ORDER_FILE))) {
+      throw new Error('The virtual machine has too little memory: its ramdisk could not be unpacked whole.')
+    }
     // A second time: the agent itself has ended in the middle, and init has started it again.
     if (existsSync(join(root, BEGUN_FILE))) throw new Error('The agent in the virtual machine ended unexpectedly.')
     writeFileSync(join(root, BEGUN_FILE), '')
-    tell({ result: (await execute(context, tell)) ?? null })
+    const result = (await execute(context, tell)) ?? null
+    // Whoever hears of a result relies on what is on the disks.
+    await programs.run('sync', [], { timeout_s: SYNC_TIMEOUT_S })
+    tell({ result })
   } catch (error) {
     screen.say(`FAILED: ${messageOf(error)}`)
     tell({ error: messageOf(error) })
   }
-  await programs.run('sync', []).catch((error: unknown) => screen.say(messageOf(error)))
   await programs.run('poweroff', ['-f'])
 }
 

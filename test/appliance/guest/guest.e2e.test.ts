@@ -1,12 +1,13 @@
 /** Steps in a virtual machine of their own: what it can do, what it cannot, and what is left of it. Real QEMU, the real deploy ramdisk. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createGuests, type Guests } from '../../../appliance/guest/guest.ts'
 import type { GuestOrder } from '../../../appliance/guest/order.ts'
 import { guestMirror } from '../../../appliance/guest/qemu.ts'
@@ -17,6 +18,7 @@ import { cacheFolder } from '../../rack/cache.ts'
 
 const MIB = 1024 * 1024
 const LAYER = 'guest-trial'
+const ORDER = { layers: [LAYER], args: {}, disks: [], memory_mib: 384, timeout_s: 120, mirror: false }
 
 describe('a guest', { timeout: 900_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'guest-'))
@@ -35,12 +37,7 @@ describe('a guest', { timeout: 900_000 }, () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     mkdirSync(join(folder, 'guests'))
-    guests = createGuests({
-      ramdisk_path: join(folder, 'ramdisk'),
-      folder: join(folder, 'guests'),
-      mirror: () => ({ host: '127.0.0.1', port: portOf() }),
-      log: createLog('error', () => {}),
-    })
+    guests = createGuests(given())
   })
   after(() => {
     server.close()
@@ -48,20 +45,28 @@ describe('a guest', { timeout: 900_000 }, () => {
   })
 
   const portOf = () => (server.address() as AddressInfo).port
-  const run = (order: Partial<GuestOrder> & { step: string }, signal = AbortSignal.timeout(300_000)) =>
-    guests.run(
-      { layers: [LAYER], args: {}, disks: [], memory_mib: 384, timeout_s: 120, mirror: false, ...order },
-      { signal, progress: (progress) => told.push(progress) },
-    )
+  const given = () => ({
+    ramdisk_path: join(folder, 'ramdisk'),
+    folder: join(folder, 'guests'),
+    mirror: () => ({ host: '127.0.0.1', port: portOf() }),
+    log: createLog('error', () => {}),
+  })
+  const waiter = (signal = AbortSignal.timeout(300_000)) => ({
+    signal,
+    progress: (progress: Progress) => void told.push(progress),
+  })
+  const run = (order: Partial<GuestOrder> & { step: string }, signal?: AbortSignal) =>
+    guests.run({ ...ORDER, ...order }, waiter(signal))
+  const machinesOf = (pid: number) =>
+    spawnSync('pgrep', ['-P', String(pid), '-f', 'rackstrap-guest=1'], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter(Boolean)
   const nothingLeft = () => {
     assert.deepEqual(readdirSync(join(folder, 'guests')), [])
-    assert.equal(
-      execFileSync('sh', ['-c', 'pgrep -u nobody -f rackstrap-guest=1 | wc -l'], { encoding: 'utf8' }).trim(),
-      '0',
-    )
+    assert.deepEqual(machinesOf(process.pid), [])
   }
 
-  it('writes to the disks that it is given, tells its progress, and returns what its step returns', async () => {
+  it('writes to the disks that it is given and not beyond, tells its progress, and returns what its step returns', async () => {
     const disk = join(folder, 'disk.raw')
     const scratch = join(folder, 'scratch.raw')
 
@@ -74,7 +79,8 @@ describe('a guest', { timeout: 900_000 }, () => {
       ],
     })
 
-    assert.deepEqual(result, { sectors: (128 * MIB) / 512 })
+    assert.deepEqual(result, { filled: 'ENOSPC', sectors: (128 * MIB) / 512 })
+    assert.equal(statSync(scratch).size, 128 * MIB)
     assert.equal(readFileSync(disk).subarray(0, 20).toString(), 'written by the guest')
     assert.ok(statSync(disk).blocks * 512 < MIB, 'the disk is sparse')
     assert.ok(told.some(({ note, done, total }) => note === 'writing' && done === 1 && total === 2))
@@ -109,9 +115,9 @@ describe('a guest', { timeout: 900_000 }, () => {
     nothingLeft()
   })
 
-  it('that hangs is ended when its time is over', async () => {
-    await assert.rejects(run({ step: 'guest_hang', timeout_s: 25 }), {
-      message: /^The virtual machine for guest_hang did not end within 25 s before it told a result\. Its last words: /,
+  it('that hangs, because its step is a fork bomb, is ended when its time is over', async () => {
+    await assert.rejects(run({ step: 'guest_bomb', timeout_s: 25 }), {
+      message: /^The virtual machine for guest_bomb did not end within 25 s before it told a result\. Its last words: /,
     })
 
     nothingLeft()
@@ -135,7 +141,8 @@ describe('a guest', { timeout: 900_000 }, () => {
 
   it('whose kernel panics, or whose agent dies, has failed', async () => {
     await assert.rejects(run({ step: 'guest_panic' }), {
-      message: /^The virtual machine for guest_panic ended with code 0 before it told a result\. Its last words: /,
+      message:
+        'The virtual machine for guest_panic ended with code 0 before it told a result. Its last words: Kernel panic - not syncing: sysrq triggered crash',
     })
     await assert.rejects(run({ step: 'guest_die' }), {
       message: 'The agent in the virtual machine ended unexpectedly.',
@@ -144,10 +151,43 @@ describe('a guest', { timeout: 900_000 }, () => {
     nothingLeft()
   })
 
-  it('is refused when its layer or its step is not there', async () => {
+  it('is gone when the appliance is killed, and so are its files at the next start', async () => {
+    const place = join(folder, 'killed')
+    const appliance = spawn(process.execPath, [join(import.meta.dirname, 'appliance-of-one-guest.ts')], {
+      env: { ...process.env, GUEST_FOLDER: place, GUEST_RAMDISK: join(folder, 'ramdisk'), GUEST_LAYER: LAYER },
+      stdio: 'ignore',
+    })
+    const { pid = 0 } = appliance
+    const [machine = ''] = await eventually(() => machinesOf(pid))
+    appliance.kill('SIGKILL')
+
+    await eventually(() => (existsSync(`/proc/${machine}`) ? [] : ['gone']))
+    assert.equal(readdirSync(place).length, 1)
+    const next = createGuests({ ...given(), folder: place })
+    await assert.rejects(next.run({ ...ORDER, step: 'guest_write', layers: ['podman'] }, waiter()))
+    assert.equal(existsSync(place), false)
+  })
+
+  it('runs without KVM where that is of no use', async () => {
+    const hopeful = createGuests({ ...given(), accelerator: () => 'kvm' })
+
+    await assert.rejects(hopeful.run({ ...ORDER, step: 'guest_dance' }, waiter()), {
+      message: 'No layer brings the step guest_dance.',
+    })
+  })
+
+  it('is refused when its layer is not there', async () => {
     await assert.rejects(run({ step: 'guest_write', layers: ['podman'] }), {
       message: `The deploy ramdisk has no layer podman (there: ${LAYER}). Build it again with "rackstrap ramdisk build".`,
     })
-    await assert.rejects(run({ step: 'guest_dance' }), { message: 'No layer brings the step guest_dance.' })
   })
 })
+
+async function eventually(look: () => string[]): Promise<string[]> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const found = look()
+    if (found.length > 0) return found
+    await pause(100)
+  }
+  throw new Error('It did not come to pass within 20 s.')
+}

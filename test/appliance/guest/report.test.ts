@@ -56,6 +56,13 @@ describe('the report of a guest', () => {
     assert.deepEqual(reading(...noise), { told: [], outcome: undefined })
   })
 
+  it('is no flood: of much progress only a part is passed on, the result always', () => {
+    const { told, outcome } = reading('{"progress":{"note":"x"}}\n'.repeat(5000), '{"result":"small"}\n')
+
+    assert.ok(told.length >= 20 && told.length < 100, `${told.length} lines`)
+    assert.deepEqual(outcome, { result: 'small' })
+  })
+
   it('leaves out a line without an end, and goes on with the next one', () => {
     const endless = Array.from({ length: 40 }, () => `{"result":"${'x'.repeat(10_000)}`)
 

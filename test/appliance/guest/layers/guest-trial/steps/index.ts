@@ -27,6 +27,18 @@ const canReach = (host: string, port: number) =>
     socket.once('error', () => end(false))
   })
 
+/** @returns what stopped it */
+function fill(path: string): string {
+  const disk = openSync(path, 'r+')
+  const piece = Buffer.alloc(1024 * 1024, 'x')
+  try {
+    for (let count = 0; count < 1024; count++) writeSync(disk, piece)
+    return 'nothing'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'something'
+  }
+}
+
 export const steps: Steps = {
   guest_write: {
     priority: 0,
@@ -34,7 +46,7 @@ export const steps: Steps = {
       progress({ note: 'writing', done: 1, total: 2, unit: 'steps' })
       const disk = openSync('/dev/vda', 'r+')
       writeSync(disk, String(text), 0)
-      return { sectors: Number(readFileSync('/sys/block/vdb/size', 'utf8')) }
+      return { filled: fill('/dev/vdb'), sectors: Number(readFileSync('/sys/block/vdb/size', 'utf8')) }
     },
   },
   guest_reach: {
@@ -51,6 +63,13 @@ export const steps: Steps = {
       const line = openSync('/dev/ttyS1', 'w')
       writeSync(line, `${'x'.repeat(100_000)}\n{"progress":{"note":"\\u001b[2Jcleared","done":-1}}\n{"result"\n`)
       throw new Error('it \u001b[31mfailed\nin two lines')
+    },
+  },
+  guest_bomb: {
+    priority: 0,
+    async run({ programs }) {
+      await programs.run('sh', ['-c', 'f() { f | f & }; f'])
+      await new Promise(() => setInterval(() => {}, 1000))
     },
   },
   guest_hang: { priority: 0, run: () => new Promise(() => setInterval(() => {}, 1000)) },
