@@ -240,6 +240,7 @@ describe('bootc installed by the appliance', () => {
         digest: CONTAINER.digest,
         mirror: {
           ...ACCESS,
+          insecure: true,
           registry: '10.0.2.100:5000',
           location: '10.0.2.100:5000/quay.example/org/app',
           guarded: true,
