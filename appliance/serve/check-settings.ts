@@ -7,7 +7,7 @@ import { ConfigInvalid } from '../config/read.ts'
 import { ApplianceError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { rackAddressOf } from './addresses.ts'
-import { readCa, tlsOf } from './mirror-tls.ts'
+import { isLoopback, readCa, tlsOf } from './mirror-tls.ts'
 import type { Settings } from './settings.ts'
 
 /** Of the registry mirror, whether it is to run inside the appliance or alone: its own files, and how they go with the appliance's. */
@@ -20,7 +20,14 @@ export async function mirrorFindings(settings: Pick<Settings, 'config' | 'regist
       throw error
     },
   )
-  return { errors: [...errors, ...(tls === undefined ? [] : [tls])], warnings }
+  return { errors: [...errors, ...(tls === undefined ? [] : [tls])], warnings: [...warnings, ...unreachable(settings)] }
+}
+
+function unreachable({ config, registry: { host_ip } }: Pick<Settings, 'config' | 'registry'>): string[] {
+  if (!config.registry.enabled || !isLoopback(host_ip)) return []
+  return [
+    `[registry] host_ip is ${host_ip}, where no machine reaches the registry: to deploy from it, set the address of this box on the rack's side (${config.DEFAULT.my_ip}).`,
+  ]
 }
 
 async function checkTls(settings: Pick<Settings, 'config' | 'registry'>): Promise<void> {

@@ -28,7 +28,7 @@ const WARN_BEFORE_MS = 180 * 24 * 3600_000
 const GUEST_NAME = '10.0.2.100'
 const THIS_BOX = ['localhost', '127.0.0.1', '::1', GUEST_NAME]
 const ANY = ['0.0.0.0', '::', '']
-const isLoopback = (host: string) => ['localhost', '::1'].includes(host) || host.startsWith('127.')
+export const isLoopback = (host: string) => ['localhost', '::1'].includes(host) || host.startsWith('127.')
 
 /** @throws ApplianceError */
 export async function openMirrorTls(given: Given, log: Log): Promise<MirrorTls> {

@@ -31,6 +31,14 @@ describe('a check of the registry', () => {
     )
   })
 
+  it('warns of a registry that machines cannot reach', async () => {
+    const { warnings } = await findingsOf('enabled = True')
+
+    assert.deepEqual(warnings, [
+      "[registry] host_ip is 127.0.0.1, where no machine reaches the registry: to deploy from it, set the address of this box on the rack's side (192.0.2.1).",
+    ])
+  })
+
   it('warns of rules for nobody', async () => {
     const { warnings } = await findingsOf('access_rules = * push alice')
 
