@@ -375,7 +375,7 @@ const registry = {
   ca_file: {
     section: 'registry',
     type: 'string',
-    help: 'CA (PEM) that clients need to trust cert_file; told to machines with what they pull. Not set: they trust it anyway.',
+    help: 'CA (PEM) that clients need to trust cert_file; told to machines with what they pull, as is the name in it when it is not for the address. Not set: they trust it anyway.',
   },
 } as const satisfies Options
 

@@ -65,6 +65,25 @@ export function namesOf({ config: { DEFAULT, registry: options }, registry }: Gi
   return [...new Set(all)].filter((name) => isCertificateName(name) && !ANY.includes(name))
 }
 
+/**
+ * What machines call the mirror: its address; or a name, when the certificate is good for that alone.
+ * @param cert_file  undefined: plain http
+ */
+export function hostOf({ config, registry }: Given, cert_file: string | undefined): string {
+  const address = ANY.includes(registry.host_ip) ? config.DEFAULT.my_ip : registry.host_ip
+  if (cert_file === undefined) return address
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(readFileSync(cert_file))
+  } catch {
+    // The registry reads it next, and says what is wrong with it.
+    return address
+  }
+  if (certificate.checkIP(address) !== undefined) return address
+  const names = certificate.subjectAltName?.split(', ').filter((entry) => entry.startsWith('DNS:')) ?? []
+  return names.map((entry) => entry.slice('DNS:'.length)).find((name) => !name.includes('*')) ?? address
+}
+
 async function ownTls(config: Config, names: readonly string[], log: Log): Promise<MirrorTls> {
   const folder = caFolderOf(config)
   const path = join(folder, CERTIFICATE_FILE)

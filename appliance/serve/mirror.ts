@@ -1,7 +1,7 @@
 /** The registry mirror with what the appliance adds to it: TLS. Inside the appliance, and alone. */
 import { type RunningRegistry, startRegistry } from '@appliance/registry-mirror'
 import type { Log } from '../log.ts'
-import { openMirrorTls } from './mirror-tls.ts'
+import { hostOf, openMirrorTls } from './mirror-tls.ts'
 import type { Settings } from './settings.ts'
 
 export type Mirror = RunningRegistry & {
@@ -13,13 +13,10 @@ export type Mirror = RunningRegistry & {
   stop(): Promise<void>
 }
 
-const ALL_ADDRESSES = ['0.0.0.0', '::']
-
 /** @throws ApplianceError, RegistryError  in the operator's words */
 export async function startMirror(settings: Pick<Settings, 'config' | 'registry'>, log: Log): Promise<Mirror> {
   const tls = await openMirrorTls(settings, log)
-  const { host_ip } = settings.registry
-  const host = ALL_ADDRESSES.includes(host_ip) ? settings.config.DEFAULT.my_ip : host_ip
+  const host = hostOf(settings, tls.config.cert_file)
   const registry = await startRegistry({ ...settings.registry, ...tls.config }, log, { host })
   let stopped: Promise<void> | undefined
   return {
