@@ -118,7 +118,12 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     return given.authorize?.(request, wanted)
   }
   const metrics = new RegistryMetrics()
-  const measured = { storage, keeping, upstreams: () => pullThrough.upstreams }
+  const measured = {
+    storage,
+    keeping,
+    upstreams: () => pullThrough.upstreams,
+    release: (owner: string) => holding.release(owner),
+  }
   const served = {
     storage,
     content: pullThrough.content,

@@ -53,6 +53,8 @@ function textOf(answer: AdminAnswer, request: AdminRequest): string {
     const set = request.ask === 'run' && request.job.startsWith('sync:') ? `${request.job}: ` : ''
     return `${set}${renderCounts(answer.counts)}\n`
   }
+  if (request.ask === 'release')
+    return answer.changed ? `${request.owner} holds nothing now.\n` : `${request.owner} held nothing.\n`
   const target = 'target' in request ? request.target : ''
   const is = request.ask === 'pin' ? 'pinned' : 'not pinned'
   return answer.changed ? `${target} is ${is} now.\n` : `${target} was ${is} already.\n`
@@ -113,6 +115,9 @@ export function addRegistryCommands(program: Command, configOption: readonly [st
   )
   addAsking('unpin <target>', 'let it be evicted again').action((target: string, options: AskOptions) =>
     ask(options, { ask: 'unpin', target }),
+  )
+  addAsking('release <owner>', 'let go what somebody holds who is no more, such as node:UUID (see list --json)').action(
+    (owner: string, options: AskOptions) => ask(options, { ask: 'release', owner }),
   )
   addAsking('gc', 'remove content that nothing needs any more')
     .option('--grace <seconds>', 'instead of [registry] gc_grace', wholeNumber)

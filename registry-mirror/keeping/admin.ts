@@ -11,6 +11,7 @@ export type AdminRequest =
   | { ask: 'status' }
   | { ask: 'list'; under?: string }
   | { ask: 'pin' | 'unpin'; target: string }
+  | { ask: 'release'; owner: string }
   | { ask: 'run'; job: string; options?: Readonly<Record<string, number>> }
 
 export type Status = {
@@ -30,7 +31,13 @@ export type Status = {
 
 export type AdminAnswer = { status: Status } | { list: readonly Listed[] } | { changed: boolean } | { counts: Counts }
 
-export type Administered = { storage: Storage; keeping: Keeping; upstreams: () => readonly UpstreamStatus[] }
+export type Administered = {
+  storage: Storage
+  keeping: Keeping
+  upstreams: () => readonly UpstreamStatus[]
+  /** @returns whether the owner held anything */
+  release(owner: string): Promise<boolean>
+}
 const MIB = 1024 * 1024
 
 /** @throws RegistryError  what was asked for is not to be had, in the operator's words */
@@ -49,6 +56,8 @@ export async function administer(
     case 'unpin':
       parseTarget(request.target)
       return { changed: await storage.state.pin(request.target, request.ask === 'pin') }
+    case 'release':
+      return { changed: await administered.release(request.owner) }
     case 'run': {
       const { jobs } = keeping
       if (!jobs.names.includes(request.job))

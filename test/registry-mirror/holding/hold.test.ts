@@ -154,10 +154,12 @@ describe('holding an image', () => {
     await mirror.images.hold(await mirror.images.inspect(REFERENCE, AMD64), { owner: 'node:1' })
     await evict(mirror)
     assert.deepEqual(await here(), [[second.digest, true, ['node:1']]])
-    const released = [await mirror.images.release('node:1'), await mirror.images.release('node:1')]
+    const release = () =>
+      askRegistry(configOf(mirror.folder), logTo([]), { request: { ask: 'release', owner: 'node:1' } })
+    const released = [await release(), await mirror.images.release('node:1')]
     await evict(mirror)
 
-    assert.deepEqual(released, [true, false])
+    assert.deepEqual(released, [{ changed: true }, false])
     assert.deepEqual(await here(), [])
   })
 
