@@ -15,7 +15,7 @@ const FOLDER_MODE = 0o755
 const STANDARD_MODE = 0o644
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-const PATH = /^\/etc(\/[\w@%+=:,.-]{1,200}){1,12}$/
+const PATH = /^\/etc(\/[\w@%+=:,.[\]-]{1,200}){1,12}$/
 
 /** @throws Error  what is wrong with the list */
 export function deployedFiles(list: unknown): DeployedFile[] {

@@ -106,6 +106,12 @@ describe('files of a machine in an installed container', () => {
     })
   }
 
+  it('takes the folder of a registry that is reached by an IPv6 address', () => {
+    const file = { path: '/etc/containers/certs.d/[fd66::1]:5000/ca.crt', content: 'pem', mode: 0o644 }
+
+    assert.deepEqual(deployedFiles([file]), [file])
+  })
+
   it('refuses a mode with more than permissions', () => {
     assert.throws(() => deployedFiles([{ path: '/etc/x', content: '', mode: 0o4755 }]), {
       message: 'The mode of /etc/x must be a number from 0 to 0777.',
