@@ -7,7 +7,9 @@ export type Said = {
   telling(): string | undefined
 }
 
-const LINE_LIMIT = 300
+const LINE_LIMIT = 400
+/** A sentence with three whole digests hides its end, which tells why. */
+const DIGEST = /(sha256:[0-9a-f]{12})[0-9a-f]{52}/g
 /** Not the beginning of a dump: bootc shows the command that failed over many lines, after the one that says why. */
 const ERROR = /^(error|fatal)\b.*[^{[(]$/i
 /** A log line of podman's: its message. */
@@ -21,6 +23,7 @@ export function harmless(line: string): string {
   return line
     .replace(SEQUENCES, '')
     .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(DIGEST, '$1')
     .trim()
     .slice(0, LINE_LIMIT)
 }

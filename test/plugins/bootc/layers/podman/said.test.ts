@@ -9,7 +9,14 @@ describe('what podman and bootc say', () => {
       harmless('\x1b[2J\x1b[31mInstalling\x1b[0m \x07image\x1b]0;owned\x07 \u00e4\u202e!'),
       'Installing  image  !',
     )
-    assert.equal(harmless('x'.repeat(10_000)).length, 300)
+    assert.equal(harmless('x'.repeat(10_000)).length, 400)
+  })
+
+  it('has digests as short as they are told apart, so that the end of a sentence is seen', () => {
+    assert.equal(
+      harmless(`reading sha256:${'ab'.repeat(32)}: manifest unknown`),
+      'reading sha256:abababababab: manifest unknown',
+    )
   })
 
   it('gives the last line that tells of an error as the reason, not the lines of noise after it', () => {
