@@ -4,12 +4,16 @@ import type { Content } from '../content.ts'
 import { type Digest, parseDigest } from '../digest.ts'
 import { parseManifest } from '../manifest.ts'
 import { parseTag } from '../names.ts'
+import type { StoredManifest } from '../storage/manifests.ts'
 import { UpstreamFailure } from './failure.ts'
 import type { PulledManifests, Wanted } from './tags.ts'
 
 /** A list without end is a lie. */
 const PAGES_LIMIT = 200
 const KEPT_LIMIT = 2_000
+
+const fallbackTagOf = (subject: Digest) => parseTag(subject.replace(':', '-').slice(0, 71))
+const manifestsIn = ({ bytes, mediaType }: StoredManifest) => parseManifest(bytes, mediaType).manifests
 
 type Kept = { until: number; list: readonly string[] | undefined }
 type Item = (json: Record<string, unknown>) => readonly unknown[] | undefined
@@ -56,15 +60,17 @@ export class PulledLists {
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error
       this.#log.warn('a list is served as it is here', { repository: name, list: 'referrers', reason: error.message })
-      return here
+      const tag = fallbackTagOf(subject)
+      const stored = tag && (await this.#local.manifest(name, tag))
+      return [...new Set([...here, ...(stored ? manifestsIn(stored) : [])])].sort()
     }
   }
 
   /** What registries without a referrers API have instead. @source OCI dist-spec, Referrers Tag Schema */
   async #fallback(wanted: Wanted, subject: Digest): Promise<readonly string[]> {
-    const tag = parseTag(subject.replace(':', '-').slice(0, 71))
+    const tag = fallbackTagOf(subject)
     const stored = tag && (await this.#manifests.get(wanted, tag))
-    return stored ? parseManifest(stored.bytes, stored.mediaType).manifests : []
+    return stored ? manifestsIn(stored) : []
   }
 
   async #told({ upstream, repository, name }: Wanted, path: string, itemsOf: Item) {
