@@ -38,6 +38,8 @@ export function createGuests(given: GuestsGiven): Guests {
   let last: Promise<unknown> = Promise.resolve()
   const cleared = () => clearGuestFiles(folder)
   let first: Promise<void> | undefined
+  /** Those that run or wait. */
+  let taken = 0
   let kvm_failed = false
   const accelerator = () => {
     const found = (given.accelerator ?? acceleratorOfThisBox)()
@@ -59,7 +61,8 @@ export function createGuests(given: GuestsGiven): Guests {
       }
     },
     async run(order, waiter) {
-      waiter.progress({ note: 'waiting for another virtual machine to end' })
+      if (taken > 0) waiter.progress({ note: 'waiting for another virtual machine to end' })
+      taken += 1
       const before = last
       const mine = before.then(async () => {
         waiter.signal.throwIfAborted()
@@ -67,7 +70,11 @@ export function createGuests(given: GuestsGiven): Guests {
         await first
         return start({ ...given, accelerator, kvmFailed }, order, waiter)
       })
-      last = mine.catch(() => {})
+      last = mine
+        .catch(() => {})
+        .finally(() => {
+          taken -= 1
+        })
       await orAborted(before, waiter.signal)
       const started = performance.now()
       try {

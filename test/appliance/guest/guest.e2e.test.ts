@@ -117,7 +117,9 @@ describe('a guest', { timeout: 900_000 }, () => {
 
   it('that hangs, because its step is a fork bomb, is ended when its time is over', async () => {
     await assert.rejects(run({ step: 'guest_bomb', timeout_s: 25 }), {
-      message: /^The virtual machine for guest_bomb did not end within 25 s before it told a result\. Its last words: /,
+      // Whichever gets hold of the memory first.
+      message:
+        /^The virtual machine for guest_bomb (did not end within 25 s|ended with code 0) before it told a result\. Its last words: |^The agent in the virtual machine ended unexpectedly\.$/,
     })
 
     nothingLeft()
@@ -126,6 +128,7 @@ describe('a guest', { timeout: 900_000 }, () => {
   it('is ended when the deploy is called off', async () => {
     const off = new AbortController()
     const running = run({ step: 'guest_hang' }, off.signal)
+    told.length = 0
     const waiting = run({ step: 'guest_hang' }, off.signal)
     setTimeout(() => off.abort(new Error('called off')), 3000)
 
