@@ -14,8 +14,9 @@ const source = (name: string) => join(import.meta.dirname, 'stand-in', name)
 export async function buildStandIn(root: string, overlay: string, signal: AbortSignal): Promise<void> {
   const recipe = { packages: [...PACKAGES, 'fdisk'], initrdInit: source('initrd-init') }
   await buildRoot(root, signal, recipe)
-  // This one phones home by what is in the overlay, and its root is mounted already.
-  await rm(join(root, 'etc/systemd/system/multi-user.target.wants/phone-home.service'))
+  // What is in the overlay reads the config drive and phones home; root is mounted already.
+  for (const wanted of ['multi-user.target.wants/phone-home.service', 'sysinit.target.wants/config-drive.service'])
+    await rm(join(root, 'etc/systemd/system', wanted))
   await writeFile(join(root, 'etc/fstab'), '')
   await cp(overlay, root, { recursive: true, verbatimSymlinks: true })
   await copyFile(source('bootc'), join(root, 'usr/bin/bootc'))
