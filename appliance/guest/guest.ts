@@ -7,6 +7,7 @@ import { clearGuestFiles, type GuestFiles, openGuestFiles } from './files.ts'
 import type { GuestOrder } from './order.ts'
 import { type Accelerator, acceleratorOfThisBox, type MirrorAddress, runQemu } from './qemu.ts'
 import { createReport, printable } from './report.ts'
+import { watchRoom } from './room.ts'
 
 export type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
 export type Guests = {
@@ -114,8 +115,10 @@ async function start(given: Box, order: GuestOrder, waiter: GuestWaiter): Promis
   refuseLayers(layers, ramdisk)
   waiter.progress({ note: 'starting a virtual machine' })
   await using files = await openGuestFiles({ folder, ramdisk_path, ramdisk, order })
+  using room = await watchRoom(folder, order)
+  const signal = AbortSignal.any([waiter.signal, room.signal])
   try {
-    return await watched({ given, order, waiter, files, mirror })
+    return await watched({ given, order, waiter: { ...waiter, signal }, files, mirror })
   } catch (error) {
     waiter.signal.throwIfAborted()
     if (error instanceof GuestFailure) log.warn('guest failed', { step, error: error.message, console: error.console })

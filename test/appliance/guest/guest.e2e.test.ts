@@ -1,6 +1,6 @@
 /** Steps in a virtual machine of their own: what it can do, what it cannot, and what is left of it. Real QEMU, the real deploy ramdisk. */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -169,6 +169,26 @@ describe('a guest', { timeout: 900_000 }, () => {
     const next = createGuests({ ...given(), folder: place })
     await assert.rejects(next.run({ ...ORDER, step: 'guest_write', layers: ['podman'] }, waiter()))
     assert.equal(existsSync(place), false)
+  })
+
+  it('that fills the disk of the appliance is ended while there is some room left', async () => {
+    const small = join(folder, 'small')
+    mkdirSync(small)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=320m', 'small', small])
+    try {
+      const disks = ['a', 'b'].map((name) => ({ path: join(small, name), size_bytes: 256 * MIB }))
+      const running = run({ step: 'guest_write', args: { text: 'x' }, disks })
+
+      await assert.rejects(running, {
+        name: 'GuestFailure',
+        message: new RegExp(
+          `^The appliance's disk is full: no virtual machine for guest_write runs while \\d+ MiB are left in ${small}, and 256 are to be\\. Free some\\.$`,
+        ),
+      })
+      nothingLeft()
+    } finally {
+      execFileSync('umount', [small])
+    }
   })
 
   it('runs without KVM where that is of no use', async () => {

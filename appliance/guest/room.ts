@@ -1,0 +1,39 @@
+/** Looks after the disks that a guest's files are on: they are sparse, and grow by what a stranger's code writes. */
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { GuestFailure } from './failure.ts'
+import type { GuestOrder } from './order.ts'
+
+const MIB = 1024 * 1024
+/** Left to the appliance. Once nothing is left, QEMU stands still and waits for room. */
+const RESERVE_BYTES = 256 * MIB
+const LOOK_EVERY_MS = 2000
+
+export type Room = Disposable & {
+  /** Aborted with a GuestFailure when there is too little. */
+  signal: AbortSignal
+}
+
+/** @throws GuestFailure  there is too little already */
+export async function watchRoom(folder: string, { step, disks }: GuestOrder): Promise<Room> {
+  const folders = [...new Set([folder, ...disks.flatMap(({ path }) => (path === undefined ? [] : [dirname(path)]))])]
+  const full = new AbortController()
+  const look = async () => {
+    for (const place of folders) {
+      const left_bytes = await freeBytes(place)
+      if (left_bytes >= RESERVE_BYTES) continue
+      const left = `${Math.floor(left_bytes / MIB)} MiB are left in ${place}, and ${RESERVE_BYTES / MIB} are to be`
+      throw new GuestFailure(
+        `The appliance's disk is full: no virtual machine for ${step} runs while ${left}. Free some.`,
+      )
+    }
+  }
+  await look()
+  const timer = setInterval(() => look().catch((error: unknown) => full.abort(error)), LOOK_EVERY_MS)
+  return { signal: full.signal, [Symbol.dispose]: () => clearInterval(timer) }
+}
+
+async function freeBytes(place: string): Promise<number> {
+  const { bavail, bsize } = await statfs(place)
+  return bavail * bsize
+}
