@@ -20,6 +20,8 @@ const OCI = 'application/vnd.oci.image'
 /** As skopeo names it: oci:FOLDER:latest. */
 export const LAYOUT_TAG = 'latest'
 const CREATED = '2026-01-01T00:00:00Z'
+/** bootc refuses an image of several layers that tells of fewer ("Truncated history"). */
+const ENTRY = { created: CREATED, created_by: 'oci-layout' }
 const blobs = (layout: string) => join(layout, 'blobs/sha256')
 const blob = (layout: string, digest: string) => join(blobs(layout), digest.replace('sha256:', ''))
 
@@ -54,9 +56,12 @@ export async function addLayer(
     ...config,
     config: { ...config.config, Labels: { ...config.config.Labels, ...labels } },
     rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, diff_id] },
-    history: undefined,
+    history: [...historyOf(config), ENTRY],
   })
 }
+
+const historyOf = ({ history, rootfs }: Config): readonly unknown[] =>
+  Array.isArray(history) ? history : rootfs.diff_ids.map(() => ENTRY)
 
 async function packLayer(layout: string, tree: string): Promise<{ layer: Descriptor; diff_id: string }> {
   const args = ['--sort=name', '--numeric-owner', `--mtime=${CREATED}`, '--xattrs', '--one-file-system']
