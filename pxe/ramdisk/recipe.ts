@@ -114,9 +114,10 @@ const FIRMWARE_PACKAGES = [
 const CONSOLES = 'console=tty0 console=ttyS0,115200n8 loglevel=4'
 /**
  * Virtual machines do not watch over their clock: an emulated one on a busy box looks unstable, the kernel then patches its own
- * code, and QEMU 7.2 with threads panics over that ("Oops: int3" in sched_clock_cpu, seen at load 10).
+ * code, and QEMU 7.2 with threads panics over that ("Oops: int3" in sched_clock_cpu, seen at load 10). Nor over the ticks of their timer:
+ * those of a machine that waits for its turn come late, and the kernel gives up ("IO-APIC + timer doesn't work!").
  */
 export const KERNEL_PARAMETERS: Readonly<Record<Flavour, string>> = {
-  virtual: `${CONSOLES} tsc=reliable`,
+  virtual: `${CONSOLES} tsc=reliable no_timer_check`,
   hardware: CONSOLES,
 }
