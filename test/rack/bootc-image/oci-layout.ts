@@ -13,6 +13,7 @@ type Manifest = { config: Descriptor; layers: readonly Descriptor[] } & Record<s
 type Config = {
   config: { Labels?: Record<string, string> } & Record<string, unknown>
   rootfs: { type: 'layers'; diff_ids: readonly string[] }
+  history: readonly object[]
 } & Record<string, unknown>
 export type LayoutImage = { digest: string; manifest: Manifest; config: Config }
 
@@ -37,7 +38,7 @@ export async function readLayout(folder: string): Promise<LayoutImage> {
 export async function createLayout(folder: string, config: Config['config']): Promise<void> {
   await mkdir(blobs(folder), { recursive: true })
   const rootfs = { type: 'layers', diff_ids: [] } as const
-  await writeImage(folder, [], { architecture: 'amd64', os: 'linux', created: CREATED, config, rootfs })
+  await writeImage(folder, [], { architecture: 'amd64', os: 'linux', created: CREATED, config, rootfs, history: [] })
 }
 
 /** Makes `to` of the image in `from` and a layer with all that lies in `tree`. @returns its digest */
