@@ -12,7 +12,7 @@ import { run } from '../rack/run-program.ts'
 import type { PhoneHome } from '../rack/steel/hardware.ts'
 import type { Timeline } from '../rack/timeline.ts'
 import { SECRET } from '../rack/upstream-registry.ts'
-import { PREPARE_DEADLINE_MS, rackFor, reached, showNode } from './racks.ts'
+import { PREPARE_DEADLINE_MS, rackFor } from './racks.ts'
 
 /** An install takes minutes under emulation, and longer on a busy box. */
 export const INSTALL_DEADLINE_MS = 1_800_000
@@ -60,14 +60,6 @@ export async function deployContainer(
   })
   if (!timeline) throw new Error('the rack has no such machine')
   return { timeline, report: await report }
-}
-
-/** Takes the node away, and its machine's disk with all that was on it. */
-export async function remove(rack: Rack, name: string): Promise<void> {
-  const { uuid } = await showNode(rack, name)
-  await rack.baremetal('node', 'undeploy', name)
-  await reached(rack, String(uuid), ['available', 'error'], 120)
-  await rack.baremetal('node', 'delete', name)
 }
 
 /** What an operating system of ours tells when it is up. */
