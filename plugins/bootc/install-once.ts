@@ -38,6 +38,7 @@ export const installArguments = ({ image, wanted }: Deploy, mirror: ContainerAcc
   digest: image.digest,
   mirror: { ...mirror },
   size_bytes: image.size_bytes,
+  layers: image.layers,
   tpm2_luks: wanted.tpm2_luks,
   timeout_s,
 })
