@@ -1,9 +1,50 @@
-/** What `npm test` has no time for: the way that works on every machine. */
+/** What `npm test` has no time for: the way that works on every machine, UEFI, and day 2. */
+import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assertDeployed, containerRack, createKey, deployContainer, INSTALL_DEADLINE_MS } from './bootc.ts'
+import {
+  assertDeployed,
+  containerRack,
+  createKey,
+  deployContainer,
+  INSTALL_DEADLINE_MS,
+  NAME,
+  nextReport,
+  onMachine,
+} from './bootc.ts'
 import { PREPARE_DEADLINE_MS } from './racks.ts'
 
 const TIMEOUT_MS = PREPARE_DEADLINE_MS + 2 * INSTALL_DEADLINE_MS
+const UPGRADE_DEADLINE_S = 900
+
+describe('a host that was installed from a container', () => {
+  it('is upgraded through the mirror while upstream is dead, by what a sync set fetched (uefi)', {
+    timeout: TIMEOUT_MS,
+  }, async (test) => {
+    const containers = await containerRack(test, { memory_mib: 1024, firmware: 'uefi' })
+    const { rack, image, versions } = containers
+    if (versions.kind !== 'real bootc') return test.skip('the stand-in for bootc cannot upgrade')
+    const key = await createKey('alice')
+    const instance_info = { bootc_install: 'appliance', bootc_authorized_keys: key.text }
+
+    const { timeline, report } = await deployContainer(containers, 0, instance_info)
+
+    test.diagnostic(JSON.stringify(timeline.stages))
+    assertDeployed(containers, 'rack-1', report, key.text)
+    assert.equal(report.firmware, 'uefi')
+
+    await rack.upstream?.push(`oci:${versions.layouts[2]}`, NAME)
+    await rack.rackstrap(['registry', 'sync'])
+    await rack.upstream?.cut()
+    test.diagnostic(await onMachine(rack, report.ip, key, 'bootc upgrade', UPGRADE_DEADLINE_S))
+    const again = nextReport(rack, 0)
+    await onMachine(rack, report.ip, key, 'systemctl --no-block reboot')
+    const upgraded = await again
+
+    assert.deepEqual([upgraded.version, upgraded.reference], ['2', image.reference])
+    assert.notEqual(upgraded.digest, image.digest)
+    assert.equal(upgraded.keys, key.text)
+  })
+})
 
 describe('a machine', () => {
   it('installs a container by itself, with the store of podman on its own disk', {
