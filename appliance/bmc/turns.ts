@@ -1,5 +1,7 @@
 /** One at a time for each key: many BMCs lose commands that overlap. Holds no key that nobody waits for. */
 
+import { untilAborted } from '../until-aborted.ts'
+
 export type Turns = {
   /** Runs `work` after all that were asked for before with this key. @throws signal's reason, when it aborts while waiting */
   take<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>
@@ -18,24 +20,12 @@ export function createTurns(): Turns {
         if (last.get(key) === mine) last.delete(key)
       })
       try {
-        if (before) await orAborted(before, signal)
+        if (before) await untilAborted(before, signal)
         signal.throwIfAborted()
         return await work()
       } finally {
         finish()
       }
     },
-  }
-}
-
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<void>()
-  const abort = () => aborted.resolve()
-  signal.addEventListener('abort', abort)
-  try {
-    await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

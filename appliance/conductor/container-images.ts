@@ -2,6 +2,7 @@
 import { messageOf } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Progress, Task } from '../plugin-api/index.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { ownerOf } from './node-registry.ts'
 import { type Parts, setInternal } from './parts.ts'
 
@@ -19,6 +20,7 @@ export function registryFor(parts: Parts, uuid: string, { signal, progress }: Gi
     registry: {
       async inspect(reference, o) {
         signal.throwIfAborted()
+        // The mirror ends an inspection by itself; who asked may not want to wait for that.
         return untilAborted(registry.inspect(reference, o), signal)
       },
       async hold(image, o = {}) {
@@ -66,12 +68,4 @@ export async function keepOnlyDeployed(parts: Pick<Parts, 'registry' | 'log'>, n
   if (held === undefined || isDeployed === true) return { [OF_THIS_DEPLOY]: undefined }
   await releaseImage(parts, node.uuid)
   return IMAGE_TRACES
-}
-
-/** The mirror ends an inspection by itself; who asked may not want to wait for that. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const stop = () => reject(signal.reason)
-  signal.addEventListener('abort', stop, { once: true })
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', stop))
 }

@@ -1,10 +1,9 @@
 /** The files of one guest: its initial ramdisk, made of the deploy ramdisk and its order, and its disks. */
-
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
+import { constants } from 'node:fs'
 import { type FileHandle, mkdir, mkdtempDisposable, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packMachineFiles, type RamdiskFiles } from '@appliance/pxe'
+import { messageOf } from '../errors.ts'
 import { GuestFailure } from './failure.ts'
 import type { GuestOrder } from './order.ts'
 
@@ -54,10 +53,7 @@ export async function openGuestFiles({ folder, ramdisk_path, ramdisk, order }: W
 }
 
 async function openDisk(path: string, size_bytes: number): Promise<FileHandle> {
-  const file = await open(path, 'a+', DISK_MODE).then(async (made) => {
-    await made.close()
-    return open(path, 'r+')
-  })
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, DISK_MODE)
   const { size } = await file.stat()
   if (size < size_bytes) await file.truncate(size_bytes)
   return file
@@ -68,17 +64,17 @@ const orderArchive = ({ step, args, mirror, disks }: GuestOrder): Promise<Buffer
 
 async function joinArchives(paths: readonly string[], last: Buffer, target: string): Promise<void> {
   // For QEMU, which is nobody; others do not get into the folder.
-  const file = createWriteStream(target, { flags: 'wx', mode: 0o644 })
-  const failed = once(file, 'error').then(([error]) => {
-    throw new GuestFailure(`The virtual machine's ramdisk cannot be written to ${target}: ${(error as Error).message}`)
-  })
-  failed.catch(() => {})
-  for (const content of [...paths.map((path) => () => readFile(path)), async () => last]) {
-    const bytes = await content()
-    file.write(bytes)
-    file.write(Buffer.alloc((ALIGNMENT - (bytes.length % ALIGNMENT)) % ALIGNMENT))
-    if (file.writableNeedDrain) await Promise.race([once(file, 'drain'), failed])
+  await using file = await open(target, 'wx', 0o644)
+  const add = async (archive: Buffer) => {
+    await file.writeFile(archive)
+    await file.writeFile(Buffer.alloc((ALIGNMENT - (archive.length % ALIGNMENT)) % ALIGNMENT))
   }
-  file.end()
-  await Promise.race([once(file, 'close'), failed])
+  try {
+    for (const path of paths) await add(await readFile(path))
+    await add(last)
+  } catch (cause) {
+    throw new GuestFailure(`The virtual machine's ramdisk cannot be written to ${target}: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
 }

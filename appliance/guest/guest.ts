@@ -2,6 +2,7 @@
 import { PxeError, type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
 import type { Log } from '../log.ts'
 import type { Progress } from '../plugin-api/index.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { GuestFailure } from './failure.ts'
 import { clearGuestFiles, type GuestFiles, openGuestFiles } from './files.ts'
 import type { GuestOrder } from './order.ts'
@@ -37,8 +38,7 @@ type Box = GuestsGiven & { accelerator(): Accelerator; kvmFailed(): void }
 export function createGuests(given: GuestsGiven): Guests {
   const { folder, log } = given
   let last: Promise<unknown> = Promise.resolve()
-  const cleared = () => clearGuestFiles(folder)
-  let first: Promise<void> | undefined
+  let cleared: Promise<void> | undefined
   /** Those that run or wait. */
   let taken = 0
   let kvm_failed = false
@@ -67,8 +67,8 @@ export function createGuests(given: GuestsGiven): Guests {
       const before = last
       const mine = before.then(async () => {
         waiter.signal.throwIfAborted()
-        first ??= cleared()
-        await first
+        cleared ??= clearGuestFiles(folder)
+        await cleared
         return start({ ...given, accelerator, kvmFailed }, order, waiter)
       })
       last = mine
@@ -76,7 +76,8 @@ export function createGuests(given: GuestsGiven): Guests {
         .finally(() => {
           taken -= 1
         })
-      await orAborted(before, waiter.signal)
+      // Who gives up waiting keeps its place, and does nothing in it.
+      await untilAborted(before, waiter.signal)
       const started = performance.now()
       try {
         return await mine
@@ -91,15 +92,6 @@ export function createGuests(given: GuestsGiven): Guests {
       }
     },
   }
-}
-
-/** Who gives up waiting keeps its place, and does nothing in it. */
-async function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => aborted.resolve(), { once: true })
-  await Promise.race([promise, aborted.promise])
-  signal.throwIfAborted()
 }
 
 async function start(given: Box, order: GuestOrder, waiter: GuestWaiter): Promise<unknown> {

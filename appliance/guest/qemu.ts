@@ -33,7 +33,8 @@ export type Ended = {
 const PROGRAM = 'qemu-system-x86_64'
 const KVM = '/dev/kvm'
 const KVM_FAILURE = /KVM internal error|Could not access KVM|failed to initialize kvm|KVM: entry failed/i
-const GUEST_ADDRESS = '10.0.2.100'
+/** Where a guest finds the mirror, at the mirror's own port. */
+export const GUEST_MIRROR_HOST = '10.0.2.100'
 const CONSOLE_LIMIT = 16 * 1024
 /** Nobody and nogroup, on every Debian. */
 const NOBODY = 65534
@@ -54,7 +55,7 @@ const INITRD_FD = 6
 const FIRST_DISK_FD = 7
 
 /** What a guest calls the mirror by; its certificate is good for the address, too. */
-export const guestMirror = (port: number): string => `${GUEST_ADDRESS}:${port}`
+export const guestMirror = (port: number): string => `${GUEST_MIRROR_HOST}:${port}`
 
 /** By what is there; whether KVM is of any use shows when a guest runs. */
 export function acceleratorOfThisBox(): Accelerator {

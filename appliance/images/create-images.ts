@@ -8,7 +8,7 @@ import type { Log } from '../log.ts'
 import { createCache } from './cache/cache.ts'
 import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
 import { createFlights, type Waiter } from './cache/flights.ts'
-import { createLinks } from './cache/links.ts'
+import { createLinks, subdirOf } from './cache/links.ts'
 import { checkFormat, isRaw } from './format/image-format.ts'
 import type { ImageRequest, Images, ServedImage } from './images.ts'
 import { lookUpstream } from './pass-through.ts'
@@ -39,7 +39,7 @@ const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 /** @throws InvalidParameterValue  [DEFAULT] webserver_verify_ca is of no use */
 export function createImages({ config, log, http_url, onBytes }: ImagesOptions): Images {
   const { webserver_verify_ca, webserver_connection_timeout } = config.DEFAULT
-  const subdir = config.deploy.http_image_subdir.replace(/^\/+|\/+$/g, '')
+  const subdir = subdirOf(config)
   const cacheFolder = config.pxe.instance_master_path
   const links = createLinks(join(config.deploy.http_root, subdir), cacheFolder)
   const cache = createCache({

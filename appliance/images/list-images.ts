@@ -3,9 +3,9 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/options.ts'
 import { isKey } from './cache/cache.ts'
-import { readEntry } from './cache/entry.ts'
-import { isMissing } from './cache/folders.ts'
-import { createLinks } from './cache/links.ts'
+import { RECORD, readEntry } from './cache/entry.ts'
+import { diskBytes, isMissing } from './cache/folders.ts'
+import { createLinks, subdirOf } from './cache/links.ts'
 
 export type ListedImage = {
   key: string
@@ -24,9 +24,9 @@ export type ListedImage = {
 }
 
 /** @returns the last used first; damaged entries are left out, as they are for deploys */
-export async function listImages({ pxe, deploy }: Config): Promise<ListedImage[]> {
-  const folder = pxe.instance_master_path
-  const users = await usersOf(join(deploy.http_root, deploy.http_image_subdir.replace(/^\/+|\/+$/g, '')), folder)
+export async function listImages(config: Config): Promise<ListedImage[]> {
+  const folder = config.pxe.instance_master_path
+  const users = await usersOf(join(config.deploy.http_root, subdirOf(config)), folder)
   const listed = await Promise.all(
     (await namesIn(folder)).filter(isKey).map((key) => describe(join(folder, key), key, users.get(key) ?? [])),
   )
@@ -37,14 +37,13 @@ async function describe(folder: string, key: string, node_uuids: string[]): Prom
   const entry = await readEntry(folder, key)
   if (!entry) return undefined
   try {
-    const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))))
-    const [made, used] = await Promise.all([stat(join(folder, 'entry.json')), stat(folder)])
+    const [made, used] = await Promise.all([stat(join(folder, RECORD)), stat(folder)])
     return {
       key,
       source: entry.source,
       format: entry.format,
       size_bytes: entry.size_bytes,
-      disk_bytes: files.reduce((sum, { blocks }) => sum + blocks * 512, 0),
+      disk_bytes: await diskBytes(folder),
       made_at: made.mtime.toISOString(),
       last_used: used.mtime.toISOString(),
       node_uuids: node_uuids.sort(),

@@ -4,15 +4,16 @@ import { ConfigInvalid } from '../config/read.ts'
 
 /** A listening address that means "all" is no address that a machine could be told. */
 const ANY = new Set(['0.0.0.0', '::', ''])
+export const isAnyAddress = (host_ip: string): boolean => ANY.has(host_ip)
 
 /** Base of the API as agents reach it, without a slash at the end. */
 export function apiUrlOf({ api, deploy, DEFAULT }: Config, port: number): string {
   if (deploy.external_callback_url) return withoutSlash(deploy.external_callback_url)
-  return `http://${bracketed(ANY.has(api.host_ip) ? DEFAULT.my_ip : api.host_ip)}:${port}`
+  return `http://${bracketed(isAnyAddress(api.host_ip) ? DEFAULT.my_ip : api.host_ip)}:${port}`
 }
 
 /** Where this box itself reaches what listens on an address of its own. */
-export const localAddressOf = (host_ip: string): string => (ANY.has(host_ip) ? '127.0.0.1' : host_ip)
+export const localAddressOf = (host_ip: string): string => (isAnyAddress(host_ip) ? '127.0.0.1' : host_ip)
 
 export type RackAddress = {
   listen: { host: string; port: number }

@@ -8,7 +8,9 @@ import { keepCertificate } from '../ca/server-certificate.ts'
 import type { Config } from '../config/options.ts'
 import { ConfigInvalid } from '../config/read.ts'
 import { messageOf } from '../errors.ts'
+import { GUEST_MIRROR_HOST } from '../guest/qemu.ts'
 import type { Log } from '../log.ts'
+import { isAnyAddress } from './addresses.ts'
 import type { Settings } from './settings.ts'
 
 type Given = Pick<Settings, 'config' | 'registry'>
@@ -24,10 +26,7 @@ export type MirrorTls = {
 export const caFolderOf = ({ DEFAULT }: Config): string => join(DEFAULT.state_path, 'ca')
 const CERTIFICATE_FILE = 'registry.pem'
 const WARN_BEFORE_MS = 180 * 24 * 3600_000
-/** Where a guest of QEMU's user network finds the mirror. */
-const GUEST_NAME = '10.0.2.100'
-const THIS_BOX = ['localhost', '127.0.0.1', '::1', GUEST_NAME]
-const ANY = ['0.0.0.0', '::', '']
+const THIS_BOX = ['localhost', '127.0.0.1', '::1', GUEST_MIRROR_HOST]
 export const isLoopback = (host: string) => ['localhost', '::1'].includes(host) || host.startsWith('127.')
 
 /** @throws ApplianceError */
@@ -62,7 +61,7 @@ export function tlsOf({ config, registry }: Given): 'given' | 'own' | 'plain' {
 /** Under which clients may reach the mirror. */
 export function namesOf({ config: { DEFAULT, registry: options }, registry }: Given): string[] {
   const all = [DEFAULT.host, DEFAULT.my_ip, registry.host_ip, ...THIS_BOX, ...options.tls_names]
-  return [...new Set(all)].filter((name) => isCertificateName(name) && !ANY.includes(name))
+  return [...new Set(all)].filter((name) => isCertificateName(name) && !isAnyAddress(name))
 }
 
 /**
@@ -70,7 +69,7 @@ export function namesOf({ config: { DEFAULT, registry: options }, registry }: Gi
  * @param cert_file  undefined: plain http
  */
 export function hostOf({ config, registry }: Given, cert_file: string | undefined): string {
-  const address = ANY.includes(registry.host_ip) ? config.DEFAULT.my_ip : registry.host_ip
+  const address = isAnyAddress(registry.host_ip) ? config.DEFAULT.my_ip : registry.host_ip
   if (cert_file === undefined) return address
   let certificate: X509Certificate
   try {

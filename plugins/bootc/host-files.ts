@@ -1,13 +1,11 @@
 /** What an installed host has in its /etc of this machine alone: root's keys, and how upgrades come through the mirror. Pure. */
 import type { ContainerAccess, ContainerImage } from '@appliance/core/plugin-api'
+import { repositoryOf } from './mirror-text.ts'
 import type { Wanted } from './node-fields.ts'
 
 export type HostFile = { path: string; content: string; mode: number }
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
-
-/** quay.io/org/app:v1 and quay.io/org/app@sha256:... are of the repository quay.io/org/app. */
-export const repositoryOf = (reference: string) => reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '')
 
 /**
  * At the place that /root leads to in a bootable container: tmpfiles would come to /root/.ssh before there is one.

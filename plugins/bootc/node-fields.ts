@@ -107,7 +107,8 @@ function secretOf(task: BootcTask): PullSecret | undefined {
   return undefined
 }
 
-const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
+export const isTable = (value: unknown): value is Json =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
 
 /** @returns undefined: none that can be used */
 export function readSecret(value: unknown, host: string): PullSecret | undefined {

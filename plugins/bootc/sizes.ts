@@ -1,5 +1,6 @@
 /** How large things are, from the one number that is known before an install: the image's compressed size. Estimates; pure. */
 import type { ContainerImage, Json } from '@appliance/core/plugin-api'
+import { isTable } from './node-fields.ts'
 
 export const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -31,8 +32,6 @@ export const diskForAppliance = (image: Sized) => installedBytes(image) + END_BY
 /** The way machine: half of the disk is podman's store until the install is over. Less than this is certainly too little. */
 export const diskForMachine = ({ size_bytes }: Sized) =>
   Math.ceil(2 * size_bytes * UNPACKED_AT_LEAST + FRONT_BYTES + END_BYTES)
-
-const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
 
 /** What the node's record says of its disk, by a root device hint or by its properties; undefined: nothing that is certain. */
 export function knownDiskBytes({

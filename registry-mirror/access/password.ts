@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { tooManyRequests } from '../errors.ts'
+import { Places } from '../upstream/limits.ts'
 
 /** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
 const CRYPT = /^\$(?:2[aby]|5|6|y)\$[./0-9A-Za-z$=,]+$/
@@ -24,8 +25,7 @@ export class Passwords {
   readonly #found = new Map<string, { isRight: boolean; until: number }>()
   readonly #key = randomBytes(32)
   readonly #asking = new Map<string, Promise<boolean>>()
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #places = new Places(AT_A_TIME)
 
   /** @throws OciError  TOOMANYREQUESTS: too many are being checked */
   async isRight(password: string, hash: string): Promise<boolean> {
@@ -34,12 +34,16 @@ export class Passwords {
     const key = createHmac('sha256', this.#key).update(`${hash}\n${password}`).digest('hex')
     const found = this.#found.get(key)
     if (found && found.until > Date.now()) return found.isRight
-    const asking = this.#asking.get(key) ?? this.#ask(key, password, hash)
-    return asking
+    const asking = this.#asking.get(key)
+    if (asking) return asking
+    if (this.#places.waiting >= WAITING_LIMIT)
+      throw tooManyRequests('Too many passwords are being checked. Try again.', 5)
+    return this.#ask(key, password, hash)
   }
 
   #ask(key: string, password: string, hash: string): Promise<boolean> {
-    const asking = this.#inTurn(() => crypt(password, hash))
+    const asking = this.#places
+      .run(() => crypt(password, hash))
       .then((crypted) => {
         const isRight = isEqual(crypted, hash)
         if (this.#found.size >= KEPT_LIMIT) this.#found.clear()
@@ -49,21 +53,6 @@ export class Passwords {
       .finally(() => this.#asking.delete(key))
     this.#asking.set(key, asking)
     return asking
-  }
-
-  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#running >= AT_A_TIME) {
-      if (this.#waiting.length >= WAITING_LIMIT)
-        throw tooManyRequests('Too many passwords are being checked. Try again.', 5)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    } else this.#running++
-    try {
-      return await act()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#running--
-    }
   }
 }
 

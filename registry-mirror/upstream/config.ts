@@ -93,6 +93,11 @@ export const upstreamOptions = {
   },
 } as const
 
+/** What a section has that sets nothing. */
+export const UPSTREAM_DEFAULTS = Object.fromEntries(
+  Object.entries(upstreamOptions).flatMap(([name, option]) => ('default' in option ? [[name, option.default]] : [])),
+)
+
 /** What stands in one section, as upstreamOptions have it. */
 export type UpstreamSection = { name: string; values: Readonly<Record<string, unknown>> }
 

@@ -1,6 +1,7 @@
 /** Upstreams that no section of the configuration names: made when somebody holds an image of theirs. Only ever with TLS. */
 import { RegistryError, type UpstreamConfig } from '../config.ts'
 import { parseName, type RepositoryName } from '../names.ts'
+import { readUpstream, UPSTREAM_DEFAULTS } from './config.ts'
 import type { Upstream } from './upstream.ts'
 
 const LIMIT = 100
@@ -47,9 +48,7 @@ export class OtherUpstreams {
     }
     const name = nameOfHost(host)
     if (name === undefined) throw new RegistryError(`'${host}' cannot be the name of a registry.`)
-    const url = new URL(`https://${host === 'docker.io' ? 'registry-1.docker.io' : host}`)
-    const plain = { insecure: false, tag_ttl: 300, concurrency: 6, bandwidth_limit: 0 }
-    const lists = { allow: [], deny: [], sync: [], sync_platforms: [] }
-    return this.#make({ name, url, ...plain, ...lists, ...this.#change })
+    const url = `https://${host === 'docker.io' ? 'registry-1.docker.io' : host}`
+    return this.#make({ ...readUpstream({ name, values: { ...UPSTREAM_DEFAULTS, url } }), ...this.#change })
   }
 }

@@ -5,14 +5,12 @@ import type { Parts } from '../parts.ts'
 type Given = { signal: AbortSignal; progress(progress: Progress): void }
 
 /** Nothing where none can run. */
-export function guestFor({ guests }: Pick<Parts, 'guests'>, given: Given): Pick<Task, 'guest'> {
+export function guestFor({ guests }: Pick<Parts, 'guests'>, given: Given): Task['guest'] {
   const acceleration = guests?.accelerator()
-  if (!guests || !acceleration) return {}
+  if (!guests || !acceleration) return undefined
   return {
-    guest: {
-      acceleration,
-      has: (layers) => guests.has(layers),
-      run: ({ signal = given.signal, progress = given.progress, ...order }) => guests.run(order, { signal, progress }),
-    },
+    acceleration,
+    has: (layers) => guests.has(layers),
+    run: ({ signal = given.signal, progress = given.progress, ...order }) => guests.run(order, { signal, progress }),
   }
 }

@@ -46,7 +46,10 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     disk: { validate: () => checkRootDevice(nodeOf(parts, uuid)) },
     images: imagesFor(parts, uuid, context, progress),
     ...registryFor(parts, uuid, { signal, progress }),
-    ...guestFor(parts, { signal, progress }),
+    // Looked for only when it is asked for: tasks are made often.
+    get guest() {
+      return guestFor(parts, { signal, progress })
+    },
     progress,
     configDrive: { encoded: () => configDriveOf(nodeOf(parts, uuid), signal) },
     callback: {

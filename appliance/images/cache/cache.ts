@@ -7,6 +7,7 @@ import { type Entry, type EntryRecord, readEntry, writeEntry } from './entry.ts'
 import {
   asStorageError,
   codeOf,
+  diskBytes,
   freeBytes,
   isMissing,
   makeFolder,
@@ -155,8 +156,7 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, log }: CacheOp
 async function weigh(folder: string, key: string): Promise<Unused> {
   try {
     const { mtimeMs: used_ms } = await stat(folder)
-    const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))))
-    return { key, used_ms, bytes: files.reduce((sum, { blocks }) => sum + blocks * 512, 0) }
+    return { key, used_ms, bytes: await diskBytes(folder) }
   } catch (error) {
     if (!isMissing(error)) throw error
     // Evicted meanwhile.

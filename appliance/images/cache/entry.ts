@@ -20,7 +20,7 @@ const record = z.object({
 export type EntryRecord = z.infer<typeof record>
 export type Entry = EntryRecord & { key: string; folder: string }
 
-const RECORD = 'entry.json'
+export const RECORD = 'entry.json'
 /** Of the image itself and of its compressed forms. */
 export const FILES = { identity: 'image', zstd: 'image.zst', gzip: 'image.gz' } as const
 export type Encoding = keyof typeof FILES

@@ -1,4 +1,5 @@
 /** One piece of work for each key, however many want its result. Who gives up stops waiting; the work stops when nobody waits. */
+import { untilAborted } from '../../until-aborted.ts'
 
 export type Note = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
 export type Waiter = { signal: AbortSignal; progress(note: Note): void }
@@ -50,7 +51,7 @@ export function createFlights<T>(limit: number): Flights<T> {
       flight.waiters.add(waiter)
       if (flight.last) waiter.progress(flight.last)
       try {
-        return await orAborted(flight.result, waiter.signal)
+        return await untilAborted(flight.result, waiter.signal)
       } finally {
         flight.waiters.delete(waiter)
         if (flight.waiters.size === 0)
@@ -62,17 +63,6 @@ export function createFlights<T>(limit: number): Flights<T> {
       for (const { stop } of open) stop.abort(new Error('the appliance stops'))
       await Promise.allSettled(open.map(({ result }) => result))
     },
-  }
-}
-
-async function orAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = () => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort)
-  try {
-    return await Promise.race([result, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 
@@ -90,7 +80,7 @@ function createTurns(limit: number) {
         onWait()
         const free = Promise.withResolvers<void>()
         queue.push(free.resolve)
-        await orAborted(free.promise, signal).catch((error) => {
+        await untilAborted(free.promise, signal).catch((error) => {
           const at = queue.indexOf(free.resolve)
           // Woken and aborted at once: the next one gets the turn.
           if (at >= 0) queue.splice(at, 1)

@@ -1,6 +1,6 @@
 /** The few things that a file system must do for the cache: names that appear whole, folders that go away, room. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InsufficientStorage } from '../../errors.ts'
 
@@ -51,6 +51,14 @@ export async function removeFolder(path: string): Promise<void> {
 
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o755 })
+}
+
+const BLOCK_BYTES = 512
+
+/** What the files in a folder take; holes take nothing. */
+export async function diskBytes(folder: string): Promise<number> {
+  const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))))
+  return files.reduce((sum, { blocks }) => sum + blocks * BLOCK_BYTES, 0)
 }
 
 export async function freeBytes(path: string): Promise<number> {

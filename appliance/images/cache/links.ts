@@ -1,10 +1,15 @@
 /** Which node may fetch which image: links under http_root, as Ironic makes them. They are the record itself, and outlive the appliance. */
 import { readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Config } from '../../config/options.ts'
 import { InvalidParameterValue } from '../../errors.ts'
 import { isKey } from './cache.ts'
 import { FILES } from './entry.ts'
 import { isMissing, makeFolder, sweep, sync, unfinishedName } from './folders.ts'
+
+/** Of the links, on disk and in addresses: [deploy] http_image_subdir without slashes around it. */
+export const subdirOf = ({ deploy }: Pick<Config, 'deploy'>): string =>
+  deploy.http_image_subdir.replace(/^\/+|\/+$/g, '')
 
 export type Links = {
   open(): Promise<void>

@@ -2,32 +2,12 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Node } from '../../../appliance/nodes/node.ts'
-import type { DeployPlugin, Step, Task } from '../../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, Task } from '../../../appliance/plugin-api/index.ts'
 import { stateFolder } from '../nodes/state-folder.ts'
-import { MAC, startTrial, type TrialOptions } from './trial.ts'
-
-const DONE = { done: true } as const
-
-const pluginOf = (change: Partial<DeployPlugin> = {}): DeployPlugin => ({
-  apiVersion: '1',
-  name: 'odd',
-  options: {},
-  usesAgent: false,
-  async validate() {},
-  deploySteps: () => [{ step: 'only', priority: 80, run: async () => DONE }],
-  ...change,
-})
-const withStep = (step: Omit<Step, 'step' | 'priority'>, change: Partial<DeployPlugin> = {}) =>
-  pluginOf({ deploySteps: () => [{ step: 'only', priority: 80, ...step }], ...change })
-
-async function deployed(t: TestContext, plugin: DeployPlugin, options: TrialOptions = {}) {
-  const trial = await startTrial(t, { ...options, plugins: [plugin] })
-  const { uuid } = await trial.createNode()
-  await trial.conductor.provision(uuid, { target: 'active' })
-  return { trial, uuid }
-}
+import { DONE, deployed, pluginOf, withStep } from './odd-plugin.ts'
+import { MAC, startTrial } from './trial.ts'
 
 describe('deploy plugin', () => {
   it('chooses its ramdisk layers by node and options, anew at each boot', async (t) => {

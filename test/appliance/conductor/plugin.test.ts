@@ -2,25 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { DeployPlugin, Options, SignOfLife, Step, Task } from '../../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, Options, SignOfLife, Task } from '../../../appliance/plugin-api/index.ts'
 import { FakeAgent } from './fake-agent.ts'
-import { imagesOnPaper, MAC, startTrial, type TrialOptions } from './trial.ts'
-
-const DONE = { done: true } as const
-
-function pluginOf(change: Partial<DeployPlugin> = {}): DeployPlugin {
-  return {
-    apiVersion: '1',
-    name: 'odd',
-    options: {},
-    usesAgent: false,
-    async validate() {},
-    deploySteps: () => [{ step: 'only', priority: 80, run: async () => DONE }],
-    ...change,
-  }
-}
-const withStep = (step: Omit<Step, 'step' | 'priority'>, change: Partial<DeployPlugin> = {}) =>
-  pluginOf({ deploySteps: () => [{ step: 'only', priority: 80, ...step }], ...change })
+import { DONE, deployed, pluginOf, withStep } from './odd-plugin.ts'
+import { imagesOnPaper, MAC, startTrial } from './trial.ts'
 
 const isGone = (pid: number) => {
   try {
@@ -29,13 +14,6 @@ const isGone = (pid: number) => {
     // ESRCH: there is no such process.
     return true
   }
-}
-
-async function deployed(t: TestContext, plugin: DeployPlugin, options: TrialOptions = {}) {
-  const trial = await startTrial(t, { ...options, plugins: [plugin] })
-  const { uuid } = await trial.createNode()
-  await trial.conductor.provision(uuid, { target: 'active' })
-  return { trial, uuid }
 }
 
 describe('deploy plugin', () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RegistryConfig, UpstreamConfig } from '../../../registry-mirror/config.ts'
 import { readUpstream } from '../../../registry-mirror/index.ts'
 import type { Patience } from '../../../registry-mirror/upstream/client.ts'
+import { UPSTREAM_DEFAULTS } from '../../../registry-mirror/upstream/config.ts'
 import {
   descriptor,
   IMAGE,
@@ -37,20 +38,7 @@ export type Change = {
 
 /** Options as a section of the configuration file would give them. */
 export const upstreamNamed = (name: string, values: Record<string, unknown>): UpstreamConfig =>
-  readUpstream({
-    name,
-    values: {
-      insecure: true,
-      tag_ttl: 300,
-      allow: [],
-      deny: [],
-      concurrency: 6,
-      bandwidth_limit: 0,
-      sync: [],
-      sync_platforms: [],
-      ...values,
-    },
-  })
+  readUpstream({ name, values: { ...UPSTREAM_DEFAULTS, insecure: true, ...values } })
 
 /** The upstream is served by the mirror as up.example. */
 export async function rig(
