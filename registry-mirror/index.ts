@@ -188,8 +188,9 @@ export async function startRegistry(
   const certificate = Certificate.open(config, log)
   const access = await Access.open(config, log)
   const authorize: Authorize = async (request, wanted) => {
-    await access.authorize(request, wanted)
+    const sees = await access.authorize(request, wanted)
     await more.authorize?.(request, wanted)
+    return sees
   }
   let listening: Listening | undefined
   const port = () => listening?.port ?? config.port

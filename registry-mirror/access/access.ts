@@ -109,6 +109,7 @@ export class Access {
     const isSelective = this.#rules.length > 0 || !this.gate.isEmpty
     if (route.endpoint === 'catalog' && isSelective && this.#knowsAnybody && holder.user === undefined)
       throw unauthorized('Only who has credentials may list all repositories.', this.#challenge(request))
+    if (route.endpoint === 'catalog') return (name) => holder.user !== undefined || !this.gate.isGuarded(name)
     if (!('name' in route)) return
     for (const name of action === 'pull' ? names : [route.name]) this.#require(request, { holder, action, name })
     if (query.has('mount') && !this.#mayMount(holder, query)) query.delete('mount')

@@ -19,7 +19,11 @@ export type Exchange = Served & {
   request: IncomingMessage
   response: ServerResponse
   query: URLSearchParams
+  /** Left out: everything. */
+  sees?: Sees
 }
+/** Whether the client may know of a repository. */
+export type Sees = (name: RepositoryName) => boolean
 
 /**
  * Where a pull looks: containerd tells the registry that a name belongs to as `ns`, and we keep docker.io's library/debian as

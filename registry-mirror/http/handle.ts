@@ -7,7 +7,7 @@ import { methodNotAllowed, OciError } from '../errors.ts'
 import { isDiskFull } from '../storage/disk.ts'
 import { answer, answerError, answerErrors, answerJson } from './answer.ts'
 import { deleteBlob, headBlob, pullBlob } from './blobs.ts'
-import type { Exchange, Served } from './exchange.ts'
+import type { Exchange, Sees, Served } from './exchange.ts'
 import { listReferrers, listRepositories, listTags } from './lists.ts'
 import { deleteManifest, pullManifest, pushManifest } from './manifests.ts'
 import { type Route, routeOf } from './route.ts'
@@ -36,11 +36,11 @@ const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** What a request is to do, for those who allow or forbid it. */
 export type Action = 'pull' | 'push' | 'delete'
-/** @throws OciError  unauthorized or denied */
+/** @returns which repositories a list may name; undefined: all of them @throws OciError  unauthorized or denied */
 export type Authorize = (
   request: IncomingMessage,
   wanted: { action: Action; route: Route; query: URLSearchParams },
-) => Promise<void> | void
+) => Promise<Sees | undefined> | Sees | undefined
 
 /** Answers a request under /v2 and returns true; false when the path is none of the registry's. Never rejects. */
 export async function handle(
@@ -79,9 +79,12 @@ async function dispatch(exchange: Exchange, path: string, authorize: Authorize |
   const method = request.method ?? 'GET'
   const act = Object.hasOwn(ENDPOINTS[route.endpoint], method) && ENDPOINTS[route.endpoint][method]
   if (!act) throw methodNotAllowed(method, Object.keys(ENDPOINTS[route.endpoint]))
-  await authorize?.(request, { action: actionOf(method, route), route, query })
+  const sees = await authorize?.(request, { action: actionOf(method, route), route, query })
   // Each endpoint is given the route that is its own; the table's type says so, the look-up forgets it.
-  await (act as (exchange: Exchange, route: Route) => Promise<void> | void)(exchange, route)
+  await (act as (exchange: Exchange, route: Route) => Promise<void> | void)(
+    { ...exchange, ...(sees && { sees }) },
+    route,
+  )
 }
 
 const actionOf = (method: string, { endpoint }: Route): Action =>

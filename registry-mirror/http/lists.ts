@@ -20,7 +20,7 @@ export async function listTags(exchange: Exchange, { name }: { name: RepositoryN
 
 export async function listRepositories(exchange: Exchange): Promise<void> {
   const names: RepositoryName[] = []
-  for await (const name of exchange.storage.repositories.names()) names.push(name)
+  for await (const name of exchange.storage.repositories.names()) if (exchange.sees?.(name) ?? true) names.push(name)
   names.sort()
   const { page, link } = pageOf(exchange, names, CATALOG_PAGE)
   answerJson(exchange.response, { repositories: page }, link)

@@ -61,6 +61,18 @@ describe('inspecting with a pull secret', () => {
 })
 
 describe('an image that was had with a pull secret', () => {
+  it('is not named in the list of repositories', async (t) => {
+    const { mirror } = await secretRig(t)
+    await pushBootable(mirror, { name: 'own/app', tag: 'v1' })
+    await holdBySecret(mirror)
+
+    const listed = async (headers: Record<string, string> = {}) =>
+      (await mirror.ask('GET', '/v2/_catalog', { headers })).json
+
+    assert.deepEqual(await listed(), { repositories: ['own/app'] })
+    assert.deepEqual(await listed({ authorization: `Basic ${SECRET}` }), { repositories: ['own/app'] })
+  })
+
   it('is only for who has it, also after a restart, and when the upstream is dead', async (t) => {
     const { mirror, injector, built } = await secretRig(t)
     await holdBySecret(mirror)
