@@ -5,10 +5,10 @@ import { MASK } from '../log.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Heartbeat } from './conductor.ts'
-import { tokenOf } from './deploy/callback.ts'
-import type { Deploys } from './deploy/deploy.ts'
-import type { Callback } from './deploy/signs.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
+import type { StepRunner } from './steps/runner.ts'
+import type { Callback } from './steps/signs.ts'
+import { tokenOf } from './task/callback.ts'
 
 /** Gives the token to the first who asks after a boot, and to nobody else. */
 export async function lookup(parts: Parts, query: LookupQuery): Promise<{ node: Node; config: Json }> {
@@ -26,7 +26,7 @@ export async function lookup(parts: Parts, query: LookupQuery): Promise<{ node: 
 }
 
 /** @throws NotFound, InvalidParameterValue  and then nothing has changed */
-export async function heartbeat(parts: Parts, deploys: Deploys, ident: string, given: Heartbeat): Promise<void> {
+export async function heartbeat(parts: Parts, runner: StepRunner, ident: string, given: Heartbeat): Promise<void> {
   const { uuid } = nodeOf(parts, ident)
   const { require_tls } = parts.config.agent
   let isRecorded = false
@@ -43,7 +43,7 @@ export async function heartbeat(parts: Parts, deploys: Deploys, ident: string, g
   )
   if (!isRecorded) return
   parts.log.info('agent heartbeat', { node: uuid, ...(given.agent_status ? { status: given.agent_status } : {}) })
-  deploys.heard(uuid, callbackOf(given))
+  runner.heard(uuid, callbackOf(given))
 }
 
 /** Installers tell a status; agents do not. */

@@ -9,8 +9,8 @@ import {
 import { InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
-import { optionsFor } from './deploy/option-values.ts'
 import { nodeForPlugin, nodeOf, type Parts } from './parts.ts'
+import { optionsFor } from './task/option-values.ts'
 
 type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values'>
 

@@ -2,12 +2,12 @@
 import { ApplianceError, DeployFailure, Forbidden, InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { ProvisionRequest } from './conductor.ts'
-import type { Deploys } from './deploy/deploy.ts'
 import { aborted, failDeploy } from './deploy/end.ts'
-import { DEPLOY_TRACES } from './deploy/plan.ts'
 import { deployRequest } from './deploy/request.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
 import { type Verb, verbFor } from './state-machine.ts'
+import { DEPLOY_TRACES } from './steps/plan.ts'
+import type { StepRunner } from './steps/runner.ts'
 import { passCleaning, tearDown } from './tear-down.ts'
 import { move } from './transitions.ts'
 import { verify } from './verify.ts'
@@ -21,8 +21,8 @@ export class ConcurrentActionLimit extends ApplianceError {
 type Work = () => Promise<void>
 type Verbs = Readonly<Partial<Record<Verb, (node: Node, request: ProvisionRequest) => Promise<Work | undefined>>>>
 
-export function createProvision(parts: Parts, deploys: Deploys) {
-  const verbs = verbsOf(parts, deploys)
+export function createProvision(parts: Parts, runner: StepRunner) {
+  const verbs = verbsOf(parts, runner)
   return async (uuid: string, request: ProvisionRequest): Promise<void> => {
     const target = String(request.target)
     // Before the lock, as in Ironic: what can never be done is a 400 at once, not a 409 that clients repeat.
@@ -43,7 +43,7 @@ export function createProvision(parts: Parts, deploys: Deploys) {
   }
 }
 
-function verbsOf(parts: Parts, deploys: Deploys): Verbs {
+function verbsOf(parts: Parts, runner: StepRunner): Verbs {
   return {
     async manage({ uuid }) {
       const { provision_state } = await move(parts, uuid, 'manage', { last_error: null })
@@ -58,12 +58,12 @@ function verbsOf(parts: Parts, deploys: Deploys): Verbs {
     },
     async deploy(node, request) {
       await startDeploy(parts, node, request, 'deploy')
-      return () => deploys.begin(node.uuid)
+      return () => runner.begin(node.uuid)
     },
     async rebuild(node, request) {
       checkProtected(node)
       await startDeploy(parts, node, request, 'rebuild')
-      return () => deploys.begin(node.uuid)
+      return () => runner.begin(node.uuid)
     },
     async delete(node) {
       checkProtected(node)

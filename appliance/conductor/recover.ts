@@ -1,9 +1,9 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
 import type { Node, ProvisionState } from '../nodes/node.ts'
-import type { Deploys } from './deploy/deploy.ts'
 import { endFailure } from './deploy/end.ts'
 import type { Parts } from './parts.ts'
 import { unlessStopped } from './provision.ts'
+import type { StepRunner } from './steps/runner.ts'
 import { passCleaning, tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
 
@@ -14,36 +14,36 @@ export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
   reservation === null && ALWAYS_HELD.includes(provision_state)
 
 /** Resolves when all that nobody else holds are held; their work goes on behind. */
-export async function recover(parts: Parts, deploys: Deploys, concerns: (node: Node) => boolean): Promise<void> {
+export async function recover(parts: Parts, runner: StepRunner, concerns: (node: Node) => boolean): Promise<void> {
   for (const node of parts.store.nodes.all()) {
     if (!concerns(node)) continue
     const { uuid, provision_state, target_power_state } = node
     if (target_power_state !== null) await parts.store.nodes.update(uuid, { target_power_state: null })
-    if (provision_state === 'wait call-back') deploys.waitOn(uuid)
-    else if (workFor(parts, deploys, node)) {
+    if (provision_state === 'wait call-back') runner.waitOn(uuid)
+    else if (workFor(parts, runner, node)) {
       parts.log.info('node goes on', { node: uuid, provision_state })
-      parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, deploys, uuid)))
+      parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, runner, uuid)))
     }
   }
 }
 
 /** By the time the node is free it may be elsewhere, or gone. */
-async function takeUp(parts: Parts, deploys: Deploys, uuid: string): Promise<void> {
+async function takeUp(parts: Parts, runner: StepRunner, uuid: string): Promise<void> {
   const release = await parts.holds.takeInTurn(uuid, parts.jobs.stopping)
   try {
     const node = parts.store.nodes.get(uuid)
-    if (node) await workFor(parts, deploys, node)?.()
+    if (node) await workFor(parts, runner, node)?.()
   } finally {
     await release()
   }
 }
 
-function workFor(parts: Parts, deploys: Deploys, node: Node): (() => Promise<void>) | undefined {
+function workFor(parts: Parts, runner: StepRunner, node: Node): (() => Promise<void>) | undefined {
   const { uuid } = node
   if (node.driver_internal_info.deploy_cleanup_pending === true) return () => endFailure(parts, uuid)
   if (node.provision_state === 'verifying') return () => verify(parts, uuid)
   if (node.provision_state === 'deleting') return () => tearDown(parts, uuid)
   if (node.provision_state === 'cleaning') return () => passCleaning(parts, uuid)
-  if (node.provision_state === 'deploying') return () => deploys.goOn(uuid)
+  if (node.provision_state === 'deploying') return () => runner.goOn(uuid)
   return undefined
 }

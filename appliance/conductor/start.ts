@@ -7,7 +7,6 @@ import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot.ts'
 import type { Conductor } from './conductor.ts'
 import { releaseImage } from './container-images.ts'
-import { Deploys } from './deploy/deploy.ts'
 import { createHolds } from './holds.ts'
 import { chooseInterfaces, drivers } from './interfaces.ts'
 import { createJobs } from './jobs.ts'
@@ -16,6 +15,7 @@ import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './p
 import { createPowerSync } from './power-sync.ts'
 import { createProvision, unlessStopped } from './provision.ts'
 import { isOrphan, recover } from './recover.ts'
+import { StepRunner } from './steps/runner.ts'
 import { validate } from './validate.ts'
 
 export type ConductorService = Conductor & {
@@ -32,7 +32,7 @@ export type ConductorService = Conductor & {
 
 export function startConductor(options: ConductorOptions): ConductorService {
   const parts = assemble(options)
-  const deploys = new Deploys(parts)
+  const runner = new StepRunner(parts)
   const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = nodeOf(parts, ident)
     const release = await parts.holds.take(uuid)
@@ -52,7 +52,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
         if (!parts.store.nodes.get(node.uuid)) await releaseImage(parts, node.uuid)
         return result
       }),
-    provision: createProvision(parts, deploys),
+    provision: createProvision(parts, runner),
     async power(ident, target, timeout_s) {
       const node = nodeOf(parts, ident)
       checkPowerTarget(node, target)
@@ -70,12 +70,12 @@ export function startConductor(options: ConductorOptions): ConductorService {
         setBootDevice(parts, uuid, device as BootDevice, { persistent, signal: parts.jobs.stopping }),
       ),
     lookup: (query) => lookup(parts, query),
-    heartbeat: (ident, given) => heartbeat(parts, deploys, ident, given),
-    recover: () => recover(parts, deploys, () => true),
+    heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),
+    recover: () => recover(parts, runner, () => true),
     machineBootOf: (mac) => machineBootOf(parts, mac),
     async checkDeadlines() {
-      deploys.checkDeadlines()
-      await recover(parts, deploys, isOrphan)
+      runner.checkDeadlines()
+      await recover(parts, runner, isOrphan)
     },
     syncPowerStates: createPowerSync(parts),
     async stop() {

@@ -2,9 +2,9 @@
 import { messageOf } from '../errors.ts'
 import { IMAGE_TRACES, releaseImage } from './container-images.ts'
 import { cleanUp } from './deploy/end.ts'
-import { DEPLOY_TRACES } from './deploy/plan.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
 import { setPower } from './power.ts'
+import { DEPLOY_TRACES } from './steps/plan.ts'
 import { move } from './transitions.ts'
 
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */

@@ -4,9 +4,9 @@ import { InvalidParameterValue, MissingParameterValue, messageOf } from '../erro
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
 import { kernelAppendParams } from './boot.ts'
 import type { ValidationResult } from './conductor.ts'
-import { whileItProgresses } from './deploy/stall.ts'
-import { makeTask } from './deploy/task.ts'
 import { bmcOf, nodeOf, type Parts, pluginOf } from './parts.ts'
+import { whileItProgresses } from './steps/stall.ts'
+import { makeTask } from './task/task.ts'
 
 const PLUGIN_DEADLINE_S = 30
 /** @throws InvalidParameterValue, MissingParameterValue */

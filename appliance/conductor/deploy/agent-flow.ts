@@ -4,7 +4,7 @@ import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 import { readPowerState, setPower } from '../power.ts'
-import { whenNotBusy } from './busy.ts'
+import { whenNotBusy } from '../task/busy.ts'
 
 /** An agent that flushed its disks gets no longer to switch its machine off. */
 const AFTER_FLUSH_MS = 5000

@@ -5,10 +5,10 @@ import type { ProvisionState } from '../../nodes/node.ts'
 import { endTickets, keepOnlyDeployed } from '../container-images.ts'
 import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
+import { DEPLOY_TRACES } from '../steps/plan.ts'
+import { whileItProgresses } from '../steps/stall.ts'
+import { makeTask } from '../task/task.ts'
 import { move } from '../transitions.ts'
-import { DEPLOY_TRACES } from './plan.ts'
-import { whileItProgresses } from './stall.ts'
-import { makeTask } from './task.ts'
 
 const CLEAN_UP_DEADLINE_S = 120
 const LAST_ERROR_LIMIT = 4000

@@ -4,7 +4,7 @@ import type { Node } from '../../nodes/node.ts'
 import type { Port } from '../../nodes/port.ts'
 import type { Store } from '../../nodes/store.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { DEPLOY_TRACES } from './plan.ts'
+import { DEPLOY_TRACES } from '../steps/plan.ts'
 
 /**
  * What an agent needs of a pull secret it is given with its command: a stranger's container may run beside it, and read its memory.

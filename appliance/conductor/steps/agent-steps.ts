@@ -3,8 +3,8 @@ import { parseDeploySteps } from '../../agent/commands.ts'
 import { AgentFailure } from '../../errors.ts'
 import type { Step } from '../../plugin-api/index.ts'
 import { merged, nodeOf, type Parts } from '../parts.ts'
-import { nodeForAgent, portsForAgent } from './agent-words.ts'
-import { whenNotBusy } from './busy.ts'
+import { nodeForAgent, portsForAgent } from '../task/agent-words.ts'
+import { whenNotBusy } from '../task/busy.ts'
 import { indexOf, planOf, replan, userSteps } from './plan.ts'
 
 /** They go into the node's record. */

@@ -2,7 +2,7 @@
 import { AgentFailure, NotFound } from '../../errors.ts'
 import type { Wait } from '../../nodes/node.ts'
 import { nodeOf, type Parts } from '../parts.ts'
-import { tellProgress } from './task.ts'
+import { tellProgress } from '../task/task.ts'
 import { untilCommandEnds } from './watch.ts'
 
 export type WaitCalls = {

@@ -9,6 +9,7 @@ import { registryFor } from '../container-images.ts'
 import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
 import { checkRootDevice } from '../root-device.ts'
+import { offeredSteps, type PlannedStep } from '../steps/plan.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
@@ -16,7 +17,6 @@ import { exec } from './exec.ts'
 import { guestFor } from './guest.ts'
 import { bootAgent, bootFrom } from './machine.ts'
 import { optionsFor } from './option-values.ts'
-import { offeredSteps, type PlannedStep } from './plan.ts'
 
 export type TaskContext = {
   signal: AbortSignal

@@ -2,19 +2,19 @@
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
 import type { Node, Wait } from '../../nodes/node.ts'
 import type { Kit, SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import { createKit } from '../deploy/agent-flow.ts'
+import { failDeploy, finishDeploy } from '../deploy/end.ts'
+import { createPrefetches, type Prefetches } from '../deploy/prefetch.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { bootAgent } from '../task/machine.ts'
+import { makeTask } from '../task/task.ts'
 import { move } from '../transitions.ts'
-import { createKit } from './agent-flow.ts'
 import { learnAgentSteps } from './agent-steps.ts'
-import { failDeploy, finishDeploy } from './end.ts'
-import { bootAgent } from './machine.ts'
 import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf, planSteps, userSteps } from './plan.ts'
-import { createPrefetches, type Prefetches } from './prefetch.ts'
 import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
 import { whileItProgresses } from './stall.ts'
+import { afterSign, stepFor } from './step-for.ts'
 import { finishStep, startStep } from './step-record.ts'
-import { afterSign, stepFor } from './steps.ts'
-import { makeTask } from './task.ts'
 import { timeoutOf } from './timeout.ts'
 import { isOverdue, Waits } from './waits.ts'
 
@@ -23,7 +23,7 @@ class ImageLost extends DeployFailure {}
 
 type Waiting = Extract<StepResult, { wait: string }>
 
-export class Deploys {
+export class StepRunner {
   readonly #parts: Parts
   readonly #kit: Kit
   readonly #waits: Waits
