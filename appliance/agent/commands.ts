@@ -100,31 +100,37 @@ const stepSchema = z.looseObject({
   step: z.string().max(200),
   priority: z.number().int(),
   reboot_requested: z.boolean().optional(),
+  abortable: z.boolean().optional(),
   argsinfo: z
     .record(z.string(), z.looseObject({ description: z.string().optional(), required: z.boolean().optional() }))
     .nullish(),
 })
-const deployStepsSchema = z.object({
-  deploy_steps: z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT)),
-  hardware_manager_version: z.unknown().optional(),
-})
+const stepListsSchema = z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT))
 
 export type OfferedStep = InBandStep & {
   reboot_requested: boolean
+  /** Of clean steps: it can be stopped halfway. */
+  abortable?: boolean
   argsinfo: Readonly<Record<string, { description: string; required?: boolean }>>
 }
 
-/** The result of deploy.get_deploy_steps. @throws AgentFailure */
-export function parseDeploySteps(node: string, result: unknown): { steps: OfferedStep[]; version: Json } {
-  const parsed = deployStepsSchema.safeParse(result)
-  if (!parsed.success) throw misshapen(node, 'its list of deploy steps', parsed.error)
-  const steps = Object.values(parsed.data.deploy_steps)
+/** The result of deploy.get_deploy_steps, clean.get_clean_steps: `key` is what it calls them. @throws AgentFailure */
+export function parseSteps(
+  node: string,
+  key: 'deploy_steps' | 'clean_steps',
+  result: unknown,
+): { steps: OfferedStep[]; version: Json } {
+  const schema = z.object({ [key]: stepListsSchema, hardware_manager_version: z.unknown().optional() })
+  const parsed = schema.safeParse(result)
+  if (!parsed.success) throw misshapen(node, `its list of ${key.replace('_', ' ')}`, parsed.error)
+  const steps = Object.values(parsed.data[key] as z.infer<typeof stepListsSchema>)
     .flat()
-    .map(({ interface: name, step, priority, reboot_requested, argsinfo }) => ({
+    .map(({ interface: name, step, priority, reboot_requested, abortable, argsinfo }) => ({
       interface: name,
       step,
       priority,
       reboot_requested: reboot_requested ?? false,
+      ...(abortable ? { abortable } : {}),
       argsinfo: Object.fromEntries(
         Object.entries(argsinfo ?? {}).map(([key, info]) => [
           key,

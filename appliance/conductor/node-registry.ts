@@ -21,7 +21,7 @@ export type NodeRegistry = {
   revoke(owner: string): Promise<void>
   access(
     image: Pick<ContainerImage, 'reference'>,
-    o: { owner: string; for?: 'deploy' | 'host' },
+    o: { owner: string; for?: 'deploy' | 'host'; until?: AbortSignal },
   ): Promise<ContainerAccess>
 }
 

@@ -17,6 +17,7 @@ export const AGENT_TRACES = {
   agent_secret_token: undefined,
   agent_verify_ca: undefined,
   agent_cached_deploy_steps: undefined,
+  agent_cached_clean_steps: undefined,
   hardware_manager_version: undefined,
   agent_command_id: undefined,
 } as const

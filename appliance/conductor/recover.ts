@@ -3,6 +3,7 @@ import type { Node, ProvisionState } from '../nodes/node.ts'
 import { endFailure } from './deploy/end.ts'
 import type { Parts } from './parts.ts'
 import { unlessStopped } from './provision.ts'
+import { isWaiting } from './steps/procedure.ts'
 import type { StepRunner } from './steps/runner.ts'
 import { passCleaning, tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
@@ -19,7 +20,7 @@ export async function recover(parts: Parts, runner: StepRunner, concerns: (node:
     if (!concerns(node)) continue
     const { uuid, provision_state, target_power_state } = node
     if (target_power_state !== null) await parts.store.nodes.update(uuid, { target_power_state: null })
-    if (provision_state === 'wait call-back') runner.waitOn(uuid)
+    if (isWaiting(node)) runner.waitOn(uuid)
     else if (workFor(parts, runner, node)) {
       parts.log.info('node goes on', { node: uuid, provision_state })
       parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, runner, uuid)))

@@ -7,6 +7,7 @@ import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot.ts'
 import type { Conductor } from './conductor.ts'
 import { releaseImage } from './container-images.ts'
+import { createDeploy } from './deploy/deploy.ts'
 import { createHolds } from './holds.ts'
 import { chooseInterfaces, drivers } from './interfaces.ts'
 import { createJobs } from './jobs.ts'
@@ -32,7 +33,7 @@ export type ConductorService = Conductor & {
 
 export function startConductor(options: ConductorOptions): ConductorService {
   const parts = assemble(options)
-  const runner = new StepRunner(parts)
+  const runner = new StepRunner(parts, [createDeploy(parts)])
   const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = nodeOf(parts, ident)
     const release = await parts.holds.take(uuid)

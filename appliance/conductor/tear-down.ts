@@ -1,10 +1,9 @@
 /** The verb `deleted`: takes a node's instance away, and makes the node available again. */
 import { messageOf } from '../errors.ts'
 import { IMAGE_TRACES, releaseImage } from './container-images.ts'
-import { cleanUp } from './deploy/end.ts'
+import { cleanUp, DEPLOY_TRACES } from './deploy/end.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
 import { setPower } from './power.ts'
-import { DEPLOY_TRACES } from './steps/plan.ts'
 import { move } from './transitions.ts'
 
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */

@@ -5,12 +5,15 @@ import type { ProvisionState } from '../../nodes/node.ts'
 import { endTickets, keepOnlyDeployed } from '../container-images.ts'
 import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
-import { DEPLOY_TRACES } from '../steps/plan.ts'
+import { DEPLOY, tracesOf } from '../steps/procedure.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 import { move } from '../transitions.ts'
 
 const CLEAN_UP_DEADLINE_S = 120
+/** What of a deploy is in driver_internal_info, and gone with its end. */
+export const DEPLOY_TRACES = { ...tracesOf(DEPLOY), container_image_deployed: undefined } as const
+
 const LAST_ERROR_LIMIT = 4000
 
 /** The plugin's cleanUp, and the image's link. Their failures are noted, and change nothing. */

@@ -5,9 +5,10 @@ import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { ProvisionRequest } from '../conductor.ts'
 import { merged, type Parts, pluginOf } from '../parts.ts'
-import { type PlannedStep, parseUserSteps, planSteps } from '../steps/plan.ts'
+import type { PlannedStep } from '../steps/plan.ts'
 import { validateBoot, validateDeploy, validatePower } from '../validate.ts'
 import { createKit } from './agent-flow.ts'
+import { parseUserSteps, planSteps } from './plan.ts'
 
 export type DeployRequest = { instance_info: Json; user_deploy_steps: readonly PlannedStep[] | undefined }
 

@@ -1,39 +1,39 @@
-/** Runs a node's deploy steps, one after the other, from wait to wait. What must survive a restart is in its record before anything goes on. */
+/** Runs a node's steps, one after the other, from wait to wait. What must survive a restart is in its record before anything goes on. */
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
 import type { Node, Wait } from '../../nodes/node.ts'
-import type { Kit, SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
-import { createKit } from '../deploy/agent-flow.ts'
-import { failDeploy, finishDeploy } from '../deploy/end.ts'
-import { createPrefetches, type Prefetches } from '../deploy/prefetch.ts'
+import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { bootAgent } from '../task/machine.ts'
+import { createPrefetches, type Prefetches } from '../task/prefetch.ts'
 import { makeTask } from '../task/task.ts'
 import { move } from '../transitions.ts'
 import { learnAgentSteps } from './agent-steps.ts'
-import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf, planSteps, userSteps } from './plan.ts'
+import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf } from './plan.ts'
+import { isWaiting, underWay } from './procedure.ts'
 import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
 import { whileItProgresses } from './stall.ts'
 import { afterSign, stepFor } from './step-for.ts'
 import { finishStep, startStep } from './step-record.ts'
 import { timeoutOf } from './timeout.ts'
-import { isOverdue, Waits } from './waits.ts'
+import { isOverdue, limitOf, Waits } from './waits.ts'
+import { ProcedureFailure, type Way } from './way.ts'
 
 /** No step's fault. */
-class ImageLost extends DeployFailure {}
+class ImageLost extends ProcedureFailure {}
 
 type Waiting = Extract<StepResult, { wait: string }>
 
 export class StepRunner {
   readonly #parts: Parts
-  readonly #kit: Kit
+  readonly #ways: readonly Way[]
   readonly #waits: Waits
   readonly #prefetches: Prefetches
   /** Nodes whose heartbeat is not taken up yet. */
   readonly #queued = new Set<string>()
 
-  constructor(parts: Parts) {
+  constructor(parts: Parts, ways: readonly Way[]) {
     this.#parts = parts
-    this.#kit = createKit(parts)
+    this.#ways = ways
     this.#waits = new Waits(parts, {
       onDue: (uuid) => this.#inTurn(uuid, 'deadline', () => this.#expire(uuid)),
       onCommandEnd: (uuid) => this.#inTurn(uuid, 'end of a command', () => this.#resume(uuid)),
@@ -43,14 +43,16 @@ export class StepRunner {
     this.#prefetches = createPrefetches(parts, (uuid, error) => this.#loseImage(uuid, error))
   }
 
-  /** The node is held and `deploying`. Resolves when it waits, is active, or has failed. */
+  /** The node is held, and has just begun. Resolves when it waits, has come to its end, or has failed. */
   async begin(uuid: string): Promise<void> {
     await this.#guarded(uuid, async () => {
-      const node = nodeOf(this.#parts, uuid)
-      const plugin = pluginOf(this.#parts, node)
-      await this.#withTask(uuid, undefined, async (task) => plugin.prepare?.(task))
-      const sources = { plugin: plugin.deploySteps(this.#kit), offered: undefined, user: userSteps(node) }
-      await setInternal(this.#parts, uuid, { deploy_steps: planSteps(sources), deploy_step_index: -1 })
+      const way = this.#wayOf(uuid)
+      if (await way.passes?.(uuid)) return
+      const { keys } = way.procedure
+      await setInternal(this.#parts, uuid, { [keys.plan]: undefined, [keys.index]: -1 })
+      const opened = await this.#withTask(uuid, undefined, (task) => way.open(task))
+      if ('wait' in opened) return this.#enterWait(uuid, opened)
+      await setInternal(this.#parts, uuid, { [keys.plan]: way.plan(nodeOf(this.#parts, uuid), [], undefined) })
       await this.#runFrom(uuid, 0)
     })
   }
@@ -59,17 +61,19 @@ export class StepRunner {
   async goOn(uuid: string): Promise<void> {
     const node = nodeOf(this.#parts, uuid)
     const planned = currentStepOf(node)
-    if (!planned) return this.begin(uuid)
+    if (!planned && !node.wait && !hasEnded(node)) return this.begin(uuid)
     await this.#guarded(uuid, async () => {
       if (node.wait) {
         await move(this.#parts, uuid, 'wait', { wait: node.wait })
         return this.waitOn(uuid)
       }
+      if (!planned) return this.#runFrom(uuid, indexOf(node))
       if (typeof node.driver_internal_info.agent_command_id === 'string') {
         return this.#enterWait(uuid, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
       }
       if (this.#stepFor(node, planned).again) return this.#runFrom(uuid, indexOf(node))
-      throw new DeployFailure('the appliance was restarted while it ran. Deploy again.')
+      const { again } = this.#wayOf(uuid).procedure.words
+      throw new DeployFailure(`the appliance was restarted while it ran. ${again}`)
     })
   }
 
@@ -98,8 +102,9 @@ export class StepRunner {
 
   /** Fails what has waited too long; each wait has a timer, too. */
   checkDeadlines(): void {
-    for (const { uuid, provision_state, wait } of this.#parts.store.nodes.all()) {
-      if (provision_state === 'wait call-back' && isOverdue(wait)) {
+    for (const node of this.#parts.store.nodes.all()) {
+      if (isWaiting(node) && isOverdue(node.wait)) {
+        const { uuid } = node
         this.#inTurn(uuid, 'deadline', () => this.#expire(uuid))
       }
     }
@@ -131,40 +136,56 @@ export class StepRunner {
       await work()
     } catch (error) {
       if (this.#parts.jobs.stopping.aborted) return
-      if (!(error instanceof ApplianceError)) this.#parts.log.error('deploy threw', { node: uuid, error })
+      if (!(error instanceof ApplianceError)) this.#parts.log.error('step threw', { node: uuid, error })
       await this.#failStep(uuid, error)
     }
   }
 
   async #failStep(uuid: string, error: unknown): Promise<void> {
-    if (error instanceof ImageLost) return this.#fail(uuid, error)
-    const planned = currentStepOf(nodeOf(this.#parts, uuid))
-    const what = planned ? `Deploy step ${keyOf(planned)} failed: ` : 'Preparing the deploy failed: '
+    const node = nodeOf(this.#parts, uuid)
+    const way = this.#wayAt(node)
+    if (!way) return
+    if (error instanceof ProcedureFailure) return this.#fail(uuid, error)
+    const planned = currentStepOf(node)
+    const what = planned ? `${way.procedure.words.step} ${keyOf(planned)} failed: ` : way.failedBefore(node)
     await this.#fail(uuid, new DeployFailure(what + messageOf(error), { cause: error }))
   }
 
   /** At once: a step that runs is called off, a wait ended. */
   #loseImage(uuid: string, cause: unknown): void {
     const lost = new ImageLost(`The image of node ${uuid} cannot be had: ${messageOf(cause)}`, { cause })
-    if (this.#parts.store.nodes.get(uuid)?.provision_state === 'deploying') this.#parts.jobs.callOff(uuid, lost)
+    const node = this.#parts.store.nodes.get(uuid)
+    if (node && underWay(node)?.states.running === node.provision_state) this.#parts.jobs.callOff(uuid, lost)
     // Also when no step could be called off: one had just ended.
     this.#inTurn(uuid, 'lost image', () => this.#fail(uuid, lost))
   }
 
   async #fail(uuid: string, error: DeployFailure): Promise<void> {
     this.#waits.disarm(uuid)
-    await failDeploy(this.#parts, uuid, error)
+    await this.#wayAt(nodeOf(this.#parts, uuid))?.fail(uuid, error)
+  }
+
+  #wayAt(node: Node): Way | undefined {
+    const procedure = underWay(node)
+    return this.#ways.find((way) => way.procedure === procedure)
+  }
+
+  /** @throws Error  the node goes through nothing: a fault of ours */
+  #wayOf(uuid: string): Way {
+    const way = this.#wayAt(nodeOf(this.#parts, uuid))
+    if (!way) throw new Error(`node ${uuid} goes through no steps`)
+    return way
   }
 
   #stepFor(node: Node, planned: PlannedStep): Step {
-    return stepFor(pluginOf(this.#parts, node), this.#kit, node, planned)
+    return stepFor(this.#wayOf(node.uuid), pluginOf(this.#parts, node), node, planned)
   }
 
   /** With a deadline from its last progress. */
   #withTask<T>(uuid: string, planned: PlannedStep | undefined, act: (task: Task) => Promise<T>): Promise<T> {
-    const { config, jobs } = this.#parts
+    const limit_s = limitOf(this.#parts, nodeOf(this.#parts, uuid))
     const what = planned ? keyOf(planned) : 'It'
-    return whileItProgresses(what, config.conductor.deploy_callback_timeout, jobs.signalOf(uuid), (guard) =>
+    return whileItProgresses(what, limit_s, this.#parts.jobs.signalOf(uuid), (guard) =>
       act(
         makeTask(this.#parts, uuid, {
           ...guard,
@@ -177,8 +198,11 @@ export class StepRunner {
 
   async #runFrom(uuid: string, from: number): Promise<void> {
     for (let index = from; ; index++) {
-      const planned = planOf(nodeOf(this.#parts, uuid))[index]
-      if (!planned) return finishDeploy(this.#parts, uuid)
+      const node = nodeOf(this.#parts, uuid)
+      const way = this.#wayOf(uuid)
+      if (node[way.procedure.field].abort_after === true) return way.abort(uuid)
+      const planned = planOf(node)[index]
+      if (!planned) return way.finish(uuid)
       const step = this.#stepFor(await startStep(this.#parts, uuid, index, planned), planned)
       const result = await this.#withTask(uuid, planned, (task) => step.run(task, planned.args))
       if ('wait' in result) return this.#enterWait(uuid, result)
@@ -187,7 +211,7 @@ export class StepRunner {
   }
 
   async #enterWait(uuid: string, { wait, note }: Waiting): Promise<void> {
-    const kept: Wait = { for: wait, deadline: this.#waits.deadline(), ...(note ? { note } : {}) }
+    const kept: Wait = { for: wait, deadline: this.#waits.deadline(uuid), ...(note ? { note } : {}) }
     await move(this.#parts, uuid, 'wait', { wait: kept })
     this.#waits.arm(uuid)
   }
@@ -196,20 +220,22 @@ export class StepRunner {
   async #resume(uuid: string, callback?: Callback): Promise<void> {
     const node = nodeOf(this.#parts, uuid)
     const { wait } = node
-    const planned = currentStepOf(node)
-    if (node.provision_state !== 'wait call-back' || !wait || !planned || node.maintenance) return
+    if (!isWaiting(node) || !wait || node.maintenance) return
     const sign = await signFor(this.#parts, node, wait, callback)
     if (!sign) return
     await this.#waits.touch(uuid)
     await this.#guarded(uuid, async () => {
-      if (isStillRunning(sign) && !this.#stepFor(node, planned).resume) return
+      const planned = currentStepOf(node)
+      if (planned && isStillRunning(sign) && !this.#stepFor(node, planned).resume) return
       this.#waits.disarm(uuid)
       // The wait stays in the record until the next step begins: cut off here, it is waited for again.
       await move(this.#parts, uuid, 'resume', (now) => ({ wait: now.wait }))
       const told = wait.for === 'agent-boot' ? await this.#meet(uuid, sign) : sign
+      if (!planned) return this.#runFrom(uuid, 0)
+      const { procedure } = this.#wayOf(uuid)
       const step = this.#stepFor(nodeOf(this.#parts, uuid), planned)
       const result = await this.#withTask(uuid, planned, async (task) =>
-        step.resume ? step.resume(task, told) : afterSign(planned, told),
+        step.resume ? step.resume(task, told) : afterSign(procedure, planned, told),
       )
       if ('wait' in result) return this.#enterWait(uuid, result)
       finishStep(this.#parts, uuid)
@@ -219,15 +245,14 @@ export class StepRunner {
 
   /** An agent that has just booted. */
   async #meet(uuid: string, sign: SignOfLife): Promise<SignOfLife> {
-    const plugin = pluginOf(this.#parts, nodeOf(this.#parts, uuid))
-    await learnAgentSteps(this.#parts, uuid, plugin.deploySteps(this.#kit))
+    await learnAgentSteps(this.#parts, uuid, this.#wayOf(uuid))
     return withCommands(this.#parts, uuid, sign)
   }
 
   /** @source Ironic [pxe] boot_retry_timeout: firmware now and then misses its network. The wait's deadline stays. */
   async #bootAgain(uuid: string): Promise<void> {
     const node = nodeOf(this.#parts, uuid)
-    if (node.provision_state !== 'wait call-back' || node.wait?.for !== 'agent-boot' || hasAgent(node)) return
+    if (!isWaiting(node) || node.wait?.for !== 'agent-boot' || hasAgent(node)) return
     this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
     await bootAgent(this.#parts, uuid, this.#parts.jobs.signalOf(uuid)).catch((error: unknown) => {
       if (!(error instanceof ApplianceError)) throw error
@@ -238,8 +263,13 @@ export class StepRunner {
 
   async #expire(uuid: string): Promise<void> {
     const node = nodeOf(this.#parts, uuid)
-    if (node.provision_state !== 'wait call-back' || node.maintenance || !isOverdue(node.wait)) return
-    const limit_s = this.#parts.config.conductor.deploy_callback_timeout
-    await this.#fail(uuid, timeoutOf(node, currentStepOf(node), limit_s))
+    if (!isWaiting(node) || node.maintenance || !isOverdue(node.wait)) return
+    await this.#fail(uuid, timeoutOf(node, this.#wayOf(uuid), limitOf(this.#parts, node)))
   }
+}
+
+/** Its steps are over, and its end was cut off. */
+const hasEnded = (node: Node) => {
+  const plan = underWay(node)?.keys.plan
+  return plan !== undefined && node.driver_internal_info[plan] !== undefined && indexOf(node) >= planOf(node).length
 }

@@ -1,13 +1,13 @@
-/** What an operator reads when a deploy waited too long: for what, and where to look. */
+/** What an operator reads when a node waited too long: for what, and where to look. */
 import { DeployFailure } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
-import { keyOf, type PlannedStep } from './plan.ts'
+import { currentStepOf, keyOf } from './plan.ts'
+import type { Way } from './way.ts'
 
-/** Begins as Ironic's does. */
-export function timeoutOf(node: Node, planned: PlannedStep | undefined, limit_s: number): DeployFailure {
-  const step = planned ? keyOf(planned) : 'none'
+export function timeoutOf(node: Node, way: Way, limit_s: number): DeployFailure {
+  const planned = currentStepOf(node)
   return new DeployFailure(
-    `Timeout reached while waiting for callback for node ${node.uuid} (step ${step}, [conductor] deploy_callback_timeout ${limit_s} s): ${whatIsMissing(node)}`,
+    way.timeout(node, { step: planned ? keyOf(planned) : 'none', limit_s, missing: whatIsMissing(node) }),
   )
 }
 

@@ -1,8 +1,9 @@
 /** What happens while a node waits: its deadline passes, or its agent's command ends. Changes no state itself. */
 import { AgentFailure, NotFound } from '../../errors.ts'
-import type { Wait } from '../../nodes/node.ts'
+import type { Node, Wait } from '../../nodes/node.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 import { tellProgress } from '../task/task.ts'
+import { underWay } from './procedure.ts'
 import { untilCommandEnds } from './watch.ts'
 
 export type WaitCalls = {
@@ -21,23 +22,32 @@ const LONGEST_MS = 2 ** 31 - 1
 /** A deadline is written anew when so much of it is used up: seldom enough for the disk. */
 const USED_UP = 0.1
 
+/** The longest that the node may wait, in seconds; 0: for ever. */
+export function limitOf({ config }: Pick<Parts, 'config'>, node: Node): number {
+  const procedure = underWay(node)
+  return procedure ? config.conductor[procedure.timeout] : 0
+}
+
 export const isOverdue = (wait: Wait | null): boolean => wait !== null && Date.parse(wait.deadline) <= Date.now()
 
 export class Waits {
   readonly #parts: Parts
   readonly #calls: WaitCalls
-  readonly #limit_ms: number
   readonly #armed = new Map<string, AbortController>()
 
   constructor(parts: Parts, calls: WaitCalls) {
     this.#parts = parts
     this.#calls = calls
-    this.#limit_ms = parts.config.conductor.deploy_callback_timeout * 1000
   }
 
   /** Of a wait that begins now. */
-  deadline(): string {
-    return this.#limit_ms === 0 ? NEVER : new Date(Date.now() + this.#limit_ms).toISOString()
+  deadline(uuid: string): string {
+    const limit_ms = this.#limit_ms(uuid)
+    return limit_ms === 0 ? NEVER : new Date(Date.now() + limit_ms).toISOString()
+  }
+
+  #limit_ms(uuid: string): number {
+    return limitOf(this.#parts, nodeOf(this.#parts, uuid)) * 1000
   }
 
   /** The node waits now. */
@@ -67,12 +77,13 @@ export class Waits {
 
   /** The machine is alive: its deadline counts from now. */
   async touch(uuid: string): Promise<void> {
+    const limit_ms = this.#limit_ms(uuid)
     const isStale = (wait: Wait | null): wait is Wait =>
-      wait !== null && this.#limit_ms > 0 && Date.parse(wait.deadline) - Date.now() < this.#limit_ms * (1 - USED_UP)
+      wait !== null && limit_ms > 0 && Date.parse(wait.deadline) - Date.now() < limit_ms * (1 - USED_UP)
     if (!isStale(nodeOf(this.#parts, uuid).wait)) return
     await this.#parts.store.nodes.update(
       uuid,
-      ({ wait }) => (isStale(wait) ? { wait: { ...wait, deadline: this.deadline() } } : {}),
+      ({ wait }) => (isStale(wait) ? { wait: { ...wait, deadline: this.deadline(uuid) } } : {}),
       { quiet: true },
     )
   }

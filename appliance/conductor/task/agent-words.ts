@@ -4,7 +4,13 @@ import type { Node } from '../../nodes/node.ts'
 import type { Port } from '../../nodes/port.ts'
 import type { Store } from '../../nodes/store.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { DEPLOY_TRACES } from '../steps/plan.ts'
+import { CLEAN, DEPLOY, tracesOf } from '../steps/procedure.ts'
+
+/** Of the engine of steps: an agent has no use for it. */
+const OURS: readonly string[] = [DEPLOY, CLEAN].flatMap((procedure) => [
+  ...Object.keys(tracesOf(procedure)),
+  procedure.keys.offered,
+])
 
 /**
  * What an agent needs of a pull secret it is given with its command: a stranger's container may run beside it, and read its memory.
@@ -12,9 +18,7 @@ import { DEPLOY_TRACES } from '../steps/plan.ts'
  */
 export function nodeForAgent(node: Node): Json {
   const { wait: _wait, interfaces, driver_info, driver_internal_info, instance_info, ...fields } = node
-  const internal = Object.entries(driver_internal_info).filter(
-    ([key]) => !(key in DEPLOY_TRACES) && key !== 'agent_cached_deploy_steps',
-  )
+  const internal = Object.entries(driver_internal_info).filter(([key]) => !OURS.includes(key))
   return {
     ...fields,
     ...Object.fromEntries(Object.entries(interfaces).map(([type, name]) => [`${type}_interface`, name])),

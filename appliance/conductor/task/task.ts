@@ -10,6 +10,7 @@ import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from
 import { setPower } from '../power.ts'
 import { checkRootDevice } from '../root-device.ts'
 import { offeredSteps, type PlannedStep } from '../steps/plan.ts'
+import { DEPLOY, procedureOf, underWay } from '../steps/procedure.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
@@ -61,7 +62,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     },
     async keep(values) {
       await parts.store.nodes.update(uuid, (now) => ({
-        driver_internal_info: merged(now.driver_internal_info, { deploy_kept: { ...keptOf(now), ...values } }),
+        driver_internal_info: merged(now.driver_internal_info, { [keptKey(now)]: { ...keptOf(now), ...values } }),
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
@@ -69,7 +70,8 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
   }
 }
 
-const keptOf = (node: Node): Json => (node.driver_internal_info.deploy_kept as Json | undefined) ?? {}
+const keptKey = (node: Node) => (underWay(node) ?? DEPLOY).keys.kept
+const keptOf = (node: Node): Json => (node.driver_internal_info[keptKey(node)] as Json | undefined) ?? {}
 
 function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task, 'power' | 'boot'> {
   return {
@@ -154,13 +156,14 @@ function agentFor(parts: Parts, uuid: string, { signal, step }: TaskContext): Ta
     run,
     async execute(asked) {
       const node = nodeOf(parts, uuid)
+      const { agent } = procedureOf(node)
       const params = {
         step: { ...asked, ...(step ? { priority: step.priority } : {}) },
         node: nodeForAgent(node),
         ports: portsForAgent(parts.store, uuid),
-        deploy_version: node.driver_internal_info.hardware_manager_version ?? {},
+        [agent.version]: node.driver_internal_info.hardware_manager_version ?? {},
       }
-      await whenNotBusy(() => run('deploy.execute_deploy_step', params), signal)
+      await whenNotBusy(() => run(agent.execute, params), signal)
       return { wait: 'agent-command', note: `the agent runs ${asked.interface}.${asked.step}` }
     },
     steps: () =>

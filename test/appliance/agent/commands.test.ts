@@ -1,7 +1,7 @@
 /** What an agent answers is hostile: checked, cut to size, and refused with what is wrong with it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseCommand, parseCommands, parseDeploySteps } from '../../../appliance/agent/commands.ts'
+import { parseCommand, parseCommands, parseSteps } from '../../../appliance/agent/commands.ts'
 import { command } from './fake-agent.ts'
 
 const NODE = 'n1'
@@ -117,7 +117,7 @@ describe('the deploy steps that an agent offers', () => {
       hardware_manager_version: { generic_hardware_manager: '1.2' },
     }
 
-    assert.deepEqual(parseDeploySteps(NODE, result), {
+    assert.deepEqual(parseSteps(NODE, 'deploy_steps', result), {
       steps: [
         {
           interface: 'deploy',
@@ -143,7 +143,7 @@ describe('the deploy steps that an agent offers', () => {
     ['thousands of steps', { deploy_steps: { M: Array(1001).fill(step) } }],
   ] as const) {
     it(`are refused when the agent tells ${what}`, () => {
-      assert.throws(() => parseDeploySteps(NODE, result), {
+      assert.throws(() => parseSteps(NODE, 'deploy_steps', result), {
         name: 'AgentFailure',
         message: /^The agent of node n1 answered something that is not its list of deploy steps: /,
       })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { OfferedStep } from '../../../appliance/agent/commands.ts'
-import { parseUserSteps, planSteps, replan } from '../../../appliance/conductor/steps/plan.ts'
+import { parseUserSteps, planSteps, replan } from '../../../appliance/conductor/deploy/plan.ts'
 import type { Step } from '../../../appliance/plugin-api/index.ts'
 
 const step = (name: string, priority: number, argsInfo?: Step['argsInfo']): Step => ({

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentBusy, type AgentClient, AgentUnreachable, createAgentClient } from '../../../../appliance/agent/client.ts'
-import { type Command, parseDeploySteps } from '../../../../appliance/agent/commands.ts'
+import { type Command, parseSteps } from '../../../../appliance/agent/commands.ts'
 import { checkHeartbeat, recordOf } from '../../../../appliance/agent/heartbeat.ts'
 import { AgentFailure } from '../../../../appliance/errors.ts'
 import type { Node } from '../../../../appliance/nodes/node.ts'
@@ -84,7 +84,7 @@ describe("the appliance's client and the agent", { timeout: 30_000 }, () => {
       { wait: true, signal: signal() },
     )
 
-    const { steps, version } = parseDeploySteps(node.uuid, result)
+    const { steps, version } = parseSteps(node.uuid, 'deploy_steps', result)
     assert.deepEqual(
       steps.map(({ step, priority }) => [step, priority]),
       [
