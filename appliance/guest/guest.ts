@@ -25,7 +25,7 @@ export type Guests = {
 }
 export type GuestsGiven = {
   ramdisk_path: string
-  /** Holds what a guest needs while it runs; emptied before the first one. */
+  /** Holds what a guest needs while it runs; emptied at once, and by nobody else meanwhile. */
   folder: string
   /** Where the registry mirror listens; undefined: there is none. */
   mirror(): MirrorAddress | undefined
@@ -38,7 +38,9 @@ type Box = GuestsGiven & { accelerator(): Accelerator; kvmFailed(): void }
 export function createGuests(given: GuestsGiven): Guests {
   const { folder, log } = given
   let last: Promise<unknown> = Promise.resolve()
-  let cleared: Promise<void> | undefined
+  // Disks of a guest may be large: they are not left lying until another one runs.
+  const cleared = clearGuestFiles(folder)
+  cleared.catch((error: unknown) => log.error('files of former guests not removed', { folder, error }))
   /** Those that run or wait. */
   let taken = 0
   let kvm_failed = false
@@ -67,7 +69,6 @@ export function createGuests(given: GuestsGiven): Guests {
       const before = last
       const mine = before.then(async () => {
         waiter.signal.throwIfAborted()
-        cleared ??= clearGuestFiles(folder)
         await cleared
         return start({ ...given, accelerator, kvmFailed }, order, waiter)
       })

@@ -9,6 +9,7 @@ import { createCache } from './cache/cache.ts'
 import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
 import { createFlights, type Waiter } from './cache/flights.ts'
 import { createLinks, subdirOf } from './cache/links.ts'
+import { whyNotBootable } from './format/bootable-disk.ts'
 import { checkFormat, isRaw } from './format/image-format.ts'
 import type { ImageRequest, Images, ServedImage } from './images.ts'
 import { lookUpstream } from './pass-through.ts'
@@ -144,7 +145,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       return served(entry, request.node_uuid)
     },
 
-    async make(name, request, build) {
+    async make(name, request, build, { bootable = false } = {}) {
       await ready
       const entry = await publish(hashOf(['made', name]), request, {
         from: 'here',
@@ -158,6 +159,8 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
           )
           if (size_bytes === 0) throw new ImageUnacceptable(`The image ${shown} was not written to ${path}.`)
           refuseTooLarge(size_bytes, shown, SIZE_LIMIT_BYTES)
+          const why = bootable ? await whyNotBootable(path) : undefined
+          if (why !== undefined) throw new ImageUnacceptable(`The disk ${shown} would not start: ${why}.`)
           const raw = await finishRaw(shop, { folder, flight, order: { source: { shown } } }, 'sha256')
           return { version: 1, source: shown, detected: 'raw', ...raw }
         },

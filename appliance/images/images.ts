@@ -19,6 +19,7 @@ export type Images = {
     key: string,
     request: ImageRequest,
     build: (path: string, signal: AbortSignal, progress: ImageRequest['progress']) => Promise<void>,
+    o?: { bootable?: boolean },
   ): Promise<ServedImage>
   /** Takes the node's link under http_url away. Idempotent. */
   release(node_uuid: string): Promise<void>

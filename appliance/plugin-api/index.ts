@@ -156,10 +156,12 @@ export type Task<O extends Options = Options> = {
      * Makes a raw image once per `key` however many nodes ask, keeps it in the image cache, serves it.
      * `build` writes to `path` (sparse welcome); a crash leaves nothing visible. It goes on when this node gives up and others wait, so
      * it heeds the signal and tells the progress that it is given. Key: everything the result depends on, digests not tags; shown to people.
+     * @param o.bootable  refuse a disk without partitions to start from and of a root, whatever was said of it
      */
     make(
       key: string,
       build: (path: string, signal: AbortSignal, progress: (p: Progress) => void) => Promise<void>,
+      o?: { bootable?: boolean },
     ): Promise<ServedImage>
   }
   /** Container images, by way of this appliance's mirror; undefined: [registry] enabled is false. */

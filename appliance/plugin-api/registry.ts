@@ -50,6 +50,13 @@ export type ContainerRegistry = {
    * @param o.bound_in  absolute path of a folder in the image: what the quadlets (*.image, *.container) in it name is needed as well
    */
   hold(image: ContainerImage, o?: { secret?: PullSecret; with?: readonly string[]; bound_in?: string }): Promise<void>
-  /** Of an image that is held. @param o.for  deploy (default): with a ticket where one is needed; host: without */
-  access(image: Pick<ContainerImage, 'reference'>, o?: { for?: 'deploy' | 'host' }): Promise<ContainerAccess>
+  /**
+   * Of an image that is held.
+   * @param o.for  deploy (default): with a ticket where one is needed; host: without
+   * @param o.until  the ticket is for work of the appliance that other nodes may wait for: it ends then, and not with this node's deploy
+   */
+  access(
+    image: Pick<ContainerImage, 'reference'>,
+    o?: { for?: 'deploy' | 'host'; until?: AbortSignal },
+  ): Promise<ContainerAccess>
 }

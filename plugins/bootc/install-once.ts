@@ -14,24 +14,35 @@ export const keyOf = ({ image: { reference, digest, architecture, ...image } }: 
 
 /** One install for each key, however many machines wait. @throws what the guest says */
 export async function installOnce(task: BootcTask, deploy: Deploy): Promise<ServedImage> {
-  const { image } = deploy
-  const { guest, options } = task
-  return task.images.make(keyOf(deploy), async (path, signal, progress) => {
+  // The image's own code runs beside the one that tells how it went.
+  return task.images.make(keyOf(deploy), install(task, deploy), { bootable: true })
+}
+
+const install =
+  (task: BootcTask, deploy: Deploy): Parameters<BootcTask['images']['make']>[1] =>
+  async (path, signal, progress) => {
+    const { image } = deploy
+    const { guest, options } = task
+
     if (!guest)
       throw task.failure('This appliance cannot start virtual machines any more. Set bootc_install to "machine".')
-    const mirror = fromGuest(await registryOf(task).access(image, { for: 'deploy' }))
-    await guest.run({
-      layers: LAYERS,
-      step: 'bootc_install',
-      args: { ...installArguments(deploy, mirror, options.install_timeout), scratch: '/dev/vdb' },
-      disks: [{ path, size_bytes: installedBytes(image) }, { size_bytes: scratchBytes(image) }],
-      memory_mib: options.guest_memory,
-      timeout_s: options.install_timeout,
-      mirror: true,
-      ...{ signal, progress },
-    })
-  })
-}
+    const over = new AbortController()
+    try {
+      const access = await registryOf(task).access(image, { for: 'deploy', until: over.signal })
+      await guest.run({
+        layers: LAYERS,
+        step: 'bootc_install',
+        args: { ...installArguments(deploy, fromGuest(access), options.install_timeout), scratch: '/dev/vdb' },
+        disks: [{ path, size_bytes: installedBytes(image) }, { size_bytes: scratchBytes(image) }],
+        memory_mib: options.guest_memory,
+        timeout_s: options.install_timeout,
+        mirror: true,
+        ...{ signal, progress },
+      })
+    } finally {
+      over.abort()
+    }
+  }
 
 export const installArguments = ({ image, wanted }: Deploy, mirror: ContainerAccess, timeout_s: number): Json => ({
   reference: image.reference,

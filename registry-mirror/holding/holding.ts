@@ -33,6 +33,8 @@ export type AccessOptions = {
   owner: string
   /** A deploy is given a ticket where the image is not for everybody; a host has the pull secret. */
   for?: 'deploy' | 'host'
+  /** The ticket is for work of this box itself, which others may wait for: it ends with the signal or the process, not with the owner's others. */
+  until?: AbortSignal
 }
 export type ImageAccess = {
   /** Where the mirror has the image: <host:port>/quay.io/org/app. */
@@ -188,7 +190,7 @@ export class Holding {
     const { name } = this.#targets.of(reference)
     const { registry, insecure, ca } = this.#given.reached()
     const guarded = this.#guards.isGuarded(name) || !this.#given.isOpen(name)
-    const ticket = guarded && options.for !== 'host' ? await this.tickets.give(options.owner, name) : undefined
+    const ticket = guarded && options.for !== 'host' ? await this.#ticket(name, options) : undefined
     return {
       location: `${registry}/${name}`,
       registry,
@@ -197,6 +199,10 @@ export class Holding {
       guarded,
       ...(ticket && { ticket }),
     }
+  }
+
+  async #ticket(name: RepositoryName, { owner, until }: AccessOptions): Promise<Ticket> {
+    return until ? this.tickets.lend(owner, name, until) : this.tickets.give(owner, name)
   }
 
   /** Who is let in to what, for Access. */

@@ -30,8 +30,8 @@ export type TaskSetting = {
   /** Deploy steps that it offers. */
   agentSteps?: readonly InBandStep[]
   kept?: Json
-  /** What is built by task.images.make is there already, unless it is to be built anew. */
-  buildsAnew?: boolean
+  /** Where task.images.make has the image built anew; left out: it is there already. */
+  buildsAnew?: string
   /** What the registry says of any reference; null: there is no registry. */
   container?: Partial<ContainerImage> | null
   /** With what task.registry.inspect fails. */
@@ -191,10 +191,10 @@ function imagesWith(
     },
     prefetch: () => note('images.prefetch', []),
     resolve: () => act('images.resolve', [], served),
-    async make(key, build) {
-      await act('images.make', [key], undefined)
-      if (buildsAnew)
-        await build('/cache/made/image', signal ?? new AbortController().signal, (...told) => note('progress', told))
+    async make(key, build, o) {
+      await act('images.make', [key, o], undefined)
+      if (buildsAnew !== undefined)
+        await build(buildsAnew, signal ?? new AbortController().signal, (...told) => note('progress', told))
       return served
     },
   }

@@ -12,6 +12,7 @@ const TICKET = { username: 'ticket', password: 'for-one-deploy' }
 const MACHINE: TaskSetting = { agentSteps: OURS, values: { install: 'machine' } }
 const APPLIANCE: TaskSetting = { agentSteps: OURS, values: { install: 'appliance' } }
 const STOCK: TaskSetting = { values: { install: 'machine' } }
+const PATH = '/cache/made/image'
 const CONFIG_DRIVE = 'H4sIAAAA'
 
 for (const [agent, setting] of Object.entries({
@@ -212,7 +213,7 @@ describe('bootc installed by the appliance', () => {
 
   it('runs the install in a guest that reaches the mirror alone, and knows nothing of the machine', async () => {
     const keys = { bootc_authorized_keys: 'ssh-ed25519 AAAA alice', image_pull_secret: SECRET }
-    const setting = { ...nodeWith(keys), ...APPLIANCE, buildsAnew: true, configDrive: CONFIG_DRIVE }
+    const setting = { ...nodeWith(keys), ...APPLIANCE, buildsAnew: PATH, configDrive: CONFIG_DRIVE }
 
     const { calls } = await ran('deploy', { ...setting, access: { guarded: true, ticket: TICKET } })
 
@@ -229,7 +230,7 @@ describe('bootc installed by the appliance', () => {
         'boot.agent',
       ],
     )
-    assert.deepEqual(named(calls, 'images.make'), [KEY])
+    assert.deepEqual(named(calls, 'images.make'), [KEY, { bootable: true }])
     const [run] = named(calls, 'guest.run') as [{ signal: unknown; progress: unknown }]
     const { signal, progress, ...given } = run
     assert.ok(signal instanceof AbortSignal && typeof progress === 'function')
@@ -253,11 +254,14 @@ describe('bootc installed by the appliance', () => {
         timeout_s: 7200,
         scratch: '/dev/vdb',
       },
-      disks: [{ path: '/cache/made/image', size_bytes: 2560 * 1024 * 1024 }, { size_bytes: 3584 * 1024 * 1024 }],
+      disks: [{ path: PATH, size_bytes: 2560 * 1024 * 1024 }, { size_bytes: 3584 * 1024 * 1024 }],
       memory_mib: 2048,
       timeout_s: 7200,
       mirror: true,
     })
+    // Others may wait for it when this node's deploy is over.
+    const [, access] = named(calls, 'registry.access') as [unknown, { until: AbortSignal }]
+    assert.ok(access.until.aborted)
   })
 
   it('is written like a disk image, and made its own machine afterwards', async () => {
@@ -334,7 +338,7 @@ describe('[bootc] install = auto', () => {
 
 describe('secrets of a bootc deploy', () => {
   it('reach no log, and no step but those that need them', async () => {
-    const setting = { ...nodeWith({ image_pull_secret: SECRET }), buildsAnew: true }
+    const setting = { ...nodeWith({ image_pull_secret: SECRET }), buildsAnew: PATH }
     for (const way of [MACHINE, APPLIANCE, STOCK]) {
       for (const step of ['deploy', 'execute_bootc_install', 'bootc_finish']) {
         const paper = paperFor({ ...setting, ...way })

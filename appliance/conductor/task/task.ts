@@ -10,7 +10,7 @@ import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from
 import { setPower } from '../power.ts'
 import { checkRootDevice } from '../root-device.ts'
 import { offeredSteps, type PlannedStep } from '../steps/plan.ts'
-import { DEPLOY, procedureOf, underWay } from '../steps/procedure.ts'
+import { lastProcedure, procedureOf } from '../steps/procedure.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
@@ -70,7 +70,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
   }
 }
 
-const keptKey = (node: Node) => (underWay(node) ?? DEPLOY).keys.kept
+const keptKey = (node: Node) => lastProcedure(node).keys.kept
 const keptOf = (node: Node): Json => (node.driver_internal_info[keptKey(node)] as Json | undefined) ?? {}
 
 function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task, 'power' | 'boot'> {
@@ -106,7 +106,7 @@ function imagesFor(
     validate: () => parts.images.validate(request()),
     prefetch: () => prefetch?.(request()),
     resolve: () => parts.images.resolve(request()),
-    make: (key, build) => parts.images.make(key, request(), build),
+    make: (key, build, o) => parts.images.make(key, request(), build, o),
   }
 }
 

@@ -36,7 +36,6 @@ describe('a guest', { timeout: 900_000 }, () => {
       signal: AbortSignal.timeout(300_000),
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    mkdirSync(join(folder, 'guests'))
     guests = createGuests(given())
   })
   after(() => {
@@ -62,7 +61,7 @@ describe('a guest', { timeout: 900_000 }, () => {
       .stdout.split('\n')
       .filter(Boolean)
   const nothingLeft = () => {
-    assert.deepEqual(readdirSync(join(folder, 'guests')), [])
+    assert.deepEqual(existsSync(join(folder, 'guests')) ? readdirSync(join(folder, 'guests')) : [], [])
     assert.deepEqual(machinesOf(process.pid), [])
   }
 
@@ -166,9 +165,8 @@ describe('a guest', { timeout: 900_000 }, () => {
 
     await eventually(() => (existsSync(`/proc/${machine}`) ? [] : ['gone']))
     assert.equal(readdirSync(place).length, 1)
-    const next = createGuests({ ...given(), folder: place })
-    await assert.rejects(next.run({ ...ORDER, step: 'guest_write', layers: ['podman'] }, waiter()))
-    assert.equal(existsSync(place), false)
+    createGuests({ ...given(), folder: place })
+    await eventually(() => (existsSync(place) ? [] : ['gone']))
   })
 
   it('that fills the disk of the appliance is ended while there is some room left', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { layOut, makeBootable } from './format/bootable-file.ts'
 import { file, startUpstream } from './image-upstream.ts'
 import { digest, diskContent, fetchPlain, NODE, OTHER_NODE, openImages, writeQcow2 } from './images-in-folder.ts'
 
@@ -315,5 +316,20 @@ describe('an image made by a plugin', () => {
     )
     assert.deepEqual(readdirSync(box.cache), [])
     rmSync(box.folder, { recursive: true })
+  })
+
+  it('is refused when it is to be bootable and is not, whatever its maker says', async () => {
+    await using box = await openImages()
+    const bootable = { bootable: true }
+
+    await assert.rejects(
+      box.images.make('recipe 4', box.request({}), async (path) => layOut(path, []), bootable),
+      unacceptable(/^The disk made here \(recipe 4\) would not start: it has no partition table\.$/),
+    )
+    const left = readdirSync(box.cache)
+    const made = await box.images.make('recipe 4', box.request({}), makeBootable, bootable)
+
+    assert.deepEqual(left, [])
+    assert.equal(made.format, 'raw')
   })
 })

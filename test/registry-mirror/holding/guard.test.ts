@@ -259,6 +259,29 @@ describe('a ticket', () => {
     assert.equal((await mirror.images.access(image, { owner: 'node:1', for: 'host' })).ticket, undefined)
   })
 
+  it('for work of this box itself ends with that work or with a restart, whatever becomes of its owner', async (t) => {
+    const { mirror } = await secretRig(t)
+    const image = await holdBySecret(mirror)
+    const work = new AbortController()
+    const lent = async () => {
+      const { ticket } = await mirror.images.access(image, { owner: 'node:1', until: work.signal })
+      assertUntold(mirror, [ticket?.password ?? 'none'])
+      return `Basic ${base64(`${ticket?.username}:${ticket?.password}`)}`
+    }
+    const first = await lent()
+    await mirror.images.release('node:1')
+
+    const during = await statusOf(mirror, first)
+    await mirror.restart()
+    const restarted = await statusOf(mirror, first)
+    const second = await lent()
+    const again = await statusOf(mirror, second)
+    work.abort()
+
+    assert.deepEqual([during, restarted, again, await statusOf(mirror, second)], [200, 401, 200, 401])
+    assert.equal(await statusOf(mirror, await lent()), 401)
+  })
+
   it('pushes and deletes nothing', async (t) => {
     const { mirror, built } = await secretRig(t, 'basic', { access_rules: ['* push,delete nobody'] })
     const image = await holdBySecret(mirror)
