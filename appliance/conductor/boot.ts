@@ -10,6 +10,7 @@ import { InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { nodeForPlugin, nodeOf, type Parts } from './parts.ts'
+import { CLEAN, underWay } from './steps/procedure.ts'
 import { optionsFor } from './task/option-values.ts'
 
 type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values'>
@@ -39,6 +40,8 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
 
 /** @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names */
 export function layersFor(parts: BootParts, node: Node): readonly string[] {
+  // A cleaning needs the agent alone.
+  if (underWay(node) === CLEAN) return []
   const plugin = parts.plugins.get(node.interfaces.deploy)
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
@@ -57,13 +60,12 @@ function filesFor({ driver_internal_info }: Node): { files?: readonly MachineFil
   return Array.isArray(files) && driver_internal_info.agent_url === undefined ? { files } : {}
 }
 
-const isDeployed = ({ provision_state }: Node) =>
-  provision_state === 'deploying' || provision_state === 'wait call-back'
-const bootsAgent = (node: Node) => node.driver_internal_info.network_boot === 'agent' && isDeployed(node)
+const bootsAgent = (node: Node) => node.driver_internal_info.network_boot === 'agent' && underWay(node) !== undefined
 
 function whyDisk(node: Node): string {
   const state = node.provision_state
-  if (isDeployed(node)) return 'it is being deployed, and is not to boot the deploy ramdisk now.'
+  const procedure = underWay(node)
+  if (procedure) return `it is being ${procedure.words.past}, and is not to boot the deploy ramdisk now.`
   if (state === 'active') return 'it is active, so its operating system is there.'
   if (state === 'available') return 'it is available: nothing is to be deployed. To deploy it: baremetal node deploy.'
   if (node.last_error) return `it is "${state}", and nothing is to be deployed. ${node.last_error}`

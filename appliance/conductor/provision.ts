@@ -1,20 +1,27 @@
 /** The verbs of PUT states/provision: who may, what is checked before the answer, and what goes on behind it. */
-import { ApplianceError, DeployFailure, Forbidden, InvalidParameterValue } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
+import { ApplianceError, DeployFailure, Forbidden, InvalidParameterValue, messageOf } from '../errors.ts'
+import type { Node, ProvisionState } from '../nodes/node.ts'
+import { validateCleaning } from './clean/clean.ts'
+import { abortedClean, CLEAN_TRACES, failClean, passCleaning } from './clean/end.ts'
+import { cleanRequest } from './clean/request.ts'
 import type { ProvisionRequest } from './conductor.ts'
 import { aborted, DEPLOY_TRACES, failDeploy } from './deploy/end.ts'
 import { deployRequest } from './deploy/request.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
 import { type Verb, verbFor } from './state-machine.ts'
 import type { StepRunner } from './steps/runner.ts'
-import { passCleaning, tearDown } from './tear-down.ts'
+import { tearDown } from './tear-down.ts'
 import { move } from './transitions.ts'
 import { verify } from './verify.ts'
 
-/** So many deploys are under way that no more begin. @source Ironic ConcurrentActionLimit, which does not tell the limit either */
+/** So many deploys or cleanings are under way that no more begin. @source Ironic ConcurrentActionLimit, which does not tell the limit either */
 export class ConcurrentActionLimit extends ApplianceError {
   override readonly code = 503
 }
+
+const DEPLOYED: readonly ProvisionState[] = ['deploying', 'wait call-back']
+const CLEANED: readonly ProvisionState[] = ['cleaning', 'clean wait']
+const TORN_DOWN: readonly ProvisionState[] = ['deleting', ...CLEANED]
 
 /** What goes on after the answer; the node is held until it ends. */
 type Work = () => Promise<void>
@@ -50,10 +57,13 @@ function verbsOf(parts: Parts, runner: StepRunner): Verbs {
     },
     async provide(node) {
       if (node.retired) throw retired(node, 'provide')
-      checkAutomatedClean(parts, node)
-      await move(parts, node.uuid, 'provide', { last_error: null })
-      await passCleaning(parts, node.uuid)
-      return undefined
+      await move(parts, node.uuid, 'provide', { last_error: null, clean_step: {} })
+      // Where there is nothing to do, the answer tells of an available node.
+      return (await passCleaning(parts, node.uuid)) ? undefined : () => runner.begin(node.uuid)
+    },
+    async clean(node, request) {
+      await startClean(parts, node, request)
+      return () => runner.begin(node.uuid)
     },
     async deploy(node, request) {
       await startDeploy(parts, node, request, 'deploy')
@@ -66,11 +76,13 @@ function verbsOf(parts: Parts, runner: StepRunner): Verbs {
     },
     async delete(node) {
       checkProtected(node)
+      checkConcurrency(parts, 'max_concurrent_clean', TORN_DOWN)
       parts.jobs.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
       await move(parts, node.uuid, 'delete', { last_error: null, deploy_step: {} })
-      return () => tearDown(parts, node.uuid)
+      return () => tearDown(parts, runner, node.uuid)
     },
     async abort(node) {
+      if (node.provision_state === 'clean wait') return abortClean(parts, node)
       if (node.provision_state !== 'wait call-back') throw notBuilt(node, 'abort')
       return () => failDeploy(parts, node.uuid, aborted(node.uuid), 'abort')
     },
@@ -85,7 +97,7 @@ async function startDeploy(
   verb: 'deploy' | 'rebuild',
 ): Promise<void> {
   checkMaintenance(node, 'provisioning')
-  checkConcurrency(parts)
+  checkConcurrency(parts, 'max_concurrent_deploy', DEPLOYED)
   const { instance_info, user_deploy_steps } = await deployRequest(parts, node, request)
   await move(parts, node.uuid, verb, ({ driver_internal_info }) => ({
     last_error: null,
@@ -93,6 +105,35 @@ async function startDeploy(
     deploy_step: {},
     driver_internal_info: merged(driver_internal_info, { ...DEPLOY_TRACES, user_deploy_steps }),
   }))
+}
+
+/** By steps that were asked for. @source Ironic manager.do_node_clean */
+async function startClean(parts: Parts, node: Node, request: ProvisionRequest): Promise<void> {
+  checkConcurrency(parts, 'max_concurrent_clean', CLEANED)
+  checkMaintenance(node, 'cleaning')
+  const asked = cleanRequest(request)
+  try {
+    await validateCleaning(parts, { ...node, driver_internal_info: merged(node.driver_internal_info, asked) })
+  } catch (error) {
+    if (!(error instanceof ApplianceError)) throw error
+    throw new InvalidParameterValue(`Validation of node ${node.uuid} for cleaning failed: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  await move(parts, node.uuid, 'clean', ({ driver_internal_info }) => ({
+    last_error: null,
+    clean_step: {},
+    driver_internal_info: merged(driver_internal_info, { ...CLEAN_TRACES, ...asked }),
+  }))
+}
+
+/** A step that cannot be stopped is ended first. @source Ironic manager._do_abort */
+async function abortClean(parts: Parts, { uuid, clean_step }: Node): Promise<Work | undefined> {
+  if (Object.keys(clean_step).length === 0 || clean_step.abortable === true) {
+    return () => failClean(parts, uuid, abortedClean(nodeOf(parts, uuid)), { way: 'abort', isAbort: true })
+  }
+  await parts.store.nodes.update(uuid, (node) => ({ clean_step: { ...node.clean_step, abort_after: true } }))
+  return undefined
 }
 
 /** What the appliance's end interrupts is found again at its start. */
@@ -122,20 +163,15 @@ function checkProtected(node: Node): void {
 const retired = ({ uuid }: Node, op: string) =>
   new InvalidParameterValue(`The ${op} operation can't be performed on node ${uuid} because it is retired.`)
 
-function checkAutomatedClean({ config }: Parts, { uuid, automated_clean }: Node): void {
-  if (!(automated_clean ?? config.conductor.automated_clean)) return
-  throw new InvalidParameterValue(
-    `Node ${uuid} asks for automated cleaning, which this appliance does not do. ` +
-      `Set automated_clean of the node, or [conductor] automated_clean, to False.`,
-  )
-}
-
-function checkConcurrency({ store, config }: Parts): void {
+/** @source Ironic _concurrent_action_limit */
+function checkConcurrency(
+  { store, config }: Parts,
+  limit: 'max_concurrent_deploy' | 'max_concurrent_clean',
+  states: readonly ProvisionState[],
+): void {
   let under_way = 0
-  for (const { provision_state } of store.nodes.all()) {
-    if (provision_state === 'deploying' || provision_state === 'wait call-back') under_way++
-  }
-  if (under_way < config.conductor.max_concurrent_deploy) return
+  for (const { provision_state } of store.nodes.all()) if (states.includes(provision_state)) under_way++
+  if (under_way < config.conductor[limit]) return
   throw new ConcurrentActionLimit(
     'Unable to process request at this time. The concurrent action limit for provisioning has been reached. Please contact your administrator and try again later.',
   )

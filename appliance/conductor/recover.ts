@@ -1,11 +1,10 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
 import type { Node, ProvisionState } from '../nodes/node.ts'
-import { endFailure } from './deploy/end.ts'
 import type { Parts } from './parts.ts'
 import { unlessStopped } from './provision.ts'
-import { isWaiting } from './steps/procedure.ts'
+import { isWaiting, underWay } from './steps/procedure.ts'
 import type { StepRunner } from './steps/runner.ts'
-import { passCleaning, tearDown } from './tear-down.ts'
+import { tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
 
 const ALWAYS_HELD: readonly ProvisionState[] = ['verifying', 'deleting', 'cleaning', 'deploying']
@@ -41,10 +40,10 @@ async function takeUp(parts: Parts, runner: StepRunner, uuid: string): Promise<v
 
 function workFor(parts: Parts, runner: StepRunner, node: Node): (() => Promise<void>) | undefined {
   const { uuid } = node
-  if (node.driver_internal_info.deploy_cleanup_pending === true) return () => endFailure(parts, uuid)
+  const failed = runner.failedWay(node)
+  if (failed) return () => failed.endFailure(uuid)
   if (node.provision_state === 'verifying') return () => verify(parts, uuid)
-  if (node.provision_state === 'deleting') return () => tearDown(parts, uuid)
-  if (node.provision_state === 'cleaning') return () => passCleaning(parts, uuid)
-  if (node.provision_state === 'deploying') return () => runner.goOn(uuid)
+  if (node.provision_state === 'deleting') return () => tearDown(parts, runner, uuid)
+  if (underWay(node)) return () => runner.goOn(uuid)
   return undefined
 }

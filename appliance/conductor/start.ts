@@ -5,6 +5,7 @@ import type { BootDevice } from '../bmc/driver.ts'
 import type { Node } from '../nodes/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot.ts'
+import { createClean } from './clean/clean.ts'
 import type { Conductor } from './conductor.ts'
 import { releaseImage } from './container-images.ts'
 import { createDeploy } from './deploy/deploy.ts'
@@ -33,7 +34,7 @@ export type ConductorService = Conductor & {
 
 export function startConductor(options: ConductorOptions): ConductorService {
   const parts = assemble(options)
-  const runner = new StepRunner(parts, [createDeploy(parts)])
+  const runner = new StepRunner(parts, [createDeploy(parts), createClean(parts)])
   const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = nodeOf(parts, ident)
     const release = await parts.holds.take(uuid)

@@ -141,4 +141,17 @@ export function stateAfter(state: ProvisionState, way: Verb | Event): ProvisionS
   return next
 }
 
-export const targetOf = (state: ProvisionState): ProvisionState | null => entryOf(state).target
+/** A cleaning that was asked for ends where it began, whatever the table says of its states. @source Ironic target_state=MANAGEABLE */
+const CLEANING: readonly ProvisionState[] = ['cleaning', 'clean wait', 'clean hold', 'clean failed']
+export const isManualCleaning = (node: Pick<Node, 'provision_state' | 'target_provision_state'>): boolean =>
+  CLEANING.includes(node.provision_state) && node.target_provision_state === 'manageable'
+
+/** What target_provision_state is after a way that leads to `to`. */
+export function targetAfter(
+  before: Pick<Node, 'provision_state' | 'target_provision_state'>,
+  way: Verb | Event,
+  to: ProvisionState,
+): ProvisionState | null {
+  const begins = before.provision_state === 'manageable' && way === 'clean'
+  return CLEANING.includes(to) && (begins || isManualCleaning(before)) ? 'manageable' : entryOf(to).target
+}

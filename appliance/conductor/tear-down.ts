@@ -1,9 +1,10 @@
-/** The verb `deleted`: takes a node's instance away, and makes the node available again. */
+/** The verb `deleted`: takes a node's instance away, and has its machine cleaned. */
 import { messageOf } from '../errors.ts'
 import { IMAGE_TRACES, releaseImage } from './container-images.ts'
 import { cleanUp, DEPLOY_TRACES } from './deploy/end.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
 import { setPower } from './power.ts'
+import type { StepRunner } from './steps/runner.ts'
 import { move } from './transitions.ts'
 
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */
@@ -16,8 +17,8 @@ const INSTANCE_TRACES = {
   deploy_boot_mode: undefined,
 } as const
 
-/** The node is held and `deleting`. May come again after a restart. */
-export async function tearDown(parts: Parts, uuid: string): Promise<void> {
+/** The node is held and `deleting`; afterwards it is cleaned. May come again after a restart. */
+export async function tearDown(parts: Parts, runner: StepRunner, uuid: string): Promise<void> {
   try {
     await cleanUp(parts, uuid)
     if (!nodeOf(parts, uuid).disable_power_off) {
@@ -36,10 +37,5 @@ export async function tearDown(parts: Parts, uuid: string): Promise<void> {
     deploy_step: {},
     driver_internal_info: merged(driver_internal_info, INSTANCE_TRACES),
   }))
-  await passCleaning(parts, uuid)
-}
-
-/** Automated cleaning is not built: the machine's disks stay as they are. A retired node does not come back. */
-export async function passCleaning(parts: Parts, uuid: string): Promise<void> {
-  await move(parts, uuid, nodeOf(parts, uuid).retired ? 'manage' : 'done', { last_error: null })
+  await runner.begin(uuid)
 }

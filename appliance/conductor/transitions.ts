@@ -1,7 +1,7 @@
 /** Changes a node's provision_state along the table, durably and logged. Decides nothing. */
 import type { Node } from '../nodes/node.ts'
 import type { Parts } from './parts.ts'
-import { type Event, stateAfter, targetOf, type Verb } from './state-machine.ts'
+import { type Event, stateAfter, targetAfter, type Verb } from './state-machine.ts'
 
 export type Change = Partial<Node> | ((node: Node) => Partial<Node>)
 
@@ -15,7 +15,7 @@ export async function move(parts: Parts, uuid: string, way: Verb | Event, change
       wait: null,
       ...(typeof change === 'function' ? change(before) : change),
       provision_state: to,
-      target_provision_state: targetOf(to),
+      target_provision_state: targetAfter(before, way, to),
       provision_updated_at: new Date().toISOString(),
     }
   })

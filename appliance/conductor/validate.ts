@@ -14,7 +14,11 @@ export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, no
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateBoot(parts: Parts, node: Node): Promise<void> {
-  if (!pluginOf(parts, node).usesAgent) return
+  if (pluginOf(parts, node).usesAgent) validateAgentBoot(parts, node)
+}
+
+/** @throws InvalidParameterValue, MissingParameterValue */
+export function validateAgentBoot(parts: Parts, node: Node): void {
   if (parts.store.ports.ofNode(node.uuid).length === 0) {
     throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
   }

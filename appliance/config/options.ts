@@ -1,6 +1,7 @@
 /** Every option of the appliance: one table a section gives parser, defaults, sample file, docs and types. Ironic's names and defaults where it has the option. */
 
 import type { Options, Values } from '../plugin-api/index.ts'
+import { conductor } from './conductor-options.ts'
 import { oci } from './oci-options.ts'
 
 const DEFAULT = {
@@ -129,60 +130,6 @@ const api = {
   enable_ramdisk_endpoints: { section: 'api', type: 'boolean', default: true, help: 'Serve lookup and heartbeat.' },
 } as const satisfies Options
 
-const conductor = {
-  deploy_callback_timeout: {
-    section: 'conductor',
-    type: 'integer',
-    default: 1800,
-    min: 0,
-    unit: 's',
-    help: 'Longest wait for an agent during a deploy; 0 waits for ever.',
-  },
-  clean_callback_timeout: {
-    section: 'conductor',
-    type: 'integer',
-    default: 1800,
-    min: 0,
-    unit: 's',
-    help: 'The same for cleaning.',
-  },
-  check_provision_state_interval: {
-    section: 'conductor',
-    type: 'integer',
-    default: 60,
-    min: 1,
-    unit: 's',
-    help: 'How often deadlines are looked at.',
-  },
-  sync_power_state_interval: {
-    section: 'conductor',
-    type: 'integer',
-    default: 120,
-    min: 0,
-    unit: 's',
-    help: 'How often power states are read from the BMCs; 0 never.',
-  },
-  automated_clean: {
-    section: 'conductor',
-    type: 'boolean',
-    default: false,
-    help: 'Clean a machine before it becomes available. Ironic: True; here it comes with the cleaning issue.',
-  },
-  max_concurrent_deploy: { section: 'conductor', type: 'integer', default: 250, min: 1, help: 'Deploys at once.' },
-  permitted_image_formats: {
-    section: 'conductor',
-    type: 'list',
-    default: ['raw', 'gpt', 'qcow2', 'iso'],
-    help: 'Image formats, by content, that are let through.',
-  },
-  file_url_allowed_paths: {
-    section: 'conductor',
-    type: 'list',
-    default: ['/var/lib/ironic', '/var/lib/rackstrap/images'],
-    help: 'Folders that file:// images may lie in.',
-  },
-} as const satisfies Options
-
 const agent = {
   image_download_source: {
     section: 'agent',
@@ -269,6 +216,19 @@ const deploy = {
     type: 'boolean',
     default: true,
     help: 'Power a machine off when its deploy failed.',
+  },
+  erase_devices_metadata_priority: {
+    section: 'deploy',
+    type: 'integer',
+    min: 0,
+    help: "Priority of the agent's clean step that erases partition tables and signatures of file systems; 0 leaves it out, the agent's own (99) when not set.",
+  },
+  erase_devices_priority: {
+    section: 'deploy',
+    type: 'integer',
+    default: 0,
+    min: 0,
+    help: "Priority of the agent's clean step that overwrites whole disks; 0 leaves it out. Ironic leaves it to the agent (10), which takes a day for large disks; Metal3 and Bifrost set 0, too.",
   },
 } as const satisfies Options
 

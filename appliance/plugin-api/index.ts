@@ -41,30 +41,32 @@ export type Values<O extends Options> = {
 }
 
 /**
- * What a step returned. `wait` is written to the store, with a deadline of [conductor] deploy_callback_timeout, and frees
- * the node: the next sign of life calls `resume`, also after a restart of the appliance. The node is then in `wait call-back`.
+ * What a step returned. `wait` is written to the store, with a deadline of [conductor] deploy_callback_timeout (or clean_), and frees
+ * the node: the next sign of life calls `resume`, also after a restart of the appliance. The node is then in `wait call-back` or `clean wait`.
  * - agent-boot: the machine was started into the agent; its first heartbeat goes on
  * - agent-command: the agent works on the command that this step gave it
  * - callback: something else on the machine (an installer) will report to `task.callback`
  */
 export type StepResult = { done: true } | { wait: 'agent-command' | 'agent-boot' | 'callback'; note?: string }
 
-/** One step of the deploy interface. */
+/** One step of the deploy interface: in a deploy, or in a cleaning. */
 export type Step<O extends Options = Options> = {
   /** Name as the API shows it in `deploy_step`; snake_case, unique within the interface. */
   step: string
-  /** Higher runs first; 0 = only when a deploy's own deploy_steps ask for it. The core's steps stand at 100, 60, 40, 30, 20. */
+  /** Higher runs first; 0 = only when deploy_steps or clean_steps ask for it. A deploy's core steps stand at 100, 60, 40, 30, 20. */
   priority: number
-  /** Arguments that deploy_steps of the API may give, name to meaning. Others are refused. */
+  /** Of a clean step: an operator may abort it halfway. Left out: it is ended first. */
+  abortable?: boolean
+  /** Arguments that deploy_steps or clean_steps of the API may give, name to meaning. Others are refused. */
   argsInfo?: Readonly<Record<string, { description: string; required?: boolean }>>
   /**
    * Cut off in `run` by a restart of the appliance, the step is run once more from its beginning.
-   * Left out: the node becomes `deploy failed`, with the reason.
+   * Left out: the node becomes `deploy failed` or `clean failed`, with the reason.
    */
   again?: boolean
   /**
    * Does the step, or starts it and returns what it waits for. Anything thrown becomes the node's last_error.
-   * Fails when it neither ends nor calls `progress` for [conductor] deploy_callback_timeout.
+   * Fails when it neither ends nor calls `progress` for [conductor] deploy_callback_timeout (or clean_).
    */
   run(task: Task<O>, args: Json): Promise<StepResult>
   /**
@@ -136,9 +138,9 @@ export type Task<O extends Options = Options> = {
      * @throws AgentFailure  no answer within [agent] command_timeout and its attempts, refused, or nonsense
      */
     run(command: string, params: Json, o?: { wait?: boolean }): Promise<AgentCommand>
-    /** Has the agent execute a deploy step of its own; to be returned from `run`. An agent that is busy is waited for. */
+    /** Has the agent execute a deploy step (in a cleaning: a clean step) of its own; to be returned from `run`. An agent that is busy is waited for. */
     execute(step: { interface: string; step: string; args: Json }): Promise<StepResult>
-    /** The deploy steps that the agent offers; empty before its first heartbeat. */
+    /** The deploy or clean steps that the agent offers; empty before its first heartbeat. */
     steps(): readonly InBandStep[]
   }
   readonly disk: {
@@ -259,6 +261,11 @@ export type DeployPlugin<O extends Options = Options> = {
   prepare?(task: Task<O>): Promise<void>
   /** Describes; has no side effects, and gives the same list each time. */
   deploySteps(kit: Kit<O>): readonly Step<O>[]
-  /** Always runs: after success, failure, abort and tear down. Idempotent; may run without `prepare` before it. */
+  /**
+   * What this plugin has to do when a machine is cleaned, beside the agent's own clean steps; describes, as deploySteps does.
+   * The agent is up then, without layers; steps with a priority run in each automated cleaning, those of 0 when they are asked for.
+   */
+  cleanSteps?(kit: Kit<O>): readonly Step<O>[]
+  /** Always runs: after success, failure, abort and tear down; with `cleanSteps` after a cleaning, too. Idempotent; may run without `prepare` before it. */
   cleanUp?(task: Task<O>): Promise<void>
 }

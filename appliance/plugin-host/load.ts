@@ -84,6 +84,7 @@ export function problemsOf(exported: unknown, name: string): string[] {
     ...(plugin.name === name ? [] : [`name is ${JSON.stringify(plugin.name)}, and its manifest says "${name}"`]),
     ...kind('validate', 'function'),
     ...kind('deploySteps', 'function'),
+    ...kind('cleanSteps', 'function', true),
     ...kind('prepare', 'function', true),
     ...kind('cleanUp', 'function', true),
     ...kind('usesAgent', 'boolean'),

@@ -2,6 +2,7 @@
 import { checkRegistry, type Findings } from '@appliance/registry-mirror'
 import { createBmcDrivers } from '../bmc/drivers.ts'
 import { requireOpenssl } from '../ca/openssl.ts'
+import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { ConfigInvalid } from '../config/read.ts'
 import { ApplianceError } from '../errors.ts'
@@ -42,6 +43,7 @@ export function problemsOf({ config, plugins }: Pick<Settings, 'config' | 'plugi
     said(() => checkPorts(config)),
     said(() => createBmcDrivers({ ...driversOf(config), log })),
     noInterface(config),
+    problemOfPriorities(config),
     noSuchDefault(config, loaded),
   ].filter((problem) => problem !== undefined)
 }

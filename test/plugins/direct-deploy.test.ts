@@ -35,7 +35,7 @@ describe('a deploy with the interface direct', { timeout: 60_000 }, () => {
         `[DEFAULT]\nstate_path = ${join(folder, 'state')}\nmy_ip = 127.0.0.1`,
         '[api]\nhost_ip = 127.0.0.1\nport = 0',
         '[deploy]\nhttp_url = http://127.0.0.1:0',
-        `[conductor]\nfile_url_allowed_paths = ${folder}`,
+        `[conductor]\nautomated_clean = false\nfile_url_allowed_paths = ${folder}`,
         '[agent]\npost_deploy_get_power_state_retries = 1\npost_deploy_get_power_state_retry_interval = 0\n',
       ].join('\n'),
     )

@@ -20,6 +20,7 @@ http_url = http://172.22.0.1:8080
 
 [conductor]
 file_url_allowed_paths = /a,/b
+automated_clean = False
 
 [dhcp]
 dhcp_provider = dnsmasq

@@ -5,7 +5,7 @@ export type StepKind = 'deploy' | 'clean'
 export type Procedure = {
   kind: StepKind
   /** `running`: the node is held, and a step runs. `waiting`: nobody holds it. */
-  states: { running: ProvisionState; waiting: ProvisionState }
+  states: { running: ProvisionState; waiting: ProvisionState; failed: ProvisionState }
   /** The node's field that shows the step. */
   field: `${StepKind}_step`
   /** What of it is in driver_internal_info, by name. */
@@ -25,7 +25,7 @@ export type Procedure = {
   /** Of [conductor]: the longest wait, in seconds; 0 waits for ever. */
   timeout: `${StepKind}_callback_timeout`
   /** As sentences to an operator have it. */
-  words: { step: string; again: string }
+  words: { step: string; past: string; again: string }
 }
 
 const procedure = (kind: StepKind, more: Pick<Procedure, 'states' | 'words'>): Procedure => ({
@@ -51,18 +51,22 @@ const procedure = (kind: StepKind, more: Pick<Procedure, 'states' | 'words'>): P
 })
 
 export const DEPLOY = procedure('deploy', {
-  states: { running: 'deploying', waiting: 'wait call-back' },
-  words: { step: 'Deploy step', again: 'Deploy again.' },
+  states: { running: 'deploying', waiting: 'wait call-back', failed: 'deploy failed' },
+  words: { step: 'Deploy step', past: 'deployed', again: 'Deploy again.' },
 })
 export const CLEAN = procedure('clean', {
-  states: { running: 'cleaning', waiting: 'clean wait' },
-  words: { step: 'Clean step', again: 'Clean again.' },
+  states: { running: 'cleaning', waiting: 'clean wait', failed: 'clean failed' },
+  words: { step: 'Clean step', past: 'cleaned', again: 'Clean again.' },
 })
 
 /** What the node goes through now. */
 export function underWay({ provision_state }: Pick<Node, 'provision_state'>): Procedure | undefined {
   return [DEPLOY, CLEAN].find(({ states }) => states.running === provision_state || states.waiting === provision_state)
 }
+
+/** The same, or what it went through and failed in; a deploy for all that stands still. */
+export const lastProcedure = ({ provision_state }: Pick<Node, 'provision_state'>): Procedure =>
+  Object.values(CLEAN.states).includes(provision_state) ? CLEAN : DEPLOY
 
 /** @throws Error  it goes through nothing: a fault of ours */
 export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): Procedure {

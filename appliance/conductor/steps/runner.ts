@@ -77,6 +77,11 @@ export class StepRunner {
     })
   }
 
+  /** What has failed and left something to be done. */
+  failedWay({ driver_internal_info }: Node): Way | undefined {
+    return this.#ways.find(({ procedure }) => driver_internal_info[procedure.keys.cleanup_pending] === true)
+  }
+
   /** After a restart: the node waits still. */
   waitOn(uuid: string): void {
     this.#waits.arm(uuid)

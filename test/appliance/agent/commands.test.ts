@@ -129,7 +129,7 @@ describe('the deploy steps that an agent offers', () => {
             configdrive: { description: '' },
           },
         },
-        { interface: 'deploy', step: 'burn_in', priority: 70, reboot_requested: true, argsinfo: {} },
+        { interface: 'deploy', step: 'burn_in', priority: 70, reboot_requested: true, abortable: true, argsinfo: {} },
       ],
       version: { generic_hardware_manager: '1.2' },
     })

@@ -5,7 +5,12 @@ import type { Heartbeat } from '../../../appliance/conductor/conductor.ts'
 import type { Json } from '../../../appliance/plugin-api/index.ts'
 import { AgentError } from '../../../pxe/ramdisk/agent/errors.ts'
 import { makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
-import { type Commands, createCommands, type Params } from '../../../pxe/ramdisk/agent/protocol/commands.ts'
+import {
+  type Commands,
+  type CommandTable,
+  createCommands,
+  type Params,
+} from '../../../pxe/ramdisk/agent/protocol/commands.ts'
 import { type AgentServer, startServer } from '../../../pxe/ramdisk/agent/protocol/server.ts'
 
 /** Where an agent calls: the conductor itself, or a process that has one. */
@@ -13,7 +18,13 @@ export type Door = {
   lookup(query: { addresses: readonly string[]; node_uuid?: string }): Promise<{ node: { uuid: string }; config: Json }>
   heartbeat(uuid: string, heartbeat: Heartbeat): Promise<void>
 }
-export type OfferedStep = { step: string; interface: string; priority: number; reboot_requested: boolean }
+export type OfferedStep = {
+  step: string
+  interface: string
+  priority: number
+  reboot_requested: boolean
+  abortable?: boolean
+}
 export type FakeAgentOptions = {
   mac: string
   /** What a deploy step does. Left out: succeeds at once. */
@@ -23,6 +34,8 @@ export type FakeAgentOptions = {
     progress: (note: string, done: number, total: number) => void,
   ) => Promise<unknown>
   offers?: readonly OfferedStep[]
+  /** Clean steps; those of the real one when left out. */
+  cleans?: readonly OfferedStep[]
   /** What it answers instead when it is asked for its steps. */
   nonsense?: unknown
   onPowerOff?: () => void
@@ -33,6 +46,10 @@ export type FakeAgentOptions = {
 }
 
 const WRITE_IMAGE: OfferedStep = { step: 'write_image', interface: 'deploy', priority: 0, reboot_requested: false }
+const clean = (step: string, priority: number): OfferedStep => ({
+  ...{ step, priority, interface: 'deploy', reboot_requested: false, abortable: true },
+})
+const CLEANS = [clean('erase_devices', 10), clean('erase_devices_metadata', 99), clean('erase_devices_express', 0)]
 const ANSWER_MS = 20
 const DEADLINE_MS = 10_000
 const CERTIFICATE = makeCertificate('127.0.0.1', new Date(), 'P-256')
@@ -137,34 +154,13 @@ export class FakeAgent {
       for (const call of this.#asking) call()
       this.params.push(params)
     }
-    const { offers = [WRITE_IMAGE], nonsense, busy } = this.#options
+    const { offers = [WRITE_IMAGE], cleans = CLEANS, busy } = this.#options
     return createCommands({
       onStart: () => {},
       onEnd: () => {},
       table: {
-        deploy: {
-          get_deploy_steps: {
-            kind: 'sync',
-            run: async (params) => {
-              note('get_deploy_steps', params)
-              await this.#options.onList?.()
-              return nonsense ?? { deploy_steps: { FakeManager: offers }, hardware_manager_version: { fake: '1.0' } }
-            },
-          },
-          execute_deploy_step: {
-            kind: 'async',
-            run: async (params, context) => {
-              const { step } = params.step as { step: string }
-              note(step, params)
-              // The answer to the command goes out first.
-              await pause(ANSWER_MS)
-              const result = await this.#options.onStep?.(step, params, (text, done, total) =>
-                context.progress({ note: text, done, total }),
-              )
-              return { deploy_result: result ?? null, deploy_step: params.step }
-            },
-          },
-        },
+        deploy: this.#stepCommands('deploy', offers, note),
+        clean: this.#stepCommands('clean', cleans, note),
         standby: {
           sync: { kind: 'sync', run: async (params) => note('sync', params) },
           own_work: { kind: 'async', run: async () => busy },
@@ -178,6 +174,38 @@ export class FakeAgent {
         },
       },
     })
+  }
+
+  #stepCommands(
+    kind: 'deploy' | 'clean',
+    offers: readonly OfferedStep[],
+    note: (name: string, params: Params) => void,
+  ): CommandTable[string] {
+    const list = `get_${kind}_steps`
+    return {
+      [list]: {
+        kind: 'sync',
+        run: async (params) => {
+          note(list, params)
+          await this.#options.onList?.()
+          const { nonsense } = this.#options
+          return nonsense ?? { [`${kind}_steps`]: { FakeManager: offers }, hardware_manager_version: { fake: '1.0' } }
+        },
+      },
+      [`execute_${kind}_step`]: {
+        kind: 'async',
+        run: async (params, context) => {
+          const { step } = params.step as { step: string }
+          note(step, params)
+          // The answer to the command goes out first.
+          await pause(ANSWER_MS)
+          const result = await this.#options.onStep?.(step, params, (text, done, total) =>
+            context.progress({ note: text, done, total }),
+          )
+          return { [`${kind}_result`]: result ?? null, [`${kind}_step`]: params.step }
+        },
+      },
+    }
   }
 }
 

@@ -39,7 +39,7 @@ describe('manage', () => {
 })
 
 describe('provide', () => {
-  it('makes a manageable node available at once: automated cleaning is off', async (t) => {
+  it('makes a manageable node available at once where automated cleaning is off', async (t) => {
     const trial = await startTrial(t)
     const { uuid } = await trial.createNode({ provision_state: 'manageable' })
 
@@ -49,20 +49,15 @@ describe('provide', () => {
     assert.equal(trial.node(uuid).reservation, null)
   })
 
-  it('is refused for a retired node, and for one that asks for automated cleaning', async (t) => {
+  it('is refused for a retired node', async (t) => {
     const trial = await startTrial(t)
     const retired = await trial.createNode({ provision_state: 'manageable', retired: true }, null)
-    const cleaned = await trial.createNode({ provision_state: 'manageable', automated_clean: true }, null)
 
     await assert.rejects(trial.conductor.provision(retired.uuid, { target: 'provide' }), {
       code: 400,
       message: `The provide operation can't be performed on node ${retired.uuid} because it is retired.`,
     })
-    await assert.rejects(trial.conductor.provision(cleaned.uuid, { target: 'provide' }), {
-      code: 400,
-      message: `Node ${cleaned.uuid} asks for automated cleaning, which this appliance does not do. Set automated_clean of the node, or [conductor] automated_clean, to False.`,
-    })
-    assert.equal(trial.node(cleaned.uuid).provision_state, 'manageable')
+    assert.equal(trial.node(retired.uuid).provision_state, 'manageable')
   })
 })
 
@@ -245,7 +240,6 @@ describe('undeploy', () => {
 
 describe('verb that this appliance cannot do', () => {
   for (const [state, target] of [
-    ['manageable', 'clean'],
     ['manageable', 'inspect'],
     ['manageable', 'adopt'],
     ['active', 'rescue'],

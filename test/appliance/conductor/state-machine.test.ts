@@ -4,7 +4,7 @@ import {
   type Event,
   STATES,
   stateAfter,
-  targetOf,
+  targetAfter,
   VERBS,
   type Verb,
   verbFor,
@@ -100,10 +100,29 @@ describe('provision state machine', () => {
   })
 
   it('has a target in every state that passes, and none in one that stays', () => {
+    const targetOf = (to: ProvisionState) =>
+      targetAfter({ provision_state: 'active', target_provision_state: null }, 'done', to)
+
     const staying = states.filter((state) => targetOf(state) === null)
 
     assert.deepEqual(staying.sort(), ['active', 'available', 'enroll', 'error', 'manageable', 'rescue'])
     assert.equal(targetOf('wait call-back'), 'active')
     assert.equal(targetOf('deleting'), 'available')
+  })
+
+  it('keeps manageable as the target of a cleaning that was asked for, to its end', () => {
+    const manual = { provision_state: 'cleaning', target_provision_state: 'manageable' } as const
+
+    assert.equal(
+      targetAfter({ provision_state: 'manageable', target_provision_state: null }, 'clean', 'cleaning'),
+      'manageable',
+    )
+    assert.equal(targetAfter(manual, 'wait', 'clean wait'), 'manageable')
+    assert.equal(targetAfter(manual, 'fail', 'clean failed'), 'manageable')
+    assert.equal(targetAfter(manual, 'manage', 'manageable'), null)
+    assert.equal(
+      targetAfter({ provision_state: 'manageable', target_provision_state: null }, 'provide', 'cleaning'),
+      'available',
+    )
   })
 })

@@ -15,7 +15,7 @@ import { type Node, newNode, type PowerState, type PowerTarget } from '../../../
 import { openStore } from '../../../appliance/nodes/open-store.ts'
 import { newPort } from '../../../appliance/nodes/port.ts'
 import type { Store } from '../../../appliance/nodes/store.ts'
-import type { DeployPlugin, ServedImage } from '../../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, Json, ServedImage } from '../../../appliance/plugin-api/index.ts'
 import direct from '../../../plugins/direct/index.ts'
 import { type LogLine, stateFolder } from '../nodes/state-folder.ts'
 
@@ -35,10 +35,12 @@ const LOOK_AGAIN_MS = 25
 
 /** A tear down waits for nothing: fake machines are not switched off by their agents. */
 const QUICK = '[agent]\npost_deploy_get_power_state_retry_interval = 0\n'
+/** Nor does it clean a machine, unless the test is about that. */
+const NOT_CLEANED = '[conductor]\nautomated_clean = false\n'
 const isAboutAgents = (ini: string) => ini.includes('[agent]')
 
 export const configOf = (ini = ''): Config =>
-  readConfig(readConfigFile('test.conf', isAboutAgents(ini) ? ini : QUICK + ini), {
+  readConfig(readConfigFile('test.conf', NOT_CLEANED + (isAboutAgents(ini) ? ini : QUICK + ini)), {
     host: 'rackstrap',
     my_ip: () => '172.22.0.1',
   })
@@ -90,6 +92,8 @@ export type TrialOptions = {
   images?: Images
   registry?: NodeRegistry
   guests?: Guests
+  /** Of each plugin, by its name; what is left out has its default. */
+  option_values?: (plugin: string) => Json
   bmc?: BmcDriver
   onLine?: (line: LogLine) => void
 }
@@ -113,6 +117,7 @@ export class Trial {
       images: options.images ?? imagesOnPaper(),
       ...(options.registry && { registry: options.registry }),
       ...(options.guests && { guests: options.guests }),
+      ...(options.option_values && { option_values: options.option_values }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       api_url: () => API_URL,
       onDeployEnd: (result) => this.deploys.push(result),

@@ -1,0 +1,134 @@
+/** The end of a cleaning, good or bad: the machine is off, nothing is left in the record, and that says how it went. */
+import { DeployFailure, messageOf } from '../../errors.ts'
+import { maskText } from '../../log.ts'
+import type { Node } from '../../nodes/node.ts'
+import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { forgetAgent, setPower } from '../power.ts'
+import { isManualCleaning } from '../state-machine.ts'
+import { keyOf, planOf } from '../steps/plan.ts'
+import { CLEAN, tracesOf, underWay } from '../steps/procedure.ts'
+import { whileItProgresses } from '../steps/stall.ts'
+import { makeTask } from '../task/task.ts'
+import { move } from '../transitions.ts'
+import { withoutRamdisk } from './request.ts'
+
+const CLEAN_UP_DEADLINE_S = 120
+const LAST_ERROR_LIMIT = 4000
+/** @source Ironic common/faults.py */
+const FAULT = 'clean failure'
+
+/** What of a cleaning is in driver_internal_info, and gone with its end. */
+export const CLEAN_TRACES = { ...tracesOf(CLEAN), cleaning_disable_ramdisk: undefined } as const
+
+/** Whether this machine is cleaned when nobody asks for it. @source Ironic utils.skip_automated_cleaning */
+export const isCleanedByItself = ({ config }: Pick<Parts, 'config'>, { automated_clean }: Node): boolean =>
+  automated_clean ?? config.conductor.automated_clean
+
+/** Where automated cleaning is off, the machine's disks stay as they are. A retired node does not come back. */
+export async function passCleaning(parts: Parts, uuid: string): Promise<boolean> {
+  const node = nodeOf(parts, uuid)
+  if (isManualCleaning(node) || isCleanedByItself(parts, node)) return false
+  await move(parts, uuid, node.retired ? 'manage' : 'done', { last_error: null, clean_step: {} })
+  return true
+}
+
+/** The node is held and `cleaning`. May come again after a restart. */
+export async function finishClean(parts: Parts, uuid: string): Promise<void> {
+  // All steps are over: a restart goes on here.
+  await parts.store.nodes.update(uuid, (node) => ({
+    clean_step: {},
+    driver_internal_info: merged(node.driver_internal_info, {
+      [CLEAN.keys.index]: planOf(node).length,
+      network_boot: undefined,
+    }),
+  }))
+  await cleanUp(parts, uuid)
+  try {
+    await tearDownAgent(parts, uuid)
+  } catch (error) {
+    parts.jobs.stopping.throwIfAborted()
+    const text = `Failed to tear down from cleaning for node ${uuid}, reason: ${messageOf(error)}`
+    return failClean(parts, uuid, new DeployFailure(text, { cause: error }))
+  }
+  const isBack = isManualCleaning(nodeOf(parts, uuid)) || nodeOf(parts, uuid).retired
+  await move(parts, uuid, isBack ? 'manage' : 'done', (node) => ({
+    last_error: null,
+    driver_internal_info: merged(node.driver_internal_info, CLEAN_TRACES),
+  }))
+  parts.jobs.callOff(uuid, new DeployFailure('The cleaning has ended.'))
+}
+
+/**
+ * The node is held. Does nothing to one that is not being cleaned.
+ * A step that failed may have left the machine half way: then nobody is to use it until somebody has looked.
+ * @source Ironic utils.cleaning_error_handler
+ */
+export async function failClean(
+  parts: Parts,
+  uuid: string,
+  error: DeployFailure,
+  { way = 'fail', isAbort = false }: { way?: 'fail' | 'abort'; isAbort?: boolean } = {},
+): Promise<void> {
+  if (underWay(nodeOf(parts, uuid)) !== CLEAN) return
+  parts.jobs.callOff(uuid, error)
+  const last_error = maskText(error.message).slice(0, LAST_ERROR_LIMIT)
+  await move(parts, uuid, way, (node) => ({
+    last_error,
+    clean_step: {},
+    ...(isAbort || Object.keys(node.clean_step).length === 0
+      ? {}
+      : { maintenance: true, fault: FAULT, maintenance_reason: node.maintenance_reason ?? last_error }),
+    // Until the machine is as it shall be: found again after a restart.
+    driver_internal_info: merged(node.driver_internal_info, {
+      [CLEAN.keys.cleanup_pending]: true,
+      network_boot: undefined,
+    }),
+  }))
+  await endCleanFailure(parts, uuid)
+}
+
+/** May come again after a restart. */
+export async function endCleanFailure(parts: Parts, uuid: string): Promise<void> {
+  await cleanUp(parts, uuid)
+  const isHalfWay = nodeOf(parts, uuid).fault === FAULT
+  if (!isHalfWay || parts.config.conductor.poweroff_in_cleanfail) {
+    await tearDownAgent(parts, uuid).catch(async (error: unknown) => {
+      parts.jobs.stopping.throwIfAborted()
+      const also = `Also Failed to tear down cleaning on node ${uuid}, reason: ${messageOf(error)}`
+      await parts.store.nodes.update(uuid, ({ last_error }) => ({ last_error: `${last_error}. ${also}` }))
+    })
+  }
+  await forgetAgent(parts, uuid)
+  await setInternal(parts, uuid, CLEAN_TRACES)
+}
+
+/** @source Ironic deploy_utils.tear_down_inband_cleaning */
+async function tearDownAgent(parts: Parts, uuid: string): Promise<void> {
+  const node = nodeOf(parts, uuid)
+  if (withoutRamdisk(node)) return
+  await setPower(parts, uuid, node.disable_power_off ? 'rebooting' : 'power off', { signal: parts.jobs.stopping })
+}
+
+/** Only of a plugin that has clean steps. Its failure is noted, and changes nothing. */
+async function cleanUp(parts: Parts, uuid: string): Promise<void> {
+  try {
+    const plugin = pluginOf(parts, nodeOf(parts, uuid))
+    if (!plugin.cleanSteps) return
+    await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.jobs.stopping, async (guard) =>
+      plugin.cleanUp?.(makeTask(parts, uuid, guard)),
+    )
+  } catch (error) {
+    parts.jobs.stopping.throwIfAborted()
+    parts.log.warn('plugin did not clean up', { node: uuid, reason: messageOf(error), error })
+  }
+}
+
+/** @source Ironic conductor/cleaning.py get_last_error */
+export function abortedClean({ clean_step }: Node): DeployFailure {
+  const { interface: of, step } = clean_step
+  const during =
+    typeof of === 'string' && typeof step === 'string'
+      ? ` during or after the completion of step "${keyOf({ interface: of, step })}"`
+      : ''
+  return new DeployFailure(`By request, the clean operation was aborted${during}`)
+}

@@ -1,0 +1,16 @@
+/** What is asked of a cleaning, as the node's record keeps it. */
+import type { Node } from '../../nodes/node.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import type { ProvisionRequest } from '../conductor.ts'
+import { CLEAN } from '../steps/procedure.ts'
+import { parseCleanSteps } from './plan.ts'
+
+/** What goes into driver_internal_info. @throws InvalidParameterValue */
+export const cleanRequest = ({ clean_steps = [], disable_ramdisk }: ProvisionRequest): Json => ({
+  [CLEAN.keys.user]: parseCleanSteps(clean_steps),
+  cleaning_disable_ramdisk: disable_ramdisk === true ? true : undefined,
+})
+
+/** Its steps need no agent. */
+export const withoutRamdisk = ({ driver_internal_info }: Node): boolean =>
+  driver_internal_info.cleaning_disable_ramdisk === true
