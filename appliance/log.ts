@@ -38,10 +38,13 @@ export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = 
 
 /** In texts, too: what stands after `password=` in a command line or a query, and before the @ of a URL. */
 const SECRET_TEXT = /((?:password|passwd|secret|token|authorization|private_key|credential|kg_key)\w*=)[^\s&'"]+/gi
+/** In JSON that somebody quotes: "password": "x", "auth": "x" of a registry's auth file. */
+const SECRET_JSON =
+  /("(?:\w*(?:password|passwd|secret|token|authorization|private_key|credential)\w*|auth)"\s*:\s*")[^"]+/gi
 const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g
 
 export const maskText = (text: string): string =>
-  text.replace(SECRET_TEXT, `$1${MASK}`).replace(URL_PASSWORD, `$1${MASK}`)
+  [SECRET_TEXT, SECRET_JSON, URL_PASSWORD].reduce((masked, secret) => masked.replace(secret, `$1${MASK}`), text)
 
 /** Errors with their causes, their own fields masked like all others. */
 function shownInLog(value: unknown): unknown {

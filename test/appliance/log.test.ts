@@ -139,6 +139,7 @@ describe('a secret', () => {
       query: `GET /v1/commands/?wait=true&agent_token=${SECRET}&x=1`,
       kernel: `quiet ipa-agent-token=${SECRET} nofb`,
       environment: `IPMI_PASSWORD=${SECRET} ipmitool power on`,
+      json: `{"username": "ticket","password":"${SECRET}","auths":{"quay.io":{"auth" : "${SECRET}"}},"author":"me"}`,
     }
 
     assert.deepEqual(fieldsOf(texts), {
@@ -146,6 +147,7 @@ describe('a secret', () => {
       query: 'GET /v1/commands/?wait=true&agent_token=******&x=1',
       kernel: 'quiet ipa-agent-token=****** nofb',
       environment: 'IPMI_PASSWORD=****** ipmitool power on',
+      json: '{"username": "ticket","password":"******","auths":{"quay.io":{"auth" : "******"}},"author":"me"}',
     })
     assert.doesNotMatch(JSON.stringify(fieldsOf({ error: new Error(texts.query) })), new RegExp(SECRET))
   })

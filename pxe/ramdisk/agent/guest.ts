@@ -1,5 +1,5 @@
 /** In a virtual machine on the appliance: runs the one step that it was started for, tells of it on the second serial line, and switches off. */
-import { constants, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { constants, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -23,12 +23,12 @@ export async function runAsGuest(context: GuestContext): Promise<void> {
   const { root, screen, programs } = context
   const tell = report(root)
   try {
+    // A second time: the agent itself has ended in the middle, and init has started it again.
+    if (existsSync(join(root, BEGUN_FILE))) throw new Error('The agent in the virtual machine ended unexpectedly.')
     // It comes last in the ramdisk.
     if (!existsSync(join(root, ORDER_FILE))) {
       throw new Error('The virtual machine has too little memory: its ramdisk could not be unpacked whole.')
     }
-    // A second time: the agent itself has ended in the middle, and init has started it again.
-    if (existsSync(join(root, BEGUN_FILE))) throw new Error('The agent in the virtual machine ended unexpectedly.')
     writeFileSync(join(root, BEGUN_FILE), '')
     const result = (await execute(context, tell)) ?? null
     // Whoever hears of a result relies on what is on the disks.
@@ -44,6 +44,8 @@ export async function runAsGuest(context: GuestContext): Promise<void> {
 async function execute(context: GuestContext, tell: (line: object) => void): Promise<unknown> {
   const { root, screen } = context
   const order = JSON.parse(readFileSync(join(root, ORDER_FILE), 'utf8')) as Order
+  // It may hold a ticket for the mirror, and what the step runs looks around.
+  rmSync(join(root, ORDER_FILE))
   const problems: string[] = []
   const steps = loadLayerSteps(root, (problem) => problems.push(problem))
   const step = Object.hasOwn(steps, order.step) ? steps[order.step] : undefined
