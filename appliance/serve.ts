@@ -77,7 +77,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, bmc, images },
-    ...(mirror && { registry: nodeRegistryOf(mirror, config.oci.authentication_config) }),
+    ...(mirror && { registry: nodeRegistryOf(mirror, config.oci) }),
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,
       folder: join(config.DEFAULT.state_path, 'guests'),

@@ -1,4 +1,4 @@
-/** Section [oci] of the configuration file, by Ironic's name. */
+/** Ironic's options by which container images are had of registries that do not give them to everybody. */
 import type { Options } from '../plugin-api/index.ts'
 
 export const oci = {
@@ -7,4 +7,11 @@ export const oci = {
     type: 'string',
     help: 'Registry auth file (JSON, as podman login writes it) with pull secrets for container images of nodes that bring none. Read anew each time.',
   },
+  // By Ironic in [deploy]; the deploy interface direct hands them to agents, too.
+  image_server_user: {
+    section: 'deploy',
+    type: 'string',
+    help: 'User name for http_basic, and for registries that ask for credentials when neither the node nor [oci] authentication_config has a pull secret.',
+  },
+  image_server_password: { section: 'deploy', type: 'string', help: 'Password of image_server_user.' },
 } as const satisfies Options

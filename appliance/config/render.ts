@@ -5,10 +5,12 @@ import { renderValue, type Value } from './values.ts'
 
 type Row = { name: string; option: Option }
 
+/** An option that a plugin reads as well as the appliance is one option. */
 function bySection(tables: readonly Options[]): Map<string, Row[]> {
   const sections = new Map<string, Row[]>()
   for (const [name, option] of tables.flatMap((table) => Object.entries(table))) {
-    sections.set(option.section, [...(sections.get(option.section) ?? []), { name, option }])
+    const rows = sections.get(option.section) ?? []
+    if (!rows.some((row) => row.name === name)) sections.set(option.section, [...rows, { name, option }])
   }
   return sections
 }
@@ -66,8 +68,12 @@ export function renderValues(
   tables: readonly { options: Options; values: Readonly<Record<string, Value | undefined>> }[],
 ): string {
   const sections = new Map<string, string[]>()
+  const shown = new Set<string>()
   for (const { options, values } of tables) {
     for (const [name, option] of Object.entries(options)) {
+      const key = `${option.section}/${name}`
+      if (shown.has(key)) continue
+      shown.add(key)
       const value = renderValue(option, values[name]).replaceAll('\n', '\n  ')
       const text = value !== '' && isSecretKey(name) ? MASK : value
       sections.set(option.section, [...(sections.get(option.section) ?? []), `${name} = ${text}`.trimEnd()])

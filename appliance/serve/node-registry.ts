@@ -1,28 +1,65 @@
 /** The registry mirror as the conductor uses it: what it says of an image is an error like any other of a deploy. */
-import { type ImageKeeper, RegistryError } from '@appliance/registry-mirror'
+import { type ImageKeeper, ImageUnavailable, RegistryError } from '@appliance/registry-mirror'
 import type { NodeRegistry } from '../conductor/node-registry.ts'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
-import { secretOfBox } from './registry-auth.ts'
+import { type BoxSecrets, generalSecret, secretInFile } from './registry-auth.ts'
 
-/** @param auth_file  pull secrets for images of nodes that bring none */
-export function nodeRegistryOf(mirror: ImageKeeper, auth_file?: string): NodeRegistry {
-  const told = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work
-    } catch (error) {
-      throw error instanceof RegistryError ? new DeployFailure(error.message, { cause: error }) : error
-    }
-  }
-  const withSecret = async <O extends { secret?: PullSecret }>(reference: string, o: O): Promise<O> => {
-    const secret = o.secret ?? (await secretOfBox(auth_file, reference))
+type Wanted = { architecture: string; secret?: PullSecret }
+
+/** @param secrets  for images of nodes that bring none */
+export function nodeRegistryOf(mirror: ImageKeeper, secrets: BoxSecrets = {}): NodeRegistry {
+  const general = generalSecret(secrets)
+  const withOwn = async <O extends { secret?: PullSecret }>(reference: string, o: O): Promise<O> => {
+    const secret = o.secret ?? (await secretInFile(secrets.authentication_config, reference))
     return secret === undefined ? o : { ...o, secret }
   }
+  /** Who gives it to everybody is not shown what is meant for all registries. */
+  async function inspect(reference: string, o: Wanted) {
+    const own = await withOwn(reference, o)
+    if (own.secret !== undefined || general === undefined) return mirror.inspect(reference, own)
+    try {
+      return await mirror.inspect(reference, own)
+    } catch (error) {
+      if (!mayNeedSecret(error)) throw error
+      return await mirror.inspect(reference, { ...own, secret: general }).catch((cause: unknown) => {
+        throw isRefusal(cause) ? new RegistryError(`${cause.message} It is that of [deploy] image_server_user.`) : cause
+      })
+    }
+  }
+  async function secretToHold({ reference, architecture }: { reference: string; architecture: string }, o: Secret) {
+    const { secret } = await withOwn(reference, o)
+    if (secret !== undefined || general === undefined) return secret
+    return mirror.inspect(reference, { architecture }).then(
+      () => undefined,
+      (error: unknown) => (mayNeedSecret(error) ? general : undefined),
+    )
+  }
   return {
-    inspect: async (reference, o) => told(mirror.inspect(reference, await withSecret(reference, o))),
-    hold: async (image, o) => told(mirror.hold(image, await withSecret(image.reference, o))),
+    inspect: (reference, o) => told(inspect(reference, o)),
+    async hold(image, o) {
+      const secret = await told(secretToHold(image, o))
+      return told(mirror.hold(image, { ...o, ...(secret !== undefined && { secret }) }))
+    },
     release: (owner) => told(mirror.release(owner)),
     revoke: (owner) => told(mirror.revoke(owner)),
     access: (image, o) => told(mirror.access(image, o)),
+  }
+}
+
+type Secret = { secret?: PullSecret }
+
+const isRefusal = (error: unknown): error is ImageUnavailable =>
+  error instanceof ImageUnavailable && error.problem === 'refused'
+
+/** What is here of an image whose registry is out of reach may be kept for who has its secret. */
+const mayNeedSecret = (error: unknown) =>
+  isRefusal(error) || (error instanceof ImageUnavailable && error.problem === 'unreachable')
+
+async function told<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof RegistryError ? new DeployFailure(error.message, { cause: error }) : error
   }
 }

@@ -1,23 +1,51 @@
-/** Pull secrets of the box, for container images of nodes that bring none: a registry auth file as podman has it. Never tells what is in it. */
+/** Pull secrets of the box, for container images of nodes that bring none. Never tells what they are. */
 import { readFile } from 'node:fs/promises'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
 
+/** As the configuration has them. */
+export type BoxSecrets = {
+  /** A registry auth file as podman and docker have it. */
+  authentication_config?: string | undefined
+  /** For every registry that asks for credentials. */
+  image_server_user?: string | undefined
+  image_server_password?: string | undefined
+}
 type Json = Record<string, unknown>
 
 const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
 
+const base64 = (text: string): PullSecret => Buffer.from(text).toString('base64')
+
+/** @returns undefined: neither is of use without the other */
+export function generalSecret({ image_server_user: user, image_server_password: password }: BoxSecrets) {
+  return user && password ? base64(`${user}:${password}`) : undefined
+}
+
 /** @returns undefined: there is none for it @throws DeployFailure  the file cannot be used */
-export async function secretOfBox(path: string | undefined, reference: string): Promise<PullSecret | undefined> {
+export async function secretInFile(path: string | undefined, reference: string): Promise<PullSecret | undefined> {
   if (path === undefined || path === '') return undefined
-  const auths = await readAuths(path)
+  const auths = new Map(Object.entries(await readAuths(path)).map(([place, entry]) => [plainPlace(place), entry]))
   for (const place of placesOf(reference)) {
-    const entry = Object.hasOwn(auths, place) ? auths[place] : undefined
-    if (!isTable(entry)) continue
-    const { auth } = entry
-    if (typeof auth === 'string' && auth !== '') return auth
+    const secret = secretOf(auths.get(place))
+    if (secret !== undefined) return secret
   }
   return undefined
+}
+
+/** docker writes https://index.docker.io/v1/ for its own, and other registries now and then as addresses, too. */
+function plainPlace(place: string): string {
+  const plain = place.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '')
+  return plain === 'index.docker.io' || plain === 'registry-1.docker.io' ? 'docker.io' : plain
+}
+
+/** `auth` is base64 of both; older tools and Kubernetes write them apart. */
+function secretOf(entry: unknown): PullSecret | undefined {
+  if (!isTable(entry)) return undefined
+  const { auth, username, password } = entry
+  if (typeof auth === 'string' && auth.trim() !== '') return auth.trim()
+  const areBoth = typeof username === 'string' && username !== '' && typeof password === 'string' && password !== ''
+  return areBoth ? base64(`${username}:${password}`) : undefined
 }
 
 /** The most particular one first: quay.io/org/app, quay.io/org, quay.io. @source containers-auth.json(5) */
