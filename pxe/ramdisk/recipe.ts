@@ -26,7 +26,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
  * applets without exec and without the dynamic loader, a tenth of the time.
  */
 export const PACKAGES = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux']
-export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate']
+export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate', 'usr/sbin/blkdiscard']
 
 /** Programs of busybox that get a name of their own; its shell has them all without. */
 export const APPLETS = `

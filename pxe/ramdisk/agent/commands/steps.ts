@@ -1,13 +1,12 @@
 /** Extensions `deploy`, `clean` and `service`: the steps that this agent offers and executes. @source ironic-python-agent hardware.py */
 import { setTimeout as pause } from 'node:timers/promises'
-import { openDisk, rereadPartitions } from '../disk/disk-file.ts'
-import { eraseMetadata } from '../disk/erase-metadata.ts'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
-import { chooseRootDevice, type NodeRecord, withoutSkipped } from '../hardware/root-device.ts'
+import { chooseRootDevice, type NodeRecord } from '../hardware/root-device.ts'
 import { layerStepsOf } from '../layer-steps.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
+import { ERASE_STEPS } from './erase.ts'
 import { prepareImage } from './standby.ts'
 
 type Phase = 'deploy' | 'clean' | 'service'
@@ -29,10 +28,16 @@ const offered = (step: string, priority: number): OfferedStep => ({
   reboot_requested: false,
 })
 
+const abortable = (step: string, priority: number): OfferedStep => ({ ...offered(step, priority), abortable: true })
+
 /** Without those of layers. A deploy's write_image is called by the deploy interface: its priority here says only that it is there. */
 const OFFERED: Record<Phase, OfferedStep[]> = {
   deploy: [offered('erase_devices_metadata', 0), offered('write_image', 0)],
-  clean: [{ ...offered('erase_devices_metadata', 99), abortable: true }],
+  clean: [
+    abortable('erase_devices', 10),
+    abortable('erase_devices_metadata', 99),
+    abortable('erase_devices_express', 0),
+  ],
   service: [offered('write_image', 0)],
 }
 
@@ -40,11 +45,13 @@ const OFFERED: Record<Phase, OfferedStep[]> = {
 const NOTHING = { priorities: [], functions: {} } as const satisfies ReturnType<typeof layerStepsOf>
 
 type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>
-const STEPS: Readonly<Record<string, StepFunction>> = {
-  write_image: async (agent, args, context) => ({
-    result: `prepare_image: ${await prepareImage(agent, args, context)}`,
-  }),
-  erase_devices_metadata: eraseDevicesMetadata,
+const writeImageStep: StepFunction = async (agent, args, context) => ({
+  result: `prepare_image: ${await prepareImage(agent, args, context)}`,
+})
+const STEPS: Readonly<Record<Phase, Readonly<Record<string, StepFunction>>>> = {
+  deploy: { write_image: writeImageStep, erase_devices_metadata: ERASE_STEPS.erase_devices_metadata },
+  clean: ERASE_STEPS,
+  service: { write_image: writeImageStep },
 }
 
 export function stepCommands(agent: AgentContext, phase: Phase): Record<string, CommandDefinition> {
@@ -55,14 +62,14 @@ export function stepCommands(agent: AgentContext, phase: Phase): Record<string, 
       kind: 'sync',
       async run({ node }) {
         remember(agent, node)
-        if (phase === 'deploy') await waitForDisk(agent)
+        if (phase !== 'service') await waitForDisk(agent)
         return { [`${phase}_steps`]: { [MANAGER]: all }, hardware_manager_version: VERSIONS }
       },
     },
     [`execute_${phase}_step`]: {
       kind: 'async',
       run: (params, context) =>
-        executeStep(agent, { phase, steps: { ...STEPS, ...brought.functions } }, params, context),
+        executeStep(agent, { phase, steps: { ...STEPS[phase], ...brought.functions } }, params, context),
     },
   }
 }
@@ -122,32 +129,4 @@ function checkVersions(provided: unknown): void {
   if (same) return
   const details = `Current versions: ${JSON.stringify(VERSIONS)}, versions used by ironic: ${JSON.stringify(provided)}`
   throw new AgentError('VersionMismatch', details)
-}
-
-/** All disks but read-only ones and those that the node's skip_block_devices names; one that fails does not save the others. */
-async function eraseDevicesMetadata(agent: AgentContext, _args: Params, context: CommandContext): Promise<void> {
-  const { root, programs, screen, node } = agent
-  const failures: string[] = []
-  const disks = withoutSkipped(await listDisks(root), node)
-  for (const [index, disk] of disks.entries()) {
-    context.progress({ note: `erasing metadata of ${disk.name}`, done: index, total: disks.length, unit: 'steps' })
-    screen.say(`Erasing partition tables and file system signatures of ${disk.name}`)
-    try {
-      await using file = await openDisk(root, disk)
-      await eraseMetadata(file)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EROFS') continue
-      failures.push(`"${disk.name}": ${messageOf(error)}`)
-      continue
-    }
-    await rereadPartitions(`${root}${disk.name}`.replace(/^\/\//, '/'), programs).catch((error: unknown) =>
-      screen.note(messageOf(error)),
-    )
-  }
-  if (failures.length > 0) {
-    throw new AgentError(
-      'BlockDeviceEraseError',
-      `Failed to erase the metadata on the device(s): ${failures.join('; ')}`,
-    )
-  }
 }

@@ -1,4 +1,5 @@
 /** An open disk with its geometry, and the few things that only a block device does. Regular files stand in for disks. */
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -21,9 +22,14 @@ const REREAD_PAUSE_MS = 300
 
 export const diskPath = (root: string, disk: Pick<Disk, 'name'>) => join(root, disk.name)
 
-export async function openDisk(root: string, disk: Pick<Disk, 'name' | 'size' | 'logical_sectors'>): Promise<DiskFile> {
+/** @param o.exclusive  not when it, or a partition of its, is mounted or part of something that is active: EBUSY */
+export async function openDisk(
+  root: string,
+  disk: Pick<Disk, 'name' | 'size' | 'logical_sectors'>,
+  o: { exclusive?: boolean } = {},
+): Promise<DiskFile> {
   const path = diskPath(root, disk)
-  const file = await open(path, 'r+')
+  const file = await open(path, o.exclusive ? constants.O_RDWR | constants.O_EXCL : constants.O_RDWR)
   return {
     file,
     path,

@@ -52,7 +52,11 @@ describe('deploy steps of layers', () => {
       'burn_in 70',
       'bootc_install 0',
     ])
-    assert.deepEqual(await offered(agent, 'clean'), ['erase_devices_metadata 99'])
+    assert.deepEqual(await offered(agent, 'clean'), [
+      'erase_devices 10',
+      'erase_devices_metadata 99',
+      'erase_devices_express 0',
+    ])
   })
 
   it('run with what the appliance gave, tell how far they are on both sides, and return what they found', async () => {

@@ -1,0 +1,137 @@
+/** The steps that erase disks, quickly or thoroughly. One disk that fails does not save the others. @source ironic-python-agent hardware.py erase_devices* */
+import { basename, join } from 'node:path'
+import { type DiskFile, diskPath, openDisk, type Partition, rereadPartitions } from '../disk/disk-file.ts'
+import { eraseMetadata } from '../disk/erase-metadata.ts'
+import { knownPartitions } from '../disk/known-partitions.ts'
+import { overwrite } from '../disk/overwrite.ts'
+import { AgentError, messageOf } from '../errors.ts'
+import { type Disk, listDisks } from '../hardware/disks.ts'
+import { withoutSkipped } from '../hardware/root-device.ts'
+import { readText } from '../hardware/sysfs.ts'
+import type { CommandContext, Params } from '../protocol/commands.ts'
+import type { AgentContext } from './context.ts'
+import { createErasure, type Erasure } from './erasure.ts'
+
+type Step = (agent: AgentContext, args: Params, context: CommandContext) => Promise<void>
+/** Of one disk, which nobody else uses. */
+type Erase = (disk: DiskFile, known: readonly Partition[]) => Promise<void>
+
+/** @source Ironic [deploy] disk_erasure_concurrency */
+const AT_ONCE = 4
+/** The controller does all the work, and tells nothing meanwhile. */
+const DISCARD_TIMEOUT_S = 24 * 3600
+
+export const ERASE_STEPS = {
+  async erase_devices_metadata(agent, _args, context) {
+    const disks = await disksOf(agent)
+    const erasure = createErasure(agent.screen, context, {
+      what: 'erasing metadata',
+      total: disks.length,
+      unit: 'steps',
+    })
+    await onEach(agent, disks, 'the metadata', async (disk) => {
+      agent.screen.say(`Erasing partition tables and file system signatures of ${disk.name}`)
+      if (!(await isReadOnly(agent, disk))) await exclusively(agent, disk, eraseMetadata)
+      erasure.add(1)
+    })
+  },
+  async erase_devices(agent, _args, context) {
+    const disks = await disksOf(agent)
+    const total = disks.reduce((sum, { size }) => sum + size, 0)
+    const erasure = createErasure(agent.screen, context, { what: 'erasing disks', total, unit: 'bytes' })
+    await onEach(agent, disks, 'all', (disk) => eraseAll(agent, disk, erasure))
+  },
+  async erase_devices_express(agent, _args, context) {
+    const disks = await disksOf(agent)
+    const erasure = createErasure(agent.screen, context, {
+      what: 'discarding disks',
+      total: disks.length,
+      unit: 'steps',
+    })
+    await onEach(agent, disks, 'the metadata', async (disk) => {
+      agent.screen.say(`Discarding ${disk.name}, or its partition tables and file system signatures`)
+      if (!(await isReadOnly(agent, disk))) {
+        await exclusively(agent, disk, async (file, known) => {
+          await discard(agent, file, [])
+          await eraseMetadata(file, known)
+        })
+      }
+      erasure.add(1)
+    })
+  },
+} as const satisfies Record<string, Step>
+
+/** But those that the node's skip_block_devices names. */
+const disksOf = async ({ root, node }: AgentContext) => withoutSkipped(await listDisks(root), node)
+
+async function eraseAll(agent: AgentContext, disk: Disk, erasure: Erasure): Promise<void> {
+  if (await isReadOnly(agent, disk)) {
+    throw new Error('it is read-only, so its data stays. Take it out, or name it in properties/skip_block_devices')
+  }
+  await exclusively(agent, disk, async (file, known) => {
+    if (await discard(agent, file, ['--secure'])) {
+      agent.screen.say(`Erased ${disk.name} by secure discard`)
+      await eraseMetadata(file, known)
+      erasure.add(disk.size)
+      return
+    }
+    agent.screen.say(`Overwriting ${disk.name} with zeros: it knows no secure discard`)
+    await overwrite(file, (bytes) => erasure.add(bytes))
+  })
+}
+
+const isReadOnly = async ({ root }: AgentContext, { name }: Disk) =>
+  (await readText(join(root, 'sys/block', basename(name), 'ro'))) === '1'
+
+/** @throws Error  it is mounted, or part of something that is active */
+async function exclusively(agent: AgentContext, disk: Disk, erase: Erase): Promise<void> {
+  const known = await knownPartitions(agent.root, disk.name)
+  {
+    await using file = await openDisk(agent.root, disk, { exclusive: true })
+    await erase(file, known)
+  }
+  await rereadPartitions(diskPath(agent.root, disk), agent.programs).catch((error: unknown) =>
+    agent.screen.note(messageOf(error)),
+  )
+}
+
+/** @returns false: the disk does not know it. `--force`: the disk is ours, and nobody is to be asked about what is on it */
+function discard({ programs }: AgentContext, { path }: DiskFile, how: readonly string[]): Promise<boolean> {
+  return programs.run('blkdiscard', ['--force', ...how, path], { timeout_s: DISCARD_TIMEOUT_S }).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A few at a time. @throws AgentError BlockDeviceEraseError  with what is wrong with each that failed */
+async function onEach(
+  agent: AgentContext,
+  disks: readonly Disk[],
+  what: 'all' | 'the metadata',
+  act: (disk: Disk) => Promise<void>,
+): Promise<void> {
+  const failures: string[] = []
+  const left = [...disks]
+  const work = async () => {
+    for (let disk = left.shift(); disk; disk = left.shift()) {
+      try {
+        await act(disk)
+      } catch (error) {
+        const why = reasonOf(error)
+        agent.screen.say(`${disk.name} is not erased: ${why}`)
+        failures.push(`"${disk.name}": ${why}`)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  if (failures.length === 0) return
+  const of = what === 'all' ? '' : 'the metadata on '
+  throw new AgentError('BlockDeviceEraseError', `Failed to erase ${of}the device(s): ${failures.join('; ')}`)
+}
+
+function reasonOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EBUSY') return 'it is in use (mounted, or part of a RAID or a volume that is active)'
+  if (code === 'ENOENT' || code === 'ENXIO' || code === 'ENODEV') return 'it is gone'
+  return messageOf(error)
+}
