@@ -27,8 +27,13 @@ export class ConductorProcess implements Door {
   }
 
   /** @param hangs  whether nodes hang where they say */
-  static async start(state_path: string, hangs: 'hangs' | 'runs'): Promise<ConductorProcess> {
-    const child = spawn(process.execPath, [PROGRAM, state_path, hangs], { stdio: ['ignore', 'pipe', 'inherit'] })
+  static start(state_path: string, hangs: 'hangs' | 'runs'): Promise<ConductorProcess> {
+    return ConductorProcess.startProgram(PROGRAM, [state_path, hangs])
+  }
+
+  /** One that speaks as kill-conductor.ts does. */
+  static async startProgram(program: string, args: readonly string[]): Promise<ConductorProcess> {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     const started = new ConductorProcess(child)
     const { port } = await started.untilLine('ready')
     started.#port = Number(port)

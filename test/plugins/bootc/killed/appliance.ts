@@ -1,0 +1,132 @@
+/**
+ * What killed.e2e.test.ts kills: a conductor with the deploy interface bootc, a real mirror, a real image cache, machines of fake-hardware,
+ * and guests that write a disk at once. Images are named by the place where their deploy hangs for ever, so that there is time to kill it.
+ */
+import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createFake } from '../../../../appliance/bmc/fake.ts'
+import { startConductor } from '../../../../appliance/conductor/start.ts'
+import type { Guests } from '../../../../appliance/guest/guest.ts'
+import { createImages } from '../../../../appliance/images/create-images.ts'
+import type { Images } from '../../../../appliance/images/images.ts'
+import { createLog } from '../../../../appliance/log.ts'
+import { newNode } from '../../../../appliance/nodes/node.ts'
+import { openStore } from '../../../../appliance/nodes/open-store.ts'
+import { newPort } from '../../../../appliance/nodes/port.ts'
+import type { DeployPlugin, Json } from '../../../../appliance/plugin-api/index.ts'
+import { nodeRegistryOf } from '../../../../appliance/serve/node-registry.ts'
+import bootc from '../../../../plugins/bootc/index.ts'
+import { startRegistry } from '../../../../registry-mirror/index.ts'
+import { configOf as conductorConfig } from '../../../appliance/conductor/trial.ts'
+import { makeBootable } from '../../../appliance/images/format/bootable-file.ts'
+import { configOf as imagesConfig } from '../../../appliance/images/images-in-folder.ts'
+import { configOf as registryConfig } from '../../../registry-mirror/registry.ts'
+import { upstreamNamed } from '../../../registry-mirror/upstream/mirror.ts'
+
+const [folder = '', hangs = '', upstream_url = ''] = process.argv.slice(2)
+const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
+
+/** @param times  how often a place is passed before that */
+const passes = new Map<string, number>()
+async function passOrHang(reference: unknown, place: string, times = 0): Promise<void> {
+  if (hangs !== 'hangs' || !String(reference).includes(`/${place}:`)) return
+  passes.set(place, (passes.get(place) ?? 0) + 1)
+  if ((passes.get(place) ?? 0) <= times) return
+  tell('hangs', { place })
+  await new Promise(() => {})
+}
+
+const silent = () => {}
+const mirror_folder = join(folder, 'registry')
+mkdirSync(mirror_folder, { recursive: true })
+const mirror = await startRegistry(
+  { ...registryConfig(mirror_folder), upstreams: [upstreamNamed('up.example', { url: upstream_url, tag_ttl: 0 })] },
+  { debug: silent, info: silent, warn: silent, error: silent },
+)
+const registry = nodeRegistryOf(mirror)
+const images = createImages({
+  config: imagesConfig(folder),
+  log: createLog('error', silent),
+  http_url: () => 'http://127.0.0.1:1',
+})
+/** Where a guest that was killed would leave something. */
+const guests: Guests = {
+  accelerator: () => 'kvm',
+  has: async () => true,
+  async run({ args, disks }) {
+    writeFileSync(String(disks[0]?.path), 'half of an install')
+    await passOrHang(args.reference, 'installing')
+    await makeBootable(String(disks[0]?.path))
+    return {}
+  },
+}
+const hanging: Images = {
+  ...images,
+  make: (key, request, build, o) =>
+    images.make(
+      key,
+      request,
+      async (path, ...rest) => {
+        await build(path, ...rest)
+        await passOrHang(/ of (\S+) /.exec(key)?.[1], 'caching')
+      },
+      o,
+    ),
+}
+const store = await openStore({ state_path: join(folder, 'state'), log: createLog('error', silent) })
+const fake = createFake()
+const conductor = startConductor({
+  hostname: 'rackstrap',
+  store,
+  config: conductorConfig('[conductor]\nautomated_clean = false\n'),
+  log: createLog('info', (line) => writeSync(1, line)),
+  bmc: new Map([[fake.name, fake]]),
+  images: hanging,
+  guests,
+  registry: {
+    ...registry,
+    async inspect(reference, o) {
+      // Once it is validated.
+      await passOrHang(reference, 'inspecting', 1)
+      return registry.inspect(reference, o)
+    },
+    async hold(image, o) {
+      await registry.hold(image, o)
+      await passOrHang(image.reference, 'holding')
+    },
+  },
+  plugins: [bootc as unknown as DeployPlugin],
+  api_url: () => 'http://127.0.0.1',
+})
+
+/** POST / with [call, ...arguments]. */
+const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
+  async create(address: string, instance_info: Json) {
+    const interfaces = conductor.chooseInterfaces('fake-hardware', {})
+    const node = newNode({ driver: 'fake-hardware', interfaces, provision_state: 'available', instance_info })
+    await store.nodes.create({ ...node, power_state: 'power off' })
+    await store.ports.create(newPort({ address, node_uuid: node.uuid }))
+    return node.uuid
+  },
+  provision: (uuid: string, target: string) => conductor.provision(uuid, { target }),
+  lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
+  heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
+  node: async (uuid: string) => store.nodes.find(uuid),
+  release: (uuid: string) => mirror.release(`node:${uuid}`),
+}
+const door = createServer(async (request, response) => {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const [call, ...args] = JSON.parse(Buffer.concat(chunks).toString()) as [string, ...never[]]
+  const answer = await calls[call]?.(...args).then(
+    (value) => ({ value }),
+    (error: Error) => ({ error: error.message }),
+  )
+  response.end(JSON.stringify(answer ?? { error: `no call ${call}` }))
+})
+door.listen(0, '127.0.0.1', async () => {
+  await conductor.recover()
+  tell('ready', { port: (door.address() as AddressInfo).port })
+})
