@@ -40,6 +40,10 @@ export class ConductorProcess implements Door {
     return started
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const closed = once(this.#child, 'close')

@@ -21,6 +21,7 @@ const PROGRAMS = [
   'echo',
   'find',
   'grep',
+  'gunzip',
   'head',
   'ls',
   'printf',
@@ -41,13 +42,17 @@ export function busyboxOf(ramdisk: string): Buffer {
   return execFileSync('cpio', ['--quiet', '-i', '--to-stdout', 'usr/bin/busybox'], { ...options, input: archive })
 }
 
-/** @param script  for a shell, with a few programs of busybox. @returns the digest of its manifest */
-export async function pushHostile(
-  registry: TestRegistry,
-  name: string,
-  { busybox, script }: { busybox: Buffer; script: string },
-): Promise<string> {
-  const plain = layerOf(busybox, script)
+type Content = {
+  busybox: Buffer
+  /** For a shell, with a few programs of busybox. */
+  script: string
+  /** Lies in /disk.gz. */
+  disk?: Buffer
+}
+
+/** @returns the digest of its manifest */
+export async function pushHostile(registry: TestRegistry, name: string, content: Content): Promise<string> {
+  const plain = layerOf(content)
   const layer = gzipSync(plain)
   const config = Buffer.from(
     JSON.stringify({
@@ -68,7 +73,7 @@ export async function pushHostile(
   return sha256(manifest)
 }
 
-function layerOf(busybox: Buffer, script: string): Buffer {
+function layerOf({ busybox, script, disk }: Content): Buffer {
   const root = mkdtempSync(join(tmpdir(), 'hostile-'))
   try {
     const programs = join(root, 'usr/bin')
@@ -78,6 +83,7 @@ function layerOf(busybox: Buffer, script: string): Buffer {
     symlinkSync('usr/bin', join(root, 'bin'))
     for (const program of PROGRAMS) symlinkSync('busybox', join(programs, program))
     writeFileSync(join(programs, 'busybox'), busybox)
+    if (disk) writeFileSync(join(root, 'disk.gz'), gzipSync(disk))
     writeFileSync(join(programs, 'bootc'), `${SHELL}${script}\n`)
     for (const program of ['busybox', 'bootc']) chmodSync(join(programs, program), 0o755)
     return execFileSync('tar', ['-C', root, '--numeric-owner', '--owner=0', '--group=0', '-cf', '-', '.'], {

@@ -1,6 +1,6 @@
 /**
  * What killed.e2e.test.ts kills: a conductor with the deploy interface bootc, a real mirror, a real image cache, machines of fake-hardware,
- * and guests that write a disk at once. Images are named by the place where their deploy hangs for ever, so that there is time to kill it.
+ * and guests that write a disk at once, or real ones where a ramdisk is given. Images are named by the place where their deploy hangs for ever, so that there is time to kill it.
  */
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createFake } from '../../../../appliance/bmc/fake.ts'
 import { startConductor } from '../../../../appliance/conductor/start.ts'
-import type { Guests } from '../../../../appliance/guest/guest.ts'
+import { createGuests, type Guests } from '../../../../appliance/guest/guest.ts'
 import { createImages } from '../../../../appliance/images/create-images.ts'
 import type { Images } from '../../../../appliance/images/images.ts'
 import { createLog } from '../../../../appliance/log.ts'
@@ -25,7 +25,7 @@ import { configOf as imagesConfig } from '../../../appliance/images/images-in-fo
 import { configOf as registryConfig } from '../../../registry-mirror/registry.ts'
 import { upstreamNamed } from '../../../registry-mirror/upstream/mirror.ts'
 
-const [folder = '', hangs = '', upstream_url = ''] = process.argv.slice(2)
+const [folder = '', hangs = '', upstream_url = '', ramdisk_path = ''] = process.argv.slice(2)
 const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
 
 /** @param times  how often a place is passed before that */
@@ -52,7 +52,7 @@ const images = createImages({
   http_url: () => 'http://127.0.0.1:1',
 })
 /** Where a guest that was killed would leave something. */
-const guests: Guests = {
+const quickGuests: Guests = {
   accelerator: () => 'kvm',
   has: async () => true,
   async run({ args, disks }) {
@@ -62,6 +62,15 @@ const guests: Guests = {
     return {}
   },
 }
+const guests =
+  ramdisk_path === ''
+    ? quickGuests
+    : createGuests({
+        ramdisk_path,
+        folder: join(folder, 'guests'),
+        mirror: () => ({ host: '127.0.0.1', port: mirror.port }),
+        log: createLog('error', silent),
+      })
 const hanging: Images = {
   ...images,
   make: (key, request, build, o) =>
