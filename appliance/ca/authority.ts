@@ -1,9 +1,10 @@
 /** The appliance's own CA: one key and certificate for the life of the box, made when they are first needed. Vouches for servers only. */
 import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ApplianceError, messageOf } from '../errors.ts'
-import { makeFile, makeFolder, readIfThere } from './files.ts'
+import { makeFile, readIfThere, sync } from '../files.ts'
 import { certify } from './openssl.ts'
 
 export type Authority = {
@@ -33,7 +34,8 @@ const EXTENSIONS = [
  * @throws ApplianceError  what is there cannot be used
  */
 export async function openAuthority(folder: string, now: Date): Promise<Authority> {
-  await makeFolder(folder)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await sync(dirname(folder))
   const key = await keyOf(folder)
   const certificate =
     (await readIfThere(join(folder, CERTIFICATE_FILE))) ??

@@ -1,6 +1,6 @@
 /** Looks after the disks that a guest's files are on: they are sparse, and grow by what a stranger's code writes. */
-import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { freeBytes } from '../files.ts'
 import { GuestFailure } from './failure.ts'
 import type { GuestOrder } from './order.ts'
 
@@ -31,9 +31,4 @@ export async function watchRoom(folder: string, { step, disks }: GuestOrder): Pr
   await look()
   const timer = setInterval(() => look().catch((error: unknown) => full.abort(error)), LOOK_EVERY_MS)
   return { signal: full.signal, [Symbol.dispose]: () => clearInterval(timer) }
-}
-
-async function freeBytes(place: string): Promise<number> {
-  const { bavail, bsize } = await statfs(place)
-  return bavail * bsize
 }

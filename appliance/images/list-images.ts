@@ -2,9 +2,10 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/options.ts'
+import { isMissing } from '../files.ts'
 import { isKey } from './cache/cache.ts'
 import { RECORD, readEntry } from './cache/entry.ts'
-import { diskBytes, isMissing } from './cache/folders.ts'
+import { diskBytes } from './cache/folders.ts'
 import { createLinks, subdirOf } from './cache/links.ts'
 
 export type ListedImage = {

@@ -1,8 +1,9 @@
 /** How the parts of the appliance are, for /healthz and the watchdog. */
 import { constants } from 'node:fs'
-import { access, statfs } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import type { UpstreamStatus } from '@appliance/registry-mirror'
 import { messageOf } from '../errors.ts'
+import { freeBytes } from '../files.ts'
 import type { PluginFailure } from '../plugin-host/discover.ts'
 import type { PartHealth } from '../web/operations.ts'
 
@@ -12,9 +13,9 @@ const ROOM_NEEDED_BYTES = 16 * 1024 * 1024
 export async function storeHealth(state_path: string): Promise<PartHealth> {
   try {
     await access(state_path, constants.W_OK)
-    const { bavail, bsize } = await statfs(state_path)
-    if (bavail * bsize >= ROOM_NEEDED_BYTES) return { healthy: true }
-    return { healthy: false, message: `${state_path} has ${Math.floor((bavail * bsize) / 1024)} KiB left: free some` }
+    const left_bytes = await freeBytes(state_path)
+    if (left_bytes >= ROOM_NEEDED_BYTES) return { healthy: true }
+    return { healthy: false, message: `${state_path} has ${Math.floor(left_bytes / 1024)} KiB left: free some` }
   } catch (error) {
     return { healthy: false, message: `${state_path} cannot be written: ${messageOf(error)}` }
   }

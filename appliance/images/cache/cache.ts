@@ -2,20 +2,10 @@
 import { readdir, rename, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InsufficientStorage } from '../../errors.ts'
+import { codeOf, freeBytes, isMissing, sync, unfinishedName } from '../../files.ts'
 import type { Log } from '../../log.ts'
 import { type Entry, type EntryRecord, readEntry, writeEntry } from './entry.ts'
-import {
-  asStorageError,
-  codeOf,
-  diskBytes,
-  freeBytes,
-  isMissing,
-  makeFolder,
-  removeFolder,
-  sweep,
-  sync,
-  unfinishedName,
-} from './folders.ts'
+import { asStorageError, diskBytes, makeFolder, removeFolder, sweep } from './folders.ts'
 
 export type CacheOptions = {
   folder: string

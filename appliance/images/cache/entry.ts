@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { isMissing, writeWhole } from './folders.ts'
+import { isMissing, replaceFile } from '../../files.ts'
 
 const checksum = z.object({ algorithm: z.string(), value: z.string() })
 const size = z.number().int().positive()
@@ -28,7 +28,7 @@ export type Encoding = keyof typeof FILES
 export const fileOf = (folder: string, encoding: Encoding) => join(folder, FILES[encoding])
 
 export async function writeEntry(folder: string, entry: EntryRecord): Promise<void> {
-  await writeWhole(join(folder, RECORD), `${JSON.stringify(record.parse(entry), null, 2)}\n`)
+  await replaceFile(join(folder, RECORD), `${JSON.stringify(record.parse(entry), null, 2)}\n`)
 }
 
 /** @returns undefined  no such entry, or one whose files are not what it says */

@@ -3,9 +3,10 @@ import { readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Config } from '../../config/options.ts'
 import { InvalidParameterValue } from '../../errors.ts'
+import { isMissing, sync, unfinishedName } from '../../files.ts'
 import { isKey } from './cache.ts'
 import { FILES } from './entry.ts'
-import { isMissing, makeFolder, sweep, sync, unfinishedName } from './folders.ts'
+import { makeFolder, sweep } from './folders.ts'
 
 /** Of the links, on disk and in addresses: [deploy] http_image_subdir without slashes around it. */
 export const subdirOf = ({ deploy }: Pick<Config, 'deploy'>): string =>

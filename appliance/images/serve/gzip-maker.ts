@@ -2,10 +2,10 @@
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../../errors.ts'
+import { sync, unfinishedName } from '../../files.ts'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Entry, fileOf, writeEntry } from '../cache/entry.ts'
-import { sync, unfinishedName } from '../cache/folders.ts'
 import { compress } from '../format/compress.ts'
 
 export type GzipMaker = {
