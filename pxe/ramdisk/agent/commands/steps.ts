@@ -4,6 +4,7 @@ import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
 import { chooseRootDevice, type NodeRecord } from '../hardware/root-device.ts'
 import { layerStepsOf } from '../layer-steps.ts'
+import { watchMemory } from '../memory.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
 import { ERASE_STEPS } from './erase.ts'
@@ -110,6 +111,7 @@ async function executeStep(
     throw new AgentError(FAILURES[phase], `This ramdisk has no ${phase} step '${name}'; it has ${known}.`)
   }
   agent.screen.say(`Executing ${phase} step ${name}`)
+  const memory = watchMemory(agent.root)
   try {
     const result = await run(agent, (step.args ?? {}) as Params, context)
     return { [`${phase}_result`]: result ?? null, [`${phase}_step`]: step }
@@ -120,6 +122,9 @@ async function executeStep(
       `Unexpected exception performing ${phase} step ${name}. ${messageOf(error)}`,
       { cause: error },
     )
+  } finally {
+    const told = memory.end(name)
+    if (told) agent.screen.say(told)
   }
 }
 

@@ -243,6 +243,7 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
     const console = await machine.console()
     assert.ok(console.includes('Executing deploy step write_image\r\n'), console)
     assert.ok(console.includes(`FAILED execute_deploy_step: ${details}`), console)
+    assert.ok(console.includes('Memory available: 614 MiB before write_image, 614 MiB at the least\r\n'), console)
     const log = await readFile(join(machine.root, 'var/log/agent.log'), 'utf8')
     for (const text of [console, log]) {
       assert.doesNotMatch(text, /hush/)

@@ -48,7 +48,7 @@ export async function makeMachine(options: FakeMachineOptions = {}): Promise<Fak
   const { disks = [{ name: 'vda', size_bytes: 4 * GIB }], cmdline = '', programs = {}, punchesHoles = true } = options
   await put(root, {
     'proc/cmdline': `${cmdline}\n`,
-    'proc/meminfo': 'MemTotal:        1018088 kB\n',
+    'proc/meminfo': 'MemTotal:        1018088 kB\nMemAvailable:     629000 kB\n',
     'proc/cpuinfo':
       'processor\t: 0\nphysical id\t: 0\nmodel name\t: Steel 1\ncpu MHz\t\t: 2400.0\nflags\t\t: fpu sse\n\n',
     'sys/class/tty/console/active': 'tty9 ttyS0\n',
