@@ -36,6 +36,7 @@ export async function passCleaning(parts: Parts, uuid: string): Promise<boolean>
 export async function finishClean(parts: Parts, uuid: string): Promise<void> {
   // All steps are over: a restart goes on here.
   await parts.store.nodes.update(uuid, (node) => ({
+    wait: null,
     clean_step: {},
     driver_internal_info: merged(node.driver_internal_info, {
       [CLEAN.keys.index]: planOf(node).length,

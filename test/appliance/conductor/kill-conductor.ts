@@ -84,6 +84,7 @@ const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
       driver: 'fake-hardware',
       interfaces: conductor.chooseInterfaces('fake-hardware', {}),
       provision_state,
+      automated_clean: provision_state === 'manageable',
       power_state: provision_state === 'active' ? 'power on' : 'power off',
       instance_info: INSTANCE,
       properties: { hang_at },

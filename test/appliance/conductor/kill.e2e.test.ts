@@ -30,6 +30,15 @@ const bootAgent = async (conductor: ConductorProcess, { uuid, agent }: Situation
   await conductor.untilState(uuid, 'wait call-back')
   await agent.boot(conductor)
 }
+const bootCleaner = async (conductor: ConductorProcess, { uuid, agent }: Situation) => {
+  await conductor.untilState(uuid, 'clean wait')
+  await agent.boot(conductor)
+}
+const isClean = (node: Node, { agent }: Situation) => {
+  assert.deepEqual([node.power_state, node.clean_step, node.last_error], ['power off', {}, null])
+  assert.deepEqual(agent.given, ['get_clean_steps', 'erase_devices_metadata'])
+}
+const PROVIDED = { from: 'manageable', target: 'provide', ends: 'available', check: isClean } as const
 const isWhole = (node: Node) =>
   assert.deepEqual([node.power_state, node.deploy_step, node.last_error], ['power on', {}, null])
 const WHOLE_DEPLOY = ['get_deploy_steps', 'write_image', 'sync', 'power_off']
@@ -162,6 +171,62 @@ const SCENARIOS: readonly Scenario[] = [
     },
     afterwards: (conductor, { uuid }) => conductor.untilLine('power changed', { node: uuid, power_state: 'power off' }),
     ends: 'deploy failed',
+    check: ({ power_state }) => assert.equal(power_state, 'power off'),
+  },
+  {
+    ...PROVIDED,
+    tells: 'cleaning, and its machine is being switched on: the cleaning begins anew',
+    hang_at: 'power on in cleaning',
+    afterwards: bootCleaner,
+  },
+  {
+    ...PROVIDED,
+    tells: 'in clean wait for its agent: the agent that calls afterwards is taken',
+    reach: (conductor, { uuid }) => conductor.untilState(uuid, 'clean wait'),
+    afterwards: (conductor, { agent }) => agent.boot(conductor),
+  },
+  {
+    ...PROVIDED,
+    tells: 'cleaning, and its agent is just telling its steps: it is asked again, without another heartbeat',
+    thinksOn: true,
+    async reach(conductor, situation) {
+      await bootCleaner(conductor, situation)
+      await situation.agent.untilGiven('get_clean_steps')
+    },
+    afterwards: async (_conductor, { release }) => release(),
+    check: (node, { agent }) => {
+      assert.deepEqual([node.power_state, node.last_error], ['power off', null])
+      assert.equal(agent.given.filter((name) => name === 'erase_devices_metadata').length, 1)
+    },
+  },
+  {
+    ...PROVIDED,
+    tells: 'in clean wait while the agent erases: the end of that is seen without a heartbeat',
+    writesOn: true,
+    async reach(conductor, situation) {
+      await bootCleaner(conductor, situation)
+      await conductor.untilLine('step started', { node: situation.uuid, step: 'erase_devices_metadata' })
+      await conductor.untilWaits(situation.uuid, 2)
+    },
+    afterwards: async (_conductor, { release }) => release(),
+  },
+  {
+    ...PROVIDED,
+    tells: 'cleaning, and its machine is being switched off: nothing is erased again',
+    hang_at: 'power off in cleaning',
+    reach: bootCleaner,
+  },
+  {
+    tells: 'clean failed, and its machine is not off yet: the machine is switched off',
+    from: 'manageable',
+    target: 'provide',
+    hang_at: 'power off in clean failed',
+    async reach(conductor, { uuid }) {
+      await conductor.untilState(uuid, 'clean wait')
+      await conductor.ask('provision', uuid, 'abort')
+    },
+    afterwards: (conductor, { uuid }) => conductor.untilLine('power changed', { node: uuid, power_state: 'power off' }),
+    ends: 'clean failed',
     check: ({ power_state }) => assert.equal(power_state, 'power off'),
   },
 ]

@@ -73,7 +73,7 @@ export class ConductorProcess implements Door {
 
   /** The node has begun to wait so many times. */
   untilWaits(node: string, times: number): Promise<boolean> {
-    const isIt = (line: LogLine) => line.node === node && line.to === 'wait call-back'
+    const isIt = (line: LogLine) => line.node === node && (line.to === 'wait call-back' || line.to === 'clean wait')
     return this.#until(`wait ${times} of ${node}`, () => this.lines.filter(isIt).length >= times)
   }
 
