@@ -45,6 +45,10 @@ export class Appliance {
   get configFile(): string {
     return join(this.options.folder, 'rackstrap.conf')
   }
+  /** While it is up. */
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
   get isUp(): boolean {
     return this.#process !== undefined
   }

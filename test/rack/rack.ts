@@ -21,7 +21,8 @@ export type RackOptions = {
   firmware?: Firmware
   /** Machines in the rack; 1. */
   machines?: number
-  memory_mib?: number
+  /** Of each; or of one after the other. */
+  memory_mib?: number | readonly number[]
   disk_bytes?: number
   /** Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it. */
   containers?: { host: string; sync?: string; isPrivate?: boolean }

@@ -17,7 +17,7 @@ export type HardwareOptions = {
   logs: string
   machines: number
   firmware: Firmware
-  memory_mib: number
+  memory_mib: number | readonly number[]
   disk_bytes: number
   signal: AbortSignal
 }
@@ -62,7 +62,7 @@ function createMachine(options: HardwareOptions, network: Network, tap: string, 
     name,
     mac: `52:54:00:22:${(index >> 8).toString(16).padStart(2, '0')}:${((index + 1) & 255).toString(16).padStart(2, '0')}`,
     firmware: options.firmware,
-    memory_mib: options.memory_mib,
+    memory_mib: memoryOf(options, index),
     disk_bytes: options.disk_bytes,
     tap,
     enter: network.enter,
@@ -70,6 +70,12 @@ function createMachine(options: HardwareOptions, network: Network, tap: string, 
     console: join(options.logs, `${name}.console.log`),
     console_port: FIRST_CONSOLE_PORT + index,
   })
+}
+
+function memoryOf({ memory_mib }: HardwareOptions, index: number): number {
+  const one = typeof memory_mib === 'number' ? memory_mib : memory_mib[index]
+  if (one === undefined) throw new Error(`machine ${index + 1} is told no memory_mib`)
+  return one
 }
 
 type Porter = Pick<Hardware, 'onPhoneHome'> & { hook_port: number; stop(): Promise<void> }
