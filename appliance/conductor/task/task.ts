@@ -31,6 +31,9 @@ export type TaskContext = {
 const PROGRESS_PAUSE_MS = 500
 /** What has not changed is told as a sign of life. */
 const STANDSTILL_PAUSE_MS = 10_000
+/** Of the time that it has taken so far: whole disks are overwritten for hours. */
+const PAUSE_OF_TIME = 0.005
+const LONGEST_PAUSE_MS = 60_000
 
 /** @throws InvalidParameterValue  the node's plugin is not loaded, or its options do not fit */
 export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task {
@@ -110,8 +113,12 @@ function imagesFor(
   }
 }
 
-/** Shows progress in the log: the last of each note always, others as often as a reader can follow. */
+/**
+ * Shows progress in the log: the last of each note always, others as often as a reader can follow: what takes long changes slowly.
+ * A note of its own is shown at once.
+ */
 export function tellProgress(parts: Parts, uuid: string, onProgress?: (progress: Progress) => void) {
+  const began_ms = performance.now()
   let shown: { note: string; done?: number; at_ms: number } = { note: '', at_ms: 0 }
   return (progress: Progress): void => {
     onProgress?.(progress)
@@ -119,7 +126,8 @@ export function tellProgress(parts: Parts, uuid: string, onProgress?: (progress:
     const now = performance.now()
     const isSame = note === shown.note && done === shown.done
     const isNew = note !== shown.note || (done !== undefined && done === total && !isSame)
-    if (!isNew && now - shown.at_ms < (isSame ? STANDSTILL_PAUSE_MS : PROGRESS_PAUSE_MS)) return
+    const pause_ms = Math.max(isSame ? STANDSTILL_PAUSE_MS : PROGRESS_PAUSE_MS, (now - began_ms) * PAUSE_OF_TIME)
+    if (!isNew && now - shown.at_ms < Math.min(pause_ms, LONGEST_PAUSE_MS)) return
     shown = { note, ...(done !== undefined && { done }), at_ms: now }
     parts.log.info('progress', {
       node: uuid,
