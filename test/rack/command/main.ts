@@ -78,6 +78,7 @@ async function start(run: Run, ramdisk: Ramdisk, image: Image | ContainerImage):
   const { firmware, nodes: machines, memory_mib } = command
   const rack = await startRack({
     ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
+    config: { conductor: { automated_clean: command.clean ? 'True' : 'False' } },
     ...('reference' in image ? forContainer(image, command) : forDisk(image)),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)

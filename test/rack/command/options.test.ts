@@ -10,6 +10,7 @@ describe('options of npm run rack', () => {
       memory_mib: 1024,
       deploy_interface: 'direct',
       offline: false,
+      clean: false,
       image: undefined,
       json: undefined,
       keep: false,
@@ -18,7 +19,7 @@ describe('options of npm run rack', () => {
 
   it('takes every option, after a pair of dashes too many as well', () => {
     const machines = '--firmware uefi --nodes 3 --memory 768'
-    const what = '--deploy-interface bootc --image quay.io/org/os:1 --offline --json out.json --keep'
+    const what = '--deploy-interface bootc --image quay.io/org/os:1 --offline --clean --json out.json --keep'
     const args = ['--', ...machines.split(' '), ...what.split(' ')]
 
     assert.deepEqual(readOptions(args, {}), {
@@ -27,6 +28,7 @@ describe('options of npm run rack', () => {
       memory_mib: 768,
       deploy_interface: 'bootc',
       offline: true,
+      clean: true,
       image: 'quay.io/org/os:1',
       json: 'out.json',
       keep: true,

@@ -14,6 +14,8 @@ export type RackCommand = {
   image?: string
   /** The image is in the mirror before a machine starts, and upstream is dead. */
   offline: boolean
+  /** Each machine is cleaned before it is deployed. */
+  clean: boolean
   json?: string
   keep: boolean
 }
@@ -28,6 +30,7 @@ export const HELP = `npm run rack -- [options]     deploys bare machines in a vi
                               bootc: a bootable container, through the appliance's own registry mirror (direct)
   --image REFERENCE|FOLDER    with bootc: a container out in the world, or the folder of an OCI layout
   --offline                   with bootc: the image comes into the mirror first; then upstream is cut off
+  --clean                     clean each machine first, as provide does: it boots the agent once more
   --json FILE                 write the times of all stages there
   --keep                      leave rack and appliance up until Ctrl-C, and tell how to look around
 The two dashes before the options are npm's: it keeps everything before them to itself.`
@@ -35,7 +38,7 @@ The two dashes before the options are npm's: it keeps everything before them to 
 /** What was given cannot be used; the message says how to give it. */
 export class UsageError extends Error {}
 
-const OPTIONS = ['firmware', 'nodes', 'memory', 'deploy-interface', 'image', 'offline', 'json', 'keep']
+const OPTIONS = ['firmware', 'nodes', 'memory', 'deploy-interface', 'image', 'offline', 'clean', 'json', 'keep']
 const SMALLEST_MEMORY_MIB = 256
 const MOST_NODES = 100
 
@@ -62,6 +65,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Ra
     firmware,
     deploy_interface,
     offline: values.offline,
+    clean: values.clean,
     nodes: wholeNumber('--nodes', values.nodes, 1, MOST_NODES),
     memory_mib: wholeNumber('--memory', values.memory, SMALLEST_MEMORY_MIB, 1024 * 1024),
     image: values.image,
@@ -81,6 +85,7 @@ function parse(args: readonly string[]) {
         'deploy-interface': { type: 'string', default: 'direct' },
         image: { type: 'string' },
         offline: { type: 'boolean', default: false },
+        clean: { type: 'boolean', default: false },
         json: { type: 'string' },
         keep: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false, short: 'h' },
