@@ -182,9 +182,10 @@ describe('a plugin object', () => {
     )
   })
 
-  it('may leave out prepare and cleanUp, and has functions for them otherwise', () => {
+  it('may leave out prepare, cleanSteps and cleanUp, and has functions for them otherwise', () => {
     assert.deepEqual(problemsOf({ ...good, prepare: undefined, cleanUp: undefined }, 'good'), [])
-    assert.deepEqual(problemsOf({ ...good, prepare: 'now', cleanUp: null }, 'good'), [
+    assert.deepEqual(problemsOf({ ...good, prepare: 'now', cleanSteps: [], cleanUp: null }, 'good'), [
+      'cleanSteps is of type object, and a function is expected',
       'prepare is of type string, and a function is expected',
       'cleanUp is of type object, and a function is expected',
     ])

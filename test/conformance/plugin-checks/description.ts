@@ -8,24 +8,36 @@ const SNAKE_CASE = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const SENTENCE = /^\S.*\.$/s
 const PRIORITY_LIMIT = 100
 
-const stepsOf = ({ plugin }: Given): readonly Step[] => plugin.deploySteps(createKitOnPaper().kit)
+type List = { of: string; steps: readonly Step[] }
+const listsOf = ({ plugin }: Given): readonly List[] => {
+  const { kit } = createKitOnPaper()
+  const cleanSteps = plugin.cleanSteps?.(kit)
+  return [
+    { of: 'deploySteps', steps: plugin.deploySteps(kit) },
+    ...(cleanSteps ? [{ of: 'cleanSteps', steps: cleanSteps }] : []),
+  ]
+}
 const shapeOf = ({ step, priority, argsInfo, again, resume }: Step) => ({
   ...{ step, priority, argsInfo, again },
   resumes: resume !== undefined,
 })
 
 export function describesTheSame(given: Given): string[] {
-  const [first, second] = [stepsOf(given).map(shapeOf), stepsOf(given).map(shapeOf)]
-  return isDeepStrictEqual(first, second)
-    ? []
-    : [`deploySteps gives ${JSON.stringify(first)}, and the second time ${JSON.stringify(second)}`]
+  const [lists, again] = [listsOf(given), listsOf(given)]
+  return lists.flatMap(({ of, steps }, index) => {
+    const [first, second] = [steps.map(shapeOf), again[index]?.steps.map(shapeOf)]
+    if (isDeepStrictEqual(first, second)) return []
+    return [`${of} gives ${JSON.stringify(first)}, and the second time ${JSON.stringify(second)}`]
+  })
 }
 
-export function namesItsSteps(given: Given): string[] {
-  const names = stepsOf(given).map(({ step }) => step)
+export const namesItsSteps = (given: Given): string[] => listsOf(given).flatMap(namesOf)
+
+function namesOf({ of, steps }: List): string[] {
+  const names = steps.map(({ step }) => step)
   const twice = new Set(names.filter((name, index) => names.indexOf(name) !== index))
   return [
-    ...(names.length > 0 ? [] : ['deploySteps gives no step, so a deploy would do nothing']),
+    ...(names.length > 0 || of !== 'deploySteps' ? [] : ['deploySteps gives no step, so a deploy would do nothing']),
     ...names
       .filter((name) => !SNAKE_CASE.test(String(name)))
       .map((name) => `step ${JSON.stringify(name)}: its name is not snake_case`),
@@ -34,8 +46,9 @@ export function namesItsSteps(given: Given): string[] {
 }
 
 /** Two steps of one priority would run in an order that nobody wrote down. */
-export function ordersItsSteps(given: Given): string[] {
-  const steps = stepsOf(given)
+export const ordersItsSteps = (given: Given): string[] => listsOf(given).flatMap(({ steps }) => orderOf(steps))
+
+function orderOf(steps: readonly Step[]): string[] {
   return steps.flatMap(({ step, priority }, index) => {
     if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_LIMIT) {
       return [`step ${step}: its priority is ${priority}, and a whole number from 0 to ${PRIORITY_LIMIT} is expected`]
@@ -46,12 +59,16 @@ export function ordersItsSteps(given: Given): string[] {
 }
 
 export function shapesItsSteps(given: Given): string[] {
-  return stepsOf(given).flatMap((step) => {
+  const steps = listsOf(given).flatMap((list) => list.steps)
+  return steps.flatMap((step) => {
     const wrong = (what: string) => [`step ${step.step}: ${what}`]
     return [
       ...(typeof step.run === 'function' ? [] : wrong('run is no function')),
       ...(step.resume === undefined || typeof step.resume === 'function' ? [] : wrong('resume is no function')),
       ...(step.again === undefined || typeof step.again === 'boolean' ? [] : wrong('again is neither true nor false')),
+      ...(step.abortable === undefined || typeof step.abortable === 'boolean'
+        ? []
+        : wrong('abortable is neither true nor false')),
       ...Object.entries(step.argsInfo ?? {}).flatMap(([name, info]) => [
         ...(SNAKE_CASE.test(name) ? [] : wrong(`the name of its argument ${name} is not snake_case`)),
         ...(SENTENCE.test(String(info?.description))
