@@ -10,6 +10,8 @@ import { type Accelerator, acceleratorOfThisBox, type MirrorAddress, runQemu } f
 import { createReport, printable } from './report.ts'
 import { watchRoom } from './room.ts'
 
+const SILENCE_S = 900
+
 export type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
 export type Guests = {
   /**
@@ -27,11 +29,13 @@ export type GuestsGiven = {
   ramdisk_path: string
   /** Holds what a guest needs while it runs; emptied at once, and by nobody else meanwhile. */
   folder: string
-  /** Where the registry mirror listens; undefined: there is none. */
+  /** Where the registry mirror listens for guests, who are strangers on this box's own loopback; undefined: there is none. */
   mirror(): MirrorAddress | undefined
   log: Log
   /** Left out: by what this box has. */
   accelerator?(): Accelerator
+  /** How long one may tell nothing; left out: 15 min, as one on a busy box boots or makes its disks durable. */
+  silence_s?: number
 }
 type Box = GuestsGiven & { accelerator(): Accelerator; kvmFailed(): void }
 
@@ -131,7 +135,8 @@ async function watched(started: Started): Promise<unknown> {
   const { given, order, waiter, files, mirror } = started
   const report = createReport(waiter.progress)
   const { memory_mib, timeout_s, step } = order
-  const machine = { files, memory_mib, timeout_s, mirror, accelerator: given.accelerator() }
+  const { silence_s = SILENCE_S } = given
+  const machine = { files, memory_mib, timeout_s, silence_s, mirror, accelerator: given.accelerator() }
   const onReport = (bytes: Buffer) => {
     report.add(bytes)
     return report.outcome() !== undefined

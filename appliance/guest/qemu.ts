@@ -9,12 +9,19 @@ import { GuestFailure } from './failure.ts'
 import type { GuestFiles } from './files.ts'
 import { printable } from './report.ts'
 
-export type MirrorAddress = { host: string; port: number }
+/** Where it listens. */
+export type MirrorAddress = {
+  host: string
+  port: number
+  /** By which port guests call it; left out: its own. */
+  called_port?: number
+}
 export type Accelerator = 'kvm' | 'tcg' | undefined
 export type QemuOptions = {
   files: GuestFiles
   memory_mib: number
   timeout_s: number
+  silence_s: number
   mirror: MirrorAddress | undefined
   accelerator: Accelerator
   signal: AbortSignal
@@ -81,7 +88,7 @@ function canUseKvm(): boolean {
 
 /** @returns when the process is gone. @throws GuestFailure  it could not be started; signal's reason */
 export async function runQemu(options: QemuOptions): Promise<Ended> {
-  const { files, timeout_s, signal, onReport, accelerator } = options
+  const { files, signal, onReport, accelerator } = options
   signal.throwIfAborted()
   if (!accelerator) throw notHere()
   const child = spawn('setpriv', [...privileges(accelerator), '--', PROGRAM, ...qemuArguments(options, accelerator)], {
@@ -100,7 +107,9 @@ export async function runQemu(options: QemuOptions): Promise<Ended> {
   const complaint = keepEnd(child.stderr as unknown as Duplex, CONSOLE_LIMIT)
   const report = child.stdio[REPORT_FD] as Duplex
   let leaving: NodeJS.Timeout | undefined
+  const watch = watchTime(child, options)
   report.on('data', (bytes: Buffer) => {
+    watch.heard()
     if (onReport(bytes)) leaving ??= setTimeout(() => child.kill('SIGKILL'), LEAVING_MS)
   })
   report.on('error', () => {})
@@ -110,11 +119,12 @@ export async function runQemu(options: QemuOptions): Promise<Ended> {
     // QEMU would stand still for ever.
     if (kvm_failed) child.kill('SIGKILL')
   })
-  const how = await ending(child, timeout_s, signal)
+  const how = await ending(child, signal)
   clearTimeout(leaving)
+  const late = watch.end()
   signal.throwIfAborted()
   const said = printable(complaint(), CONSOLE_LIMIT)
-  return { how: said ? `${how} (${said.slice(-500)})` : how, console: console(), kvm_failed }
+  return { how: late ?? (said ? `${how} (${said.slice(-500)})` : how), console: console(), kvm_failed }
 }
 
 const notHere = () =>
@@ -172,9 +182,9 @@ function diskArguments(index: number): string[] {
   ]
 }
 
-function networkArguments({ host, port }: MirrorAddress): string[] {
+function networkArguments({ host, port, called_port = port }: MirrorAddress): string[] {
   const relay = `'${join(import.meta.dirname, 'relay').replaceAll("'", `'\\''`)}' ${host} ${port}`
-  const forward = `guestfwd=tcp:${guestMirror(port)}-cmd:${relay}`.replaceAll(',', ',,')
+  const forward = `guestfwd=tcp:${guestMirror(called_port)}-cmd:${relay}`.replaceAll(',', ',,')
   return ['-netdev', `user,id=wire,restrict=on,ipv6=off,${forward}`, '-device', 'virtio-net-pci,netdev=wire']
 }
 
@@ -189,22 +199,35 @@ function keepEnd(stream: Duplex, limit: number): () => string {
   return () => text
 }
 
-async function ending(child: ChildProcess, timeout_s: number, signal: AbortSignal): Promise<string> {
+/** A stranger's code may have killed whoever would tell, or keep them from it. */
+function watchTime(child: ChildProcess, { timeout_s, silence_s }: Pick<QemuOptions, 'timeout_s' | 'silence_s'>) {
+  let late: string | undefined
+  const killAfter = (seconds: number, why: string) =>
+    setTimeout(() => {
+      late ??= why
+      child.kill('SIGKILL')
+    }, seconds * 1000)
+  const whole = killAfter(timeout_s, `did not end within ${timeout_s} s`)
+  const silence = killAfter(silence_s, `told nothing for ${silence_s} s`)
+  return {
+    heard: () => void silence.refresh(),
+    end() {
+      for (const timer of [whole, silence]) clearTimeout(timer)
+      return late
+    },
+  }
+}
+
+async function ending(child: ChildProcess, signal: AbortSignal): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   child.once('error', (error) => resolve(`could not be started: ${messageOf(error)}`))
   child.once('close', (code, by) => resolve(by ? `was ended by ${by}` : `ended with code ${code}`))
   lower(child)
   const kill = () => child.kill('SIGKILL')
-  let late = false
-  const timer = setTimeout(() => {
-    late = true
-    kill()
-  }, timeout_s * 1000)
   signal.addEventListener('abort', kill, { once: true })
   const how = await promise
-  clearTimeout(timer)
   signal.removeEventListener('abort', kill)
-  return late ? `did not end within ${timeout_s} s` : how
+  return how
 }
 
 function lower({ pid }: ChildProcess): void {

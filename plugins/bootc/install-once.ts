@@ -8,6 +8,9 @@ import { LAYERS } from './ways.ts'
 /** Where the guest finds the mirror. */
 const GUEST_HOST = '10.0.2.100'
 
+/** From power-on until the step begins, on a busy box without KVM. The step has limits of its own, and tells more. */
+const BOOT_S = 300
+
 /** Everything that the bytes depend on; nothing of one machine, and nothing secret. */
 export const keyOf = ({ image: { reference, digest, architecture, ...image } }: Deploy): string =>
   `bootc install of ${reference} ${digest} ${architecture}, ${installedBytes(image) / MIB} MiB, layout 1`
@@ -29,20 +32,27 @@ const install =
     const over = new AbortController()
     try {
       const access = await registryOf(task).access(image, { for: 'deploy', until: over.signal })
-      await guest.run({
+      const told = await guest.run({
         layers: LAYERS,
         step: 'bootc_install',
         args: { ...installArguments(deploy, fromGuest(access), options.install_timeout), scratch: '/dev/vdb' },
         disks: [{ path, size_bytes: installedBytes(image) }, { size_bytes: scratchBytes(image) }],
         memory_mib: options.guest_memory,
-        timeout_s: options.install_timeout,
+        timeout_s: options.install_timeout + BOOT_S,
         mirror: true,
         ...{ signal, progress },
       })
+      task.log.info('container installed', { reference: image.reference, ...figuresOf(told) })
     } finally {
       over.abort()
     }
   }
+
+const FIGURES = ['memory_before_mib', 'memory_least_mib', 'pull_s', 'install_s'] as const
+
+/** Of what a guest tells, the numbers are for people; nothing is decided by them. */
+const figuresOf = (told: unknown): Json =>
+  Object.fromEntries(FIGURES.map((name) => [name, Object(told)[name]]).filter(([, value]) => Number.isFinite(value)))
 
 export const installArguments = ({ image, wanted }: Deploy, mirror: ContainerAccess, timeout_s: number): Json => ({
   reference: image.reference,

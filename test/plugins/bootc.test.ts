@@ -256,7 +256,7 @@ describe('bootc installed by the appliance', () => {
       },
       disks: [{ path: PATH, size_bytes: 2560 * 1024 * 1024 }, { size_bytes: 3584 * 1024 * 1024 }],
       memory_mib: 2048,
-      timeout_s: 7200,
+      timeout_s: 7500,
       mirror: true,
     })
     // Others may wait for it when this node's deploy is over.

@@ -124,6 +124,16 @@ describe('a guest', { timeout: 900_000 }, () => {
     nothingLeft()
   })
 
+  it('that tells nothing any more is ended before its time is over', async () => {
+    const impatient = createGuests({ ...given(), silence_s: 60 })
+
+    await assert.rejects(impatient.run({ ...ORDER, step: 'guest_hang', timeout_s: 600 }, waiter()), {
+      message: /^The virtual machine for guest_hang told nothing for 60 s before it told a result\. Its last words: /,
+    })
+
+    nothingLeft()
+  })
+
   it('is ended when the deploy is called off', async () => {
     const off = new AbortController()
     const running = run({ step: 'guest_hang' }, off.signal)

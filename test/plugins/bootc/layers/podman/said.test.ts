@@ -35,6 +35,15 @@ describe('what podman and bootc say', () => {
     assert.equal(said.telling(), 'error: Mounting /dev/vda2: No such device (os error 19)')
   })
 
+  it('prefers what the image says to what podman and its runtime say when they clear away', () => {
+    const said = createSaid()
+    said.add("dd: error writing '/full': No space left on device")
+    said.add('time="2026-11-26T02:05:11Z" level=error msg="Rolling back transaction: cannot rollback"')
+    said.add('cannot delete path `/sys/fs/cgroup/libpod_parent/libpod-78d1`: Device or resource busy')
+
+    assert.equal(said.telling(), "dd: error writing '/full': No space left on device")
+  })
+
   it("gives podman's log line, without its time, where there is nothing better", () => {
     const said = createSaid()
     said.add('time="2026-11-25T23:14:36Z" level=fatal msg="pinging container registry failed"')
