@@ -1,6 +1,6 @@
 /** The deploy interface `bootc`: a bootable container becomes the machine's operating system, by way of the appliance's own mirror. */
 import type { DeployPlugin, Json, ServedImage, StepResult } from '@appliance/core/plugin-api'
-import { bootFiles } from './boot-files.ts'
+import { bootFiles, checkForStockAgent } from './boot-files.ts'
 import { type HostFile, keyFiles, upgradeFiles } from './host-files.ts'
 import { type Deploy, examine, hold, registryOf, settle, settledWay } from './image.ts'
 import { installArguments, installOnce } from './install-once.ts'
@@ -38,11 +38,12 @@ async function installOnMachine(task: BootcTask, deploy: Deploy): Promise<StepRe
 }
 
 /** Keys and encryption it takes from the node that it is sent. @source ironic-python-agent execute_bootc_install */
-async function installByStockAgent(task: BootcTask, { image }: Deploy): Promise<StepResult> {
+async function installByStockAgent(task: BootcTask, deploy: Deploy): Promise<StepResult> {
+  checkForStockAgent(task, deploy)
   const configdrive = (await task.configDrive.encoded()) ?? null
   // Of its own it would use a secret for the upstream's host only: what it needs for the mirror lies in its ramdisk.
   return execute(task, 'execute_bootc_install', {
-    image_source: `oci://${image.reference}`,
+    image_source: `oci://${deploy.image.reference}`,
     configdrive,
     oci_pull_secret: null,
   })

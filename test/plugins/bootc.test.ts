@@ -193,6 +193,25 @@ insecure = false
     ])
   })
 
+  for (const [what, value, message] of [
+    [
+      'bootc_tpm2_luks',
+      'no',
+      'is the text "no", which a stock ironic-python-agent takes for true. Set it to false without quotes, or unset it.',
+    ],
+    [
+      'bootc_authorized_keys',
+      ['ssh-ed25519 AAAA alice'],
+      'is a list, which a stock ironic-python-agent does not take. Set it to a text, one key a line.',
+    ],
+  ] as const) {
+    it(`is not sent a ${what} that it would misread`, async () => {
+      const run = ran('execute_bootc_install', { ...nodeWith({ [what]: value }), ...STOCK })
+
+      await assert.rejects(run, { message: `instance_info/${what} of node ${NODE_UUID} ${message}` })
+    })
+  }
+
   it('has nothing left to do afterwards', async () => {
     const { result } = await ran('bootc_finish', { ...nodeWith(), ...STOCK })
 
