@@ -11,6 +11,7 @@ import { watchMemory } from './memory.ts'
 import { pull } from './pull.ts'
 import { makeScratch, type Scratch } from './scratch.ts'
 import { targetDisk } from './target-disk.ts'
+import { requireTpm2 } from './tpm.ts'
 
 export type Installed = {
   reference: string
@@ -31,6 +32,7 @@ export async function install(agent: StepAgent, args: InstallArguments, context:
   const disk = await targetDisk(agent, args.scratch)
   agent.screen.say(`Installing ${args.reference} (${args.digest}) to ${disk.name}`)
   await prepareHost(agent, args.tpm2_luks)
+  if (args.tpm2_luks) await requireTpm2(agent)
   try {
     // What was there before loses its end to the scratch space: it must not boot either.
     await eraseTables(agent, disk)

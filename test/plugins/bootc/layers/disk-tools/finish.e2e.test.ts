@@ -16,6 +16,14 @@ const ids = ({ id, partitions }: Awaited<ReturnType<InstalledMachine['table']>>)
   id,
   ...partitions.map(({ uuid }) => uuid),
 ]
+async function encrypted() {
+  const machine = await makeInstalledMachine({ state: 'laid out' })
+  await using root = await open(join(machine.root, 'dev/vda3'), 'r+')
+  await root.write(Buffer.from('LUKS\xba\xbe', 'latin1'), 0, 6, 0)
+  await root.sync()
+  return machine
+}
+
 describe('bootc_finish', { timeout: 120_000 }, () => {
   it('gives root the rest of the disk, and writes the files of the machine into its deployment', async () => {
     await using machine = await makeInstalledMachine()
@@ -78,6 +86,28 @@ describe('bootc_finish', { timeout: 120_000 }, () => {
 
     await assert.rejects(finish(machine, {}), {
       message: '/dev/vda3 holds no file system of ext4, xfs or btrfs: nothing was installed there.',
+    })
+  })
+
+  it('gives an encrypted root its partition, and tells that it can do no more: only the installed system has the key', async () => {
+    await using machine = await encrypted()
+    const before = await machine.table()
+
+    const finished = await finish(machine, { new_ids: true, configdrive: 'H4sIAAAA' })
+
+    const why = '/dev/vda3 is encrypted, and only the installed system has its key'
+    assert.deepEqual(finished, { root: '/dev/vda3', file_system: 'LUKS', root_bytes: 436 * MIB, not_grown: why })
+    assert.ok(machine.said.includes(`The root file system keeps its size: ${why}`))
+    assert.deepEqual(machine.config_drives, ['H4sIAAAA'])
+    assert.ok(ids(await machine.table()).every((id) => !ids(before).includes(id)))
+    assert.ok((await machine.calls()).every((call) => !call.startsWith('mount')))
+  })
+
+  it('says which files an encrypted root cannot be given', async () => {
+    await using machine = await encrypted()
+
+    await assert.rejects(finish(machine, { files: [KEYS] }), {
+      message: `/dev/vda3 is encrypted, and only the installed system has its key: ${KEYS.path} cannot be written to it.`,
     })
   })
 

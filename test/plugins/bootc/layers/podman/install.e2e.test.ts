@@ -80,6 +80,7 @@ describe('bootc_install', { timeout: 120_000 }, () => {
   it('writes to an encrypted root while the image can still open it, and has it grow at its first boot', async () => {
     await using given = await scene(`${layOut(GIVEN_SIZE)} && ${FILL}`)
     const { machine } = given
+    await machine.write('sys/class/tpm/tpm0/tpm_version_major', '2\n')
 
     await given.installing({ tpm2_luks: true, finish: { files: [FILE] } })
 
@@ -93,6 +94,19 @@ describe('bootc_install', { timeout: 120_000 }, () => {
       assert.match(unit, /systemd-growfs \/sysroot/)
     })
     assert.deepEqual(await machine.leftOver(), [])
+  })
+
+  it('refuses to encrypt for a machine without a TPM, before it touches the disk', async () => {
+    await using machine = await makeInstalledMachine({ programs: { podman: '' } })
+    const before = await machine.table()
+
+    await assert.rejects(
+      install(machine.agent, someArguments({ tpm2_luks: true }), machine.context),
+      /^Error: This machine has no TPM that its kernel knows, and bootc_tpm2_luks wants a TPM 2\.0/,
+    )
+
+    assert.deepEqual(await machine.table(), before)
+    assert.ok((await machine.calls()).every((call) => !call.startsWith('podman')))
   })
 
   const failures: Readonly<Record<string, [string, RegExp]>> = {
