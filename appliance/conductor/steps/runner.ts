@@ -49,10 +49,10 @@ export class StepRunner {
       const way = this.#wayOf(uuid)
       if (await way.passes?.(uuid)) return
       const { keys } = way.procedure
-      await setInternal(this.#parts, uuid, { [keys.plan]: undefined, [keys.index]: -1 })
       const opened = await this.#withTask(uuid, undefined, (task) => way.open(task))
       if ('wait' in opened) return this.#enterWait(uuid, opened)
-      await setInternal(this.#parts, uuid, { [keys.plan]: way.plan(nodeOf(this.#parts, uuid), [], undefined) })
+      const plan = way.plan(nodeOf(this.#parts, uuid), [], undefined)
+      await setInternal(this.#parts, uuid, { [keys.plan]: plan, [keys.index]: -1 })
       await this.#runFrom(uuid, 0)
     })
   }
