@@ -1,8 +1,8 @@
 /** The steps that erase disks, quickly or thoroughly. One disk that fails does not save the others. @source ironic-python-agent hardware.py erase_devices* */
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { type DiskFile, diskPath, openDisk, type Partition, rereadPartitions } from '../disk/disk-file.ts'
 import { eraseMetadata } from '../disk/erase-metadata.ts'
-import { knownPartitions } from '../disk/known-partitions.ts'
+import { blockFolder, knownPartitions } from '../disk/known-partitions.ts'
 import { overwrite } from '../disk/overwrite.ts'
 import { AgentError, messageOf } from '../errors.ts'
 import { type Disk, listDisks } from '../hardware/disks.ts'
@@ -81,7 +81,7 @@ async function eraseAll(agent: AgentContext, disk: Disk, erasure: Erasure): Prom
 }
 
 const isReadOnly = async ({ root }: AgentContext, { name }: Disk) =>
-  (await readText(join(root, 'sys/block', basename(name), 'ro'))) === '1'
+  (await readText(join(blockFolder(root, name), 'ro'))) === '1'
 
 /** @throws Error  it is mounted, or part of something that is active */
 async function exclusively(agent: AgentContext, disk: Disk, erase: Erase): Promise<void> {

@@ -7,10 +7,14 @@ import type { Partition } from './disk-file.ts'
 /** Of /sys, whatever the disk. */
 const SECTOR_BYTES = 512
 
+/** What the kernel tells of a disk is in here: /dev/cciss/c0d0 is cciss!c0d0 there. */
+export const blockFolder = (root: string, name: string) => join(root, 'sys/block', ownName(name))
+const ownName = (name: string) => name.slice('/dev/'.length).replaceAll('/', '!')
+
 /** Whichever table names them. @param name  /dev/sda */
 export async function knownPartitions(root: string, name: string): Promise<Partition[]> {
-  const own = name.slice('/dev/'.length).replaceAll('/', '!')
-  const folder = join(root, 'sys/block', own)
+  const own = ownName(name)
+  const folder = blockFolder(root, name)
   const names = (await readdir(folder).catch(() => [])).filter((entry) => entry.startsWith(own))
   const partitions = await Promise.all(
     names.map(async (entry) => {
