@@ -25,8 +25,8 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
  * Only what the agent and init call; the libraries that they need are found by themselves. The static busybox: its shell runs
  * applets without exec and without the dynamic loader, a tenth of the time.
  */
-export const PACKAGES = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux']
-export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate', 'usr/sbin/blkdiscard']
+export const PACKAGES = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux', 'efibootmgr']
+export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate', 'usr/sbin/blkdiscard', 'usr/bin/efibootmgr']
 
 /** Programs of busybox that get a name of their own; its shell has them all without. */
 export const APPLETS = `
@@ -76,14 +76,19 @@ export function kernelRecipe(flavour: Flavour, { debian }: Architecture): Kernel
       }
 }
 
+/** For the boot entries of UEFI: its variables, and what its loaders lie on. */
+const EFI_MODULES = ['efivarfs', 'vfat', 'nls_cp437', 'nls_ascii']
+
 /** QEMU and other hypervisors. NVMe, virtio's PCI transport and GPT are built into this kernel; e1000 does not exist in it. */
 const VIRTUAL_MODULES = [
+  ...EFI_MODULES,
   ...['virtio_net', 'virtio_blk', 'virtio_scsi', 'virtio_mmio', 'ahci', 'ata_piix', 'ata_generic', 'sd_mod'],
   ...['vmxnet3', 'vmw_pvscsi', 'hv_netvsc', 'hv_storvsc', 'xen-netfront', 'xen-blkfront', 'ena'],
 ]
 
 /** Whatever a server may have its disks and its network behind. */
 const HARDWARE_MODULES = [
+  ...EFI_MODULES,
   ...[
     'drivers/ata/',
     'drivers/scsi/',

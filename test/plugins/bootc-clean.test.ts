@@ -14,7 +14,7 @@ const instance_info = { image_source: `oci://${REFERENCE}` }
 const OFFERS = ['bootc_install', 'bootc_finish', 'write_image'].map((step) => {
   return { interface: 'deploy', step, priority: 0, reboot_requested: false }
 })
-const DEPLOYED = ['get_deploy_steps', 'bootc_install', 'bootc_finish', 'sync', 'power_off']
+const DEPLOYED = ['get_deploy_steps', 'bootc_install', 'bootc_finish', 'install_bootloader', 'sync', 'power_off']
 
 describe('a node with the interface bootc', () => {
   it('is rebuilt, undeployed, cleaned without any layer and without its image, and deployed again', async (t) => {

@@ -53,7 +53,14 @@ describe('a deploy with the interface bootc', () => {
     assert.ok(await isHere({ mirror }, digest))
     const container_image = { reference: REFERENCE, digest, manifest_digest: digest }
     for (const { agent, node } of [first, second]) {
-      assert.deepEqual(agent.given, ['get_deploy_steps', 'bootc_install', 'bootc_finish', 'sync', 'power_off'])
+      assert.deepEqual(agent.given, [
+        'get_deploy_steps',
+        'bootc_install',
+        'bootc_finish',
+        'install_bootloader',
+        'sync',
+        'power_off',
+      ])
       const { reference, digest: installed, mirror: from } = argsOf(agent, 'bootc_install')
       assert.deepEqual([reference, installed], [REFERENCE, digest])
       assert.match(String((from as Json).location), /^127\.0\.0\.1:\d+\/up\.example\/org\/app$/)
@@ -72,7 +79,14 @@ describe('a deploy with the interface bootc', () => {
       bootc_authorized_keys: 'ssh-rsa A a',
     })
 
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'bootc_finish', 'sync', 'power_off'])
+    assert.deepEqual(agent.given, [
+      'get_deploy_steps',
+      'write_image',
+      'bootc_finish',
+      'install_bootloader',
+      'sync',
+      'power_off',
+    ])
     assert.deepEqual((argsOf(agent, 'write_image').image_info as Json).urls, [IMAGE.url])
     const files = argsOf(agent, 'bootc_finish').files as { path: string }[]
     assert.deepEqual(

@@ -22,6 +22,8 @@ export type AgentOptions = {
   http_request_timeout_s: number
   tls_min_version: 'TLSv1.2' | 'TLSv1.3'
   tls_certificate_curve: 'P-256' | 'P-384' | 'P-521'
+  /** A deploy goes on where no boot entry could be made. */
+  ignore_bootloader_failure: boolean
   debug: boolean
   /** As it came: the card that booted the machine. */
   bootif: string | undefined
@@ -73,6 +75,7 @@ export function parseKernelParameters(text: string, complain: (problem: string) 
     http_request_timeout_s: number('http-request-timeout', 30, 1),
     tls_min_version: value('tls-min-version') === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     tls_certificate_curve: CURVES[value('tls-certificate-curve') as keyof typeof CURVES] ?? 'P-384',
+    ignore_bootloader_failure: flag('ignore-bootloader-failure'),
     debug: flag('debug'),
     bootif: words.get('BOOTIF') || undefined,
   }

@@ -28,7 +28,7 @@ describe('deploy', () => {
       'deploy.switch_to_tenant_network',
       'deploy.boot_instance',
     ])
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'sync', 'power_off'])
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync', 'power_off'])
     assert.deepEqual(trial.states(), [
       'deploying',
       'wait call-back',
@@ -107,7 +107,15 @@ describe('deploy', () => {
     await agent.boot(trial.conductor)
     await trial.untilState(uuid, 'active')
 
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'flash', 'get_deploy_steps', 'write_image', 'sync', 'power_off'])
+    assert.deepEqual(agent.given, [
+      'get_deploy_steps',
+      'flash',
+      'get_deploy_steps',
+      'write_image',
+      'install_bootloader',
+      'sync',
+      'power_off',
+    ])
   })
 
   it('fails when a step was asked for that neither the plugin nor the agent has', async (t) => {
@@ -185,7 +193,7 @@ describe('end of the agent', () => {
     await agent.boot(trial.conductor)
     await trial.untilState(uuid, 'active')
 
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'sync'])
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync'])
     assert.deepEqual(hand.switched, ['power on', 'power off', 'power on'])
   })
 
@@ -196,7 +204,7 @@ describe('end of the agent', () => {
     await agent.boot(trial.conductor)
     const { driver_internal_info } = await trial.untilState(uuid, 'active')
 
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'sync'])
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync'])
     assert.deepEqual(hand.switched, ['rebooting', 'rebooting'])
     assert.equal(driver_internal_info.agent_secret_token, undefined)
   })

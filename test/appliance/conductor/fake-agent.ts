@@ -161,6 +161,12 @@ export class FakeAgent {
       table: {
         deploy: this.#stepCommands('deploy', offers, note),
         clean: this.#stepCommands('clean', cleans, note),
+        image: {
+          install_bootloader: {
+            kind: 'async',
+            run: async (params) => note('install_bootloader', params),
+          },
+        },
         standby: {
           sync: { kind: 'sync', run: async (params) => note('sync', params) },
           own_work: { kind: 'async', run: async () => busy },

@@ -41,7 +41,7 @@ const isClean = (node: Node, { agent }: Situation) => {
 const PROVIDED = { from: 'manageable', target: 'provide', ends: 'available', check: isClean } as const
 const isWhole = (node: Node) =>
   assert.deepEqual([node.power_state, node.deploy_step, node.last_error], ['power on', {}, null])
-const WHOLE_DEPLOY = ['get_deploy_steps', 'write_image', 'sync', 'power_off']
+const WHOLE_DEPLOY = ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync', 'power_off']
 const wroteOnce = (node: Node, { agent }: Situation) => {
   isWhole(node)
   assert.equal(agent.given.filter((name) => name === 'write_image').length, 1)

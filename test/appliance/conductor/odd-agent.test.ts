@@ -24,7 +24,7 @@ describe('agent that', () => {
     await trial.untilState(uuid, 'active')
 
     assert.equal(agent.refused[0], 'deploy.get_deploy_steps')
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'sync', 'power_off'])
+    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync', 'power_off'])
   })
 
   for (const [what, nonsense, reason] of [

@@ -1,7 +1,8 @@
 /** All commands that this agent takes, by extension. */
 import { AgentError } from '../errors.ts'
 import { readInventory } from '../hardware/inventory.ts'
-import type { CommandDefinition, CommandTable } from '../protocol/commands.ts'
+import type { CommandTable } from '../protocol/commands.ts'
+import { installBootloader } from './bootloader.ts'
 import type { AgentContext } from './context.ts'
 import { logCommands } from './logs.ts'
 import { standbyCommands } from './standby.ts'
@@ -13,23 +14,13 @@ export function commandTable(agent: AgentContext): CommandTable {
     deploy: stepCommands(agent, 'deploy'),
     clean: stepCommands(agent, 'clean'),
     service: stepCommands(agent, 'service'),
-    image: { install_bootloader: installBootloader(agent) },
+    image: { install_bootloader: { kind: 'async', run: (params) => installBootloader(agent, params) } },
     log: logCommands(agent),
     poll: {
       get_hardware_info: { kind: 'sync', run: () => readInventory(agent.root, agent.options.bootif) },
       set_node_info: { kind: 'sync', run: refuseNodeInfo },
     },
     system: { lockdown: { kind: 'sync', run: async () => agent.lockDown() } },
-  }
-}
-
-/** A whole-disk image brings its own; UEFI finds it at \EFI\BOOT of its system partition. */
-function installBootloader({ screen }: AgentContext): CommandDefinition {
-  return {
-    kind: 'async',
-    async run() {
-      screen.note('install_bootloader: a whole-disk image brings its own')
-    },
   }
 }
 

@@ -11,6 +11,7 @@ const ENTRIES_LIMIT_BYTES = 1024 * 1024
 const NAME_AT = 56
 /** Linux filesystem data, as it stands on the disk. */
 const LINUX_TYPE = '0FC63DAF-8483-4772-8E79-3D69D8477DE4'
+const EFI_TYPE = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
 // Offsets in the header.
 const AT = {
   headerCrc: 16,
@@ -63,6 +64,15 @@ export function gptPartitions({ entries, entry_bytes }: Gpt, sector_bytes: numbe
     })
   }
   return partitions
+}
+
+/** Number of the first EFI system partition. */
+export function efiGptPartition({ entries, entry_bytes }: Gpt): number | undefined {
+  const type = guidBytes(EFI_TYPE)
+  for (let index = 0; (index + 1) * entry_bytes <= entries.length; index++) {
+    if (entries.subarray(index * entry_bytes, index * entry_bytes + 16).equals(type)) return index + 1
+  }
+  return undefined
 }
 
 /** First byte after what partitions may use, once the table's copy stands at the end of the disk. */

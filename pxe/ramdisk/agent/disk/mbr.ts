@@ -6,6 +6,7 @@ export type Mbr = { sector: Buffer; protective: boolean }
 const TABLE_AT = 446
 const ENTRY_BYTES = 16
 const PROTECTIVE = 0xee
+const EFI = 0xef
 /** FAT32 with LBA, as parted's `mkpart primary fat32` has it. */
 const FAT32_LBA = 0x0c
 const IDENTIFIER_AT = 440
@@ -31,6 +32,12 @@ export function mbrPartitions({ sector }: Mbr, sector_bytes: number): Partition[
     if (entry[4] === 0 || count === 0) return []
     return [{ number: index + 1, start_bytes: start * sector_bytes, end_bytes: (start + count) * sector_bytes }]
   })
+}
+
+/** Number of the first EFI system partition. */
+export function efiMbrPartition({ sector }: Mbr): number | undefined {
+  const index = [0, 1, 2, 3].find((candidate) => entryAt(sector, candidate)[4] === EFI)
+  return index === undefined ? undefined : index + 1
 }
 
 /** Takes the first free entry. @throws Error  all four are taken */

@@ -1,7 +1,7 @@
 /** What partitions a disk has, whichever table names them. */
 import { type DiskFile, type Partition, readAt } from './disk-file.ts'
-import { type Gpt, gptPartitions, readGpt } from './gpt.ts'
-import { type Mbr, mbrPartitions, readMbr } from './mbr.ts'
+import { efiGptPartition, type Gpt, gptPartitions, readGpt } from './gpt.ts'
+import { efiMbrPartition, type Mbr, mbrPartitions, readMbr } from './mbr.ts'
 
 export type PartitionTable = { partitions: Partition[] } & ({ kind: 'gpt'; gpt: Gpt } | { kind: 'mbr'; mbr: Mbr })
 
@@ -14,6 +14,10 @@ export async function readPartitionTable(disk: DiskFile): Promise<PartitionTable
   if (mbr.protective) throw await noGptBehindMbr(disk)
   return { kind: 'mbr', mbr, partitions: mbrPartitions(mbr, disk.sector_bytes) }
 }
+
+/** Number of the EFI system partition. */
+export const efiPartition = (table: PartitionTable): number | undefined =>
+  table.kind === 'gpt' ? efiGptPartition(table.gpt) : efiMbrPartition(table.mbr)
 
 async function noGptBehindMbr(disk: DiskFile): Promise<Error> {
   for (const other of [512, 4096]) {

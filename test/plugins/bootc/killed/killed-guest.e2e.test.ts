@@ -73,7 +73,14 @@ describe('an appliance that is killed while a guest installs', { timeout: 1_800_
         [1, 1],
       ],
     )
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'bootc_finish', 'sync', 'power_off'])
+    assert.deepEqual(agent.given, [
+      'get_deploy_steps',
+      'write_image',
+      'bootc_finish',
+      'install_bootloader',
+      'sync',
+      'power_off',
+    ])
     assert.deepEqual(readdirSync(join(folder, 'guests')), [])
     assert.match(readdirSync(join(folder, 'master_images')).join(), /^[0-9a-f]{64}$/)
     assert.deepEqual(machinesOf(second.pid), [])

@@ -18,8 +18,8 @@ const PROGRAM = join(import.meta.dirname, 'appliance.ts')
 const OFFERS = ['bootc_install', 'bootc_finish', 'write_image'].map((step) => {
   return { interface: 'deploy', step, priority: 0, reboot_requested: false }
 })
-const INSTALLED = ['get_deploy_steps', 'bootc_install', 'bootc_finish', 'sync', 'power_off']
-const WRITTEN = ['get_deploy_steps', 'write_image', 'bootc_finish', 'sync', 'power_off']
+const INSTALLED = ['get_deploy_steps', 'bootc_install', 'bootc_finish', 'install_bootloader', 'sync', 'power_off']
+const WRITTEN = ['get_deploy_steps', 'write_image', 'bootc_finish', 'install_bootloader', 'sync', 'power_off']
 
 type Situation = { uuid: string; agent: FakeAgent; release: () => void }
 type Scenario = {

@@ -57,7 +57,7 @@ export async function makeMachine(options: FakeMachineOptions = {}): Promise<Fak
   })
   await addCard(root)
   for (const [index, disk] of disks.entries()) await addDisk(root, disk, index)
-  for (const name of PROGRAMS) {
+  for (const name of new Set([...PROGRAMS, ...Object.keys(programs)])) {
     const script = `#!/bin/sh\necho "${name} $*" >>${root}/run/calls.log\n${programs[name] ?? ''}\n`
     await mkdir(join(root, 'usr/bin'), { recursive: true })
     await writeFile(join(root, 'usr/bin', name), script, { mode: 0o755 })

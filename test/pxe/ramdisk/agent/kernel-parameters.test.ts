@@ -35,6 +35,7 @@ describe('kernel parameters', () => {
       http_request_timeout_s: 30,
       tls_min_version: 'TLSv1.2',
       tls_certificate_curve: 'P-384',
+      ignore_bootloader_failure: false,
       debug: false,
       bootif: undefined,
     })
