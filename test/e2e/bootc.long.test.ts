@@ -11,7 +11,7 @@ import {
   nextReport,
   onMachine,
 } from './bootc.ts'
-import { PREPARE_DEADLINE_MS } from './racks.ts'
+import { assertStartedByEntry, PREPARE_DEADLINE_MS } from './racks.ts'
 
 const TIMEOUT_MS = PREPARE_DEADLINE_MS + 2 * INSTALL_DEADLINE_MS
 const UPGRADE_DEADLINE_S = 900
@@ -31,6 +31,7 @@ describe('a host that was installed from a container', () => {
     test.diagnostic(JSON.stringify(timeline.stages))
     assertDeployed(containers, 'rack-1', report, key.text)
     assert.equal(report.firmware, 'uefi')
+    await assertStartedByEntry(rack)
 
     await rack.upstream?.push(`oci:${versions.layouts[2]}`, NAME)
     await rack.rackstrap(['registry', 'sync'])

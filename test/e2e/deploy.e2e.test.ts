@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { FIRMWARES } from '../rack/steel/machine.ts'
 import {
+  assertStartedByEntry,
   DEPLOY_DEADLINE_MS,
   deploy,
   foldersOf,
@@ -58,14 +59,7 @@ describe('a bare machine', () => {
       )
       const [bytes = Number.POSITIVE_INFINITY] = await rack.hardware.network.bytesToMachines()
       assert.ok(bytes < image.virtual_bytes / 4, `${bytes} bytes went over the wire`)
-      if (firmware === 'uefi') {
-        const shown = await readFile(rack.hardware.machines[0]?.options.console ?? '', 'latin1')
-        assert.match(
-          shown,
-          /Boot entry [0-9A-F]{4} "ironic1" starts \\EFI\\BOOT\\BOOTX64\.EFI of \/dev\/vda2, first in the boot order/,
-        )
-        assert.match(shown, /BdsDxe: starting Boot[0-9A-F]{4} "ironic1" from HD\(2,GPT,/)
-      }
+      if (firmware === 'uefi') await assertStartedByEntry(rack)
       const log = await readFile(rack.appliance.options.log, 'utf8')
       assert.ok(!log.includes('rack-password'), 'the BMC password stands in the log')
 

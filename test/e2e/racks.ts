@@ -1,4 +1,6 @@
 /** Racks for the end-to-end tests: what each needs is built once and kept, and what a failed test leaves is where the message says. */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type DeployOptions, deployRack } from '../rack/deploy.ts'
@@ -30,6 +32,13 @@ export const foldersOf = (image: Image): readonly string[] => [dirname(image.pat
 export function deploy(rack: Rack, image: Image, more: Partial<DeployOptions> = {}): Promise<Timeline[]> {
   const signal = AbortSignal.timeout(DEPLOY_DEADLINE_MS)
   return deployRack(rack, { image, signal, onStage() {}, onOngoing() {}, ...more })
+}
+
+/** By UEFI: the agent made a boot entry, first in order, and the firmware says that it starts it. */
+export async function assertStartedByEntry(rack: Rack): Promise<void> {
+  const shown = await readFile(rack.hardware.machines[0]?.options.console ?? '', 'latin1')
+  assert.match(shown, /Boot entry [0-9A-F]{4} "ironic1" starts \\EFI\\BOOT\\BOOTX64\.EFI of \/dev\/vda2, first in/)
+  assert.match(shown, /BdsDxe: starting Boot[0-9A-F]{4} "ironic1" from HD\(2,GPT,/)
 }
 
 /** Fields of a node as the real client prints them. */
