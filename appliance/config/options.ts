@@ -2,6 +2,7 @@
 
 import type { Options, Values } from '../plugin-api/index.ts'
 import { conductor } from './conductor-options.ts'
+import { deploy } from './deploy-options.ts'
 import { oci } from './oci-options.ts'
 
 const DEFAULT = {
@@ -176,59 +177,6 @@ const agent = {
     min: 0,
     unit: 's',
     help: 'Pause between two of them.',
-  },
-} as const satisfies Options
-
-const deploy = {
-  http_url: {
-    section: 'deploy',
-    type: 'string',
-    default: 'http://$my_ip:8080',
-    help: 'Base of what machines fetch. Its port is listened on; 0 takes any free one.',
-  },
-  http_root: {
-    section: 'deploy',
-    type: 'string',
-    default: '$state_path/httpboot',
-    help: 'Folder of the files served there.',
-  },
-  http_image_subdir: {
-    section: 'deploy',
-    type: 'string',
-    default: 'agent_images',
-    help: 'Path of images under http_url.',
-  },
-  external_http_url: { section: 'deploy', type: 'string', help: 'What machines are told instead of http_url.' },
-  external_callback_url: {
-    section: 'deploy',
-    type: 'string',
-    help: "What agents are told instead of this API's address.",
-  },
-  default_boot_mode: {
-    section: 'deploy',
-    type: 'string',
-    default: 'uefi',
-    choices: ['uefi', 'bios'],
-    help: 'Boot mode of nodes that name none.',
-  },
-  power_off_after_deploy_failure: {
-    section: 'deploy',
-    type: 'boolean',
-    default: true,
-    help: 'Power a machine off when its deploy failed.',
-  },
-  erase_devices_metadata_priority: {
-    section: 'deploy',
-    type: 'integer',
-    min: 0,
-    help: "Priority of the agent's clean step that erases partition tables and signatures of file systems; 0 leaves it out, the agent's own (99) when not set.",
-  },
-  erase_devices_priority: {
-    section: 'deploy',
-    type: 'integer',
-    default: 0,
-    min: 0,
-    help: "Priority of the agent's clean step that overwrites whole disks; 0 leaves it out. Ironic leaves it to the agent (10), which takes a day for large disks; Metal3 and Bifrost set 0, too.",
   },
 } as const satisfies Options
 

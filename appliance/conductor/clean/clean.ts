@@ -2,12 +2,13 @@
 import { messageOf } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts, pluginOf } from '../parts.ts'
+import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { isManualCleaning } from '../state-machine.ts'
 import { userSteps } from '../steps/plan.ts'
 import { CLEAN } from '../steps/procedure.ts'
 import { ProcedureFailure, type Way } from '../steps/way.ts'
 import { validateAgentBoot, validatePower } from '../validate.ts'
+import { eraseFields } from './agent-fields.ts'
 import { abortedClean, endCleanFailure, failClean, finishClean, passCleaning } from './end.ts'
 import { planAutomated, planManual } from './plan.ts'
 import { prioritiesOf } from './priorities.ts'
@@ -55,6 +56,7 @@ async function open(parts: Parts, task: Task): Promise<StepResult> {
     })
   }
   if (withoutRamdisk(node)) return { done: true }
+  await setInternal(parts, node.uuid, eraseFields(parts.config))
   await task.boot.agent()
   return { wait: 'agent-boot', note: 'waiting for the agent' }
 }

@@ -10,6 +10,7 @@ import { CLEAN, tracesOf, underWay } from '../steps/procedure.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 import { move } from '../transitions.ts'
+import { ERASE_TRACES } from './agent-fields.ts'
 import { withoutRamdisk } from './request.ts'
 
 const CLEAN_UP_DEADLINE_S = 120
@@ -18,7 +19,7 @@ const LAST_ERROR_LIMIT = 4000
 const FAULT = 'clean failure'
 
 /** What of a cleaning is in driver_internal_info, and gone with its end. */
-export const CLEAN_TRACES = { ...tracesOf(CLEAN), cleaning_disable_ramdisk: undefined } as const
+export const CLEAN_TRACES = { ...tracesOf(CLEAN), ...ERASE_TRACES, cleaning_disable_ramdisk: undefined } as const
 
 /** Whether this machine is cleaned when nobody asks for it. @source Ironic utils.skip_automated_cleaning */
 export const isCleanedByItself = ({ config }: Pick<Parts, 'config'>, { automated_clean }: Node): boolean =>

@@ -49,7 +49,7 @@ describe('automated cleaning', () => {
   })
 
   it('gives the agent the step, the node and its ports in the words of cleaning', async (t) => {
-    const { trial, agent, uuid } = await cleaning(t)
+    const { trial, agent, uuid } = await cleaning(t, { ini: '[deploy]\ndisk_erasure_concurrency = 8\n' })
     await agent.boot(trial.conductor)
     await trial.untilState(uuid, 'available')
 
@@ -57,6 +57,12 @@ describe('automated cleaning', () => {
     assert.deepEqual(step, { interface: 'deploy', step: 'erase_devices_metadata', args: {}, priority: 99 })
     assert.deepEqual(clean_version, { fake: '1.0' })
     assert.equal(node?.uuid, uuid)
+    assert.partialDeepStrictEqual(node?.driver_internal_info, {
+      ...{ agent_erase_devices_iterations: 1, agent_erase_devices_zeroize: true },
+      ...{ agent_continue_if_secure_erase_failed: false, agent_continue_if_ata_erase_failed: false },
+      ...{ agent_enable_nvme_secure_erase: true, agent_enable_ata_secure_erase: true },
+      ...{ disk_erasure_concurrency: 8, agent_erase_skip_read_only: false },
+    })
     assert.equal(ports?.length, 1)
   })
 

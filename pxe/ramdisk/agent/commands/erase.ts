@@ -16,8 +16,8 @@ type Step = (agent: AgentContext, args: Params, context: CommandContext) => Prom
 /** Of one disk, which nobody else uses. */
 type Erase = (disk: DiskFile, known: readonly Partition[]) => Promise<void>
 
-/** @source Ironic [deploy] disk_erasure_concurrency */
-const AT_ONCE = 4
+const AT_ONCE = 1
+const AT_ONCE_LIMIT = 64
 /** The controller does all the work, and tells nothing meanwhile. */
 const DISCARD_TIMEOUT_S = 24 * 3600
 
@@ -66,6 +66,7 @@ const disksOf = async ({ root, node }: AgentContext) => withoutSkipped(await lis
 
 async function eraseAll(agent: AgentContext, disk: Disk, erasure: Erasure): Promise<void> {
   if (await isReadOnly(agent, disk)) {
+    if (wishesOf(agent).agent_erase_skip_read_only === true) return erasure.add(disk.size)
     throw new Error('it is read-only, so its data stays. Take it out, or name it in properties/skip_block_devices')
   }
   await exclusively(agent, disk, async (file, known) => {
@@ -78,6 +79,17 @@ async function eraseAll(agent: AgentContext, disk: Disk, erasure: Erasure): Prom
     agent.screen.say(`Overwriting ${disk.name} with zeros: it knows no secure discard`)
     await overwrite(file, (bytes) => erasure.add(bytes))
   })
+}
+
+/** What the appliance says about how to erase. @source Ironic deploy_utils.agent_add_clean_params */
+function wishesOf({ node }: AgentContext): Readonly<Record<string, unknown>> {
+  const { driver_internal_info: wishes } = node
+  return wishes !== null && typeof wishes === 'object' ? (wishes as Record<string, unknown>) : {}
+}
+
+function atOnce(agent: AgentContext): number {
+  const { disk_erasure_concurrency: wished } = wishesOf(agent)
+  return Number.isInteger(wished) ? Math.min(Math.max(Number(wished), 1), AT_ONCE_LIMIT) : AT_ONCE
 }
 
 const isReadOnly = async ({ root }: AgentContext, { name }: Disk) =>
@@ -123,7 +135,7 @@ async function onEach(
       }
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: atOnce(agent) }, work))
   if (failures.length === 0) return
   const of = what === 'all' ? '' : 'the metadata on '
   throw new AgentError('BlockDeviceEraseError', `Failed to erase ${of}the device(s): ${failures.join('; ')}`)

@@ -4,7 +4,13 @@ import { AgentError, messageOf } from '../errors.ts'
 import { type Disk, listDisks } from './disks.ts'
 import { type HintType, hintTest } from './hints.ts'
 
-export type NodeRecord = { uuid?: unknown; name?: unknown; properties?: unknown; instance_info?: unknown }
+export type NodeRecord = {
+  uuid?: unknown
+  name?: unknown
+  properties?: unknown
+  instance_info?: unknown
+  driver_internal_info?: unknown
+}
 
 /** @source ironic-python-agent device_hints.VALID_ROOT_DEVICE_HINTS */
 const HINTS = {

@@ -125,6 +125,17 @@ describe('erase_devices', () => {
     })
   })
 
+  it('passes over it when the appliance says so', async () => {
+    await using machine = await makeMachine({ disks: [{ name: 'vda', size_bytes: SIZE, read_only: true }] })
+    await machine.fill('vda', 0xaa, [[0, MIB]])
+
+    const wishes = { agent_erase_skip_read_only: true, disk_erasure_concurrency: 'many' }
+    const told = await erase(machine, 'erase_devices', {}, wishes)
+
+    assert.equal(told.at(-1)?.done, SIZE)
+    assert.ok(await isOld(machine, 'vda', 0, MIB))
+  })
+
   it('goes on beyond places that a disk cannot write any more, and says that data may be left', async () => {
     const written: number[] = []
     const file = {

@@ -7,7 +7,12 @@ import { createScreen } from '../../../../../pxe/ramdisk/agent/screen.ts'
 import type { FakeMachine } from '../fake-machine.ts'
 
 /** @returns what it told meanwhile */
-export async function erase(machine: FakeMachine, step: string, properties: object = {}): Promise<Progress[]> {
+export async function erase(
+  machine: FakeMachine,
+  step: string,
+  properties: object = {},
+  driver_internal_info: object = {},
+): Promise<Progress[]> {
   const agent = {
     root: machine.root,
     options: parseKernelParameters('ipa-disk-wait-attempts=1', () => {}),
@@ -19,7 +24,7 @@ export async function erase(machine: FakeMachine, step: string, properties: obje
     lockDown() {},
   }
   const told: Progress[] = []
-  const given = { node: { uuid: '5f2c', properties }, step: { interface: 'deploy', step } }
+  const given = { node: { uuid: '5f2c', properties, driver_internal_info }, step: { interface: 'deploy', step } }
   await stepCommands(agent, 'clean').execute_clean_step?.run(given, {
     progress: (progress) => void told.push(progress),
   })
