@@ -37,8 +37,10 @@ export function deploy(rack: Rack, image: Image, more: Partial<DeployOptions> = 
 /** By UEFI: the agent made a boot entry, first in order, and the firmware says that it starts it. */
 export async function assertStartedByEntry(rack: Rack): Promise<void> {
   const shown = await readFile(rack.hardware.machines[0]?.options.console ?? '', 'latin1')
-  assert.match(shown, /Boot entry [0-9A-F]{4} "ironic1" starts \\EFI\\BOOT\\BOOTX64\.EFI of \/dev\/vda2, first in/)
-  assert.match(shown, /BdsDxe: starting Boot[0-9A-F]{4} "ironic1" from HD\(2,GPT,/)
+  const made = /Boot entry ([0-9A-F]{4}) "([^"]+)" starts \\EFI\\\S+\.EFI of \/dev\/vda2, first in/i.exec(shown)
+  assert.ok(made, 'the agent made a boot entry')
+  const [, number, label] = made
+  assert.match(shown, new RegExp(`BdsDxe: starting Boot${number} "${label}" from HD\\(2,GPT,`))
 }
 
 /** Fields of a node as the real client prints them. */
