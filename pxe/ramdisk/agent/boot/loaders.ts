@@ -46,7 +46,7 @@ export async function loadersOn(folder: string): Promise<Loaders> {
     const told = await toldByCsv(path, files, suffix)
     if (told)
       return {
-        best: { path: pathOf(name, told.file), label: told.label || name },
+        best: { path: pathOf(name, told.file), label: printable(told.label) || printable(name) || LABEL },
         has_fallback: fallback !== undefined,
       }
   }
@@ -63,23 +63,23 @@ export async function loadersOn(folder: string): Promise<Loaders> {
 const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
 const named = async (folder: string, name: string) => (await namesIn(folder)).find((entry) => same(entry, name))
 const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => [])
+/** Comes back from the firmware as it went there. */
+const printable = (text: string) =>
+  text
+    .replace(/[^\x20-\x7e]/g, '')
+    .trim()
+    .slice(0, LABEL_LIMIT)
+    .trim()
 
 /** What the distribution itself says: file, label, arguments, description; the first line whose file is there. */
 async function toldByCsv(folder: string, files: readonly string[], suffix: string) {
   for (const csv of [`boot${suffix}.csv`, 'boot.csv']) {
     const found = files.find((file) => same(file, csv))
     if (!found) continue
-    for (const line of (await readUtf16(join(folder, found))).split(/\r?\n/)) {
+    for (const line of (await readUtf16(join(folder, found)).catch(() => '')).split(/\r?\n/)) {
       const [wanted = '', label = ''] = line.split(',')
       const file = files.find((candidate) => same(candidate, wanted.trim()) && /^[\w.+-]{1,64}\.efi$/i.test(candidate))
-      if (file)
-        return {
-          file,
-          label: label
-            .replace(/[^\x20-\x7e]/g, '')
-            .trim()
-            .slice(0, LABEL_LIMIT),
-        }
+      if (file) return { file, label }
     }
   }
   return undefined

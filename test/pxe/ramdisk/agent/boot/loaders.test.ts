@@ -68,10 +68,26 @@ describe('the boot loader of an EFI system partition', { skip: process.arch !== 
   })
 
   it('has a name that can be shown', async () => {
-    const csv = utf16(`gone.efi,Gone\nshimx64.efi,\u001b[2J${'Long \u202e'.repeat(50)},,\n`)
+    const csv = utf16(`gone.efi,Gone\nshimx64.efi,\u001b[2J ${'Long \u202e'.repeat(50)},,\n`)
 
     const { best } = await found({ 'EFI/a/boot.csv': csv, 'EFI/a/shimx64.efi': '' })
 
-    assert.equal(best?.label, `[2J${'Long '.repeat(50)}`.slice(0, 64))
+    assert.equal(best?.label, `[2J ${'Long '.repeat(12)}`.trim())
+  })
+
+  it('has the name of its folder where the CSV file has none, and ours where that cannot be shown either', async () => {
+    const labelIn = async (folder: string) => {
+      const { best } = await found({ [`EFI/${folder}/boot.csv`]: utf16('a.efi,\n'), [`EFI/${folder}/a.efi`]: '' })
+      return best?.label
+    }
+
+    assert.equal(await labelIn('fedora'), 'fedora')
+    assert.equal(await labelIn('\u00e9'), 'ironic1')
+  })
+
+  it('is looked for elsewhere when a CSV file cannot be read', async () => {
+    const { best } = await found({ 'EFI/a/boot.csv/folder': '', 'EFI/BOOT/BOOTX64.EFI': '' })
+
+    assert.equal(best?.path, '\\EFI\\BOOT\\BOOTX64.EFI')
   })
 })
