@@ -1,7 +1,8 @@
 /** The container image that a node holds in the registry mirror, and shows in its record. Knows the mirror by what it is asked only. */
 import { messageOf } from '../errors.ts'
+import { guestMirror } from '../guest/qemu.ts'
 import type { Node } from '../nodes/node.ts'
-import type { Progress, Task } from '../plugin-api/index.ts'
+import type { ContainerAccess, Progress, Task } from '../plugin-api/index.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { ownerOf } from './node-registry.ts'
 import { type Parts, setInternal } from './parts.ts'
@@ -35,10 +36,30 @@ export function registryFor(parts: Parts, uuid: string, { signal, progress }: Gi
         })
         await setInternal(parts, uuid, { [RECORD]: { reference, digest, manifest_digest }, [OF_THIS_DEPLOY]: true })
       },
-      access(image, o = {}) {
-        return registry.access(image, { ...o, owner: ownerOf(uuid) })
+      async access(image, { for: whom = 'deploy', ...o } = {}) {
+        const access = await registry.access(image, {
+          ...o,
+          for: whom === 'guest' ? 'deploy' : whom,
+          owner: ownerOf(uuid),
+        })
+        return whom === 'guest' ? fromGuest(access) : access
       },
     },
+  }
+}
+
+/**
+ * Its line to the mirror is a pipe of this box's own, and a certificate that was given to the mirror is not good for the address
+ * at the guest's end: so there is nothing to be proven by it.
+ */
+function fromGuest(access: ContainerAccess): ContainerAccess {
+  const port = Number(/:(\d+)$/.exec(access.registry)?.[1])
+  const registry = guestMirror(port)
+  return {
+    ...access,
+    insecure: true,
+    registry,
+    location: `${registry}${access.location.slice(access.registry.length)}`,
   }
 }
 

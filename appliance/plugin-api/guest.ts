@@ -18,7 +18,7 @@ export type Guest = {
     disks: readonly { path?: string; size_bytes: number }[]
     memory_mib: number
     timeout_s: number
-    /** It reaches the registry mirror, and nothing else, at 10.0.2.100 and the mirror's own port. */
+    /** It reaches the registry mirror, and nothing else, as `task.registry.access(image, { for: 'guest' })` says. */
     mirror: boolean
     /** Left out: the task's. */
     signal?: AbortSignal

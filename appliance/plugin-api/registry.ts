@@ -26,7 +26,7 @@ export type ContainerAccess = {
   location: string
   /** <host:port> */
   registry: string
-  /** Plain http. */
+  /** Plain http, or a certificate that is not to be looked at. */
   insecure: boolean
   /** PEM, of the authority that vouches for the mirror's certificate. */
   ca?: string
@@ -52,11 +52,11 @@ export type ContainerRegistry = {
   hold(image: ContainerImage, o?: { secret?: PullSecret; with?: readonly string[]; bound_in?: string }): Promise<void>
   /**
    * Of an image that is held.
-   * @param o.for  deploy (default): with a ticket where one is needed; host: without
+   * @param o.for  deploy (default): with a ticket where one is needed; guest: the same, as one of `task.guest` with `mirror: true` reaches it; host: without
    * @param o.until  the ticket is for work of the appliance that other nodes may wait for: it ends then, and not with this node's deploy
    */
   access(
     image: Pick<ContainerImage, 'reference'>,
-    o?: { for?: 'deploy' | 'host'; until?: AbortSignal },
+    o?: { for?: 'deploy' | 'guest' | 'host'; until?: AbortSignal },
   ): Promise<ContainerAccess>
 }

@@ -5,9 +5,6 @@ import type { BootcTask } from './options.ts'
 import { installedBytes, MIB, scratchBytes } from './sizes.ts'
 import { LAYERS } from './ways.ts'
 
-/** Where the guest finds the mirror. */
-const GUEST_HOST = '10.0.2.100'
-
 /** From power-on until the step begins, on a busy box without KVM. The step has limits of its own, and tells more. */
 const BOOT_S = 300
 
@@ -31,11 +28,11 @@ const install =
       throw task.failure('This appliance cannot start virtual machines any more. Set bootc_install to "machine".')
     const over = new AbortController()
     try {
-      const access = await registryOf(task).access(image, { for: 'deploy', until: over.signal })
+      const access = await registryOf(task).access(image, { for: 'guest', until: over.signal })
       const told = await guest.run({
         layers: LAYERS,
         step: 'bootc_install',
-        args: { ...installArguments(deploy, fromGuest(access), options.install_timeout), scratch: '/dev/vdb' },
+        args: { ...installArguments(deploy, access, options.install_timeout), scratch: '/dev/vdb' },
         disks: [{ path, size_bytes: installedBytes(image) }, { size_bytes: scratchBytes(image) }],
         memory_mib: options.guest_memory,
         timeout_s: options.install_timeout + BOOT_S,
@@ -63,18 +60,3 @@ export const installArguments = ({ image, wanted }: Deploy, mirror: ContainerAcc
   tpm2_luks: wanted.tpm2_luks,
   timeout_s,
 })
-
-/**
- * Its line to the mirror is a pipe of this box's own, and a certificate that was given to the mirror is not good for the address
- * at the guest's end: so there is nothing to be proven by it.
- */
-export function fromGuest(access: ContainerAccess): ContainerAccess {
-  const port = /:\d+$/.exec(access.registry)?.[0] ?? ''
-  const registry = `${GUEST_HOST}${port}`
-  return {
-    ...access,
-    insecure: true,
-    registry,
-    location: `${registry}${access.location.slice(access.registry.length)}`,
-  }
-}

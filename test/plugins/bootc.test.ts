@@ -261,9 +261,6 @@ describe('bootc installed by the appliance', () => {
         digest: CONTAINER.digest,
         mirror: {
           ...ACCESS,
-          insecure: true,
-          registry: '10.0.2.100:5000',
-          location: '10.0.2.100:5000/quay.example/org/app',
           guarded: true,
           ticket: TICKET,
         },
@@ -279,7 +276,8 @@ describe('bootc installed by the appliance', () => {
       mirror: true,
     })
     // Others may wait for it when this node's deploy is over.
-    const [, access] = named(calls, 'registry.access') as [unknown, { until: AbortSignal }]
+    const [, access] = named(calls, 'registry.access') as [unknown, { for: string; until: AbortSignal }]
+    assert.equal(access.for, 'guest')
     assert.ok(access.until.aborted)
   })
 

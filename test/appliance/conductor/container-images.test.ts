@@ -47,6 +47,20 @@ async function deployed(t: TestContext, run: (task: Task) => Promise<void>, opti
 }
 const holds = async (task: Task) => task.registry?.hold(CONTAINER)
 
+describe('how a container image is reached', () => {
+  it('is told for a guest by the address that the mirror has there, and for all others by its own', async (t) => {
+    const seen: unknown[] = []
+    const { trial, uuid } = await deployed(t, async ({ registry }) => {
+      for (const whom of ['guest', 'host', 'deploy'] as const)
+        seen.push(await registry?.access(CONTAINER, { for: whom }))
+    })
+    await trial.untilState(uuid, 'active')
+
+    const own = { location: 'box:5000/x', registry: 'box:5000', insecure: true, guarded: false }
+    assert.deepEqual(seen, [{ ...own, location: '10.0.2.100:5000/x', registry: '10.0.2.100:5000' }, own, own])
+  })
+})
+
 describe('container image of a node', () => {
   it('is in the record by reference and digest from when it is held, and while the node is active', async (t) => {
     const { trial, uuid, held, revoked } = await deployed(t, holds)
