@@ -15,7 +15,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { openStore } from './nodes/open-store.ts'
 import type { Store } from './nodes/store.ts'
 import { startRackServer } from './rack-server.ts'
-import { apiUrlOf, localAddressOf, rackAddressOf } from './serve/addresses.ts'
+import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
 import { caHandler } from './serve/ca-handler.ts'
 import { problemsOf } from './serve/check-settings.ts'
 import { mirrorHealth, pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
@@ -68,6 +68,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
 
   const mirror = config.registry.enabled ? await startMirror(settings, log) : undefined
   stack.defer(() => mirror?.stop())
+  const mirror_port = (await mirror?.openForPulls()) ?? 0
   const bmc = createBmcDrivers({
     enabled: config.DEFAULT.enabled_hardware_types,
     log,
@@ -81,7 +82,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,
       folder: join(config.DEFAULT.state_path, 'guests'),
-      mirror: () => mirror && { host: localAddressOf(settings.registry.host_ip), port: mirror.port },
+      mirror: () => mirror && { host: '127.0.0.1', port: mirror_port, called_port: mirror.port },
       log,
     }),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),

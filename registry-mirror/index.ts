@@ -87,7 +87,15 @@ export type RegistryGiven = {
 }
 
 export type RunningRegistry = ImageKeeper &
-  Pick<Registry, 'metrics' | 'upstreams'> & { port: number; stop(): Promise<void> }
+  Pick<Registry, 'metrics' | 'upstreams'> & {
+    port: number
+    /**
+     * One more socket, on 127.0.0.1 at any free port, for who may pull and nothing else: not even what is open to anyone on this box.
+     * Closed with the registry. @returns its port
+     */
+    openForPulls(): Promise<number>
+    stop(): Promise<void>
+  }
 
 const EXPIRE_EVERY_MS = 10 * 60_000
 
@@ -193,14 +201,17 @@ export async function startRegistry(
     return sees
   }
   let listening: Listening | undefined
+  const forPulls: Listening[] = []
   const port = () => listening?.port ?? config.port
   const isOpen = (name: RepositoryName) => access.isOpen(name)
   const registry = await openRegistry(config, { log, ...more, authorize, port, isOpen })
   access.gate = registry.gate
+  const answered = async (request: IncomingMessage, response: ServerResponse) =>
+    (await access.handle(request, response)) || (await registry.handle(request, response))
   try {
     listening = await listen(
       async (request, response) => {
-        if ((await access.handle(request, response)) || (await registry.handle(request, response))) return
+        if (await answered(request, response)) return
         await answerOthers(request, response, registry)
       },
       config,
@@ -218,13 +229,27 @@ export async function startRegistry(
     port: listening.port,
     metrics: registry.metrics,
     upstreams: registry.upstreams,
+    async openForPulls() {
+      const door = await listen(
+        async (request, response) => {
+          if (isRead(request) && (await answered(request, response))) return
+          response.writeHead(isRead(request) ? 404 : 405, { 'content-length': 0, connection: 'close' }).end()
+        },
+        { host_ip: '127.0.0.1', port: 0 },
+        certificate,
+      )
+      forPulls.push(door)
+      return door.port
+    },
     async stop() {
-      await listening?.close()
+      await Promise.all([listening, ...forPulls].map((door) => door?.close()))
       await closeAdmin()
       await registry.close()
     },
   }
 }
+
+const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD'
 
 /** What is no registry's: /metrics of its own port, and nothing else. */
 async function answerOthers(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {

@@ -12,9 +12,6 @@ export function apiUrlOf({ api, deploy, DEFAULT }: Config, port: number): string
   return `http://${bracketed(isAnyAddress(api.host_ip) ? DEFAULT.my_ip : api.host_ip)}:${port}`
 }
 
-/** Where this box itself reaches what listens on an address of its own. */
-export const localAddressOf = (host_ip: string): string => (isAnyAddress(host_ip) ? '127.0.0.1' : host_ip)
-
 export type RackAddress = {
   listen: { host: string; port: number }
   /** @param port  the one listened on. @returns the base of what machines fetch, without a slash at the end */

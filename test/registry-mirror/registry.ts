@@ -38,6 +38,7 @@ export type TestRegistry = {
   ask(method: string, path: string, ask?: Ask): Promise<Answer>
   /** Stops it, and starts another one on the same folder. */
   restart(): Promise<void>
+  openForPulls(): Promise<number>
 }
 
 export const sha256 = (bytes: Uint8Array | string) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`
@@ -111,6 +112,10 @@ class FolderRegistry implements TestRegistry {
   get images(): ImageKeeper {
     if (this.#running === undefined) throw new Error('the registry does not run')
     return this.#running
+  }
+  openForPulls(): Promise<number> {
+    if (this.#running === undefined) throw new Error('the registry does not run')
+    return this.#running.openForPulls()
   }
   async start(): Promise<void> {
     this.#running = await startRegistry({ ...configOf(this.folder), ...this.#change }, logTo(this.lines), this.#given)

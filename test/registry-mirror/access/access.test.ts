@@ -9,7 +9,16 @@ import { isKnownHash, Passwords } from '../../../registry-mirror/access/password
 import { parseRules } from '../../../registry-mirror/access/rules.ts'
 import { Sessions } from '../../../registry-mirror/access/session.ts'
 import type { RegistryConfig } from '../../../registry-mirror/index.ts'
-import { errorOf, sha256, someBytes, temporaryFolder, testRegistry } from '../registry.ts'
+import {
+  askPort,
+  errorOf,
+  imageIn,
+  pushManifest,
+  sha256,
+  someBytes,
+  temporaryFolder,
+  testRegistry,
+} from '../registry.ts'
 
 const sha = (password: string) => `{SHA}${createHash('sha1').update(password).digest('base64')}`
 const basic = (user: string, password: string) => ({
@@ -25,6 +34,46 @@ function withUsers(t: TestContext, change: Partial<RegistryConfig> = {}) {
   return testRegistry(t, { htpasswd_file, token_file, ...change })
 }
 const push = (name: string) => ['POST', `/v2/${name}/blobs/uploads/`] as const
+
+describe('a socket for pulls alone', () => {
+  it('takes nothing and deletes nothing, where anybody on this box may do both', async (t) => {
+    const registry = await testRegistry(t)
+    const manifest = await imageIn(registry, 'own/app')
+    const digest = sha256(manifest)
+    await pushManifest(registry, { name: 'own/app', reference: 'v1' }, manifest)
+    const port = await registry.openForPulls()
+
+    const asked = async (method: string, path: string) => (await askPort(port, method, path)).status
+
+    assert.deepEqual(
+      [
+        await asked('GET', '/v2/'),
+        await asked('HEAD', `/v2/own/app/manifests/${digest}`),
+        await asked('GET', `/v2/own/app/manifests/${digest}`),
+      ],
+      [200, 200, 200],
+    )
+    assert.deepEqual(
+      [
+        await asked('POST', '/v2/own/app/blobs/uploads/'),
+        await asked('PUT', '/v2/own/app/manifests/v1'),
+        await asked('DELETE', `/v2/own/app/manifests/${digest}`),
+        await asked('GET', '/metrics'),
+      ],
+      [405, 405, 405, 404],
+    )
+    assert.equal((await registry.ask('GET', `/v2/own/app/manifests/${digest}`)).status, 200)
+  })
+
+  it('is closed with the registry', async (t) => {
+    const registry = await testRegistry(t)
+    const port = await registry.openForPulls()
+
+    await registry.restart()
+
+    await assert.rejects(askPort(port, 'GET', '/v2/'), { code: 'ECONNREFUSED' })
+  })
+})
 
 describe('a registry without credentials', () => {
   it('takes pushes of anybody on a loopback address, and of nobody on others', async (t) => {

@@ -45,6 +45,7 @@ export async function boxWithGuests(t: TestContext, values: Json = {}): Promise<
   const { folder } = await ensureRamdisk(AbortSignal.timeout(DEADLINE_MS))
   const images = await openImages()
   t.after(() => images[Symbol.asyncDispose]())
+  const port = await mirror.openForPulls()
   const guestFolder = join(images.folder, '../guests')
   const trial = await startTrial(t, {
     ini: INI,
@@ -54,7 +55,7 @@ export async function boxWithGuests(t: TestContext, values: Json = {}): Promise<
     guests: createGuests({
       ramdisk_path: folder,
       folder: guestFolder,
-      mirror: () => ({ host: '127.0.0.1', port: mirror.port }),
+      mirror: () => ({ host: '127.0.0.1', port, called_port: mirror.port }),
       log: createLog('info', () => {}),
     }),
     option_values: (name) => (name === 'bootc' ? { ...DEFAULTS, ...values } : {}),

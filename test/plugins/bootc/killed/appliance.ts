@@ -62,13 +62,14 @@ const quickGuests: Guests = {
     return {}
   },
 }
+const mirror_port = await mirror.openForPulls()
 const guests =
   ramdisk_path === ''
     ? quickGuests
     : createGuests({
         ramdisk_path,
         folder: join(folder, 'guests'),
-        mirror: () => ({ host: '127.0.0.1', port: mirror.port }),
+        mirror: () => ({ host: '127.0.0.1', port: mirror_port, called_port: mirror.port }),
         log: createLog('error', silent),
       })
 const hanging: Images = {
