@@ -38,6 +38,15 @@ describe('a registry with a certificate', { skip: isMissing }, () => {
     await assert.rejects(registry.ask('GET', '/v2/'))
   })
 
+  it('has it for its socket for pulls alone, too', async (t) => {
+    const files = makeCertificate(temporaryFolder(t), 'first')
+    const registry = await testRegistry(t, files)
+
+    const port = await registry.openForPulls()
+
+    assert.equal(await statusOf(port, files.cert_file), 200)
+  })
+
   it('uses a renewed one without being started anew', async (t: TestContext) => {
     const folder = temporaryFolder(t)
     const files = makeCertificate(folder, 'first')
