@@ -221,13 +221,18 @@ export type ServedImage = {
   variants: readonly ImageVariant[]
 }
 
-/** Ready-made steps; a plugin composes them instead of inheriting from another plugin. */
+/** Ready-made steps, and what steps are made of; a plugin composes them instead of inheriting from another plugin. */
 export type Kit<O extends Options = Options> = {
   /**
    * deploy 100, prepare_instance_boot 60, tear_down_agent 40, switch_to_tenant_network 30, boot_instance 20.
    * @param o.without  names of those to leave out, because the plugin brings its own
    */
   agentFlow(o?: { without?: readonly string[] }): Step<O>[]
+  /**
+   * The argument image_info of the agent's write_image, for a whole-disk image: address, format, checksum, smaller variants.
+   * @param o.id  how the agent calls the image on its screen
+   */
+  imageInfo(image: ServedImage, o: { id: string; node_uuid: string }): Json
 }
 
 /** Written so that a plugin with options of its own is still a DeployPlugin. */

@@ -1,5 +1,5 @@
 /** The deploy interface `bootc`: a bootable container becomes the machine's operating system, by way of the appliance's own mirror. */
-import type { DeployPlugin, Json, ServedImage, StepResult } from '@appliance/core/plugin-api'
+import type { DeployPlugin, Json, Kit, StepResult } from '@appliance/core/plugin-api'
 import { bootFiles, checkForStockAgent } from './boot-files.ts'
 import { type HostFile, keyFiles, upgradeFiles } from './host-files.ts'
 import { type Deploy, examine, hold, registryOf, settle, settledWay } from './image.ts'
@@ -17,10 +17,12 @@ async function deploy(task: BootcTask): Promise<StepResult> {
   return { wait: 'agent-boot', note: 'waiting for the agent' }
 }
 
+type ImageKit = Pick<Kit, 'imageInfo'>
+
 /** By the name that Ironic's own step has. */
-async function install(task: BootcTask): Promise<StepResult> {
+async function install(kit: ImageKit, task: BootcTask): Promise<StepResult> {
   const deploy = await settle(task)
-  if (deploy.way === 'appliance') return writeInstalled(task, deploy)
+  if (deploy.way === 'appliance') return writeInstalled(kit, task, deploy)
   return offers(task, 'bootc_install') ? installOnMachine(task, deploy) : installByStockAgent(task, deploy)
 }
 
@@ -49,33 +51,16 @@ async function installByStockAgent(task: BootcTask, deploy: Deploy): Promise<Ste
   })
 }
 
-async function writeInstalled(task: BootcTask, deploy: Deploy): Promise<StepResult> {
+async function writeInstalled(kit: ImageKit, task: BootcTask, deploy: Deploy): Promise<StepResult> {
   if (!offers(task, 'bootc_finish')) {
     throw task.failure(
       `The agent on node ${task.node.uuid} is not that of this appliance's own ramdisk, and cannot make a copy of an install its own. Set bootc_install to "machine".`,
     )
   }
   const served = await installOnce(task, deploy)
-  return execute(task, 'write_image', { image_info: imageInfoOf(task, deploy, served), configdrive: null })
-}
-
-/** As direct has it, for an image that is the appliance's own: no credentials, no proxies. */
-function imageInfoOf(
-  task: BootcTask,
-  { image }: Deploy,
-  { url, format, stream, checksum, size_bytes, variants }: ServedImage,
-) {
-  return {
-    id: image.reference,
-    urls: [url],
-    disk_format: format,
-    container_format: null,
-    stream_raw_images: stream,
-    ...(checksum ? { os_hash_algo: checksum.algorithm, os_hash_value: checksum.value } : {}),
-    node_uuid: task.node.uuid,
-    ...(size_bytes === undefined ? {} : { size_bytes }),
-    ...(variants.length === 0 ? {} : { variants }),
-  }
+  // The appliance's own: no credentials, no proxies.
+  const image_info = kit.imageInfo(served, { id: deploy.image.reference, node_uuid: task.node.uuid })
+  return execute(task, 'write_image', { image_info, configdrive: null })
 }
 
 /** A stock agent has no such step: its own has done all that it can. */
@@ -118,7 +103,7 @@ export default {
     ...kit.agentFlow({ without: ['deploy'] }),
     // Each again after a restart: what is held, installed or cached is there at once, and a busy agent is waited for.
     { step: 'deploy', priority: 100, again: true, run: deploy },
-    { step: 'execute_bootc_install', priority: 80, again: true, run: install },
+    { step: 'execute_bootc_install', priority: 80, again: true, run: (task) => install(kit, task) },
     { step: 'bootc_finish', priority: 75, again: true, run: finish },
   ],
 } satisfies DeployPlugin<BootcOptions>

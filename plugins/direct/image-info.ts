@@ -1,24 +1,18 @@
-/** What write_image tells the agent of an image: Ironic's keys, and two of ours that a stock agent ignores. Pure. */
-import type { Json, ServedImage, Task } from '@appliance/core/plugin-api'
+/** What write_image tells the agent of a node's image. Pure. */
+import type { Json, Kit, ServedImage, Task } from '@appliance/core/plugin-api'
 import type { DirectOptions } from './options.ts'
 
 type Given = Pick<Task<DirectOptions>, 'node' | 'options'>
 
-/** @source Ironic agent.py, AgentDeploy.write_image, for whole-disk images; the config drive is an argument beside it. */
-export function imageInfoOf(given: Given, image: ServedImage): Json {
+/** Beside what the kit says of any image: what the node says of its own. The config drive is an argument beside it. */
+export function imageInfoOf(kit: Pick<Kit, 'imageInfo'>, given: Given, image: ServedImage): Json {
   const { instance_info, uuid } = given.node
   const source = String(instance_info.image_source)
   return {
-    id: nameOf(source),
-    urls: [image.url],
-    disk_format: image.format,
+    ...(image.checksum ? {} : checksumIn(instance_info)),
+    ...kit.imageInfo(image, { id: nameOf(source), node_uuid: uuid }),
     container_format: instance_info.image_container_format ?? null,
-    stream_raw_images: image.stream,
-    ...checksumOf(image, instance_info),
     ...(originOf(image.url) === originOf(source) ? accessTo(given) : {}),
-    node_uuid: uuid,
-    ...(image.size_bytes === undefined ? {} : { size_bytes: image.size_bytes }),
-    ...(image.variants.length === 0 ? {} : { variants: image.variants }),
   }
 }
 
@@ -28,11 +22,12 @@ function nameOf(source: string): string {
   return path.split('/').findLast((part) => part !== '') ?? 'image'
 }
 
-/** An agent of any age takes md5 as `checksum` only, and everything better as a pair. */
-function checksumOf({ checksum }: ServedImage, info: Json): Json {
-  if (checksum?.algorithm === 'md5') return { checksum: checksum.value }
-  if (checksum) return { os_hash_algo: checksum.algorithm, os_hash_value: checksum.value }
-  const { image_checksum, image_os_hash_algo: os_hash_algo, image_os_hash_value: os_hash_value } = info
+/** Of an image that this appliance does not know, and that the agent is to check by itself. */
+function checksumIn({
+  image_checksum,
+  image_os_hash_algo: os_hash_algo,
+  image_os_hash_value: os_hash_value,
+}: Json): Json {
   return {
     ...(image_checksum ? { checksum: image_checksum } : {}),
     ...(os_hash_algo && os_hash_value ? { os_hash_algo, os_hash_value } : {}),

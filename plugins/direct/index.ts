@@ -1,17 +1,17 @@
 /** The deploy interface `direct`: the agent writes a whole-disk image to the disk as it comes. @source Ironic drivers/modules/agent.py */
-import type { DeployPlugin, StepResult, Task } from '@appliance/core/plugin-api'
+import type { DeployPlugin, Kit, StepResult, Task } from '@appliance/core/plugin-api'
 import { imageInfoOf } from './image-info.ts'
 import { type DirectOptions, OPTIONS } from './options.ts'
 import { problemOf } from './validate.ts'
 
 /** The agent's own step of this name does the work, and stands in the same place of the deploy. */
-async function writeImage(task: Task<DirectOptions>): Promise<StepResult> {
+async function writeImage(kit: Pick<Kit, 'imageInfo'>, task: Task<DirectOptions>): Promise<StepResult> {
   const image = await task.images.resolve()
   const configdrive = (await task.configDrive.encoded()) ?? null
   return task.agent.execute({
     interface: 'deploy',
     step: 'write_image',
-    args: { image_info: imageInfoOf(task, image), configdrive },
+    args: { image_info: imageInfoOf(kit, task, image), configdrive },
   })
 }
 
@@ -39,6 +39,6 @@ export default {
   deploySteps: (kit) => [
     ...kit.agentFlow(),
     // Again after a restart: an image that is in the cache is there at once, and a busy agent is waited for.
-    { step: 'write_image', priority: 80, again: true, run: writeImage },
+    { step: 'write_image', priority: 80, again: true, run: (task) => writeImage(kit, task) },
   ],
 } satisfies DeployPlugin<DirectOptions>

@@ -1,4 +1,5 @@
 /** The kit as the conductor hands it to deploySteps: the agent's ready-made steps, which do nothing here. */
+import { imageInfo } from '../../appliance/conductor/steps/image-info.ts'
 import type { Kit, Step } from '../../appliance/plugin-api/index.ts'
 
 /** @source plugin-api Kit.agentFlow */
@@ -32,7 +33,11 @@ export function createKitOnPaper(): KitOnPaper {
           throw new Error(`agentFlow has no step ${unknown.join(', ')}; it has ${NAMES.join(', ')}`)
         return AGENT_FLOW.filter(([step]) => !without.includes(step)).map(([step, priority]) => ready(step, priority))
       },
+      imageInfo,
     },
     isOwn: (step) => !made.has(step),
   }
 }
+
+/** Without the ready-made steps: what a plugin brings itself. */
+export const BARE_KIT: Kit = { agentFlow: () => [], imageInfo }

@@ -2,6 +2,7 @@
 import type { Json, Step } from '../../appliance/plugin-api/index.ts'
 import plugin from '../../plugins/bootc/index.ts'
 import type { BootcOptions } from '../../plugins/bootc/options.ts'
+import { BARE_KIT } from '../conformance/kit-on-paper.ts'
 import { type Call, createTaskOnPaper, type TaskOnPaper, type TaskSetting } from '../conformance/task-on-paper.ts'
 
 export const SOURCE = 'oci://quay.example/org/app:v1'
@@ -24,7 +25,7 @@ export function paperFor(setting: TaskSetting): Paper {
 }
 
 export function steps(): Step<BootcOptions>[] {
-  return [...plugin.deploySteps({ agentFlow: () => [] })]
+  return [...plugin.deploySteps(BARE_KIT as unknown as Parameters<typeof plugin.deploySteps>[0])]
 }
 
 /** Runs a step, with what earlier ones kept. @returns what was called meanwhile */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import plugin from '../../plugins/bootc/index.ts'
 import { testDeployPlugin } from '../conformance/deploy-plugin.ts'
-import { createKitOnPaper } from '../conformance/kit-on-paper.ts'
+import { BARE_KIT, createKitOnPaper } from '../conformance/kit-on-paper.ts'
 import { ACCESS, CONTAINER, IMAGE, NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
 import { named, nodeWith, OURS, paperFor, ran, SECRET, SOURCE, told } from './bootc-rig.ts'
 
@@ -360,7 +360,7 @@ describe('secrets of a bootc deploy', () => {
       for (const step of ['deploy', 'execute_bootc_install', 'bootc_finish']) {
         const paper = paperFor({ ...setting, ...way })
         await plugin
-          .deploySteps({ agentFlow: () => [] })
+          .deploySteps(BARE_KIT as unknown as Parameters<typeof plugin.deploySteps>[0])
           .find((one) => one.step === step)
           ?.run(paper.bootc, {})
 

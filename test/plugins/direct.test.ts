@@ -6,7 +6,7 @@ import type { Json, ServedImage } from '../../appliance/plugin-api/index.ts'
 import plugin from '../../plugins/direct/index.ts'
 import { parseImageInfo } from '../../pxe/ramdisk/agent/image/image-info.ts'
 import { testDeployPlugin } from '../conformance/deploy-plugin.ts'
-import { createKitOnPaper } from '../conformance/kit-on-paper.ts'
+import { BARE_KIT, createKitOnPaper } from '../conformance/kit-on-paper.ts'
 import { createTaskOnPaper, IMAGE, IMAGE_FIELDS, NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
 
 const SOURCE = 'http://images.example/debian.raw'
@@ -55,7 +55,7 @@ describe('deploy interface direct', () => {
 /** Runs write_image, and @returns what the agent is told to execute. */
 async function toldToAgent(setting: TaskSetting): Promise<{ image_info: Json; configdrive: unknown }> {
   const paper = paperFor(setting)
-  const steps = plugin.deploySteps({ agentFlow: () => [] })
+  const steps = plugin.deploySteps(BARE_KIT as unknown as Parameters<typeof plugin.deploySteps>[0])
   assert.equal(steps.length, 1)
   const result = await steps[0]?.run(taskOf(paper), {})
   assert.deepEqual(result, { wait: 'agent-command' })

@@ -4,6 +4,7 @@ import type { Node } from '../../nodes/node.ts'
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
 import { isManualCleaning } from '../state-machine.ts'
+import { imageInfo } from '../steps/image-info.ts'
 import { userSteps } from '../steps/plan.ts'
 import { CLEAN } from '../steps/procedure.ts'
 import { ProcedureFailure, type Way } from '../steps/way.ts'
@@ -15,7 +16,7 @@ import { prioritiesOf } from './priorities.ts'
 import { withoutRamdisk } from './request.ts'
 
 /** A cleaning has no steps of the core's own. */
-const KIT: Kit = { agentFlow: () => [] }
+const KIT: Kit = { agentFlow: () => [], imageInfo }
 
 export function createClean(parts: Parts): Way {
   const priorities = prioritiesOf(parts.config)

@@ -4,6 +4,7 @@ import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Json, Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 import { readPowerState, setPower } from '../power.ts'
+import { imageInfo } from '../steps/image-info.ts'
 import { whenNotBusy } from '../task/busy.ts'
 
 /** An agent that flushed its disks gets no longer to switch its machine off. */
@@ -59,7 +60,7 @@ export function createKit(parts: Parts): Kit {
       },
     },
   ]
-  return { agentFlow: (o = {}) => steps.filter(({ step }) => !o.without?.includes(step)) }
+  return { agentFlow: (o = {}) => steps.filter(({ step }) => !o.without?.includes(step)), imageInfo }
 }
 
 /**
