@@ -1,17 +1,17 @@
 /** The core's own deploy steps: boot the agent, and after the writing end it and start the machine from its disk. Ironic's names and priorities. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
-import type { Json, Kit, Step, Task } from '../../plugin-api/index.ts'
+import type { Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts.ts'
 import { readPowerState, setPower } from '../power.ts'
 import { imageInfo } from '../steps/image-info.ts'
 import { whenNotBusy } from '../task/busy.ts'
+import { installBootloader } from './boot-loader.ts'
 
 /** An agent that flushed its disks gets no longer to switch its machine off. */
 const AFTER_FLUSH_MS = 5000
 /** Its disks are not flushed before. */
 const BUSY_LIMIT_MS = 60_000
-const SAID_LIMIT = 500
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 1000
 
@@ -31,7 +31,7 @@ export function createKit(parts: Parts): Kit {
       priority: 60,
       again: true,
       async run(task) {
-        await installBootloader(task)
+        await installBootloader(parts, task)
         await task.power.bootFrom('disk')
         await task.boot.disk()
         return { done: true }
@@ -61,22 +61,6 @@ export function createKit(parts: Parts): Kit {
     },
   ]
   return { agentFlow: (o = {}) => steps.filter(({ step }) => !o.without?.includes(step)), imageInfo }
-}
-
-/**
- * The agent knows how its machine has booted: by UEFI it makes a boot entry, by BIOS it has nothing to do.
- * Without a root UUID a stock agent, too, installs no boot loader of its own: images bring theirs.
- * @source Ironic agent.py configure_local_boot, ironic-python-agent image.install_bootloader
- */
-async function installBootloader(task: Task): Promise<void> {
-  const params = { root_uuid: null, efi_system_part_uuid: null, prep_boot_part_uuid: null, target_boot_mode: null }
-  const { result } = await whenNotBusy(
-    () => task.agent.run('image.install_bootloader', params, { wait: true }),
-    task.signal,
-    BUSY_LIMIT_MS,
-  )
-  const said = (result as Json | null | undefined)?.result
-  task.log.info('boot loader settled', typeof said === 'string' ? { agent: said.slice(0, SAID_LIMIT) } : {})
 }
 
 /**

@@ -39,6 +39,8 @@ export type FakeAgentOptions = {
   /** What it answers instead when it is asked for its steps. */
   nonsense?: unknown
   onPowerOff?: () => void
+  /** How install_bootloader goes. Left out: well, at once. */
+  onBootloader?: () => Promise<unknown>
   /** Called when it is asked for its steps, before it answers. */
   onList?: () => Promise<unknown>
   /** Until then it works on something of its own. */
@@ -164,7 +166,10 @@ export class FakeAgent {
         image: {
           install_bootloader: {
             kind: 'async',
-            run: async (params) => note('install_bootloader', params),
+            run: async (params) => {
+              note('install_bootloader', params)
+              return this.#options.onBootloader?.()
+            },
           },
         },
         standby: {
