@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['bmc', 'images', 'ca', 'guest'],
   ['nodes', 'config'],
   ['metrics', 'systemd-notify'],
-  ['errors', 'files', 'log', 'until-aborted'],
+  ['errors', 'files', 'is-table', 'log', 'until-aborted'],
   ['plugin-api'],
 ]
 const WORKSPACES = ['appliance', 'pxe', 'registry-mirror', 'plugins', 'test']

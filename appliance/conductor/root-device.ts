@@ -1,7 +1,7 @@
 /** Which disk an operating system goes to, by a node's root device hints: whether an agent will understand them. Looks at the record only. */
 import { InvalidParameterValue } from '../errors.ts'
+import { isTable } from '../is-table.ts'
 import type { Node } from '../nodes/node.ts'
-import type { Json } from '../plugin-api/index.ts'
 
 type Hinted = Pick<Node, 'uuid' | 'properties' | 'instance_info'>
 
@@ -10,7 +10,6 @@ const HINTS: readonly string[] = [
   ...['size', 'model', 'wwn', 'serial', 'vendor', 'wwn_with_extension', 'wwn_vendor_extension', 'name'],
   ...['rotational', 'hctl', 'by_path', 'tran'],
 ]
-const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
 
 /** The agent would say so too, but only when the machine has started. @throws InvalidParameterValue */
 export function checkRootDevice(node: Hinted): void {

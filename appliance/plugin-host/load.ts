@@ -1,6 +1,7 @@
 /** Loads the enabled plugins and checks that each is what the contract says. One that is not is left out, loudly; the rest starts. */
 import { pathToFileURL } from 'node:url'
 import { messageOf } from '../errors.ts'
+import { isTable } from '../is-table.ts'
 import type { Log } from '../log.ts'
 import type { DeployPlugin, Option } from '../plugin-api/index.ts'
 import type { Discovery, PluginFailure } from './discover.ts'
@@ -129,8 +130,7 @@ function problemOfOption(value: unknown): string[] {
 
 function problemsOfProperties(properties: unknown): string[] {
   if (properties === undefined) return []
-  const isTable = properties !== null && typeof properties === 'object'
-  return isTable && Object.values(properties).every((text) => typeof text === 'string')
+  return isTable(properties) && Object.values(properties).every((text) => typeof text === 'string')
     ? []
     : ['properties is not a table of names and texts']
 }

@@ -2,6 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
 import { ApplianceError, messageOf } from '../errors.ts'
+import { isTable } from '../is-table.ts'
 import type { ApiVersion } from '../plugin-api/index.ts'
 
 /** A plugin is not what it must be; the text says what was found, what is accepted and what to do. */
@@ -64,7 +65,7 @@ async function readPackage(file: string): Promise<string | undefined> {
 function parsePackage(file: string, text: string): Package {
   try {
     const value: unknown = JSON.parse(text)
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Package
+    if (isTable(value)) return value as Package
   } catch (error) {
     throw new PluginRefused(`${file} is not JSON: ${messageOf(error)}`, { cause: error })
   }

@@ -1,7 +1,8 @@
 /** Pull secrets of the box, for container images of nodes that bring none. Never tells what they are. */
 import { readFile } from 'node:fs/promises'
 import { DeployFailure } from '../errors.ts'
-import type { PullSecret } from '../plugin-api/index.ts'
+import { isTable } from '../is-table.ts'
+import type { Json, PullSecret } from '../plugin-api/index.ts'
 
 /** As the configuration has them. */
 export type BoxSecrets = {
@@ -11,10 +12,6 @@ export type BoxSecrets = {
   image_server_user?: string | undefined
   image_server_password?: string | undefined
 }
-type Json = Record<string, unknown>
-
-const isTable = (value: unknown): value is Json => value !== null && typeof value === 'object' && !Array.isArray(value)
-
 const base64 = (text: string): PullSecret => Buffer.from(text).toString('base64')
 
 /** @returns undefined: neither is of use without the other */

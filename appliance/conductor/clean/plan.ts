@@ -1,5 +1,6 @@
 /** Which clean steps a node goes through, and in what order. Runs none of them. */
 import { InvalidParameterValue } from '../../errors.ts'
+import { isTable } from '../../is-table.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import {
   type ArgsInfo,
@@ -67,10 +68,7 @@ export function parseCleanSteps(given: readonly Json[]): PlannedStep[] {
   }
   return given.map((item) => {
     const { interface: name, step, args, execute_on_child_nodes } = item ?? {}
-    const isRight =
-      typeof name === 'string' &&
-      typeof step === 'string' &&
-      (args === undefined || (args !== null && typeof args === 'object' && !Array.isArray(args)))
+    const isRight = typeof name === 'string' && typeof step === 'string' && (args === undefined || isTable(args))
     if (!isRight) {
       throw new InvalidParameterValue(
         `clean_steps holds ${JSON.stringify(item)?.slice(0, 200)}: expected {interface, step, args: {...}}.`,
@@ -81,6 +79,6 @@ export function parseCleanSteps(given: readonly Json[]): PlannedStep[] {
         `clean_steps asks for ${name}.${step} on child nodes, which this appliance does not do. Clean each of them.`,
       )
     }
-    return { interface: name, step, priority: 0, args: (args ?? {}) as Json }
+    return { interface: name, step, priority: 0, args: args ?? {} }
   })
 }

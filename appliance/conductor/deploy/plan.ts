@@ -1,5 +1,6 @@
 /** Which deploy steps a node goes through, and in what order. Runs none of them. */
 import { InvalidParameterValue } from '../../errors.ts'
+import { isTable } from '../../is-table.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import {
   type ArgsInfo,
@@ -65,10 +66,8 @@ export function parseUserSteps(given: readonly Json[]): PlannedStep[] {
       typeof step === 'string' &&
       Number.isInteger(priority) &&
       Number(priority) >= 0 &&
-      args !== null &&
-      typeof args === 'object' &&
-      !Array.isArray(args)
-    if (isRight) return { interface: name, step, priority: Number(priority), args: args as Json }
+      isTable(args)
+    if (isRight) return { interface: name, step, priority: Number(priority), args }
     throw new InvalidParameterValue(
       `deploy_steps holds ${JSON.stringify(item)?.slice(0, 200)}: expected {interface, step, priority: 0 or more, args: {...}}.`,
     )
