@@ -4,8 +4,6 @@
  */
 
 import { writeSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
 import { createFake } from '../../../appliance/bmc/fake.ts'
 import { startConductor } from '../../../appliance/conductor/start.ts'
@@ -15,11 +13,11 @@ import { openStore } from '../../../appliance/nodes/open-store.ts'
 import { newPort } from '../../../appliance/nodes/port.ts'
 import type { DeployPlugin, Json } from '../../../appliance/plugin-api/index.ts'
 import direct from '../../../plugins/direct/index.ts'
+import { openDoor, tell } from './killed-door.ts'
 import { configOf, INSTANCE, imagesOnPaper } from './trial.ts'
 
 const [state_path = '', hangs = ''] = process.argv.slice(2)
 
-const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
 /** Each node says in its properties where it hangs: at a call of its BMC, or of the plugin. */
 async function passOrHang(node: { uuid: string; properties: Json }, place: string): Promise<void> {
   if (hangs !== 'hangs' || place !== node.properties.hang_at) return
@@ -77,38 +75,23 @@ const conductor = startConductor({
   api_url: () => 'http://127.0.0.1',
 })
 
-/** POST / with [call, ...arguments]. */
-const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
-  async create(provision_state: Node['provision_state'], address: string, hang_at: string) {
-    const node = newNode({
-      driver: 'fake-hardware',
-      interfaces: conductor.chooseInterfaces('fake-hardware', {}),
-      provision_state,
-      automated_clean: provision_state === 'manageable',
-      power_state: provision_state === 'active' ? 'power on' : 'power off',
-      instance_info: INSTANCE,
-      properties: { hang_at },
-    })
-    await store.nodes.create(node)
-    await store.ports.create(newPort({ address, node_uuid: node.uuid }))
-    return node.uuid
+openDoor({
+  conductor,
+  store,
+  calls: {
+    async create(provision_state: Node['provision_state'], address: string, hang_at: string) {
+      const node = newNode({
+        driver: 'fake-hardware',
+        interfaces: conductor.chooseInterfaces('fake-hardware', {}),
+        provision_state,
+        automated_clean: provision_state === 'manageable',
+        power_state: provision_state === 'active' ? 'power on' : 'power off',
+        instance_info: INSTANCE,
+        properties: { hang_at },
+      })
+      await store.nodes.create(node)
+      await store.ports.create(newPort({ address, node_uuid: node.uuid }))
+      return node.uuid
+    },
   },
-  provision: (uuid: string, target: string) => conductor.provision(uuid, { target }),
-  lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
-  heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
-  node: async (uuid: string) => store.nodes.find(uuid),
-}
-const door = createServer(async (request, response) => {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  const [call, ...args] = JSON.parse(Buffer.concat(chunks).toString()) as [string, ...never[]]
-  const answer = await calls[call]?.(...args).then(
-    (value) => ({ value }),
-    (error: Error) => ({ error: error.message }),
-  )
-  response.end(JSON.stringify(answer ?? { error: `no call ${call}` }))
-})
-door.listen(0, '127.0.0.1', async () => {
-  await conductor.recover()
-  tell('ready', { port: (door.address() as AddressInfo).port })
 })

@@ -3,8 +3,6 @@
  * and guests that write a disk at once, or real ones where a ramdisk is given. Images are named by the place where their deploy hangs for ever, so that there is time to kill it.
  */
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createFake } from '../../../../appliance/bmc/fake.ts'
 import { startConductor } from '../../../../appliance/conductor/start.ts'
@@ -19,6 +17,7 @@ import type { DeployPlugin, Json } from '../../../../appliance/plugin-api/index.
 import { nodeRegistryOf } from '../../../../appliance/serve/node-registry.ts'
 import bootc from '../../../../plugins/bootc/index.ts'
 import { startRegistry } from '../../../../registry-mirror/index.ts'
+import { openDoor, tell } from '../../../appliance/conductor/killed-door.ts'
 import { configOf as conductorConfig } from '../../../appliance/conductor/trial.ts'
 import { makeBootable } from '../../../appliance/images/format/bootable-file.ts'
 import { configOf as imagesConfig } from '../../../appliance/images/images-in-folder.ts'
@@ -26,7 +25,6 @@ import { configOf as registryConfig } from '../../../registry-mirror/registry.ts
 import { upstreamNamed } from '../../../registry-mirror/upstream/mirror.ts'
 
 const [folder = '', hangs = '', upstream_url = '', ramdisk_path = ''] = process.argv.slice(2)
-const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
 
 /** @param times  how often a place is passed before that */
 const passes = new Map<string, number>()
@@ -111,32 +109,17 @@ const conductor = startConductor({
   api_url: () => 'http://127.0.0.1',
 })
 
-/** POST / with [call, ...arguments]. */
-const calls: Record<string, (...args: never[]) => Promise<unknown>> = {
-  async create(address: string, instance_info: Json) {
-    const interfaces = conductor.chooseInterfaces('fake-hardware', {})
-    const node = newNode({ driver: 'fake-hardware', interfaces, provision_state: 'available', instance_info })
-    await store.nodes.create({ ...node, power_state: 'power off' })
-    await store.ports.create(newPort({ address, node_uuid: node.uuid }))
-    return node.uuid
+openDoor({
+  conductor,
+  store,
+  calls: {
+    async create(address: string, instance_info: Json) {
+      const interfaces = conductor.chooseInterfaces('fake-hardware', {})
+      const node = newNode({ driver: 'fake-hardware', interfaces, provision_state: 'available', instance_info })
+      await store.nodes.create({ ...node, power_state: 'power off' })
+      await store.ports.create(newPort({ address, node_uuid: node.uuid }))
+      return node.uuid
+    },
+    release: (uuid: string) => mirror.release(`node:${uuid}`),
   },
-  provision: (uuid: string, target: string) => conductor.provision(uuid, { target }),
-  lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
-  heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
-  node: async (uuid: string) => store.nodes.find(uuid),
-  release: (uuid: string) => mirror.release(`node:${uuid}`),
-}
-const door = createServer(async (request, response) => {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  const [call, ...args] = JSON.parse(Buffer.concat(chunks).toString()) as [string, ...never[]]
-  const answer = await calls[call]?.(...args).then(
-    (value) => ({ value }),
-    (error: Error) => ({ error: error.message }),
-  )
-  response.end(JSON.stringify(answer ?? { error: `no call ${call}` }))
-})
-door.listen(0, '127.0.0.1', async () => {
-  await conductor.recover()
-  tell('ready', { port: (door.address() as AddressInfo).port })
 })

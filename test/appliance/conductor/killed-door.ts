@@ -1,0 +1,36 @@
+/** The door of a program that killed-process.ts starts and kills: POST / with [call, ...arguments]. What it tells goes to standard output. */
+import { writeSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { startConductor } from '../../../appliance/conductor/start.ts'
+import type { Store } from '../../../appliance/nodes/store.ts'
+
+type Calls = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>
+type Behind = { conductor: ReturnType<typeof startConductor>; store: Store; calls: Calls }
+
+export const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
+
+/** @param behind.calls  the program's own, beside those of every conductor */
+export function openDoor({ conductor, store, calls: own }: Behind): void {
+  const calls: Calls = {
+    provision: (uuid: string, target: string) => conductor.provision(uuid, { target }),
+    lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
+    heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
+    node: async (uuid: string) => store.nodes.find(uuid),
+    ...own,
+  }
+  const door = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const [call, ...args] = JSON.parse(Buffer.concat(chunks).toString()) as [string, ...never[]]
+    const answer = await calls[call]?.(...args).then(
+      (value) => ({ value }),
+      (error: Error) => ({ error: error.message }),
+    )
+    response.end(JSON.stringify(answer ?? { error: `no call ${call}` }))
+  })
+  door.listen(0, '127.0.0.1', async () => {
+    await conductor.recover()
+    tell('ready', { port: (door.address() as AddressInfo).port })
+  })
+}
