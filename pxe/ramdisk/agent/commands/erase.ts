@@ -62,7 +62,11 @@ export const ERASE_STEPS = {
 } as const satisfies Record<string, Step>
 
 /** But those that the node's skip_block_devices names. */
-const disksOf = async ({ root, node }: AgentContext) => withoutSkipped(await listDisks(root), node)
+async function disksOf({ root, node, screen }: AgentContext): Promise<Disk[]> {
+  const disks = withoutSkipped(await listDisks(root), node)
+  if (disks.length === 0) screen.say('There is no disk that this kernel knows, or may erase: nothing is erased.')
+  return disks
+}
 
 async function eraseAll(agent: AgentContext, disk: Disk, erasure: Erasure): Promise<void> {
   if (await isReadOnly(agent, disk)) {

@@ -85,6 +85,9 @@ describe('erase_devices_metadata', () => {
     assert.deepEqual(await erase(machine, 'erase_devices_metadata'), [
       { note: 'erasing metadata', done: 0, total: 0, unit: 'steps' },
     ])
+    assert.ok(
+      (await machine.console()).includes('There is no disk that this kernel knows, or may erase: nothing is erased.'),
+    )
   })
 })
 
