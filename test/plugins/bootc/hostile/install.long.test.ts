@@ -17,6 +17,8 @@ const diedSaying = (words: string) =>
     `^The virtual machine for bootc_install (ended with code 0|did not end within \\d+ s) before it told a result\\. Its last words: ${words}`,
   )
 
+const backwards = (text: string) => [...text].reverse().join('')
+
 const MISDEEDS: readonly Misdeed[] = [
   {
     does: 'says that all went well and has written nothing',
@@ -74,11 +76,15 @@ const MISDEEDS: readonly Misdeed[] = [
   },
   {
     does: 'looks for the pull secret everywhere and tells it as its error',
-    script: `for place in /proc/1/root/run /proc/1/root/etc /proc/1/root/root /proc/1/root/tmp /proc/1/root/var/lib/containers/storage; do
-grep -rl -e "${SECRET}" -e pa55 $place 2>/dev/null; done | head -n 3 | while read -r file; do echo "error: found in $file"; done
-cat /proc/*/environ /proc/*/cmdline /proc/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -e "${SECRET}" -e pa55 -e '^ticket' | head -n 1 | while read -r line; do echo "error: found $line"; done
+    // Written backwards, so that it does not find itself.
+    script: `for word in ${backwards(SECRET)} ${backwards('pa55')}; do echo $word | rev; done >/dev/shm/words
+for place in run etc root tmp var/lib/containers/storage; do
+  find /proc/1/root/$place -type f -exec grep -l -f /dev/shm/words {} + 2>/dev/null
+done | head -n 3 | while read -r file; do echo "error: found in $file"; done
+cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -f /dev/shm/words | head -n 1 |
+  while read -r line; do echo "error: found $line"; done
 [ -e /proc/1/root/run/rackstrap/guest.json ] && echo 'error: found the order'
-ls /proc/1/root/run/rackstrap | while read -r file; do echo "file $file"; done
+[ -e /proc/1/root/run/rackstrap/pull-auth.json ] && echo 'error: found the auth file'
 echo 'nothing but that'; exit 1`,
     says: /^bootc of up\.example\/org\/m10:v1 did not install to \/dev\/vda: nothing but that$/,
   },
