@@ -5,11 +5,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { installBootloader } from '../../../../../pxe/ramdisk/agent/commands/bootloader.ts'
-import type { AgentContext } from '../../../../../pxe/ramdisk/agent/commands/context.ts'
 import { AgentError } from '../../../../../pxe/ramdisk/agent/errors.ts'
-import { parseKernelParameters } from '../../../../../pxe/ramdisk/agent/kernel-parameters.ts'
-import { createPrograms } from '../../../../../pxe/ramdisk/agent/programs.ts'
-import { createScreen } from '../../../../../pxe/ramdisk/agent/screen.ts'
+import { agentOn } from '../agent-context.ts'
 import { makeMachine } from '../fake-machine.ts'
 
 const GPT = 'label: gpt\nstart=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\nsize=4096, type=U\n'
@@ -57,14 +54,8 @@ ${touch} ;; *) ${mountsVariables ? '' : 'echo "mount: no such device" >&2; exit 
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
   if (table) execFileSync('sfdisk', ['--quiet', machine.disk('vda')], { input: table, env })
   execFileSync('touch', [machine.disk('vda2')])
-  const screen = createScreen(machine.root)
-  const options = parseKernelParameters(given.cmdline ?? 'ipa-disk-wait-attempts=1', () => {})
-  const { root } = machine
-  const agent: AgentContext = {
-    ...{ root, options, screen, programs: createPrograms(root), node: {} },
-    ...{ md5_enabled: true, root_uuid: undefined, lockDown() {} },
-  }
-  const short = async () => (await machine.calls()).map((call) => call.replaceAll(root, ''))
+  const agent = agentOn(machine, given.cmdline)
+  const short = async () => (await machine.calls()).map((call) => call.replaceAll(machine.root, ''))
   return { machine, calls: short, install: (params = {}) => installBootloader(agent, params) }
 }
 
