@@ -8,6 +8,7 @@ export type Metrics = {
   countBytes(kind: 'image' | 'boot', bytes: number): void
   observeRequest(method: string, code: number, duration_s: number): void
   countDeploy(result: 'active' | 'failed'): void
+  countCleaning(result: 'clean' | 'failed'): void
 }
 
 export function createMetrics(): Metrics {
@@ -32,6 +33,12 @@ export function createMetrics(): Metrics {
     labelNames: ['result'],
     registers: [registry],
   })
+  const cleanings = new Counter({
+    name: 'rackstrap_cleanings_total',
+    help: 'Cleanings that ended, by result.',
+    labelNames: ['result'],
+    registers: [registry],
+  })
   return {
     registry,
     gauge: (name, help, label, read) => {
@@ -49,5 +56,6 @@ export function createMetrics(): Metrics {
     countBytes: (kind, count) => bytes.inc({ kind }, count),
     observeRequest: (method, code, duration_s) => requests.observe({ method, code: String(code) }, duration_s),
     countDeploy: (result) => deploys.inc({ result }),
+    countCleaning: (result) => cleanings.inc({ result }),
   }
 }

@@ -89,6 +89,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},
     onDeployEnd: (result) => metrics.countDeploy(result),
+    onCleanEnd: (result) => metrics.countCleaning(result),
   })
   stack.defer(() => conductor.stop())
 

@@ -33,6 +33,8 @@ export type ConductorOptions = {
   option_values?(plugin: string): Json
   /** Counts. */
   onDeployEnd?(result: 'active' | 'failed'): void
+  /** The same of cleanings that began. */
+  onCleanEnd?(result: 'clean' | 'failed'): void
 }
 export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   plugins: ReadonlyMap<string, DeployPlugin>

@@ -7,7 +7,7 @@ const linesOf = async (metrics: ReturnType<typeof createMetrics>, name: string) 
   (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name))
 
 describe('metrics', () => {
-  it('count bytes by kind, deploys by result, requests by method and code', async () => {
+  it('count bytes by kind, deploys and cleanings by result, requests by method and code', async () => {
     const metrics = createMetrics()
     metrics.countBytes('image', 1000)
     metrics.countBytes('image', 24)
@@ -15,11 +15,15 @@ describe('metrics', () => {
     metrics.countDeploy('active')
     metrics.countDeploy('failed')
     metrics.countDeploy('failed')
+    metrics.countCleaning('clean')
     metrics.observeRequest('GET', 200, 0.003)
 
     assert.deepEqual(await linesOf(metrics, 'rackstrap_served_bytes_total'), [
       'rackstrap_served_bytes_total{kind="image"} 1024',
       'rackstrap_served_bytes_total{kind="boot"} 1',
+    ])
+    assert.deepEqual(await linesOf(metrics, 'rackstrap_cleanings_total'), [
+      'rackstrap_cleanings_total{result="clean"} 1',
     ])
     assert.deepEqual(await linesOf(metrics, 'rackstrap_deploys_total'), [
       'rackstrap_deploys_total{result="active"} 1',

@@ -58,6 +58,7 @@ export async function finishClean(parts: Parts, uuid: string): Promise<void> {
     driver_internal_info: merged(node.driver_internal_info, CLEAN_TRACES),
   }))
   parts.jobs.callOff(uuid, new DeployFailure('The cleaning has ended.'))
+  parts.onCleanEnd?.('clean')
 }
 
 /**
@@ -86,6 +87,7 @@ export async function failClean(
       network_boot: undefined,
     }),
   }))
+  parts.onCleanEnd?.('failed')
   await endCleanFailure(parts, uuid)
 }
 

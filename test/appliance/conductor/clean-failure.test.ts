@@ -18,6 +18,7 @@ describe('cleaning that fails', () => {
     assert.deepEqual([node.maintenance, node.maintenance_reason, node.fault], [true, reason, 'clean failure'])
     assert.deepEqual([node.power_state, node.clean_step, node.target_provision_state], ['power on', {}, 'available'])
     assert.deepEqual(Object.keys(node.driver_internal_info).sort(), ['agent_last_heartbeat', 'agent_version'])
+    assert.deepEqual(trial.cleanings, ['failed'])
     await assert.rejects(agent.beat(trial.conductor), { name: 'InvalidParameterValue' })
   })
 

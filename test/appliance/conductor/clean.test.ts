@@ -24,6 +24,7 @@ describe('automated cleaning', () => {
     assert.deepEqual(hand.devices, ['pxe false'])
     assert.deepEqual([node.clean_step, node.last_error, node.wait, node.maintenance], [{}, null, null, false])
     assert.deepEqual(Object.keys(node.driver_internal_info).sort(), ['agent_last_heartbeat', 'agent_version'])
+    assert.deepEqual(trial.cleanings, ['clean'])
   })
 
   it('shows the step that the agent runs, and how far it is', async (t) => {

@@ -103,6 +103,7 @@ export class Trial {
   readonly conductor: ConductorService
   readonly lines: LogLine[] = []
   readonly deploys: string[] = []
+  readonly cleanings: string[] = []
   readonly #waiting = new Set<() => void>()
 
   constructor(store: Store, options: TrialOptions) {
@@ -121,6 +122,7 @@ export class Trial {
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       api_url: () => API_URL,
       onDeployEnd: (result) => this.deploys.push(result),
+      onCleanEnd: (result) => this.cleanings.push(result),
     })
   }
 
