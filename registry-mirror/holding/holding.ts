@@ -8,7 +8,7 @@ import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { PullThrough } from '../upstream/pull-through.ts'
 import type { Asking, Upstream } from '../upstream/upstream.ts'
-import { boundImages } from './bound.ts'
+import { BoundImages } from './bound-once.ts'
 import type { Guards } from './guards.ts'
 import { Holder, type HoldProgress, type Wanted } from './hold.ts'
 import { type ContainerImage, ImageUnavailable } from './image.ts'
@@ -61,9 +61,6 @@ type Given = {
   isOpen(name: RepositoryName): boolean
 }
 
-/** For reading all layers of an image. */
-const BOUND_DEADLINE_MS = 10 * 60_000
-
 export class Holding {
   readonly tickets: Tickets
   readonly #given: Given
@@ -71,6 +68,7 @@ export class Holding {
   readonly #targets: Targets
   readonly #inspector: Inspector
   readonly #holder: Holder
+  readonly #bound = new BoundImages()
 
   constructor(given: Given) {
     const { storage, pullThrough, log, other_upstreams } = given
@@ -120,15 +118,17 @@ export class Holding {
   async #boundBy({ image, target: { name } }: Wanted, { bound_in: folder, signal }: HoldOptions): Promise<string[]> {
     if (folder === undefined) return []
     const { storage, log } = this.#given
-    const layers = image.layers.map(({ digest: text }) => async () => {
-      const digest = parseDigest(text)
-      const reader = digest && (await localContent(storage).openBlob(name, digest))
-      if (reader === undefined) throw new RegistryError(`Its layer ${text} is gone.`)
-      return reader
-    })
-    const deadline = AbortSignal.timeout(BOUND_DEADLINE_MS)
+    const layers = image.layers.map(({ digest: text }) => ({
+      digest: text,
+      async open() {
+        const digest = parseDigest(text)
+        const reader = digest && (await localContent(storage).openBlob(name, digest))
+        if (reader === undefined) throw new RegistryError(`Its layer ${text} is gone.`)
+        return reader
+      },
+    }))
     try {
-      return await boundImages(layers, { folder, signal: signal ? AbortSignal.any([signal, deadline]) : deadline })
+      return await this.#bound.of(layers, { folder, ...(signal && { signal }) })
     } catch (error) {
       signal?.throwIfAborted()
       // Its machine can still be deployed: what it then lacks, it asks its own registry for.
@@ -236,6 +236,7 @@ export class Holding {
   }
 
   close(): Promise<void> {
+    this.#bound.close()
     return this.#holder.close()
   }
 }

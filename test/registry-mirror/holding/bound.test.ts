@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { boundImages } from '../../../registry-mirror/holding/bound.ts'
+import { BoundImages } from '../../../registry-mirror/holding/bound-once.ts'
 import type { TestRegistry } from '../registry.ts'
 import { rig } from '../upstream/mirror.ts'
 import { pushBootable } from './images.ts'
@@ -36,6 +37,27 @@ const boundIn = async (...layers: Buffer[]) =>
 const quadlet = (reference: string) => `[Image]\nImage=${reference}\n`
 
 describe('what an image binds', () => {
+  it('is read once, however many machines need it, and again after a failure', async () => {
+    const bound = new BoundImages()
+    const bytes = await layerOf({ 'usr/lib/bound.d/app.image': quadlet('quay.io/a/app:v1') })
+    let opened = 0
+    const open = async () => {
+      opened += 1
+      if (opened === 1) throw new Error('The disk is tired.')
+      return readerOf(bytes)()
+    }
+    const find = (signal?: AbortSignal) =>
+      bound.of([{ digest: 'sha256:a', open }], { folder: FOLDER, ...(signal && { signal }) })
+
+    await assert.rejects(find(), { message: 'The disk is tired.' })
+    const impatient = find(AbortSignal.abort(new Error('I am gone.')))
+    const [one, other] = [find(), find()]
+
+    await assert.rejects(impatient, { message: 'I am gone.' })
+    assert.deepEqual(await Promise.all([one, other, find()]), Array(3).fill(['quay.io/a/app:v1']))
+    assert.equal(opened, 2)
+  })
+
   it('is found in files, and by links to quadlets, of layers packed in any way', async () => {
     const plain = await layerOf({
       'usr/': '',
