@@ -21,10 +21,13 @@ const USUAL: readonly Planned[] = [
   { name: 'small', what: 'machine', way: 'machine', memory_mib: 1024 },
 ]
 
-const TRIED_MIB = [1024, 896, 768, 640, 512]
+/** The ramdisk with podman in it needs more to begin with. */
+const TRIED_MIB = { appliance: [1024, 768, 640, 512, 384], machine: [1024, 896, 768, 640, 512] }
 
 const smallest = (way: 'appliance' | 'machine'): Planned[] =>
-  TRIED_MIB.map((memory_mib) => ({ name: way, what: way, way, memory_mib, untilFailure: true }))
+  TRIED_MIB[way].map((memory_mib) => ({
+    ...{ name: `${way}-${memory_mib}`, what: way, way, memory_mib, untilFailure: true },
+  }))
 
 export const PLANS = {
   usual: USUAL,
