@@ -1,23 +1,12 @@
 /** The promise that Ironic's own agent works unchanged: its ramdisk in the place of ours, everything else as it is. */
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
-import type { Ramdisk } from '../rack/ramdisk.ts'
-import { AgentNotServed, ensureStockAgent } from '../rack/stock-agent/build.ts'
+import { describe, it } from 'node:test'
 import { deploy, foldersOf, ownImage, PREPARE_DEADLINE_MS, rackFor, showNode } from './racks.ts'
+import { stockAgent } from './stock-agent.ts'
 
 const MEMORY_MIB = 2048
 /** It hashes and writes every byte, zeros too: three minutes under emulation, more on a busy box. */
 const STOCK_DEADLINE_MS = 600_000
-
-/** undefined: the test is skipped, and its output says why. */
-async function stockAgent(test: TestContext): Promise<Ramdisk | undefined> {
-  return ensureStockAgent(AbortSignal.timeout(PREPARE_DEADLINE_MS)).catch((error) => {
-    if (!(error instanceof AgentNotServed)) throw error
-    console.error(`SKIPPED, the stock agent was not tried: ${error.message}`)
-    test.skip(error.message)
-    return undefined
-  })
-}
 
 describe('the stock ironic-python-agent', () => {
   it('streams a raw image and its config drive to the disk, and leaves the machine running its operating system', {
