@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
 import { chooseRootDevice, type NodeRecord } from '../hardware/root-device.ts'
+import { refuseIncomplete } from '../incomplete.ts'
 import { layerStepsOf } from '../layer-steps.ts'
 import { watchMemory } from '../memory.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
@@ -63,6 +64,7 @@ export function stepCommands(agent: AgentContext, phase: Phase): Record<string, 
       kind: 'sync',
       async run({ node }) {
         remember(agent, node)
+        refuseIncomplete(agent.root, FAILURES[phase])
         if (phase !== 'service') await waitForDisk(agent)
         return { [`${phase}_steps`]: { [MANAGER]: all }, hardware_manager_version: VERSIONS }
       },

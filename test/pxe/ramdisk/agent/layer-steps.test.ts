@@ -134,4 +134,22 @@ describe('deploy steps of layers', () => {
     assert.ok(lines.some((line) => line.startsWith('The deploy steps of layer a cannot be loaded: ')))
     assert.ok(lines.includes('Step half of layer b has no priority, or no function "run"; it is left out'))
   })
+
+  it('are not offered by half a ramdisk, which is all that fits into a small memory', async () => {
+    await using machine = await makeMachine()
+    const agent = await agentWith(machine, {})
+    await mkdir(join(machine.root, 'run/agent'), { recursive: true })
+    await writeFile(join(machine.root, 'run/agent/incomplete'), '')
+
+    for (const [phase, kind] of [
+      ['deploy', 'DeploymentError'],
+      ['clean', 'CleaningError'],
+    ] as const) {
+      await assert.rejects(offered(agent, phase), {
+        kind,
+        details:
+          'This machine has too little memory: its ramdisk could not be unpacked whole into 994 MiB. Give it more.',
+      })
+    }
+  })
 })
