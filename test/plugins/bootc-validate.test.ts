@@ -93,11 +93,14 @@ describe('validate of bootc', () => {
   it('tells of a machine that is too small, for either way', async () => {
     const node = (memory_mb: unknown) => nodeWith({}, { properties: { memory_mb } })
 
-    for (const install of ['machine', 'appliance']) {
-      await accepts({ ...node(1024), values: { install } })
+    for (const [install, enough, tooLittle, needed] of [
+      ['machine', 1024, '512', 900],
+      ['appliance', 512, '256', 384],
+    ] as const) {
+      await accepts({ ...node(enough), values: { install } })
       await refuses(
-        { ...node('512'), values: { install } },
-        `Node ${NODE_UUID} has too little memory for the deploy ramdisk and an install of quay.example/org/app:v1: properties/memory_mb says 512 MiB, and 900 MiB are needed.`,
+        { ...node(tooLittle), values: { install } },
+        `Node ${NODE_UUID} has too little memory for the deploy ramdisk and an install of quay.example/org/app:v1: properties/memory_mb says ${tooLittle} MiB, and ${needed} MiB are needed.`,
       )
     }
   })
