@@ -6,9 +6,7 @@ import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { AgentContext } from '../../../../pxe/ramdisk/agent/commands/context.ts'
 import { stepCommands } from '../../../../pxe/ramdisk/agent/commands/steps.ts'
-import { parseKernelParameters } from '../../../../pxe/ramdisk/agent/kernel-parameters.ts'
-import { createPrograms } from '../../../../pxe/ramdisk/agent/programs.ts'
-import { createScreen } from '../../../../pxe/ramdisk/agent/screen.ts'
+import { agentOn } from './agent-context.ts'
 import { diskImage } from './disk-images.ts'
 import { type FakeMachine, GIB, makeMachine } from './fake-machine.ts'
 
@@ -16,16 +14,7 @@ async function agentWith(machine: FakeMachine, scripts: Readonly<Record<string, 
   const folder = join(machine.root, 'usr/lib/rackstrap/steps')
   await mkdir(folder, { recursive: true })
   for (const [name, script] of Object.entries(scripts)) await writeFile(join(folder, `${name}.js`), script)
-  return {
-    root: machine.root,
-    options: parseKernelParameters('ipa-disk-wait-attempts=1', () => {}),
-    programs: createPrograms(machine.root),
-    screen: createScreen(machine.root),
-    node: {},
-    md5_enabled: true,
-    root_uuid: undefined,
-    lockDown() {},
-  }
+  return agentOn(machine)
 }
 
 const NODE = { uuid: '5f2c', name: 'n1', instance_info: { image_source: 'oci://quay.io/a' } }
