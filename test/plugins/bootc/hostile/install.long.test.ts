@@ -79,7 +79,7 @@ const MISDEEDS: readonly Misdeed[] = [
     // Written backwards, so that it does not find itself.
     script: `for word in ${backwards(SECRET)} ${backwards('pa55')}; do echo $word | rev; done >/dev/shm/words
 for place in run etc root tmp var/lib/containers/storage; do
-  find /proc/1/root/$place -type f -exec grep -l -f /dev/shm/words {} + 2>/dev/null
+  find /proc/1/root/$place -type f ! -name words -exec grep -l -f /dev/shm/words {} + 2>/dev/null
 done | head -n 3 | while read -r file; do echo "error: found in $file"; done
 cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -f /dev/shm/words | head -n 1 |
   while read -r line; do echo "error: found $line"; done
