@@ -64,6 +64,9 @@ const FIRST_DISK_FD = 7
 /** What a guest calls the mirror by; its certificate is good for the address, too. */
 export const guestMirror = (port: number): string => `${GUEST_MIRROR_HOST}:${port}`
 
+/** For translated code, when there is no KVM: by itself QEMU takes 1 GiB beside the guest's own memory. */
+const TRANSLATED_MIB = 256
+
 /** By what is there; whether KVM is of any use shows when a guest runs. */
 export function acceleratorOfThisBox(): Accelerator {
   if (process.arch !== 'x64' || !isInstalled()) return undefined
@@ -149,7 +152,8 @@ export function qemuArguments(
   accelerator: Exclude<Accelerator, undefined>,
 ): string[] {
   const processors = accelerator === 'kvm' ? Math.min(PROCESSORS_LIMIT, availableParallelism()) : 1
-  const machine = [...(accelerator === 'kvm' ? ['-accel', 'kvm'] : []), '-accel', 'tcg,thread=multi', '-cpu', 'max']
+  const emulated = ['-accel', `tcg,thread=multi,tb-size=${TRANSLATED_MIB}`]
+  const machine = [...(accelerator === 'kvm' ? ['-accel', 'kvm'] : []), ...emulated, '-cpu', 'max']
   return [
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-machine', 'q35,graphics=off', ...machine],
     ...['-smp', String(processors), '-m', String(memory_mib)],
