@@ -1,6 +1,8 @@
 /** What `npm test` has no time for: the way that works on every machine, UEFI, and day 2. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { baremetal } from '../rack/baremetal.ts'
+import { run } from '../rack/run-program.ts'
 import {
   assertDeployed,
   containerRack,
@@ -11,10 +13,11 @@ import {
   nextReport,
   onMachine,
 } from './bootc.ts'
-import { assertStartedByEntry, PREPARE_DEADLINE_MS } from './racks.ts'
+import { assertStartedByEntry, PREPARE_DEADLINE_MS, showNode } from './racks.ts'
 
 const TIMEOUT_MS = PREPARE_DEADLINE_MS + 2 * INSTALL_DEADLINE_MS
 const UPGRADE_DEADLINE_S = 900
+const CLIENT_DEADLINE_S = INSTALL_DEADLINE_MS / 1000
 
 describe('a host that was installed from a container', () => {
   it('is upgraded through the mirror while upstream is dead, by what a sync set fetched (uefi)', {
@@ -48,6 +51,41 @@ describe('a host that was installed from a container', () => {
 })
 
 describe('a machine', () => {
+  it('is rebuilt from what its tag means by now, and cleaned once its instance is taken away', {
+    timeout: TIMEOUT_MS + INSTALL_DEADLINE_MS,
+  }, async (test) => {
+    const containers = await containerRack(test, { memory_mib: 1024 })
+    const { rack, versions } = containers
+    const key = await createKey('alice')
+    const wait = (verb: string) =>
+      baremetal(rack.hardware.network.enter, ['node', verb, 'rack-1', '--wait', String(CLIENT_DEADLINE_S)], {
+        signal: test.signal,
+        timeout_s: CLIENT_DEADLINE_S,
+      })
+    const first = await deployContainer(containers, 0, {
+      bootc_install: 'appliance',
+      bootc_authorized_keys: key.text,
+    })
+    await rack.upstream?.push(`oci:${versions.layouts[2]}`, NAME)
+
+    const again = nextReport(rack, 0, INSTALL_DEADLINE_MS / 1000)
+    again.catch(() => {})
+    await wait('rebuild')
+    const rebuilt = await again
+
+    assert.deepEqual([first.report.version, rebuilt.version, rebuilt.keys], ['1', '2', key.text])
+    assert.deepEqual(rebuilt.config_drive, first.report.config_drive)
+    assert.equal(Object((await showNode(rack, 'rack-1')).driver_internal_info).container_image.digest, rebuilt.digest)
+
+    await rack.baremetal('node', 'set', 'rack-1', '--automated-clean')
+    await wait('undeploy')
+
+    const node = await showNode(rack, 'rack-1')
+    assert.deepEqual([node.provision_state, node.power_state, node.last_error], ['available', 'power off', null])
+    assert.equal(Object(node.driver_internal_info).container_image, undefined)
+    assert.equal(await run('wipefs', ['--noheadings', rack.hardware.machines[0]?.disk ?? '']), '')
+  })
+
   it('installs a container by itself, with the store of podman on its own disk', {
     timeout: TIMEOUT_MS,
   }, async (test) => {
