@@ -1,20 +1,16 @@
 /** The end of a cleaning, good or bad: the machine is off, nothing is left in the record, and that says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
-import { maskText } from '../../log.ts'
 import type { Node } from '../../nodes/node.ts'
-import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { merged, nodeOf, type Parts, setInternal } from '../parts.ts'
 import { forgetAgent, setPower } from '../power.ts'
 import { isManualCleaning } from '../state-machine.ts'
+import { cleanUpByPlugin, lastErrorOf } from '../steps/failing.ts'
 import { keyOf, planOf } from '../steps/plan.ts'
 import { CLEAN, tracesOf, underWay } from '../steps/procedure.ts'
-import { whileItProgresses } from '../steps/stall.ts'
-import { makeTask } from '../task/task.ts'
 import { move } from '../transitions.ts'
 import { ERASE_TRACES } from './agent-fields.ts'
 import { withoutRamdisk } from './request.ts'
 
-const CLEAN_UP_DEADLINE_S = 120
-const LAST_ERROR_LIMIT = 4000
 /** @source Ironic common/faults.py */
 const FAULT = 'clean failure'
 
@@ -74,7 +70,7 @@ export async function failClean(
 ): Promise<void> {
   if (underWay(nodeOf(parts, uuid)) !== CLEAN) return
   parts.jobs.callOff(uuid, error)
-  const last_error = maskText(error.message).slice(0, LAST_ERROR_LIMIT)
+  const last_error = lastErrorOf(error)
   await move(parts, uuid, way, (node) => ({
     last_error,
     clean_step: {},
@@ -113,19 +109,8 @@ async function tearDownAgent(parts: Parts, uuid: string): Promise<void> {
   await setPower(parts, uuid, node.disable_power_off ? 'rebooting' : 'power off', { signal: parts.jobs.stopping })
 }
 
-/** Only of a plugin that has clean steps. Its failure is noted, and changes nothing. */
-async function cleanUp(parts: Parts, uuid: string): Promise<void> {
-  try {
-    const plugin = pluginOf(parts, nodeOf(parts, uuid))
-    if (!plugin.cleanSteps) return
-    await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.jobs.stopping, async (guard) =>
-      plugin.cleanUp?.(makeTask(parts, uuid, guard)),
-    )
-  } catch (error) {
-    parts.jobs.stopping.throwIfAborted()
-    parts.log.warn('plugin did not clean up', { node: uuid, reason: messageOf(error), error })
-  }
-}
+const cleanUp = (parts: Parts, uuid: string) =>
+  cleanUpByPlugin(parts, uuid, ({ cleanSteps }) => cleanSteps !== undefined)
 
 /** @source Ironic conductor/cleaning.py get_last_error */
 export function abortedClean({ clean_step }: Node): DeployFailure {

@@ -1,32 +1,18 @@
 /** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
-import { maskText } from '../../log.ts'
-import type { ProvisionState } from '../../nodes/node.ts'
 import { endTickets, keepOnlyDeployed } from '../container-images.ts'
-import { merged, nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
+import { merged, nodeOf, type Parts, setInternal } from '../parts.ts'
 import { setPower } from '../power.ts'
-import { DEPLOY, tracesOf } from '../steps/procedure.ts'
-import { whileItProgresses } from '../steps/stall.ts'
-import { makeTask } from '../task/task.ts'
+import { cleanUpByPlugin, lastErrorOf } from '../steps/failing.ts'
+import { DEPLOY, tracesOf, underWay } from '../steps/procedure.ts'
 import { move } from '../transitions.ts'
 
-const CLEAN_UP_DEADLINE_S = 120
 /** What of a deploy is in driver_internal_info, and gone with its end. */
 export const DEPLOY_TRACES = { ...tracesOf(DEPLOY), container_image_deployed: undefined } as const
 
-const LAST_ERROR_LIMIT = 4000
-
 /** The plugin's cleanUp, and the image's link. Their failures are noted, and change nothing. */
 export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
-  try {
-    const plugin = pluginOf(parts, nodeOf(parts, uuid))
-    await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.jobs.stopping, async (guard) =>
-      plugin.cleanUp?.(makeTask(parts, uuid, guard)),
-    )
-  } catch (error) {
-    parts.jobs.stopping.throwIfAborted()
-    parts.log.warn('plugin did not clean up', { node: uuid, reason: messageOf(error), error })
-  }
+  await cleanUpByPlugin(parts, uuid)
   await endTickets(parts, uuid)
   await parts.images.release(uuid).catch((error: unknown) => {
     parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })
@@ -46,8 +32,6 @@ export async function finishDeploy(parts: Parts, uuid: string): Promise<void> {
   parts.onDeployEnd?.('active')
 }
 
-const FAILABLE: readonly ProvisionState[] = ['deploying', 'wait call-back']
-
 /** The node is held. Does nothing to one that is not being deployed. */
 export async function failDeploy(
   parts: Parts,
@@ -55,14 +39,16 @@ export async function failDeploy(
   error: DeployFailure,
   way: 'fail' | 'abort' = 'fail',
 ): Promise<void> {
-  if (!FAILABLE.includes(nodeOf(parts, uuid).provision_state)) return
+  if (underWay(nodeOf(parts, uuid)) !== DEPLOY) return
   parts.jobs.callOff(uuid, error)
   await move(parts, uuid, way, (node) => ({
-    // A plugin's words, or a program's, may repeat what it was called with.
-    last_error: maskText(error.message).slice(0, LAST_ERROR_LIMIT),
+    last_error: lastErrorOf(error),
     deploy_step: {},
     // Until the machine is off: found again after a restart.
-    driver_internal_info: merged(node.driver_internal_info, { deploy_cleanup_pending: true, network_boot: undefined }),
+    driver_internal_info: merged(node.driver_internal_info, {
+      [DEPLOY.keys.cleanup_pending]: true,
+      network_boot: undefined,
+    }),
   }))
   parts.onDeployEnd?.('failed')
   await endFailure(parts, uuid)
