@@ -23,16 +23,10 @@ const DISCARD_TIMEOUT_S = 24 * 3600
 
 export const ERASE_STEPS = {
   async erase_devices_metadata(agent, _args, context) {
-    const disks = await disksOf(agent)
-    const erasure = createErasure(agent.screen, context, {
+    await eraseHeads(agent, context, {
       what: 'erasing metadata',
-      total: disks.length,
-      unit: 'steps',
-    })
-    await onEach(agent, disks, 'the metadata', async (disk) => {
-      agent.screen.say(`Erasing partition tables and file system signatures of ${disk.name}`)
-      if (!(await isReadOnly(agent, disk))) await exclusively(agent, disk, eraseMetadata)
-      erasure.add(1)
+      says: ({ name }) => `Erasing partition tables and file system signatures of ${name}`,
+      erase: eraseMetadata,
     })
   },
   async erase_devices(agent, _args, context) {
@@ -42,24 +36,29 @@ export const ERASE_STEPS = {
     await onEach(agent, disks, 'all', (disk) => eraseAll(agent, disk, erasure))
   },
   async erase_devices_express(agent, _args, context) {
-    const disks = await disksOf(agent)
-    const erasure = createErasure(agent.screen, context, {
+    await eraseHeads(agent, context, {
       what: 'discarding disks',
-      total: disks.length,
-      unit: 'steps',
-    })
-    await onEach(agent, disks, 'the metadata', async (disk) => {
-      agent.screen.say(`Discarding ${disk.name}, or its partition tables and file system signatures`)
-      if (!(await isReadOnly(agent, disk))) {
-        await exclusively(agent, disk, async (file, known) => {
-          await discard(agent, file, [])
-          await eraseMetadata(file, known)
-        })
-      }
-      erasure.add(1)
+      says: ({ name }) => `Discarding ${name}, or its partition tables and file system signatures`,
+      async erase(file, known) {
+        await discard(agent, file, [])
+        await eraseMetadata(file, known)
+      },
     })
   },
 } as const satisfies Record<string, Step>
+
+type Heads = { what: string; says(disk: Disk): string; erase: Erase }
+
+/** Disk by disk; what is read-only is passed. */
+async function eraseHeads(agent: AgentContext, context: CommandContext, { what, says, erase }: Heads): Promise<void> {
+  const disks = await disksOf(agent)
+  const erasure = createErasure(agent.screen, context, { what, total: disks.length, unit: 'steps' })
+  await onEach(agent, disks, 'the metadata', async (disk) => {
+    agent.screen.say(says(disk))
+    if (!(await isReadOnly(agent, disk))) await exclusively(agent, disk, erase)
+    erasure.add(1)
+  })
+}
 
 /** But those that the node's skip_block_devices names. */
 async function disksOf({ root, node, screen }: AgentContext): Promise<Disk[]> {
