@@ -136,9 +136,9 @@ const agent = {
     section: 'agent',
     type: 'string',
     default: 'http',
-    choices: ['http', 'local'],
+    choices: ['http', 'local', 'swift'],
     perNode: ['driver_info', 'instance_info'],
-    help: 'http hands http(s) images to the agent as they are; local caches them here.',
+    help: 'http and swift hand http(s) images to the agent as they are; local caches them here.',
   },
   stream_raw_images: {
     section: 'agent',

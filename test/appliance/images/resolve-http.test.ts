@@ -191,6 +191,19 @@ describe('image_download_source = http', () => {
 
   const disk = diskContent()
 
+  it('is what swift is, too: in the file and for one node', async () => {
+    await using upstream = await startUpstream({ '/disk.raw': file(disk) })
+    const instance_info = { image_source: `${upstream.url}/disk.raw`, image_checksum: digest(disk) }
+    await using byFile = await openImages({ ini: '[agent]\nimage_download_source = swift' })
+    await using byNode = await openImages({ ini: '[agent]\nimage_download_source = local' })
+
+    const settled = await byFile.images.resolve(byFile.request(instance_info))
+    const asked = await byNode.images.resolve(byNode.request({ ...instance_info, image_download_source: 'swift' }))
+
+    assert.equal(settled.url, `${upstream.url}/disk.raw`)
+    assert.equal(asked.url, settled.url)
+  })
+
   it('hands a raw image on: where redirects lead to, with size and checksum', async () => {
     await using box = await openImages()
     await using upstream = await startUpstream({
