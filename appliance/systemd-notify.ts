@@ -26,7 +26,7 @@ export function createSystemdNotify(
   const send = async (...messages: string[]) => {
     if (!NOTIFY_SOCKET) return
     try {
-      await execa('systemd-notify', messages, { env: { NOTIFY_SOCKET }, timeout: NOTIFY_TIMEOUT_MS })
+      await execa('systemd-notify', messages, { env: { NOTIFY_SOCKET }, cwd: '/', timeout: NOTIFY_TIMEOUT_MS })
     } catch (error) {
       log.warn('systemd was not told', { messages, error })
     }

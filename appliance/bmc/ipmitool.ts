@@ -80,6 +80,8 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
     // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
     env: { IPMI_PASSWORD: access.password, LC_ALL: 'C', HOME },
     stdin: 'ignore',
+    // The folder that the appliance was started from may be closed to its account.
+    cwd: '/',
     reject: false,
     timeout: timing.process_timeout_ms,
     forceKillAfterDelay: KILL_AFTER_MS,

@@ -22,6 +22,8 @@ const STABLE_AFTER_MS = 60_000
 const LAST_WORDS = 10
 /** Debian's dnsmasq is translated; words.ts is not. */
 const IN_ENGLISH = { LC_ALL: 'C' }
+/** The folder that the appliance was started from may be closed to its account: no program starts there. */
+const ANYWHERE = '/'
 
 export type Health = { healthy: boolean; message?: string }
 
@@ -101,6 +103,7 @@ export class Dnsmasq {
       reject: false,
       stdin: 'ignore',
       env: IN_ENGLISH,
+      cwd: ANYWHERE,
       cancelSignal: this.#stopping.signal,
       forceKillAfterDelay: KILL_AFTER_MS,
     })
@@ -132,6 +135,7 @@ async function checkConfig(path: string, text: string): Promise<void> {
     stdin: 'ignore',
     timeout: TEST_TIMEOUT_MS,
     env: IN_ENGLISH,
+    cwd: ANYWHERE,
   })
   if (!failed) return
   if (code === 'ENOENT') throw new PxeError(`[dhcp] dhcp_provider is dnsmasq, and ${NOT_INSTALLED}`)

@@ -20,10 +20,11 @@ export async function exec(
   o: Options,
   signal: AbortSignal,
 ): Promise<{ stdout: string }> {
-  const { cwd, env, timeout_s, onLine } = o
+  // The folder that the appliance was started from may be closed to its account.
+  const { cwd = '/', env, timeout_s, onLine } = o
   try {
     const running = execa(file, args, {
-      ...(cwd === undefined ? {} : { cwd }),
+      cwd,
       ...(timeout_s === undefined ? {} : { timeout: timeout_s * 1000 }),
       env: { ...CLEAN, ...env },
       extendEnv: false,

@@ -40,6 +40,7 @@ export async function runProgram(program: Program): Promise<void> {
     ...program.args,
   ]
   const running = spawn(command, args, {
+    cwd: '/',
     env: { ...process.env, LC_ALL: 'C', MALLOC_ARENA_MAX: '3' },
     stdio: [input ? 'pipe' : (program.stdin ?? 'ignore'), program.stdout ?? 'pipe', 'pipe'],
     signal: AbortSignal.any([signal, deadline]),

@@ -21,8 +21,10 @@ const options = mayEnter
 
 type Word = { message: string; level?: string; [key: string]: unknown }
 
+type More = { port67IsTaken?: boolean; goneFolder?: string }
+
 /** Starts it, and hears what it tells. */
-async function startApart(t: TestContext, change: Partial<PxeConfig> & { port67IsTaken?: boolean } = {}, folder = '') {
+async function startApart(t: TestContext, change: Partial<PxeConfig> & More = {}, folder = '') {
   const place = folder || (await temporaryFolder(t))
   const ipxe = join(place, 'ipxe')
   await mkdir(ipxe, { recursive: true })
@@ -75,6 +77,15 @@ describe('dnsmasq', options, () => {
     assert.match(await readFile(join(pxe.folder, 'dnsmasq/dnsmasq.conf'), 'utf8'), /\ninterface=rack0\n/)
     assert.ok(Number(took_ms) < 1_000, `${took_ms} ms`)
     assert.equal(await isAlive(started.pid), false)
+  })
+
+  it('starts whatever has become of the folder that the appliance was started from', async (t) => {
+    const folder = await temporaryFolder(t)
+    const pxe = await startApart(t, { goneFolder: join(folder, 'gone') }, folder)
+
+    assert.deepEqual(await pxe.take('start is over'), { message: 'start is over' })
+    pxe.say('health')
+    assert.equal((await pxe.take('health')).healthy, true)
   })
 
   it('gives the boot files by TFTP', async (t) => {

@@ -3,12 +3,14 @@
  * `in-namespace.ts CONFIG` (JSON). Tells each log line on stdout, and obeys the words below on stdin.
  */
 import { createSocket } from 'node:dgram'
+import { mkdirSync, rmdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import { Dnsmasq } from '../../../pxe/dnsmasq/dnsmasq.ts'
 import type { PxeConfig } from '../../../pxe/index.ts'
 
-const { port67IsTaken, ...config }: PxeConfig & { port67IsTaken?: boolean } = JSON.parse(process.argv[2] ?? '')
+type Given = PxeConfig & { port67IsTaken?: boolean; goneFolder?: string }
+const { port67IsTaken, goneFolder, ...config }: Given = JSON.parse(process.argv[2] ?? '')
 const tell = (word: object) => process.stdout.write(`${JSON.stringify(word)}\n`)
 const at = (level: string) => (message: string, fields?: object) => tell({ level, message, ...fields })
 
@@ -22,6 +24,11 @@ await addInterface('rack0', '192.168.50.1')
 if (port67IsTaken) {
   const socket = createSocket('udp4')
   await new Promise<void>((resolve) => socket.bind(67, '0.0.0.0', resolve))
+}
+if (goneFolder !== undefined) {
+  mkdirSync(goneFolder)
+  process.chdir(goneFolder)
+  rmdirSync(goneFolder)
 }
 const dnsmasq = new Dnsmasq(config, { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') })
 /** RFC 1350: a read request; the answer's first block holds all of a short file. */

@@ -1,0 +1,72 @@
+/** The folder that the appliance was started from: it may be closed to its account, or gone, and no program needs it. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+
+const APPLIANCE = join(import.meta.dirname, '../../appliance')
+
+/** Runs these lines in a folder that is gone. */
+function runThere(lines: string): { stdout: string; stderr: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'gone-'))
+  const program = `
+    import { rmdirSync } from 'node:fs'
+    import { createLog } from '${APPLIANCE}/log.ts'
+    import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/bmc/ipmitool.ts'
+    import { exec } from '${APPLIANCE}/conductor/task/exec.ts'
+    import { runProgram } from '${APPLIANCE}/images/format/programs.ts'
+    import { createSystemdNotify } from '${APPLIANCE}/systemd-notify.ts'
+    rmdirSync(${JSON.stringify(folder)})
+    const signal = new AbortController().signal
+    const log = createLog('debug', (line) => console.log(line))
+    ${lines}`
+  return spawnSync(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 30_000,
+    killSignal: 'SIGKILL',
+  })
+}
+
+describe('a folder to start from that is gone', () => {
+  it('does not keep the programs of plugins from running', () => {
+    const { stdout, stderr } = runThere("console.log((await exec('pwd', [], {}, signal)).stdout)")
+
+    assert.deepEqual([stdout, stderr], ['/\n', ''])
+  })
+
+  it('does not keep the programs that work on images from running', () => {
+    const { stdout, stderr } = runThere(
+      "await runProgram({ file: 'pwd', args: [], onOutput: (text) => console.log(text.trim()), nice: 1, timeout_s: 9, signal, about: 'It' })",
+    )
+
+    assert.deepEqual([stdout, stderr], ['/\n', ''])
+  })
+
+  it('does not keep ipmitool from running', () => {
+    const { stdout, stderr } = runThere(`
+      const timing = { ...IPMITOOL_TIMING, tries: 1 }
+      const access = { node: 'n', address: '127.0.0.1', port: 9, password: '', args: ['-V'] }
+      console.log(await createIpmitool(createLog('error', () => {}), timing)(access, ['x'], signal))`)
+
+    assert.equal(stderr, '')
+    assert.match(stdout, /^ipmitool version /)
+  })
+
+  it('does not keep systemd from being told', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'notify-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$NOTIFY_SOCKET" > ${folder}/told\n`, {
+      mode: 0o755,
+    })
+
+    const { stdout, stderr } = runThere(`
+      process.env.PATH = '${folder}:' + process.env.PATH
+      await createSystemdNotify({ NOTIFY_SOCKET: '/socket' }, log, () => true).ready('here')`)
+
+    assert.deepEqual([stdout, stderr], ['', ''])
+    assert.equal(readFileSync(join(folder, 'told'), 'utf8'), '/socket\n')
+  })
+})
