@@ -5,16 +5,16 @@ import process from 'node:process'
 import { Command } from 'commander'
 import { addBundleCommands } from './cli/bundle.ts'
 import { addCaCommands } from './cli/ca.ts'
+import { addConfigCommands } from './cli/config.ts'
 import { addImageCommands } from './cli/images.ts'
 import { addRamdiskCommands } from './cli/ramdisk.ts'
 import { addRegistryCommands } from './cli/registry.ts'
 import { untilStopped } from './cli/until-stopped.ts'
-import { renderDocs, renderSample, renderValues } from './config/render.ts'
+import { summarySentence } from './config/unknown.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
 import { thisBox } from './serve/box.ts'
-import { mirrorFindings, problemsOf } from './serve/check-settings.ts'
-import { DEFAULT_CONFIG_FILE, loadSettings, type Settings } from './serve/settings.ts'
+import { DEFAULT_CONFIG_FILE, loadSettings } from './serve/settings.ts'
 import { startAppliance } from './serve.ts'
 import { createSystemdNotify } from './systemd-notify.ts'
 
@@ -23,7 +23,6 @@ const CONFIG_OPTION = [
   '--config <file>',
   `configuration file (default: ${DEFAULT_CONFIG_FILE}, when it is there)`,
 ] as const
-const SILENT_LOG = createLog('error', () => {})
 
 type ConfigOption = { config?: string }
 
@@ -36,33 +35,12 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   log.info('starting', { version: VERSION, config: settings.file ?? 'none: every option has its default' })
   for (const warning of settings.warnings) log.warn('configuration', { warning })
+  if (settings.ironic)
+    log.warn('configuration', { warning: `${summarySentence(settings.ironic)}: config check lists them` })
   const appliance = await startAppliance(settings, log, VERSION)
   using systemd = createSystemdNotify(process.env, log, () => appliance.isAlive())
   await systemd.ready(`API on ${appliance.api_url}, machines fetch from ${appliance.http_url}`)
   await untilStopped(log, () => Promise.all([systemd.stopping(), appliance.stop()]))
-}
-
-/** The configuration with every plugin's options; plugins that do not load are in `plugins.failures`. */
-const settingsFor = ({ config }: ConfigOption): Promise<Settings> => loadSettings(config, thisBox, () => SILENT_LOG)
-
-async function checkConfig(options: ConfigOption): Promise<void> {
-  const settings = await settingsFor(options)
-  const { file, tables, plugins } = settings
-  const mirror = await mirrorFindings(settings)
-  const errors = [
-    ...problemsOf(settings, SILENT_LOG),
-    ...plugins.failures.map(({ reason }) => reason),
-    ...mirror.errors,
-  ]
-  for (const warning of [...settings.warnings, ...mirror.warnings]) process.stderr.write(`warning: ${warning}\n`)
-  for (const error of errors) process.stderr.write(`error: ${error}\n`)
-  process.stdout.write(`# ${file ?? 'No configuration file'}: this is what would be used.\n\n${renderValues(tables)}`)
-  if (errors.length > 0) process.exitCode = 1
-}
-
-async function render(options: ConfigOption, as: typeof renderSample): Promise<void> {
-  const { known } = await settingsFor(options)
-  process.stdout.write(as(known))
 }
 
 const program = new Command('rackstrap').version(VERSION).description('An edge provisioning appliance.')
@@ -71,23 +49,7 @@ program
   .description('run the appliance')
   .option(...CONFIG_OPTION)
   .action(serve)
-const config = program.command('config').description('about the configuration')
-config
-  .command('sample')
-  .description('print a configuration file with every option and its default')
-  .option(...CONFIG_OPTION)
-  .action((options: ConfigOption) => render(options, renderSample))
-config
-  .command('docs')
-  .description('print the options as Markdown')
-  .option(...CONFIG_OPTION)
-  .action((options: ConfigOption) => render(options, renderDocs))
-config
-  .command('check')
-  .description('tell what is wrong with a configuration, and what would be used')
-  .argument('[file]', 'configuration file')
-  .option(...CONFIG_OPTION)
-  .action((file: string | undefined, options: ConfigOption) => checkConfig({ config: file ?? options.config }))
+addConfigCommands(program, CONFIG_OPTION)
 addRamdiskCommands(program, CONFIG_OPTION)
 addRegistryCommands(program, CONFIG_OPTION)
 addBundleCommands(program, CONFIG_OPTION)

@@ -103,6 +103,7 @@ export const registryOptions = {
   storage_path: {
     section: 'registry',
     type: 'string',
+    format: 'path',
     default: '$state_path/registry',
     help: 'Folder that holds blobs, repositories and uploads.',
   },
@@ -132,17 +133,25 @@ export const registryOptions = {
   cert_file: {
     section: 'registry',
     type: 'string',
+    format: 'path',
     help: 'Certificate (PEM, with those that vouch for it) for https; read anew when it changes. Not set: plain http.',
   },
-  key_file: { section: 'registry', type: 'string', help: 'Private key (PEM) that goes with cert_file.' },
+  key_file: {
+    section: 'registry',
+    type: 'string',
+    format: 'path',
+    help: 'Private key (PEM) that goes with cert_file.',
+  },
   htpasswd_file: {
     section: 'registry',
     type: 'string',
+    format: 'path',
     help: 'Users and their passwords, in lines of NAME:HASH by bcrypt (htpasswd -B), SHA-crypt, yescrypt or {SHA}; read anew when it changes. With it, push and delete need credentials.',
   },
   token_file: {
     section: 'registry',
     type: 'string',
+    format: 'path',
     help: 'Bearer tokens, in lines of NAME:SHA256, of the token in hex; read anew when it changes. With it, push and delete need credentials.',
   },
   anonymous_pull: {

@@ -69,6 +69,7 @@ export const conductor = {
   file_url_allowed_paths: {
     section: 'conductor',
     type: 'list',
+    format: 'path',
     default: ['/var/lib/ironic', '/var/lib/rackstrap/images'],
     help: 'Folders that file:// images may lie in.',
   },

@@ -11,6 +11,7 @@ export const deploy = {
   http_root: {
     section: 'deploy',
     type: 'string',
+    format: 'path',
     default: '$state_path/httpboot',
     help: 'Folder of the files served there.',
   },
@@ -20,10 +21,16 @@ export const deploy = {
     default: 'agent_images',
     help: 'Path of images under http_url.',
   },
-  external_http_url: { section: 'deploy', type: 'string', help: 'What machines are told instead of http_url.' },
+  external_http_url: {
+    section: 'deploy',
+    type: 'string',
+    format: 'url',
+    help: 'What machines are told instead of http_url.',
+  },
   external_callback_url: {
     section: 'deploy',
     type: 'string',
+    format: 'url',
     help: "What agents are told instead of this API's address.",
   },
   default_boot_mode: {

@@ -9,6 +9,7 @@ const DEFAULT = {
   state_path: {
     section: 'DEFAULT',
     type: 'string',
+    format: 'path',
     default: '/var/lib/rackstrap',
     help: 'Records and everything that must survive a restart.',
   },
@@ -48,6 +49,7 @@ const DEFAULT = {
   plugin_path: {
     section: 'DEFAULT',
     type: 'list',
+    format: 'path',
     default: [],
     help: 'Further folders in which deploy plugins are looked for.',
   },
@@ -69,6 +71,7 @@ const DEFAULT = {
   webserver_verify_ca: {
     section: 'DEFAULT',
     type: 'string',
+    format: 'path or boolean',
     default: 'True',
     help: 'True, False, or a file or folder of CA certificates, for image servers over https.',
   },
@@ -95,6 +98,7 @@ const api = {
   public_endpoint: {
     section: 'api',
     type: 'string',
+    format: 'url',
     help: 'Base of the links in answers; the Host header when not set.',
   },
   max_limit: { section: 'api', type: 'integer', default: 1000, min: 1, help: 'Most records in one answer.' },
@@ -150,6 +154,7 @@ const agent = {
   verify_ca: {
     section: 'agent',
     type: 'string',
+    format: 'path or boolean',
     default: 'True',
     help: 'CA for agents that bring no certificate of their own: True, False, or a file.',
   },
@@ -206,8 +211,20 @@ const dhcp = {
 } as const satisfies Options
 
 const pxe = {
-  tftp_root: { section: 'pxe', type: 'string', default: '$state_path/tftpboot', help: 'Folder of TFTP.' },
-  ipxe_path: { section: 'pxe', type: 'string', default: '/usr/lib/ipxe', help: "Folder that holds iPXE's boot files." },
+  tftp_root: {
+    section: 'pxe',
+    type: 'string',
+    format: 'path',
+    default: '$state_path/tftpboot',
+    help: 'Folder of TFTP.',
+  },
+  ipxe_path: {
+    section: 'pxe',
+    type: 'string',
+    format: 'path',
+    default: '/usr/lib/ipxe',
+    help: "Folder that holds iPXE's boot files.",
+  },
   ipxe_bootfile_name: { section: 'pxe', type: 'string', default: 'undionly.kpxe', help: 'iPXE for BIOS machines.' },
   uefi_ipxe_bootfile_name: {
     section: 'pxe',
@@ -225,12 +242,14 @@ const pxe = {
   ramdisk_path: {
     section: 'pxe',
     type: 'string',
+    format: 'path',
     default: '$state_path/ramdisk',
     help: 'Folder of the deploy ramdisk: kernel, core and layers.',
   },
   instance_master_path: {
     section: 'pxe',
     type: 'string',
+    format: 'path',
     default: '$state_path/master_images',
     help: 'Folder of the image cache.',
   },
@@ -283,6 +302,7 @@ const registry = {
   ca_file: {
     section: 'registry',
     type: 'string',
+    format: 'path',
     help: 'CA (PEM) that clients need to trust cert_file; told to machines with what they pull, as is the name in it when it is not for the address. Not set: they trust it anyway.',
   },
 } as const satisfies Options

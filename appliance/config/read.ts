@@ -1,10 +1,12 @@
 /** From the entries of a file to the values of option tables. All problems are found at once; nothing is guessed. */
 import { ApplianceError } from '../errors.ts'
 import type { Option, Options } from '../plugin-api/index.ts'
-import { type Ini, type IniEntry, parseIni } from './ini.ts'
-import { nearest } from './nearest.ts'
+import { problemOfFormat } from './formats.ts'
+import { type Ini, parseIni } from './ini.ts'
+import { formerNamesOf } from './ironic.ts'
 import { type Config, SECTIONS } from './options.ts'
-import { parseValue, type Value } from './values.ts'
+import { type Lookup, substitute } from './substitute.ts'
+import { parseValue, renderValue, type Value } from './values.ts'
 
 /** The configuration cannot be used; each line says where, what was found and what was expected. */
 export class ConfigInvalid extends ApplianceError {}
@@ -18,16 +20,23 @@ export const readConfigFile = (path: string, text: string): ConfigFile => ({ pat
 /** For a box that has none. */
 export const NO_FILE: ConfigFile = { path: '(no file)', ini: { entries: [], problems: [] } }
 
-/** The appliance's own options. @throws ConfigInvalid */
-export function readConfig(file: ConfigFile, box: BoxDefaults): Config {
-  const problems = file.ini.problems.map(({ line, text }) => `${file.path}:${line}: ${text}`)
+/** The appliance's own options. @param problems  where they are told; left out: the first reading that has some throws. @throws ConfigInvalid */
+export function readConfig(file: ConfigFile, box: BoxDefaults, problems?: string[]): Config {
+  const found = file.ini.problems.map(({ line, text }) => `${file.path}:${line}: ${text}`)
+  const lookup = lookupIn(file, Object.values(SECTIONS))
+  const ofBox: Lookup = (section, name) => {
+    const given = lookup(section, name)
+    if (section !== 'DEFAULT' || given) return given
+    if (name === 'host') return box.host
+    return name === 'my_ip' ? box.my_ip(lookup('dhcp', 'interface')) : given
+  }
   const sections: Record<string, Values> = {}
-  for (const [name, table] of Object.entries(SECTIONS)) sections[name] = readTable(file, table, problems)
-  const { DEFAULT = {}, dhcp = {} } = sections
+  for (const [name, table] of Object.entries(SECTIONS))
+    sections[name] = readTable({ file, lookup: ofBox, problems: found }, table)
+  const { DEFAULT = {} } = sections
   DEFAULT.host ||= box.host
-  DEFAULT.my_ip ||= box.my_ip(dhcp.interface as string | undefined)
-  for (const values of Object.values(sections)) substituteAll(values, DEFAULT)
-  refuse(problems)
+  DEFAULT.my_ip ||= ofBox('DEFAULT', 'my_ip')
+  tell(found, problems)
   return sections as unknown as Config
 }
 
@@ -36,28 +45,32 @@ export function readOptions(
   file: ConfigFile,
   table: Options,
   config: Config,
+  problems?: string[],
 ): Readonly<Record<string, Value | undefined>> {
-  const problems: string[] = []
-  const values = readTable(file, table, problems)
-  substituteAll(values, config.DEFAULT)
-  refuse(problems)
+  const found: string[] = []
+  const values = readTable({ file, lookup: lookupWith(file, table, config), problems: found }, table)
+  tell(found, problems)
   return values
 }
 
 /** A section of its own for each name: `table` stands for [PREFIX:NAME], the section that its options have. @throws ConfigInvalid */
-export function readNamedSections(file: ConfigFile, table: Options, config: Config): readonly NamedSection[] {
-  const problems: string[] = []
+export function readNamedSections(
+  file: ConfigFile,
+  table: Options,
+  config: Config,
+  problems?: string[],
+): readonly NamedSection[] {
+  const found: string[] = []
   const family = Object.values(table)[0]?.section ?? ''
-  const found = [...new Set(file.ini.entries.map(({ section }) => section))].filter(
+  const names = [...new Set(file.ini.entries.map(({ section }) => section))].filter(
     (section) => familyOf(section, [family]) === family,
   )
-  const sections = found.map((section) => {
+  const sections = names.map((section) => {
     const options = Object.fromEntries(Object.entries(table).map(([name, option]) => [name, { ...option, section }]))
-    const values = readTable(file, options, problems)
-    substituteAll(values, config.DEFAULT)
+    const values = readTable({ file, lookup: lookupWith(file, options, config), problems: found }, options)
     return { name: section.slice(section.indexOf(':') + 1), options, values }
   })
-  refuse(problems)
+  tell(found, problems)
   return sections
 }
 export type NamedSection = { name: string; options: Options; values: Readonly<Record<string, Value | undefined>> }
@@ -66,7 +79,7 @@ export type NamedSection = { name: string; options: Options; values: Readonly<Re
 const FAMILY = /^(.+:)NAME$/
 
 /** The family among these that a section belongs to, else the section itself. */
-function familyOf(section: string, among: Iterable<string>): string {
+export function familyOf(section: string, among: Iterable<string>): string {
   for (const family of among) {
     const prefix = FAMILY.exec(family)?.[1]
     if (prefix !== undefined && section.startsWith(prefix) && section.length > prefix.length) return family
@@ -74,72 +87,49 @@ function familyOf(section: string, among: Iterable<string>): string {
   return section
 }
 
-function refuse(problems: readonly string[]): void {
-  if (problems.length > 0) throw new ConfigInvalid(problems.join('\n'))
+function tell(found: readonly string[], problems: string[] | undefined): void {
+  if (problems) problems.push(...found)
+  else if (found.length > 0) throw new ConfigInvalid(found.join('\n'))
 }
 
-function readTable(file: ConfigFile, table: Options, problems: string[]): Values {
-  return Object.fromEntries(
-    Object.entries(table).map(([name, option]) => [name, readOption(file, name, option, problems)]),
+/** What the file says, else the default; an option that no table has counts as well, as $pybasedir does. */
+function lookupIn({ ini }: ConfigFile, tables: readonly Options[]): Lookup {
+  const options = new Map(
+    tables.flatMap((table) => Object.entries(table)).map(([name, option]) => [`${option.section}/${name}`, option]),
   )
+  return (section, name) => {
+    const entry = ini.entries.findLast((found) => found.section === section && found.name === name)
+    if (entry && entry.value !== '') return entry.value
+    const option = options.get(`${section}/${name}`)
+    return option?.default === undefined ? undefined : renderValue(option, option.default)
+  }
 }
 
-function readOption({ path, ini }: ConfigFile, name: string, option: Option, problems: string[]): Value | undefined {
-  const entry = ini.entries.findLast((found) => found.section === option.section && found.name === name)
+/** [DEFAULT] as it came out: there the box told what the file does not. */
+function lookupWith(file: ConfigFile, table: Options, { DEFAULT }: Config): Lookup {
+  const lookup = lookupIn(file, [...Object.values(SECTIONS), table])
+  return (section, name) =>
+    lookup(section, name) ||
+    (section === 'DEFAULT' ? (DEFAULT as Readonly<Record<string, unknown>>)[name] : undefined)?.toString()
+}
+
+type Reading = { file: ConfigFile; lookup: Lookup; problems: string[] }
+
+const readTable = (reading: Reading, table: Options): Values =>
+  Object.fromEntries(Object.entries(table).map(([name, option]) => [name, readOption(reading, name, option)]))
+
+function readOption({ file, lookup, problems }: Reading, name: string, option: Option): Value | undefined {
+  const { section } = option
+  const names = [name, ...formerNamesOf(section, name)]
+  const entry = file.ini.entries.findLast((found) => found.section === section && names.includes(found.name))
   // Nothing after the sign is "not set", as in the sample file.
-  if (!entry || (entry.value === '' && option.type !== 'list')) return option.default
-  const parsed = parseValue(option, entry.value)
-  if ('value' in parsed) return parsed.value
-  problems.push(`${path}:${entry.line}: [${option.section}] ${name}: ${parsed.problem}`)
-  return option.default
-}
-
-/** `$name` and `${name}` stand for an option of the same section, else of [DEFAULT]; `$$` for a dollar sign. @source oslo.config */
-function substituteAll(values: Values, defaults: Readonly<Values>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (typeof value === 'string') values[name] = substitute(value, values, defaults)
-    else if (Array.isArray(value)) values[name] = value.map((item) => substitute(item, values, defaults))
-  }
-}
-
-const NESTING_LIMIT = 8
-
-function substitute(text: string, values: Values, defaults: Readonly<Values>, depth = 0): string {
-  return text.replace(/\$(?:\$|(\w+)|\{(\w+)\})/g, (whole, bare, braced) => {
-    if (whole === '$$') return '$'
-    const value = values[bare ?? braced] ?? defaults[bare ?? braced]
-    if (value === undefined || depth === NESTING_LIMIT) return whole
-    return substitute(String(value), values, defaults, depth + 1)
-  })
-}
-
-/** Names that no table has, each with the nearest one that is known; and options that are given twice. */
-export function warningsOf({ path, ini }: ConfigFile, tables: readonly Options[]): string[] {
-  const known = new Map<string, Set<string>>()
-  for (const [name, { section }] of tables.flatMap((table) => Object.entries(table))) {
-    known.set(section, (known.get(section) ?? new Set()).add(name))
-  }
-  const seen = new Map<string, IniEntry>()
-  return ini.entries.flatMap((entry) => {
-    const { section, name, line } = entry
-    const before = seen.get(`${section}/${name}`)
-    seen.set(`${section}/${name}`, entry)
-    const where = `${path}:${line}: [${section}] ${name}`
-    if (before) return [`${where} was given in line ${before.line} already: the last one holds`]
-    const family = familyOf(section, known.keys())
-    if (known.get(family)?.has(name)) return []
-    return [`${where} is not known and has no effect${hint(known, family, name)}`]
-  })
-}
-
-function hint(known: ReadonlyMap<string, ReadonlySet<string>>, section: string, name: string): string {
-  const elsewhere = [...known].filter(([, names]) => names.has(name)).map(([other]) => other)
-  if (elsewhere.length > 0) return `: it belongs under [${elsewhere.join('] or [')}]`
-  const names = known.get(section)
-  if (!names) {
-    const other = nearest(section, [...known.keys()])
-    return `: there is no section [${section}]${other ? `; did you mean [${other}]?` : ''}`
-  }
-  const other = nearest(name, [...names])
-  return other ? `: did you mean ${other}?` : ''
+  const isSet = entry !== undefined && (entry.value !== '' || option.type === 'list')
+  if (!isSet && option.default === undefined) return undefined
+  const text = isSet ? entry.value : renderValue(option, option.default)
+  const parsed = isSet || text.includes('$') ? parseValue(option, substitute(text, section, lookup)) : undefined
+  const value = parsed && 'value' in parsed ? parsed.value : option.default
+  const problem = parsed && 'problem' in parsed ? parsed.problem : problemOfFormat(option, value)
+  if (problem !== undefined && isSet)
+    problems.push(`${file.path}:${entry.line}: [${section}] ${entry.name}: ${problem}`)
+  return value
 }

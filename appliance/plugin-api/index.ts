@@ -20,11 +20,13 @@ export type Option = {
   /** How these fields call it, when a node's field of the option's own name would say too little. */
   perNodeName?: string
 } & (
-  | { type: 'string'; default?: string; choices?: readonly string[] }
+  | { type: 'string'; default?: string; choices?: readonly string[]; format?: Format }
   | { type: 'integer'; default?: number; min?: number; max?: number; unit?: string }
   | { type: 'boolean'; default?: boolean }
-  | { type: 'list'; default?: readonly string[]; separator?: ',' | ';' }
+  | { type: 'list'; default?: readonly string[]; separator?: ',' | ';'; format?: Format }
 )
+/** What a text has to be: an absolute path; that, or True or False; an http or https URL. Of a list: each of its items. */
+type Format = 'path' | 'path or boolean' | 'url'
 export type NodeField = 'driver_info' | 'instance_info'
 export type Options = Readonly<Record<string, Option>>
 type ValueOf<O extends Option> = O extends { type: 'integer' }

@@ -1,13 +1,41 @@
 /** What this box says of itself where its configuration is silent: its name, and its address on the rack's side. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import type { BoxDefaults } from '../config/read.ts'
 
 const LOOPBACK = '127.0.0.1'
 
-export const thisBox: BoxDefaults = {
+/** What of this box a configuration has to fit. */
+export type Box = BoxDefaults & {
+  /** Its network interfaces, each with its addresses as ADDRESS/PREFIX. */
+  interfaces(): ReadonlyMap<string, readonly string[]>
+}
+
+export const thisBox: Box = {
   host: hostname(),
   my_ip: (dhcpInterface) => addressOf(dhcpInterface) ?? addressOf(defaultRoute()) ?? LOOPBACK,
+  interfaces: readInterfaces,
+}
+
+/** Those without an address, too: Node tells of the others only. */
+function readInterfaces(): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>(namesOfInterfaces().map((name) => [name, []]))
+  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
+    found.set(
+      name,
+      addresses.flatMap(({ cidr }) => cidr ?? []),
+    )
+  }
+  return found
+}
+
+function namesOfInterfaces(): string[] {
+  try {
+    return readdirSync('/sys/class/net')
+  } catch {
+    // Without /sys those with an address are known.
+    return []
+  }
 }
 
 /** The first IPv4 address of a network interface. */

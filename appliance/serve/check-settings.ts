@@ -4,10 +4,12 @@ import { createBmcDrivers } from '../bmc/drivers.ts'
 import { requireOpenssl } from '../ca/openssl.ts'
 import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
-import { ConfigInvalid } from '../config/read.ts'
+import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { rackAddressOf } from './addresses.ts'
+import { problemsOfAddresses } from './check/addresses.ts'
+import { problemsOfDhcp } from './check/dhcp.ts'
+import { problemsOfFolders } from './check/folders.ts'
 import { isLoopback, readCa, tlsOf } from './mirror-tls.ts'
 import type { Settings } from './settings.ts'
 
@@ -36,16 +38,18 @@ async function checkTls(settings: Pick<Settings, 'config' | 'registry'>): Promis
   if (tlsOf(settings) === 'own') await requireOpenssl()
 }
 
-/** @returns one sentence each, none when it can be used */
-export function problemsOf({ config, plugins }: Pick<Settings, 'config' | 'plugins'>, log: Log): string[] {
+/** What keeps the appliance from starting. @returns one sentence each, with its place in the file; none when it can be used */
+export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnings'>, log: Log): string[] {
+  const { config, plugins, registry, box, source } = settings
   const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
   return [
-    said(() => checkPorts(config)),
+    ...problemsOfAddresses(config, registry, box),
     said(() => createBmcDrivers({ ...driversOf(config), log })),
-    noInterface(config),
+    ...problemsOfDhcp(config, box),
+    ...problemsOfFolders(config, registry),
     problemOfPriorities(config),
     noSuchDefault(config, loaded),
-  ].filter((problem) => problem !== undefined)
+  ].flatMap((problem) => (problem === undefined ? [] : [placed(source, problem)]))
 }
 
 function said(act: () => unknown): string | undefined {
@@ -62,23 +66,6 @@ const driversOf = ({ DEFAULT, deploy }: Config) => ({
   enabled: DEFAULT.enabled_hardware_types,
   default_boot_mode: deploy.default_boot_mode,
 })
-
-const ALL_ADDRESSES = ['0.0.0.0', '::']
-
-/** Said here, it is not another program that is looked for in vain. @throws ConfigInvalid */
-function checkPorts(config: Config): void {
-  const { host_ip, port } = config.api
-  const { listen } = rackAddressOf(config)
-  const hosts = [host_ip, listen.host]
-  const isSameHost = host_ip === listen.host || hosts.some((host) => ALL_ADDRESSES.includes(host))
-  if (port === 0 || port !== listen.port || !isSameHost) return
-  throw new ConfigInvalid(`[api] port and [deploy] http_url both name port ${port}: expected two. Change one of them.`)
-}
-
-function noInterface({ dhcp }: Config): string | undefined {
-  if (dhcp.dhcp_provider !== 'dnsmasq' || dhcp.interface !== undefined) return undefined
-  return `[dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.`
-}
 
 /** One that is enabled and did not load is told with the plugins. */
 function noSuchDefault({ DEFAULT }: Config, loaded: readonly string[]): string | undefined {

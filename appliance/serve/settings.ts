@@ -10,8 +10,8 @@ import {
   upstreamOptions,
 } from '@appliance/registry-mirror'
 import { type Config, SECTIONS } from '../config/options.ts'
+import { placed } from '../config/place.ts'
 import {
-  type BoxDefaults,
   type ConfigFile,
   ConfigInvalid,
   type NamedSection,
@@ -20,19 +20,25 @@ import {
   readConfigFile,
   readNamedSections,
   readOptions,
-  warningsOf,
 } from '../config/read.ts'
+import { type IronicSummary, ironicSummaryOf, warningsOf } from '../config/unknown.ts'
 import type { Value } from '../config/values.ts'
 import { messageOf } from '../errors.ts'
-import type { Log } from '../log.ts'
+import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
 import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
 import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
+import type { Box } from './box.ts'
 
 export const DEFAULT_CONFIG_FILE = '/etc/rackstrap/rackstrap.conf'
 
+const SILENT_LOG = createLog('error', () => {})
+
 export type Table = { options: Options; values: Readonly<Record<string, Value | undefined>> }
 export type Settings = {
+  /** Empty when there is none. */
+  source: ConfigFile
+  box: Box
   /** The file that was read; undefined when there was none. */
   file: string | undefined
   config: Config
@@ -45,6 +51,8 @@ export type Settings = {
   /** All options that a file may set; one table stands for all sections of a kind. */
   known: readonly Options[]
   warnings: readonly string[]
+  /** Of a file that was Ironic's. */
+  ironic: IronicSummary | undefined
 }
 
 /**
@@ -53,46 +61,64 @@ export type Settings = {
  */
 export async function loadSettings(
   path: string | undefined,
-  box: BoxDefaults,
+  box: Box,
   logOf: (config: Config) => Log,
 ): Promise<Settings> {
+  const { settings, problems } = await gatherSettings(path, box, logOf)
+  if (problems.length > 0) throw new ConfigInvalid(problems.join('\n'))
+  return settings
+}
+
+/**
+ * The same for who wants to know of everything that is wrong: the default stands in for a value that cannot be used.
+ * @throws ConfigInvalid  the file cannot be read
+ */
+export async function gatherSettings(
+  path: string | undefined,
+  box: Box,
+  logOf: (config: Config) => Log,
+): Promise<{ settings: Settings; problems: string[] }> {
   const file = await openConfigFile(path)
-  const config = readConfig(file, box)
+  const problems: string[] = []
+  const config = readConfig(file, box, problems)
   const discovery = await discoverPlugins(config.DEFAULT.plugin_path)
-  const plugins = await loadPlugins(enabledOf(config, discovery), discovery, logOf(config))
+  // Beside what is wrong, nobody wants to hear of what went well.
+  const log = problems.length > 0 ? SILENT_LOG : logOf(config)
+  const plugins = await loadPlugins(enabledOf(config, discovery), discovery, log)
   const own = Object.entries(SECTIONS).map(([name, options]) => ({ options, values: config[name as keyof Config] }))
   const brought = plugins.plugins.map(({ plugin }) => ({
     name: plugin.name,
     options: plugin.options,
-    values: readOptions(file, plugin.options, config),
+    values: readOptions(file, plugin.options, config, problems),
   }))
-  const registry = { options: registryOptions, values: readOptions(file, registryOptions, config) }
-  const upstreams = readNamedSections(file, upstreamOptions, config)
-  const tables = [...own, registry, ...upstreams, ...brought]
+  const registry = { options: registryOptions, values: readOptions(file, registryOptions, config, problems) }
+  const sections = readNamedSections(file, upstreamOptions, config, problems)
+  const upstreams = upstreamsOf(file, sections, problems)
   const known = [
     ...[...own, registry].map(({ options }) => options),
     upstreamOptions,
     ...brought.map(({ options }) => options),
   ]
-  return {
-    file: file === NO_FILE ? undefined : file.path,
-    config,
-    plugins,
+  const ironic = ironicSummaryOf(file, known)
+  const settings = {
+    ...{ source: file, file: file === NO_FILE ? undefined : file.path, box },
+    ...{ config, plugins, known, ironic },
     pluginValues: Object.fromEntries(brought.map(({ name, values }) => [name, values])),
-    registry: { ...(registry.values as unknown as RegistryConfig), upstreams: upstreamsOf(file, upstreams) },
-    tables,
-    known,
+    registry: { ...(registry.values as unknown as RegistryConfig), upstreams },
+    tables: [...own, registry, ...sections, ...brought],
     warnings: warningsOf(file, known),
   }
+  return { settings, problems: [...new Set(problems)] }
 }
 
-function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[]): UpstreamConfig[] {
-  return sections.map((section) => {
+function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[], problems: string[]): UpstreamConfig[] {
+  return sections.flatMap((section) => {
     try {
-      return readUpstream(section)
+      return [readUpstream(section)]
     } catch (error) {
-      if (error instanceof RegistryError) throw new ConfigInvalid(`${file.path}: ${error.message}`, { cause: error })
-      throw error
+      if (!(error instanceof RegistryError)) throw error
+      problems.push(placed(file, error.message))
+      return []
     }
   })
 }

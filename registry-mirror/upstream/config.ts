@@ -18,11 +18,13 @@ export const upstreamOptions = {
   pull_secret: {
     section: 'upstream:NAME',
     type: 'string',
+    format: 'path',
     help: "File with a pull secret (dockerconfigjson, as docker login writes it), instead of username and password: the entry of the upstream's host counts.",
   },
   ca_file: {
     section: 'upstream:NAME',
     type: 'string',
+    format: 'path',
     help: "File with the certificates (PEM) that the upstream's own is to be signed by; empty: those that the system trusts.",
   },
   insecure: {

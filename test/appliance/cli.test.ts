@@ -156,6 +156,7 @@ describe('rackstrap config', () => {
     const { status, stdout, stderr } = await rackstrap('config', 'check', path)
 
     assert.deepEqual([sample.status, sample.stderr, status, stderr], [0, '', 0, ''])
+    assert.ok(stdout.endsWith('\n\n0 errors, 0 warnings\n'))
     assert.ok(stdout.startsWith(`# ${path}: this is what would be used.\n\n[DEFAULT]\nstate_path = ${folder}\n`))
   })
 
@@ -165,33 +166,96 @@ describe('rackstrap config', () => {
       '[DEFAULT]\nenabled_hardware_types = ipmi,redfysh\ndefault_deploy_interface = drect\n[deploy]\nhttp_url = http://127.0.0.1:8080\n'
     writeFileSync(path, text, { flag: 'a' })
     const problems = [
-      '[api] port and [deploy] http_url both name port 8080: expected two. Change one of them.',
-      '[DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware.',
-      "[dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.",
-      '[DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (direct, bootc).',
+      `${path}:6: [api] port and [deploy] http_url both name port 8080: expected two. Change one of them.`,
+      `${path}:12: [DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware.`,
+      `${path}:10: [dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.`,
+      `${path}:10: [dhcp] dhcp_range is empty, and dhcp_provider is dnsmasq: give the addresses for machines, e.g. 192.168.50.100,192.168.50.200,255.255.255.0,1h.`,
+      `${path}:13: [DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (direct, bootc).`,
     ]
 
     const checked = await rackstrap('config', 'check', path)
     const served = await rackstrap('serve', '--config', path)
 
-    assert.deepEqual(
-      checked.stderr.split('\n').filter((line) => line.startsWith('error: ')),
-      problems.map((problem) => `error: ${problem}`),
+    const warning = `warning: ${path}:15: [deploy] http_url was given in line 8 already: the last one holds\n`
+    assert.equal(
+      checked.stdout.slice(checked.stdout.indexOf('warning: ')),
+      `${warning}\n${problems.map((problem) => `error: ${problem}\n`).join('')}\n5 errors, 1 warning\n`,
     )
-    assert.equal(checked.status, 1)
+    assert.deepEqual([checked.status, checked.stderr], [1, ''])
     assert.deepEqual([served.status, served.stderr], [1, `rackstrap: ${problems.join('\n')}\n`])
   })
 
-  it('check tells of everything that is wrong at once', async (t) => {
-    const { path } = configFile(t, '[pxe]\nimage_cache_size = much\n[agent]\nrequire_tls = perhaps\n')
+  it('check tells of everything that is wrong at once, last of all, with file and line', async (t) => {
+    const { path } = configFile(
+      t,
+      `[pxe]
+image_cache_size = much
+tftp_root = tftp
+[agent]
+require_tls = perhaps
+what is this
+[conductor]
+enabled = True
+[registry]
+gc_at = every day
+access_rules = * push alice
+[upstream:quay.io]
+url = quay.io
+tag_ttl = -5
+[upstream:docker.io]
+ttl = 5
+[bootc]
+install = nowhere
+guest_memry = 1
+[DEFAULT]
+my_ip = rackbox
+enabled_deploy_interfaces = direct,bootc,nosuch
+`,
+    )
 
-    const { status, stderr } = await rackstrap('config', 'check', path)
+    const { status, stdout, stderr } = await rackstrap('config', 'check', path)
 
-    assert.equal(status, 1)
+    assert.deepEqual([status, stderr], [1, ''])
     assert.equal(
-      stderr,
-      `rackstrap: ${path}:12: [agent] require_tls: expected true or false, found "perhaps"\n` +
-        `${path}:10: [pxe] image_cache_size: expected a whole number of at least 0 (MiB), found "much"\n`,
+      stdout
+        .slice(stdout.indexOf('warning: '))
+        .replaceAll(path, 'r.conf')
+        .replace(/ It has .*/, '')
+        .replace(/(no plugin of this name) is in .*/, '$1'),
+      `warning: r.conf:16: [conductor] enabled is not known and has no effect
+warning: r.conf:24: [upstream:docker.io] ttl is not known and has no effect
+warning: r.conf:27: [bootc] guest_memry is not known and has no effect: did you mean guest_memory?
+warning: r.conf:29: [DEFAULT] my_ip was given in line 3 already: the last one holds
+
+error: r.conf:14: "what is this" is neither [section] nor name = value
+error: r.conf:13: [agent] require_tls: expected true or false, found "perhaps"
+error: r.conf:11: [pxe] tftp_root: expected an absolute path (one that begins with /), found "tftp"
+error: r.conf:10: [pxe] image_cache_size: expected a whole number of at least 0 (MiB), found "much"
+error: r.conf:26: [bootc] install: expected one of auto, machine, appliance, found "nowhere"
+error: r.conf:22: [upstream:quay.io] tag_ttl: expected a whole number of at least 0 (s), found "-5"
+error: r.conf:21: [upstream:quay.io] url is 'quay.io': expected https://HOST or http://HOST.
+error: r.conf:24: [upstream:docker.io] url is not set: expected the address of a registry, such as https://quay.io.
+error: r.conf:29: [DEFAULT] my_ip is "rackbox": expected an IP address of this box.
+error: r.conf:30: enabled_deploy_interfaces names "nosuch", and no plugin of this name
+error: r.conf:18: [registry] gc_at is 'every day': expected minute, hour, day, month and weekday, such as 0 3 * * * (each day at three).
+
+11 errors, 4 warnings
+`,
+    )
+  })
+
+  it('check ends with 2 by --strict when there are warnings, and else with 0', async (t) => {
+    const { path } = configFile(t, '[pxe]\ntftp_rot = /srv\n')
+
+    const lax = await rackstrap('config', 'check', path)
+    const strict = await rackstrap('config', 'check', '--strict', path)
+
+    assert.deepEqual([lax.status, strict.status], [0, 2])
+    assert.equal(strict.stdout, lax.stdout)
+    assert.ok(
+      strict.stdout.endsWith(
+        `\n\nwarning: ${path}:10: [pxe] tftp_rot is not known and has no effect: did you mean tftp_root?\n\n0 errors, 1 warning\n`,
+      ),
     )
   })
 })

@@ -8,8 +8,8 @@ import {
   readConfigFile,
   readNamedSections,
   readOptions,
-  warningsOf,
 } from '../../../appliance/config/read.ts'
+import { warningsOf } from '../../../appliance/config/unknown.ts'
 import type { Options } from '../../../appliance/plugin-api/index.ts'
 
 const box = { host: 'box', my_ip: (name: string | undefined) => (name ? `address of ${name}` : '192.0.2.1') }
@@ -95,7 +95,7 @@ describe('configuration', () => {
 
     assert.deepEqual(warnings(text), [
       'r.conf:2: [DEFAULT] state_pth is not known and has no effect: did you mean state_path?',
-      'r.conf:4: [api] debug is not known and has no effect: it belongs under [DEFAULT]',
+      'r.conf:4: [api] debug is not known and has no effect: it stands in [DEFAULT]',
       'r.conf:6: [dhpc] a is not known and has no effect: there is no section [dhpc]; did you mean [dhcp]?',
       'r.conf:8: [pxe] zzz is not known and has no effect',
       'r.conf:11: [api] port was given in line 10 already: the last one holds',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SECTIONS } from '../../../appliance/config/options.ts'
-import { readConfig, readConfigFile, warningsOf } from '../../../appliance/config/read.ts'
+import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { renderDocs, renderSample, renderValues } from '../../../appliance/config/render.ts'
+import { warningsOf } from '../../../appliance/config/unknown.ts'
 import type { Options } from '../../../appliance/plugin-api/index.ts'
 
 const table = {

@@ -9,6 +9,11 @@ export async function settingsOf(text: string): Promise<Settings> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'rackstrap-settings-'))
   const path = join(folder.path, 'rackstrap.conf')
   await writeFile(path, text)
-  const box = { host: 'this-box', my_ip: () => '192.0.2.1' }
+  const interfaces = () =>
+    new Map([
+      ['eth1', ['192.0.2.1/24']],
+      ['eth2', []],
+    ])
+  const box = { host: 'this-box', my_ip: () => '192.0.2.1', interfaces }
   return await loadSettings(path, box, () => createLog('error', () => {}))
 }

@@ -1,0 +1,77 @@
+/** The folders and files that the configuration names: of the right kind, and open to the account that runs this. Changes nothing. */
+import { accessSync, constants, statSync } from 'node:fs'
+import type { RegistryConfig } from '@appliance/registry-mirror'
+import type { Config } from '../../config/options.ts'
+
+const { R_OK, W_OK, X_OK } = constants
+
+/** @returns one sentence each; what is not there yet is made by who needs it */
+export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig, 'storage_path'>): string[] {
+  const { DEFAULT, pxe, oci, agent } = config
+  const written: [string, string][] = [
+    ['[DEFAULT] state_path', DEFAULT.state_path],
+    ['[pxe] instance_master_path', pxe.instance_master_path],
+    ...(config.dhcp.dhcp_provider === 'dnsmasq' ? [['[pxe] tftp_root', pxe.tftp_root] as [string, string]] : []),
+    ...(config.registry.enabled ? [['[registry] storage_path', registry.storage_path] as [string, string]] : []),
+  ]
+  const read: [string, string][] = [
+    ['[pxe] ramdisk_path', pxe.ramdisk_path],
+    ...DEFAULT.plugin_path.map((path): [string, string] => ['[DEFAULT] plugin_path', path]),
+    ...config.conductor.file_url_allowed_paths.map((path): [string, string] => [
+      '[conductor] file_url_allowed_paths',
+      path,
+    ]),
+  ]
+  const files: [string, string | undefined][] = [
+    ['[oci] authentication_config', oci.authentication_config],
+    ['[DEFAULT] webserver_verify_ca', pathIn(DEFAULT.webserver_verify_ca)],
+    ['[agent] verify_ca', pathIn(agent.verify_ca)],
+  ]
+  return [
+    ...written.map(([option, path]) => problemOfFolder(option, path, R_OK | W_OK | X_OK)),
+    ...read.map(([option, path]) => problemOfFolder(option, path, R_OK | X_OK)),
+    ...files.map(([option, path]) => problemOfFile(option, path)),
+  ].filter((problem) => problem !== undefined)
+}
+
+const pathIn = (text: string) => (text.startsWith('/') ? text : undefined)
+
+function problemOfFolder(option: string, path: string, mode: number): string | undefined {
+  const found = lookAt(path)
+  if (found === 'absent') return undefined
+  if (found === 'closed') return closed(option, path)
+  if (found === 'below a file') return `${option} is ${path}, and a part of that is a file: expected folders.`
+  if (!found.isDirectory()) return `${option} is ${path}, which is a file: expected a folder.`
+  if (isOpen(path, mode)) return undefined
+  return mode & W_OK ? closed(option, path, 'read and write') : closed(option, path)
+}
+
+function problemOfFile(option: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
+  const found = lookAt(path)
+  if (found === 'absent' || found === 'below a file') return `${option} is ${path}, and there is no such file.`
+  return found !== 'closed' && isOpen(path, R_OK) ? undefined : closed(option, path)
+}
+
+const closed = (option: string, path: string, what = 'read') =>
+  `${option} is ${path}, which this account (uid ${process.getuid?.() ?? 'unknown'}) may not ${what}. Correct its owner or mode, or run this as the account of the service.`
+
+function lookAt(path: string) {
+  try {
+    return statSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR') return 'below a file' as const
+    return code === 'EACCES' ? ('closed' as const) : ('absent' as const)
+  }
+}
+
+function isOpen(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    // Whatever keeps it closed, the sentence names the account.
+    return false
+  }
+}
