@@ -1,5 +1,5 @@
 /** What this box says of itself where its configuration is silent: its name, and its address on the rack's side. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
 import type { BoxDefaults } from '../config/read.ts'
 
@@ -29,13 +29,19 @@ function readInterfaces(): ReadonlyMap<string, readonly string[]> {
   return found
 }
 
+/** @source proc(5), /proc/net/dev: two lines of heading. /sys would tell those of the network namespace that it was mounted in. */
 function namesOfInterfaces(): string[] {
+  let table: string
   try {
-    return readdirSync('/sys/class/net')
+    table = readFileSync('/proc/net/dev', 'utf8')
   } catch {
-    // Without /sys those with an address are known.
+    // Without /proc those with an address are known.
     return []
   }
+  return table
+    .split('\n')
+    .slice(2)
+    .flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? [])
 }
 
 /** The first IPv4 address of a network interface. */

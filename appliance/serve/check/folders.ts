@@ -17,10 +17,6 @@ export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig,
   const read: [string, string][] = [
     ['[pxe] ramdisk_path', pxe.ramdisk_path],
     ...DEFAULT.plugin_path.map((path): [string, string] => ['[DEFAULT] plugin_path', path]),
-    ...config.conductor.file_url_allowed_paths.map((path): [string, string] => [
-      '[conductor] file_url_allowed_paths',
-      path,
-    ]),
   ]
   const files: [string, string | undefined][] = [
     ['[oci] authentication_config', oci.authentication_config],
