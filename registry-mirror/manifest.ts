@@ -21,9 +21,14 @@ export type Manifest = {
   mediaType: string
   /** Without those that are fetched from elsewhere (foreign, nondistributable). */
   blobs: readonly Digest[]
-  /** Foreign layers; here or not. */
+  /** Foreign layers, also such as an index lists; here or not. */
   foreignBlobs: readonly Digest[]
+  /** What an index lists. Some may be blobs: BuildKit lists the layers of its cache there. */
   manifests: readonly Digest[]
+  /** Of `manifests`, those whose media type is told and is that of no manifest. */
+  listedBlobs: ReadonlySet<Digest>
+  /** Of descriptors in any other field, whatever they are. */
+  others: readonly Digest[]
   subject?: Digest
   /** As a referrers list tells it: of an image without one, the media type of its config. */
   artifactType?: string
@@ -46,11 +51,15 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
     json.subject === undefined || json.subject === null ? undefined : descriptorOf(json.subject, 'subject')
   const artifactType = textOf(json.artifactType) || config[0]?.mediaType
   const annotations = annotationsOf(json.annotations)
+  const listed = kind === 'index' ? descriptorsOf(json, 'manifests') : []
+  const known = new Set([...config, ...layers, ...listed, ...(subject ? [subject] : [])].map(({ digest }) => digest))
   return {
     mediaType,
     blobs: [...config, ...layers.filter((layer) => !isForeign(layer))].map(({ digest }) => digest),
-    foreignBlobs: layers.filter(isForeign).map(({ digest }) => digest),
-    manifests: kind === 'index' ? descriptorsOf(json, 'manifests').map(({ digest }) => digest) : [],
+    foreignBlobs: [...layers, ...listed].filter(isForeign).map(({ digest }) => digest),
+    manifests: listed.map(({ digest }) => digest),
+    listedBlobs: new Set(listed.filter(isOtherThanManifest).map(({ digest }) => digest)),
+    others: digestsIn(json).filter((digest) => !known.has(digest)),
     ...(subject && { subject: subject.digest }),
     ...(artifactType !== undefined && { artifactType }),
     ...(annotations && { annotations }),
@@ -105,6 +114,25 @@ function descriptorOf(value: unknown, where: string): Descriptor {
 /** Layers that the image specification lets a registry do without. */
 const isForeign = ({ mediaType = '', urls }: Descriptor) =>
   /nondistributable|\.foreign\./.test(mediaType) || (Array.isArray(urls) && urls.length > 0)
+
+const isOtherThanManifest = ({ mediaType }: Descriptor) =>
+  mediaType !== undefined && mediaType !== '' && !Object.hasOwn(MEDIA_TYPES, mediaType.toLowerCase())
+
+/** Of everything that looks like a descriptor, wherever it stands; in schema 1 a layer's field is blobSum. Other tools read names of fields in any case. */
+function digestsIn(json: Json): Digest[] {
+  const found = new Set<Digest>()
+  // No recursion: the nesting is the sender's.
+  const open: unknown[] = [json]
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== 'object' || value === null) continue
+    for (const [name, one] of Object.entries(value)) {
+      const digest = /^(?:digest|blobsum)$/i.test(name) ? parseDigest(textOf(one) ?? '') : undefined
+      if (digest !== undefined) found.add(digest)
+      if (typeof one === 'object' && one !== null) open.push(one)
+    }
+  }
+  return [...found]
+}
 
 function annotationsOf(value: unknown): Record<string, string> | undefined {
   if (!isObject(value)) return undefined

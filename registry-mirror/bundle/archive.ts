@@ -141,11 +141,18 @@ class Archive {
     const bytes = await readAll(this.#content(digest, place), MANIFEST_LIMIT_BYTES)
     const manifest = manifestOf(bytes, { digest, mediaType })
     for (const blob of manifest.blobs) this.#addBlob(blob, repository)
+    const isHere = (one: Digest) => this.#places.has(blobPath(one))
+    for (const blob of manifest.foreignBlobs) if (isHere(blob)) this.#addBlob(blob, repository)
     const types = typesIn(bytes)
-    // An archive of one platform keeps the index of all.
-    for (const inner of manifest.manifests)
-      if (this.#places.has(blobPath(inner)))
+    for (const inner of manifest.manifests) {
+      if (manifest.foreignBlobs.includes(inner)) continue
+      if (manifest.listedBlobs.has(inner)) this.#addBlob(inner, repository)
+      // An archive of one platform keeps the index of all.
+      else if (isHere(inner))
         await this.#addManifest(inner, { ...at, mediaType: types.get(inner) ?? '', depth: depth + 1 })
+    }
+    // Nobody can tell what these are; as blobs they are had, byte for byte.
+    for (const other of manifest.others) if (isHere(other)) this.#addBlob(other, repository)
     const repositories = [...(known?.repositories ?? []), repository]
     const { size_bytes } = place
     this.#manifests.set(digest, { digest, size_bytes, repositories, media_type: manifest.mediaType })

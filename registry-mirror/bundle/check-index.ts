@@ -86,7 +86,8 @@ function manifestOf(json: Json): BundleManifest {
   const blob = blobOf(json)
   if (blob.size_bytes > MANIFEST_LIMIT_BYTES)
     throw damaged(`manifest ${blob.digest} has ${blob.size_bytes} bytes: expected at most ${MANIFEST_LIMIT_BYTES}`)
-  return { ...blob, media_type }
+  const as_blob_in = json.as_blob_in === undefined ? [] : repositoriesOf(json, 'as_blob_in')
+  return { ...blob, media_type, ...(as_blob_in.length > 0 && { as_blob_in }) }
 }
 
 function fileOf(json: Json): BundleFile {
@@ -95,8 +96,8 @@ function fileOf(json: Json): BundleFile {
   return { name, digest: digestIn(json), size_bytes: sizeIn(json) }
 }
 
-function repositoriesOf(json: Json) {
-  const names = strings(json.repositories, 'repositories').map(nameOf)
+function repositoriesOf(json: Json, field: 'repositories' | 'as_blob_in' = 'repositories') {
+  const names = strings(json[field], field).map(nameOf)
   if (names.length === 0) throw damaged(`${shown(json.digest)} belongs to no repository`)
   return names
 }

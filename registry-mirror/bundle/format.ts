@@ -21,7 +21,11 @@ export const ENTRY_LIMIT = 200_000
 /** What is to be named when all has come. Without tags: by its digest alone, as a referrer is. */
 export type BundleImage = { repository: RepositoryName; digest: Digest; tags: readonly Tag[] }
 export type BundleBlob = { digest: Digest; size_bytes: number; repositories: readonly RepositoryName[] }
-export type BundleManifest = BundleBlob & { media_type: string }
+export type BundleManifest = BundleBlob & {
+  media_type: string
+  /** Somebody pushed it there as a blob, too. Nothing stands twice in a bundle. */
+  as_blob_in?: readonly RepositoryName[]
+}
 /** `name`: relative, in plain words; see isFileName. */
 export type BundleFile = { name: string; digest: Digest; size_bytes: number }
 /** What the other side is expected to have already. */

@@ -137,10 +137,18 @@ async function takeBlob({ client, there, result }: Taking, blob: BundleBlob, con
 
 async function takeManifest(
   { client, result }: Taking,
-  { digest, size_bytes, media_type, repositories }: BundleManifest,
+  { digest, size_bytes, media_type, repositories, as_blob_in = [] }: BundleManifest,
   content: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const bytes = await readAll(content, size_bytes)
+  for (const repository of as_blob_in)
+    await client.pushBlob(
+      repository,
+      { digest, size_bytes },
+      (async function* () {
+        yield bytes
+      })(),
+    )
   for (const repository of repositories) {
     result.manifests[(await client.hasManifest(repository, digest)) ? 'there' : 'taken']++
     // Also when it is there: what was pulled from an upstream, and might be evicted, counts as pushed from now on.

@@ -1,6 +1,6 @@
 /** Finds all that a bundle has to carry: of each image its manifests, their blobs, and what refers to them. */
 import { type Digest, hexOf } from '../digest.ts'
-import { parseManifest } from '../manifest.ts'
+import { type Manifest, parseManifest } from '../manifest.ts'
 import { parseTag, type RepositoryName, type Tag } from '../names.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import type { RegistryClient } from './client.ts'
@@ -43,8 +43,11 @@ export class Planner {
       [...found].map(([digest, { repositories, ...more }]) => ({ digest, ...more, repositories: [...repositories] }))
     return {
       images: [...this.#images.values()].map(({ tags, ...image }) => ({ ...image, tags: [...tags] })),
-      blobs: listed(this.#blobs),
-      manifests: listed(this.#manifests),
+      blobs: listed(this.#blobs).filter(({ digest }) => !this.#manifests.has(digest)),
+      manifests: listed(this.#manifests).map((manifest) => {
+        const blob = this.#blobs.get(manifest.digest)
+        return { ...manifest, ...(blob && { as_blob_in: [...blob.repositories] }) }
+      }),
     }
   }
 
@@ -76,13 +79,10 @@ export class Planner {
       if (await this.#addBlob(repository, blob)) refersTo.push(blob)
       else if (this.#choice.missing === 'refuse') throw lacks(repository, blob, digest)
     for (const blob of manifest.foreignBlobs) if (await this.#addBlob(repository, blob)) refersTo.push(blob)
-    for (const inner of wantedOf(stored, manifest.manifests, this.#choice.platforms)) {
-      const found = await this.#client.manifest(repository, inner)
-      if (found !== undefined) await this.#walk(repository, found)
-      // A mirror may hold only some platforms; but not those that are asked for.
-      else if (this.#choice.platforms.length > 0) throw lacks(repository, inner, digest)
-      if (found !== undefined) refersTo.push(inner)
-    }
+    refersTo.push(...(await this.#addListed(repository, stored, manifest)))
+    for (const other of manifest.others) if (await this.#addAny(repository, other, 'manifest')) refersTo.push(other)
+    // What is signed comes with its signature when it is here; elsewhere it need not be.
+    if (manifest.subject) await this.#addAny(repository, manifest.subject, 'manifest', this.#client.local)
     const known = this.#manifests.get(digest)
     if (known) known.repositories.add(repository)
     else
@@ -99,11 +99,50 @@ export class Planner {
       )
   }
 
+  /** What an index lists. @returns what of it is there */
+  async #addListed(repository: RepositoryName, stored: StoredManifest, manifest: Manifest): Promise<Digest[]> {
+    const { platforms, missing } = this.#choice
+    const there: Digest[] = []
+    const wanted = wantedOf(stored, manifest, platforms)
+    for (const one of wanted) {
+      const isBlob = manifest.listedBlobs.has(one)
+      if (await this.#addAny(repository, one, isBlob ? 'blob' : 'manifest')) there.push(one)
+      // A mirror may hold only some platforms; but not those that are asked for, and of what is no platform all.
+      else if (platforms.length > 0 || (isBlob && missing === 'refuse' && !manifest.foreignBlobs.includes(one)))
+        throw lacks(repository, one, stored.digest)
+    }
+    const [first] = wanted
+    const isAllForeign = wanted.every((one) => manifest.foreignBlobs.includes(one))
+    if (first && there.length === 0 && missing === 'refuse' && !isAllForeign)
+      throw lacks(repository, first, stored.digest)
+    return there
+  }
+
+  /** As what it is in the repository: a manifest, a blob or both. @param guess  what is asked for first @returns whether it is there */
+  async #addAny(
+    repository: RepositoryName,
+    digest: Digest,
+    guess: 'blob' | 'manifest',
+    client = this.#client,
+  ): Promise<boolean> {
+    const add = {
+      blob: (from: RegistryClient) => this.#addBlob(repository, digest, from),
+      manifest: async (from: RegistryClient) => {
+        const found = await from.manifest(repository, digest)
+        if (found !== undefined) await this.#walk(repository, found)
+        return found !== undefined
+      },
+    }
+    const isThere = await add[guess](client)
+    // The other one is not asked of an upstream without need.
+    return (await add[guess === 'blob' ? 'manifest' : 'blob'](isThere ? client.local : client)) || isThere
+  }
+
   /** @returns whether it is there */
-  async #addBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
+  async #addBlob(repository: RepositoryName, digest: Digest, client = this.#client): Promise<boolean> {
     const known = this.#blobs.get(digest)
     if (known?.repositories.has(repository)) return true
-    const size_bytes = await this.#client.blobSize(repository, digest)
+    const size_bytes = await client.blobSize(repository, digest)
     if (size_bytes === undefined) return false
     if (known) known.repositories.add(repository)
     else this.#blobs.set(digest, { size_bytes, repositories: new Set([repository]) })

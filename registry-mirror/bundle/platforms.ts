@@ -1,5 +1,6 @@
 /** Which manifests of an index are for the platforms that are asked for. */
 import { type Digest, parseDigest } from '../digest.ts'
+import type { Manifest } from '../manifest.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import { BundleError } from './format.ts'
 
@@ -25,13 +26,13 @@ type Descriptor = {
 /** BuildKit keeps attestations in the index, and says so of which image. */
 const ABOUT = 'vnd.docker.reference.digest'
 
-/** @throws BundleError  it holds none for any of them */
+/** Blobs that an index lists are for all platforms. @throws BundleError  it holds none for any of them */
 export function wantedOf(
   { digest, bytes }: StoredManifest,
-  all: readonly Digest[],
+  { manifests: all, listedBlobs }: Pick<Manifest, 'manifests' | 'listedBlobs'>,
   platforms: readonly Platform[],
 ): readonly Digest[] {
-  if (platforms.length === 0 || all.length === 0) return all
+  if (platforms.length === 0 || all.every((one) => listedBlobs.has(one))) return all
   const { manifests } = JSON.parse(bytes.toString()) as { manifests: Descriptor[] }
   const matching = manifests.filter(({ platform }) => platforms.some((wanted) => matches(platform, wanted)))
   if (matching.length === 0) {
@@ -42,7 +43,8 @@ export function wantedOf(
   }
   const chosen = new Set(matching.map((one) => one.digest))
   const about = manifests.filter(({ annotations }) => chosen.has(annotations?.[ABOUT]))
-  return [...new Set([...matching, ...about])].flatMap((one) => parseDigest(String(one.digest)) ?? [])
+  const some = [...matching, ...about].flatMap((one) => parseDigest(String(one.digest)) ?? [])
+  return [...new Set([...some, ...listedBlobs])]
 }
 
 const matches = (found: Descriptor['platform'], { os, architecture, variant }: Platform) =>

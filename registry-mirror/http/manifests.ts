@@ -77,7 +77,8 @@ export async function deleteManifest(exchange: Exchange, { name, reference }: Ta
 async function freshenBlobs({ storage }: Exchange, { name, reference }: { name: RepositoryName; reference: Digest }) {
   const stored = await storage.manifests.byDigest(name, reference)
   if (stored === undefined) return
-  for (const blob of parseManifest(stored.bytes, stored.mediaType).blobs) await storage.blobs.freshen(blob)
+  const { blobs, foreignBlobs, manifests, others } = parseManifest(stored.bytes, stored.mediaType)
+  for (const one of [...blobs, ...foreignBlobs, ...manifests, ...others]) await storage.blobs.freshen(one)
 }
 
 async function bodyOf({ request }: Exchange): Promise<Buffer> {

@@ -6,7 +6,7 @@ import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Progress } from './jobs.ts'
-import { type Needs, readNeeds } from './needs.ts'
+import { type Needs, readNeeds, refersTo } from './needs.ts'
 
 export type CollectOptions = {
   /** What was pushed, mounted or asked for since is left alone. */
@@ -70,9 +70,9 @@ class Collection {
     // Most is read outside of the turn, so that no push waits for it.
     await readNeeds(this.#storage, name, known)
     const unneeded: Digest[] = []
-    const byThis = this.#mark(known)
+    const referred = this.#mark(known)
     for await (const digest of repositories.blobs(name)) {
-      if (byThis.has(digest) || !(this.#options.only?.has(digest) ?? true) || this.#claimed.has(digest))
+      if (referred.has(digest) || !(this.#options.only?.has(digest) ?? true) || this.#claimed.has(digest))
         this.#needed.add(digest)
       else unneeded.push(digest)
     }
@@ -88,18 +88,16 @@ class Collection {
     this.#options.progress({ ...this.counts })
   }
 
-  /** @returns the blobs that they need */
+  /** @returns all that they refer to: what of it is a blob of the repository is needed, whatever its media type */
   #mark(known: ReadonlyMap<Digest, Needs | 'unknown'>): Set<Digest> {
-    const blobs = new Set<Digest>()
+    const referred = new Set<Digest>()
     for (const [digest, needs] of known) {
       this.#needed.add(digest)
       if (needs === 'unknown') continue
-      for (const blob of needs.blobs) {
-        this.#needed.add(blob)
-        blobs.add(blob)
-      }
+      for (const blob of needs.blobs) this.#needed.add(blob)
+      for (const one of refersTo(needs)) referred.add(one)
     }
-    return blobs
+    return referred
   }
 
   /** In the repository's turn: no manifest comes meanwhile; those that came since `known` are read now. */
@@ -109,11 +107,11 @@ class Collection {
     digests: readonly Digest[],
   ): Promise<void> {
     await readNeeds(this.#storage, name, known)
-    const needed = this.#mark(known)
+    const referred = this.#mark(known)
     const isUnreadable = [...known.values()].includes('unknown')
     await Promise.all(
       digests.map(async (digest) => {
-        const isDropped = !isUnreadable && !needed.has(digest) && (await this.#dropClaim(name, digest))
+        const isDropped = !isUnreadable && !referred.has(digest) && (await this.#dropClaim(name, digest))
         if (isDropped) this.counts.claims_removed++
         else this.#needed.add(digest)
       }),

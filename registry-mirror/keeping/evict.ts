@@ -4,7 +4,7 @@ import type { RepositoryName } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { collect } from './collect.ts'
 import type { Progress } from './jobs.ts'
-import { type Needs, readNeeds } from './needs.ts'
+import { type Needs, readNeeds, refersTo } from './needs.ts'
 import { pinnedIn } from './pins.ts'
 
 export type EvictOptions = {
@@ -46,7 +46,7 @@ export async function evict(storage: Storage, options: EvictOptions): Promise<Ev
     const isWanted = () => state.originOf(name, digest) === 'pulled' && (state.lastUsed(name, digest) ?? 0) <= oldest
     if (!(await storage.manifests.remove(name, digest, isWanted))) continue
     done.manifests_evicted++
-    for (const freed of release(users, [digest, ...needs.blobs])) {
+    for (const freed of release(users, [digest, ...refersTo(needs)])) {
       unused.add(freed)
       excess -= (await storage.blobs.sizeOf(freed)) ?? 0
     }
@@ -70,12 +70,12 @@ export async function usedBytes(storage: Storage, signal?: AbortSignal): Promise
   return bytes
 }
 
-/** Also counts who uses each blob, in all repositories. */
+/** Also counts who refers to each blob or manifest, in all repositories. */
 async function candidatesIn(storage: Storage, name: RepositoryName, users: Map<Digest, number>): Promise<Candidate[]> {
   const known = new Map<Digest, Needs | 'unknown'>()
   await readNeeds(storage, name, known)
   for (const [digest, needs] of known)
-    for (const one of new Set([digest, ...(needs === 'unknown' ? [] : needs.blobs)]))
+    for (const one of new Set([digest, ...(needs === 'unknown' ? [] : refersTo(needs))]))
       users.set(one, (users.get(one) ?? 0) + 1)
   const pinned = await pinnedIn(storage, name)
   if (pinned === 'all' || [...known.values()].includes('unknown')) return []

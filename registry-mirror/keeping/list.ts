@@ -77,7 +77,7 @@ async function sizeOf(storage: Storage, digest: Digest, known: ReadonlyMap<Diges
     all.add(one)
     const needs = known.get(one)
     if (needs === undefined || needs === 'unknown') return
-    for (const blob of needs.blobs) all.add(blob)
+    for (const one of [...needs.blobs, ...needs.others]) all.add(one)
     for (const manifest of needs.manifests) add(manifest)
   }
   add(digest)

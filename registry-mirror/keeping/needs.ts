@@ -6,12 +6,22 @@ import type { Storage } from '../storage/storage.ts'
 
 export type Needs = {
   blobs: readonly Digest[]
-  /** Of an index. */
+  /** What an index lists: manifests, or blobs. */
   manifests: readonly Digest[]
+  /** Of descriptors in fields that nobody knows: manifests, or blobs. */
+  others: readonly Digest[]
   subject?: Digest
   /** Its own. */
   size_bytes: number
 }
+
+/** All that a manifest refers to. A repository keeps what it has of it, as manifest or as blob. */
+export const refersTo = ({ blobs, manifests, others, subject }: Needs): readonly Digest[] => [
+  ...blobs,
+  ...manifests,
+  ...others,
+  ...(subject ? [subject] : []),
+]
 
 /** @returns of a manifest whose content is gone or damaged 'unknown': whoever removes must take it for needing everything */
 export async function needsOf(storage: Storage, name: RepositoryName, digest: Digest): Promise<Needs | 'unknown'> {
@@ -19,8 +29,9 @@ export async function needsOf(storage: Storage, name: RepositoryName, digest: Di
   const bytes = mediaType === undefined ? undefined : await storage.blobs.read(digest)
   if (bytes === undefined) return 'unknown'
   try {
-    const { blobs, foreignBlobs, manifests, subject } = parseManifest(bytes, mediaType)
-    return { blobs: [...blobs, ...foreignBlobs], manifests, size_bytes: bytes.length, ...(subject && { subject }) }
+    const { blobs, foreignBlobs, manifests, others, subject } = parseManifest(bytes, mediaType)
+    const own = { size_bytes: bytes.length, ...(subject && { subject }) }
+    return { blobs: [...blobs, ...foreignBlobs], manifests, others, ...own }
   } catch {
     // Damaged on the disk: it was sound when it came. A scrub tells of it.
     return 'unknown'

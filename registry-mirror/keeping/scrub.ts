@@ -125,7 +125,8 @@ async function askFor(
   { content, log, isManifest }: ScrubOptions & { isManifest: boolean },
 ): Promise<boolean> {
   try {
-    return isManifest ? (await content.manifest(name, digest)) !== undefined : await drain(content, name, digest)
+    // It may be both there; upstreams give some of what an index lists as blobs alone.
+    return (isManifest && (await content.manifest(name, digest)) !== undefined) || (await drain(content, name, digest))
   } catch (error) {
     log.warn('damaged content cannot be had again', { repository: name, digest, error: (error as Error).message })
     return false

@@ -3,7 +3,7 @@ import { type Platform, wantedOf } from '../bundle/platforms.ts'
 import { RegistryError } from '../config.ts'
 import type { Content } from '../content.ts'
 import type { Digest } from '../digest.ts'
-import { parseManifest } from '../manifest.ts'
+import { type Manifest, parseManifest } from '../manifest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Places } from '../upstream/limits.ts'
@@ -59,22 +59,47 @@ class ImagePull {
   }
 
   async manifest(digest: Digest, platforms: readonly Platform[], depth: number): Promise<void> {
-    if (this.#seen.has(digest)) return
-    this.#seen.add(digest)
+    if (!(await this.#tryManifest(digest, platforms, depth)))
+      throw new RegistryError(`The upstream has no manifest ${digest}.`)
+  }
+
+  /** @returns false: the upstream has none; so do all that try */
+  async #tryManifest(digest: Digest, platforms: readonly Platform[], depth: number): Promise<boolean> {
+    if (this.#seen.has(digest)) return true
     const { storage, content, places, signal } = this.#pulling
     signal.throwIfAborted()
     const stored = await this.#asking.run(() => content.manifest(this.#name, digest))
-    if (stored === undefined) throw new RegistryError(`The upstream has no manifest ${digest}.`)
+    if (stored === undefined) return false
+    if (this.#seen.has(digest)) return true
+    this.#seen.add(digest)
     // What is to be here is not the first to be evicted.
     storage.state.used(this.#name, digest)
-    const { blobs, manifests } = parseManifest(stored.bytes, stored.mediaType)
+    const manifest = parseManifest(stored.bytes, stored.mediaType)
     const isDeep = depth >= DEPTH_LIMIT
-    const inner = isDeep ? [] : wantedOf(stored, manifests, platforms)
+    const inner = wantedOf(stored, manifest, platforms)
+    if (isDeep && inner.length > 0)
+      throw new RegistryError(`Index ${digest} lies too deep: expected at most ${DEPTH_LIMIT} indexes in each other.`)
     await allEnded([
-      ...blobs.map((blob) => places.run(() => this.#blob(blob))),
-      ...inner.map((one) => this.manifest(one, platforms, depth + 1)),
+      ...manifest.blobs.map((blob) => places.run(() => this.#blob(blob))),
+      ...inner.map((one) => this.#listed(one, manifest, (digest) => this.#tryManifest(digest, platforms, depth + 1))),
     ])
     if (!isDeep) await this.#referrers(digest, depth)
+    return true
+  }
+
+  /** What an index lists is a manifest or a blob; its media type tells which of both is asked for first. */
+  async #listed(
+    digest: Digest,
+    { listedBlobs, foreignBlobs }: Pick<Manifest, 'listedBlobs' | 'foreignBlobs'>,
+    tryManifest: (digest: Digest) => Promise<boolean>,
+  ): Promise<void> {
+    const tryBlob = () => this.#pulling.places.run(() => this.#tryBlob(digest))
+    const isBlob = listedBlobs.has(digest)
+    const isThere = isBlob
+      ? (await tryBlob()) || (await tryManifest(digest))
+      : (await tryManifest(digest)) || (await tryBlob())
+    if (!isThere && !foreignBlobs.includes(digest))
+      throw new RegistryError(`The upstream has no ${isBlob ? 'blob' : 'manifest'} ${digest}.`)
   }
 
   async #referrers(digest: Digest, depth: number): Promise<void> {
@@ -91,12 +116,16 @@ class ImagePull {
   }
 
   async #blob(digest: Digest): Promise<void> {
+    if (!(await this.#tryBlob(digest))) throw new RegistryError(`The upstream has no blob ${digest}.`)
+  }
+
+  async #tryBlob(digest: Digest): Promise<boolean> {
     const { storage, content, signal, onBytes, onBlob, told } = this.#pulling
     signal.throwIfAborted()
     const { repositories, blobs } = storage
-    if ((await repositories.hasBlob(this.#name, digest)) && (await blobs.sizeOf(digest)) !== undefined) return
+    if ((await repositories.hasBlob(this.#name, digest)) && (await blobs.sizeOf(digest)) !== undefined) return true
     const reader = await content.openBlob(this.#name, digest)
-    if (reader === undefined) throw new RegistryError(`The upstream has no blob ${digest}.`)
+    if (reader === undefined) return false
     const isNew = !told.has(digest)
     told.add(digest)
     try {
@@ -109,6 +138,7 @@ class ImagePull {
         if (isNew) onBytes(bytes, { name: this.#name, digest })
       }
       if (isNew) onBlob()
+      return true
     } finally {
       await reader.close()
     }
