@@ -219,7 +219,7 @@ export class UpstreamClient {
     if (status === 429) throw new UpstreamFailure('limited', `${said}: too many requests.`, retryAfterOf(headers))
     if (status === 401 || status === 403)
       throw new UpstreamFailure('refused', `${said}: see username and password of [upstream:${name}].`)
-    throw new UpstreamFailure('failing', `${said}.`)
+    throw new UpstreamFailure('failing', `${said}.`, { status })
   }
 }
 

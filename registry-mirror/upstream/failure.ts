@@ -21,12 +21,19 @@ const RETRY_AFTER_S = 5
 export class UpstreamFailure extends Error {
   readonly kind: FailureKind
   readonly retry_after_s: number | undefined
+  /** Of the upstream's answer, where it matters. */
+  readonly status: number | undefined
 
   /** @param message  a whole sentence that names the upstream; goes to logs and clients, so it holds no secret */
-  constructor(kind: FailureKind, message: string, more: { retry_after_s?: number; cause?: unknown } = {}) {
+  constructor(
+    kind: FailureKind,
+    message: string,
+    more: { retry_after_s?: number; status?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: more.cause })
     this.kind = kind
     this.retry_after_s = more.retry_after_s
+    this.status = more.status
   }
 
   override get name(): string {

@@ -11,7 +11,7 @@ const READ_BYTES = 1024 * 1024
 export class GrowingFile implements AsyncDisposable {
   readonly #file: FileHandle
   readonly #digest: Digest
-  readonly #hash: Hash
+  #hash: Hash
   readonly #onGrown: (offset: number) => void
   #pending: Buffer[] = []
   #pending_bytes = 0
@@ -60,6 +60,15 @@ export class GrowingFile implements AsyncDisposable {
   async flush(): Promise<void> {
     await this.#writing
     if (this.#failure) throw this.#failure
+  }
+
+  /** Nothing of what came counts. */
+  async beginAnew(): Promise<void> {
+    await this.flush()
+    await this.#file.truncate(0)
+    this.#hash = createHash(algorithmOf(this.#digest))
+    this.#offset = 0
+    this.#onGrown(0)
   }
 
   /** Of what the disk has. */

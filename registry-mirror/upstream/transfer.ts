@@ -13,6 +13,8 @@ import type { Throttle } from './limits.ts'
 
 const HELD_BACK_BYTES = 64 * 1024
 const ATTEMPTS_LIMIT = 1_000
+/** Of a blob whose length the upstream does not tell. */
+const BEGINNINGS_LIMIT = 3
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
 
@@ -39,6 +41,11 @@ export class Transfer {
   /** Told by the upstream, not proven. */
   #size: number | undefined
   #state: State = 'coming'
+  /** An upstream that broke off is asked again, one that never answered is not. */
+  #hasAnswered = false
+  /** It knows no Range, whatever it says. */
+  #isAskedForAll = false
+  #beginnings = 1
 
   /** @param path  of the file that it grows in; what an earlier one left there is gone on from */
   constructor(digest: Digest, path: string, source: Source) {
@@ -130,7 +137,8 @@ export class Transfer {
       try {
         return await this.#attempt(file)
       } catch (error) {
-        if (!this.#isWorthAnother(error) || file.offset === 0) throw error
+        if (!this.#isWorthAnother(error) || (file.offset === 0 && !this.#hasAnswered)) throw error
+        if (before > 0 && isRefusedRange(error)) this.#isAskedForAll = true
         if (file.offset > before) {
           pause_ms = FIRST_PAUSE_MS
           last_progress = performance.now()
@@ -143,11 +151,13 @@ export class Transfer {
   }
 
   #isWorthAnother = (error: unknown): boolean =>
-    error instanceof UpstreamFailure && (error.kind === 'dead' || error.kind === 'slow') && !this.#abort.signal.aborted
+    !this.#abort.signal.aborted &&
+    ((error instanceof UpstreamFailure && (error.kind === 'dead' || error.kind === 'slow')) ||
+      (isRefusedRange(error) && !this.#isAskedForAll))
 
   async #attempt(file: GrowingFile): Promise<boolean> {
     const { client, repository } = this.#source
-    const from = file.offset
+    const from = this.#isAskedForAll ? 0 : file.offset
     const answer = await client.ask({
       method: 'GET',
       repository,
@@ -156,14 +166,21 @@ export class Transfer {
       signal: this.#abort.signal,
     })
     if (answer === undefined) return false
+    this.#hasAnswered = true
     try {
       this.#learnSize(answer, from)
-      await this.#take(answer, file, answer.status === 206 ? 0 : from)
+      await this.#take(answer, file, answer.status === 206 ? 0 : file.offset)
     } catch (error) {
       answer.body.destroy()
       // What the disk throws comes first; all else came from the line.
       await file.flush()
       throw client.failureOf(error)
+    }
+    // Who does not tell the length may have been cut without a sign: only the digest shows.
+    if (this.#size === undefined && file.found() !== this.digest && this.#beginnings < BEGINNINGS_LIMIT) {
+      this.#beginnings++
+      await file.beginAnew()
+      throw client.failureOf(new Error(`blob ${this.digest} ended early, or is another one`))
     }
     this.#size ??= file.offset
     if (file.offset < this.#size)
@@ -221,6 +238,9 @@ export class Transfer {
     )
   }
 }
+
+/** RFC 9110 section 15.5.17; asked for without Range, such an upstream gives all. */
+const isRefusedRange = (error: unknown) => error instanceof UpstreamFailure && error.status === 416
 
 /** RFC 9110 section 14.4. */
 function totalOf(headers: Headers, from: number): number | 'wrong' | undefined {

@@ -9,6 +9,7 @@ import type { RepositoryName, Tag } from '../names.ts'
 import { Breaker } from './breaker.ts'
 import {
   discard,
+  type Headers,
   lengthOf,
   type Patience,
   type Question,
@@ -23,6 +24,8 @@ import { Places, Throttle } from './limits.ts'
 const ACCEPT = MANIFEST_MEDIA_TYPES.join(', ')
 /** Of a manifest or a list, from the question to the last byte. */
 const WHOLE_DEADLINE_MS = 45_000
+/** Of what is small. */
+const ATTEMPTS_LIMIT = 3
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024
 /** Of the config of an image. */
 export const SMALL_BLOB_LIMIT_BYTES = 8 * 1024 * 1024
@@ -103,10 +106,11 @@ export class Upstream {
     asking: Asking = {},
   ): Promise<FetchedManifest | undefined> {
     const path = `manifests/${reference}`
-    const answer = await this.#ask({ method: 'GET', repository, path, headers: { accept: ACCEPT } }, asking)
-    if (answer === undefined) return undefined
     const what = `manifest ${reference} of ${repository}`
-    const bytes = await this.#whole(answer, MANIFEST_LIMIT_BYTES, what)
+    const question = { method: 'GET', repository, path, headers: { accept: ACCEPT } } as const
+    const answer = await this.#askWhole({ question, limit_bytes: MANIFEST_LIMIT_BYTES, what }, asking)
+    if (answer === undefined) return undefined
+    const { bytes } = answer
     const told = textOf(answer.headers['docker-content-digest'])
     const wanted = parseDigest(reference) ?? (told === undefined ? undefined : parseDigest(told))
     const digest = digestOf(wanted ? algorithmOf(wanted) : 'sha256', bytes)
@@ -150,10 +154,11 @@ export class Upstream {
 
   /** All of a small one. */
   async smallBlob(repository: string, digest: Digest, asking: Asking = {}): Promise<Buffer | undefined> {
-    const answer = await this.#ask({ method: 'GET', repository, path: `blobs/${digest}` }, asking)
-    if (answer === undefined) return undefined
     const what = `blob ${digest} of ${repository}`
-    const bytes = await this.#whole(answer, SMALL_BLOB_LIMIT_BYTES, what)
+    const question = { method: 'GET', repository, path: `blobs/${digest}` } as const
+    const answer = await this.#askWhole({ question, limit_bytes: SMALL_BLOB_LIMIT_BYTES, what }, asking)
+    if (answer === undefined) return undefined
+    const { bytes } = answer
     const found = digestOf(algorithmOf(digest), bytes)
     if (found !== digest) throw this.#lie(what, `sends one of the digest ${found}`)
     return bytes
@@ -161,9 +166,10 @@ export class Upstream {
 
   /** One page of a list. @returns next: the path of the one after it */
   async list(repository: string, path: string): Promise<{ json: Record<string, unknown>; next?: string } | undefined> {
-    const answer = await this.#ask({ method: 'GET', repository, path })
+    const question = { method: 'GET', repository, path } as const
+    const answer = await this.#askWhole({ question, limit_bytes: LIST_LIMIT_BYTES, what: path })
     if (answer === undefined) return undefined
-    const bytes = await this.#whole(answer, LIST_LIMIT_BYTES, path)
+    const { bytes } = answer
     const next = this.#nextOf(textOf(answer.headers.link))
     try {
       const json: unknown = JSON.parse(bytes.toString())
@@ -183,6 +189,23 @@ export class Upstream {
   #ask(question: Omit<Question, 'signal' | 'as'>, { as, deadline }: Asking = {}): Promise<UpstreamAnswer | undefined> {
     const signal = AbortSignal.any([this.#abort.signal, deadline ?? AbortSignal.timeout(WHOLE_DEADLINE_MS)])
     return this.limits.run(() => this.client.ask({ ...question, signal, ...(as && { as }) }))
+  }
+
+  /** An answer that is cut is begun anew: of what is small nothing is gone on from. */
+  async #askWhole(
+    { question, limit_bytes, what }: { question: Omit<Question, 'signal' | 'as'>; limit_bytes: number; what: string },
+    asking: Asking = {},
+  ): Promise<{ headers: Headers; bytes: Buffer } | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#ask(question, asking)
+      if (answer === undefined) return undefined
+      try {
+        return { headers: answer.headers, bytes: await this.#whole(answer, limit_bytes, what) }
+      } catch (error) {
+        const isCut = error instanceof UpstreamFailure && error.kind === 'dead'
+        if (!isCut || attempt >= ATTEMPTS_LIMIT || asking.deadline?.aborted || this.#abort.signal.aborted) throw error
+      }
+    }
   }
 
   async #whole({ headers, body }: UpstreamAnswer, limit_bytes: number, what: string): Promise<Buffer> {

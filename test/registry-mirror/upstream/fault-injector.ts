@@ -18,6 +18,8 @@ export type Fault = {
   delay_ms?: number
   /** Of the body; then the connection is cut. */
   cut_after?: number
+  /** Of the body; then the answer ends as if that were all. */
+  end_after?: number
   /** Of the body; then nothing more comes. */
   stall_after?: number
   /** This byte of the body is another one. */
@@ -42,6 +44,8 @@ export type FaultInjector = {
   readonly mostAtOnce: number
   /** As some upstreams do. */
   ignoresRange: boolean
+  /** With 416. */
+  refusesRange: boolean
   /** When the first byte of a body went out last, by performance.now(). */
   readonly firstByteAt: number
 }
@@ -60,6 +64,7 @@ class Injector implements FaultInjector {
   firstByteAt = 0
   mostAtOnce = 0
   ignoresRange = false
+  refusesRange = false
   #underWay = 0
   readonly #upstreamPort: () => number
   readonly #server = createServer((request, response) => {
@@ -110,6 +115,7 @@ class Injector implements FaultInjector {
     if (fault.silent) return
     if (fault.delay_ms) await sleep(fault.delay_ms)
     if (fault.status) return void response.writeHead(fault.status, fault.headers).end()
+    if (this.refusesRange && headers.range !== undefined) return void response.writeHead(416).end()
     // The connection is of one hop alone.
     const { range, connection: _, ...others } = headers
     const forwarded = request({
@@ -127,7 +133,7 @@ class Injector implements FaultInjector {
   async #pass(answer: IncomingMessage, response: ServerResponse, fault: Fault): Promise<void> {
     let passed = 0
     for await (const chunk of answer as AsyncIterable<Buffer>) {
-      const limit = fault.cut_after ?? fault.stall_after ?? Number.POSITIVE_INFINITY
+      const limit = fault.cut_after ?? fault.end_after ?? fault.stall_after ?? Number.POSITIVE_INFINITY
       const piece = Buffer.from(chunk.subarray(0, Math.max(limit - passed, 0)))
       const at = (fault.corrupt_at ?? -1) - passed
       if (at >= 0 && at < piece.length) piece[at] = (piece[at] ?? 0) ^ 0xff
@@ -139,6 +145,8 @@ class Injector implements FaultInjector {
       if (passed >= limit) {
         answer.destroy()
         // What was written is to arrive first.
+        if (fault.end_after !== undefined) response.end()
+        if (fault.cut_after === 0) response.flushHeaders()
         if (fault.cut_after !== undefined) setTimeout(() => response.destroy(), 20)
         return
       }

@@ -58,6 +58,18 @@ describe('a cold pull', () => {
   })
 })
 
+describe('a manifest that is pulled', () => {
+  it('is asked for again when its answer was cut', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, UNHURRIED)
+    const { manifest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1000 })
+    injector.fault(/manifests/, { cut_after: 100 }, 2)
+
+    const { body } = await mirror.ask('GET', `${APP}/manifests/v1`)
+
+    assert.equal(body.toString(), manifest)
+  })
+})
+
 // Most of them wait.
 describe('a blob that is pulled', { concurrency: 4 }, () => {
   it('comes over the line once for 16 clients at once', async (t) => {
@@ -106,6 +118,47 @@ describe('a blob that is pulled', { concurrency: 4 }, () => {
     const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
 
     assert.deepEqual([body.equals(layer), injector.bodyBytes], [true, SIZE + 1_000_000])
+  })
+
+  it('is begun anew when it was cut before its first byte', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, UNHURRIED)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1000 })
+    injector.fault(/blobs/, { cut_after: 0 }, 2)
+
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.ok(body.equals(layer))
+  })
+
+  it('is asked for from its beginning where a Range is refused', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, UNHURRIED)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    injector.refusesRange = true
+    injector.fault(/blobs/, { cut_after: 1_000_000 }, 1)
+
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+
+    assert.ok(body.equals(layer))
+    assert.deepEqual(
+      injector.asked.map(({ headers }) => headers.range),
+      [undefined, 'bytes=1000000-', undefined],
+    )
+  })
+
+  it('is begun anew when it ended early without a sign, three times at most', async (t) => {
+    const { mirror, upstream, injector } = await rig(t, UNHURRIED)
+    const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
+    const unsaid = { headers: { 'content-length': '' }, end_after: 1_000_000 }
+    injector.fault(/blobs/, unsaid, 2)
+
+    const { body } = await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+    const other = await pushImage(upstream, { name: 'org/app', tag: 'v2', size: SIZE })
+    injector.forget()
+    injector.fault(/blobs/, unsaid)
+    const refused = await mirror.ask('GET', `${APP}/blobs/${other.layerDigest}`)
+
+    assert.ok(body.equals(layer))
+    assert.deepEqual([refused.status, injector.asked.length], [502, 3])
   })
 
   it('survives a line that is gone for a while', async (t) => {
