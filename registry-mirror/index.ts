@@ -46,6 +46,7 @@ export type { Counts, JobState } from './keeping/jobs.ts'
 export type { Listed } from './keeping/list.ts'
 export { syncJobNames } from './sync/sync.ts'
 export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/config.ts'
+export { inAuthFile, readPullSecret } from './upstream/pull-secret.ts'
 export type { UpstreamStatus } from './upstream/upstream.ts'
 
 /** What is asked for a machine: see holding/holding.ts. */

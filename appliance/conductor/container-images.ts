@@ -19,6 +19,7 @@ export function registryFor(parts: Parts, uuid: string, { signal, progress }: Gi
   if (!registry) return {}
   return {
     registry: {
+      readSecret: (value, reference) => registry.readSecret(value, reference),
       async inspect(reference, o) {
         signal.throwIfAborted()
         // The mirror ends an inspection by itself; who asked may not want to wait for that.

@@ -3,6 +3,7 @@ import type { ContainerAccess, ContainerImage, ContainerRegistry, PullSecret } f
 
 /** What serve hands in. Owners are nodes: node:<uuid>. */
 export type NodeRegistry = {
+  readSecret: ContainerRegistry['readSecret']
   inspect: ContainerRegistry['inspect']
   hold(
     image: ContainerImage,

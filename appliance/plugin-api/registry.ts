@@ -41,6 +41,12 @@ export type ContainerAccess = {
  * Failures are sentences for the operator: let them pass. Secrets stay in memory, and reach the image's own registry only.
  */
 export type ContainerRegistry = {
+  /**
+   * Reads what a person set as the pull secret of an image: base64 of USER:PASSWORD, USER:PASSWORD, an auth file of docker or podman (as text,
+   * base64 or object) with an entry for the image or its registry, or a Kubernetes secret around one. Asks nobody.
+   * @returns problem: how the sentence goes on that begins with the field's name; without an end, and without anything secret
+   */
+  readSecret(value: unknown, reference: string): { secret: PullSecret } | { problem: string }
   /** Asks the upstream, or what is here when it is dead; within 10 s. Holds nothing. */
   inspect(reference: string, o: { architecture: string; secret?: PullSecret }): Promise<ContainerImage>
   /**

@@ -1,9 +1,9 @@
 /** The registry mirror as the conductor uses it: what it says of an image is an error like any other of a deploy. */
-import { type ImageKeeper, ImageUnavailable, RegistryError } from '@appliance/registry-mirror'
+import { type ImageKeeper, ImageUnavailable, RegistryError, readPullSecret } from '@appliance/registry-mirror'
 import type { NodeRegistry } from '../conductor/node-registry.ts'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
-import { type BoxSecrets, generalSecret, secretInFile } from './registry-auth.ts'
+import { type BoxSecrets, base64Of, generalSecret, secretInFile } from './registry-auth.ts'
 
 type Wanted = { architecture: string; secret?: PullSecret }
 
@@ -36,6 +36,10 @@ export function nodeRegistryOf(mirror: ImageKeeper, secrets: BoxSecrets = {}): N
     )
   }
   return {
+    readSecret(value, reference) {
+      const found = readPullSecret(value, reference)
+      return 'problem' in found ? found : { secret: base64Of(found.credentials) }
+    },
     inspect: (reference, o) => told(inspect(reference, o)),
     async hold(image, o) {
       const secret = await told(secretToHold(image, o))

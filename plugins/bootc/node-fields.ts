@@ -97,48 +97,13 @@ function secretOf(task: BootcTask): PullSecret | undefined {
   for (const field of ['instance_info', 'driver_info'] as const) {
     const value = task.node[field].image_pull_secret
     if (value === undefined || value === null || value === '') continue
-    const host = String(task.node.instance_info.image_source).slice('oci://'.length).split('/')[0] ?? ''
-    const secret = readSecret(value, host)
-    if (secret !== undefined) return secret
-    throw task.failure(
-      `${field}/image_pull_secret of node ${task.node.uuid} is no pull secret: expected base64 of USER:PASSWORD as in a registry's auth file, USER:PASSWORD itself, or the auth file's JSON with an entry for ${host}.`,
-    )
+    const found = task.registry?.readSecret(value, referenceOf(task))
+    // Without a registry nothing is asked for, which is told elsewhere.
+    if (found === undefined || 'secret' in found) return found?.secret
+    throw task.failure(`${field}/image_pull_secret of node ${task.node.uuid} ${found.problem}.`)
   }
   return undefined
 }
 
 export const isTable = (value: unknown): value is Json =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
-
-/** @returns undefined: none that can be used */
-export function readSecret(value: unknown, host: string): PullSecret | undefined {
-  if (isTable(value)) return fromAuthFile(value, host)
-  if (typeof value !== 'string') return undefined
-  const text = value.trim()
-  if (text.startsWith('{')) return fromAuthFile(parsed(text), host)
-  if (isCredentials(decoded(text))) return text
-  if (!isCredentials(text)) return undefined
-  // Ironic hands on what follows the first colon, which then is the base64 of both.
-  const rest = text.slice(text.indexOf(':') + 1)
-  return isCredentials(decoded(rest)) ? rest : Buffer.from(text).toString('base64')
-}
-
-const isCredentials = (text: string) => /^[^:\p{Cc}]+:[^\p{Cc}]+$/u.test(text)
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
-const decoded = (text: string) => (BASE64.test(text) ? Buffer.from(text, 'base64').toString() : '')
-
-function fromAuthFile(file: unknown, host: string): PullSecret | undefined {
-  const auths = isTable(file) ? file.auths : undefined
-  const entry = isTable(auths) ? auths[host] : undefined
-  const auth = isTable(entry) ? entry.auth : undefined
-  return typeof auth === 'string' && isCredentials(decoded(auth)) ? auth : undefined
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // No JSON: refused as any other text that is no secret.
-    return undefined
-  }
-}

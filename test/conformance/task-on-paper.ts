@@ -1,5 +1,7 @@
 /** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
+
 import { isDeepStrictEqual } from 'node:util'
+import { readPullSecret } from '@appliance/registry-mirror'
 import type {
   AgentCommand,
   ContainerAccess,
@@ -203,6 +205,12 @@ function imagesWith(
 function registryWith({ container = {}, containerProblem, access }: TaskSetting, { act }: Paper): Task['registry'] {
   if (container === null) return undefined
   return {
+    readSecret(value, reference) {
+      const found = readPullSecret(value, reference)
+      if ('problem' in found) return found
+      const { username, password } = found.credentials
+      return { secret: Buffer.from(`${username}:${password}`).toString('base64') }
+    },
     async inspect(reference, o) {
       const found = await act('registry.inspect', [reference, o], { ...CONTAINER, ...container })
       if (containerProblem !== undefined) throw new Refusal(containerProblem)

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import plugin from '../../plugins/bootc/index.ts'
-import { readSecret } from '../../plugins/bootc/node-fields.ts'
 import { NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
 import { named, nodeWith, paperFor, SECRET } from './bootc-rig.ts'
 
@@ -149,12 +148,23 @@ describe('image_pull_secret', () => {
     assert.equal(await asked({ instance_info }), undefined)
   })
 
-  it("may be base64, user and password, what Ironic splits at its colon, or an auth file's text or object", () => {
+  it("may be base64, user and password, what Ironic splits at its colon, or an auth file's text or object", async () => {
     const file = { auths: { 'quay.example': { auth: SECRET } } }
+    const encoded = Buffer.from(JSON.stringify(file)).toString('base64')
 
-    for (const form of [SECRET, 'alice:wonder-land', `any:${SECRET}`, JSON.stringify(file), file]) {
-      assert.equal(readSecret(form, 'quay.example'), SECRET, JSON.stringify(form))
+    for (const form of [SECRET, 'alice:wonder-land', `any:${SECRET}`, JSON.stringify(file), file, encoded]) {
+      const secret = await asked({ instance_info: { ...instance_info, image_pull_secret: form } })
+      assert.equal(secret, SECRET, JSON.stringify(form))
     }
+  })
+
+  it('in which the entry of the image cannot be used is refused in a sentence, and not told', async () => {
+    const file = { auths: { 'quay.example': { auth: 'aHVudGVyMg==', identitytoken: 'hunter2' } } }
+
+    await refuses(
+      nodeWith({ image_pull_secret: file }),
+      `instance_info/image_pull_secret of node ${NODE_UUID} cannot be used: its entry for quay.example has an identity token alone, by which nothing is pulled here. Log in with an access token as the password.`,
+    )
   })
 
   it('that is none is refused, and not told', async () => {

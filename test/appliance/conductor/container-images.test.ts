@@ -14,6 +14,7 @@ function mirrorOnPaper() {
   const held = new Map<string, string>()
   const revoked: string[] = []
   const registry: NodeRegistry = {
+    readSecret: () => ({ problem: 'is not read here' }),
     inspect: async (named) => ({ ...CONTAINER, reference: named }),
     async hold(image, { owner, progress }) {
       progress?.(image.size_bytes, image.size_bytes)
