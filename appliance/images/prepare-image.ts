@@ -9,7 +9,7 @@ import type { ImageVariant } from '../plugin-api/index.ts'
 import { type EntryRecord, fileOf } from './cache/entry.ts'
 import type { Waiter } from './cache/flights.ts'
 import { compress } from './format/compress.ts'
-import { convertToRaw } from './format/convert.ts'
+import { convertToRaw, refuseDamaged } from './format/convert.ts'
 import { hashFile } from './format/hash-file.ts'
 import { checkFormat, detectFormat, HEAD_BYTES, isRaw } from './format/image-format.ts'
 import { checkQcow2 } from './format/qcow2.ts'
@@ -50,6 +50,9 @@ export async function prepareImage(shop: Workshop, job: Preparation): Promise<En
   // What the node says of it is compared for each node that waits, afterwards.
   checkFormat(detected, undefined, shop.config.conductor.permitted_image_formats, shown)
   const virtual_bytes = detected === 'qcow2' ? checkQcow2(head, fetched.size_bytes, SIZE_LIMIT_BYTES, shown) : undefined
+  if (virtual_bytes !== undefined) {
+    await refuseDamaged({ from: fetchedFile, size_bytes: virtual_bytes, shown, signal: job.flight.signal })
+  }
   const image = fileOf(folder, 'identity')
   const found = { version: 1 as const, source: shown, detected }
   if (virtual_bytes === undefined || !convert) {

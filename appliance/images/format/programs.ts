@@ -19,6 +19,8 @@ export type Program = {
   signal: AbortSignal
   /** What it is about, for messages: "Image http://..." */
   about: string
+  /** Exit statuses beside 0 that are an answer, not a failure. */
+  answers?: readonly number[]
 }
 
 /** The program is not on this box. */
@@ -26,8 +28,8 @@ export class NotInstalled extends ImageUnacceptable {}
 
 const ERROR_LIMIT_CHARACTERS = 600
 
-/** @throws NotInstalled, InsufficientStorage, ImageUnacceptable */
-export async function runProgram(program: Program): Promise<void> {
+/** @returns its exit status. @throws NotInstalled, InsufficientStorage, ImageUnacceptable */
+export async function runProgram(program: Program): Promise<number> {
   const { input, signal, timeout_s } = program
   signal.throwIfAborted()
   const deadline = AbortSignal.timeout(timeout_s * 1000)
@@ -54,7 +56,10 @@ export async function runProgram(program: Program): Promise<void> {
   fed?.catch(() => running.kill('SIGKILL'))
   const end = await endOf(running)
   signal.throwIfAborted()
-  if (end.code === 0) return fed
+  if (end.code === 0 || (typeof end.code === 'number' && program.answers?.includes(end.code))) {
+    await fed
+    return end.code
+  }
   throw failureOf(program, { ...end, said: said(), timedOut: deadline.aborted })
 }
 
