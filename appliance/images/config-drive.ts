@@ -1,13 +1,15 @@
-/** The config drive of a deploy: from its JSON to what agents take, base64 of a gzipped ISO 9660 volume. Knows no node. */
+/** The config drive of a deploy: from its JSON to what agents take, base64 of a gzipped ISO 9660 volume. Looks no node up. */
 import { mkdir, mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
-import { InvalidParameterValue } from '../errors.ts'
+import { gunzip, gzip } from 'node:zlib'
+import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { NotInstalled, runProgram } from './format/programs.ts'
 
+/** Whose drive it is: what cloud-init needs to know, and takes from meta_data.json alone. */
+export type Instance = { uuid: string; name: string | null }
 export type ConfigDrive = { meta_data?: Json; user_data?: unknown; network_data?: Json; vendor_data?: Json }
 
 const MIB = 1024 * 1024
@@ -27,10 +29,11 @@ const tooLarge = (what: string) =>
 
 /**
  * @param drive  user_data: a text, or JSON that is written as such
+ * @param instance  its uuid and name go into meta_data.json, unless that has its own: without a uuid, cloud-init takes nothing of a drive
  * @throws InvalidParameterValue  too large; ImageUnacceptable  genisoimage is missing, or failed
  */
-export async function encodeConfigDrive(drive: ConfigDrive, signal: AbortSignal): Promise<string> {
-  const files = filesOf(drive)
+export async function encodeConfigDrive(drive: ConfigDrive, instance: Instance, signal: AbortSignal): Promise<string> {
+  const files = filesOf(drive, instance)
   const bytes = Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0) * VERSIONS.length
   if (bytes > LIMIT_BYTES) throw tooLarge(`its files have ${bytes} bytes`)
   await using folder = await mkdtempDisposable(join(tmpdir(), 'config-drive-'))
@@ -47,16 +50,24 @@ export async function encodeConfigDrive(drive: ConfigDrive, signal: AbortSignal)
   return (await promisify(gzip)(await readFile(volume))).toString('base64')
 }
 
-/** @source Ironic configdrive_utils.build_configdrive: user_data that is JSON is written as JSON */
-function filesOf({ meta_data, user_data, network_data, vendor_data }: ConfigDrive): Record<string, string> {
-  const files: Record<string, string> = { 'meta_data.json': JSON.stringify(meta_data ?? {}) }
-  if (network_data !== undefined) files['network_data.json'] = JSON.stringify(network_data)
-  if (vendor_data !== undefined) files['vendor_data.json'] = JSON.stringify(vendor_data)
+/**
+ * @source Ironic configdrive_utils.build_configdrive: user_data that is JSON is written as JSON, what is empty is left out;
+ * openstacksdk baremetal/configdrive.py: vendor_data becomes vendor_data2.json
+ */
+function filesOf({ meta_data, user_data, network_data, vendor_data }: ConfigDrive, instance: Instance) {
+  const { uuid, name } = instance
+  const files: Record<string, string> = {
+    'meta_data.json': JSON.stringify({ uuid, ...(name ? { name } : {}), ...meta_data }),
+  }
+  if (!isEmpty(network_data)) files['network_data.json'] = JSON.stringify(network_data)
+  if (!isEmpty(vendor_data)) files['vendor_data2.json'] = JSON.stringify(vendor_data)
   if (user_data !== undefined && user_data !== null && user_data !== '') {
     files.user_data = typeof user_data === 'string' ? user_data : JSON.stringify(user_data)
   }
   return files
 }
+
+const isEmpty = (data: Json | null | undefined) => Object.keys(data ?? {}).length === 0
 
 async function makeVolume(root: string, volume: string, signal: AbortSignal): Promise<void> {
   const run = { nice: 0, timeout_s: TIMEOUT_S, signal, about: 'The config drive' }
@@ -71,11 +82,18 @@ async function makeVolume(root: string, volume: string, signal: AbortSignal): Pr
   }
 }
 
+const EXPECTED =
+  'expected JSON (meta_data, user_data, network_data, vendor_data), base64 of a gzipped ISO 9660 volume, or an http(s) address of such a text'
+const MAKE = 'Make it so: gzip -c drive.iso | base64 -w0.'
+
 /**
- * A config drive that was made elsewhere: base64 of a gzip file, or the address of such a text.
- * @throws InvalidParameterValue  what cannot be one, before a machine is started for it
+ * A config drive that was made elsewhere: base64 of a gzipped ISO 9660 volume, or the address of such a text.
+ * @throws InvalidParameterValue  what cannot be one, before a machine is started for it; repeats nothing of it, as it holds secrets
  */
-export function checkConfigDrive(text: string): void {
+export async function checkConfigDrive(text: string): Promise<void> {
+  const refuse = (found: string, next = '') => {
+    throw new InvalidParameterValue(`The config drive ${found}: ${EXPECTED}.${next && ` ${next}`}`)
+  }
   if (/^https?:\/\//i.test(text)) {
     if (URL.canParse(text) && text.length <= 8192) return
     throw new InvalidParameterValue(
@@ -84,9 +102,25 @@ export function checkConfigDrive(text: string): void {
   }
   if (text.length > TEXT_LIMIT_CHARACTERS) throw tooLarge(`it has ${text.length} characters`)
   const bare = text.replace(/\s+/g, '')
-  const head = Buffer.from(bare.slice(0, 4), 'base64')
-  if (/^[A-Za-z0-9+/]+={0,2}$/.test(bare) && bare.length % 4 === 0 && head[0] === 0x1f && head[1] === 0x8b) return
-  throw new InvalidParameterValue(
-    'The config drive is not one: expected JSON (meta_data, user_data, network_data, vendor_data), base64 of a gzipped ISO 9660 volume, or an http(s) address of such a text.',
-  )
+  if (bare === '') return refuse('is empty')
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(bare) || bare.length % 4 !== 0) return refuse('is neither an address nor base64')
+  const bytes = Buffer.from(bare, 'base64')
+  if (isIso9660(bytes)) return refuse('is base64 of an ISO 9660 volume that is not gzipped', MAKE)
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return refuse('is base64 of something that is not gzipped', MAKE)
+  if (!isIso9660(await unpacked(bytes))) refuse('is base64 of a gzip of something that is no ISO 9660 volume', MAKE)
+}
+
+/** Its first volume descriptor. @source ECMA-119 8.1 */
+const isIso9660 = (bytes: Buffer) => bytes.toString('latin1', 0x8001, 0x8006) === 'CD001'
+
+/** Off the event loop, with a limit: a stranger may have packed it. */
+async function unpacked(bytes: Buffer): Promise<Buffer> {
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: LIMIT_BYTES })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge('its volume is larger')
+    throw new InvalidParameterValue(`The config drive cannot be unpacked: ${messageOf(error)}. ${MAKE}`, {
+      cause: error,
+    })
+  }
 }

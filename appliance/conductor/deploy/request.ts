@@ -1,6 +1,7 @@
 /** What is checked of a deploy before it begins, so that whoever asked gets the answer at once. */
 import { ApplianceError, InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
-import { encodeConfigDrive } from '../../images/config-drive.ts'
+import { checkConfigDrive, encodeConfigDrive } from '../../images/config-drive.ts'
+import { isTable } from '../../is-table.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { ProvisionRequest } from '../conductor.ts'
@@ -13,8 +14,6 @@ import { parseUserSteps, planSteps } from './plan.ts'
 export type DeployRequest = { instance_info: Json; user_deploy_steps: readonly PlannedStep[] | undefined }
 
 const CONFIG_DRIVE_KEYS = ['meta_data', 'network_data', 'user_data', 'vendor_data']
-/** As the last partition of a disk, in base64. */
-const CONFIG_DRIVE_LIMIT = 96 * 1024 * 1024
 
 /** @throws InvalidParameterValue, MissingParameterValue  in Ironic's words */
 export async function deployRequest(parts: Parts, node: Node, request: ProvisionRequest): Promise<DeployRequest> {
@@ -33,7 +32,7 @@ export async function deployRequest(parts: Parts, node: Node, request: Provision
   const user = parseUserSteps(request.deploy_steps ?? [])
   const plugin = pluginOf(parts, node)
   planSteps({ plugin: plugin.deploySteps(createKit(parts)), offered: plugin.usesAgent ? undefined : [], user })
-  const configdrive = await configDriveFor(request.configdrive, parts.jobs.stopping)
+  const configdrive = await configDriveFor(request.configdrive, node, parts.jobs.stopping)
   return {
     instance_info: configdrive === undefined ? node.instance_info : merged(node.instance_info, { configdrive }),
     user_deploy_steps: user.length > 0 ? user : undefined,
@@ -43,23 +42,30 @@ export async function deployRequest(parts: Parts, node: Node, request: Provision
 /** undefined: none was given, and one of before stays. */
 async function configDriveFor(
   given: ProvisionRequest['configdrive'],
+  node: Node,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (given === undefined || given === null || given === '') return undefined
-  if (typeof given === 'string') return checkedText(given)
-  const strange = Object.keys(given).find((key) => !CONFIG_DRIVE_KEYS.includes(key))
+  if (given === undefined || given === null || given === '') {
+    await checkDrive(node.instance_info.configdrive)
+    return undefined
+  }
+  await checkDrive(given)
+  return typeof given === 'string' ? given : encodeConfigDrive(given, node, signal)
+}
+
+/** Also what was set in instance_info before, which nobody has looked at yet. @throws InvalidParameterValue */
+async function checkDrive(drive: unknown): Promise<void> {
+  if (drive === undefined || drive === null || drive === '') return
+  if (typeof drive === 'string') return checkConfigDrive(drive)
+  if (!isTable(drive)) {
+    throw new InvalidParameterValue(
+      `configdrive is ${Array.isArray(drive) ? 'a list' : `a ${typeof drive}`}: expected an object of ${CONFIG_DRIVE_KEYS.join(', ')}, or a string.`,
+    )
+  }
+  const strange = Object.keys(drive).find((key) => !CONFIG_DRIVE_KEYS.includes(key))
   if (strange !== undefined) {
     throw new InvalidParameterValue(
       `configdrive holds "${strange}": expected only ${CONFIG_DRIVE_KEYS.join(', ')}, or a string.`,
     )
   }
-  return encodeConfigDrive(given, signal)
-}
-
-function checkedText(text: string): string {
-  if (/^https?:\/\//i.test(text) && URL.canParse(text)) return text
-  if (text.length <= CONFIG_DRIVE_LIMIT && /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text)) return text
-  throw new InvalidParameterValue(
-    'configdrive is neither an http(s) URL nor base64 of a gzipped ISO9660 image (at most 64 MiB).',
-  )
 }

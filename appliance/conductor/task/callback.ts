@@ -28,6 +28,6 @@ export const callbackToken = async (parts: Pick<Parts, 'store'>, uuid: string) =
 export async function configDriveOf(node: Node, signal: AbortSignal): Promise<string | undefined> {
   const { configdrive } = node.instance_info
   if (configdrive === undefined || configdrive === null || configdrive === '') return undefined
-  if (typeof configdrive === 'object') return encodeConfigDrive(configdrive as Json, signal)
+  if (typeof configdrive === 'object') return encodeConfigDrive(configdrive as Json, node, signal)
   return String(configdrive)
 }

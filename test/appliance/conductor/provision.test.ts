@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { gunzipSync } from 'node:zlib'
 import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
 import { createFake } from '../../../appliance/bmc/fake.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
+import { encodeConfigDrive } from '../../../appliance/images/config-drive.ts'
 import { INSTANCE, imagesOnPaper, startTrial } from './trial.ts'
 
 /** A machine whose BMC is gone. */
@@ -152,33 +154,54 @@ describe('deploy is refused', () => {
 })
 
 describe('config drive of a deploy', () => {
+  const meta_data = { hostname: 'n1' }
+
   it('is kept in instance_info as it came, when it is a text or a URL', async (t) => {
-    const trial = await startTrial(t)
-    const { uuid } = await trial.createNode()
+    const configdrive = await encodeConfigDrive({ meta_data }, { uuid: 'u', name: 'n' }, AbortSignal.timeout(20_000))
 
-    await trial.conductor.provision(uuid, { target: 'active', configdrive: 'H4sIAAAA' })
+    for (const given of [configdrive, 'https://drives.example/n1']) {
+      const trial = await startTrial(t)
+      const { uuid } = await trial.createNode()
 
-    assert.deepEqual(trial.node(uuid).instance_info, { ...INSTANCE, configdrive: 'H4sIAAAA' })
+      await trial.conductor.provision(uuid, { target: 'active', configdrive: given })
+
+      assert.deepEqual(trial.node(uuid).instance_info, { ...INSTANCE, configdrive: given })
+    }
   })
 
-  it('is made from its parts: base64 of a gzip', async (t) => {
+  it("is made from its parts, with the node's uuid and name: base64 of a gzipped ISO 9660 volume", async (t) => {
     const trial = await startTrial(t)
-    const { uuid } = await trial.createNode()
+    const { uuid, name } = await trial.createNode()
 
-    await trial.conductor.provision(uuid, { target: 'active', configdrive: { meta_data: { hostname: 'n1' } } })
+    await trial.conductor.provision(uuid, { target: 'active', configdrive: { meta_data } })
 
-    assert.match(String(trial.node(uuid).instance_info.configdrive), /^H4sI[A-Za-z0-9+/=]+$/)
+    const volume = gunzipSync(Buffer.from(String(trial.node(uuid).instance_info.configdrive), 'base64'))
+    const expected = JSON.stringify({ uuid, ...(name ? { name } : {}), ...meta_data })
+    assert.ok(volume.includes(expected), expected)
   })
 
   it('is refused when it is neither, and when it holds other parts', async (t) => {
     const trial = await startTrial(t)
     const { uuid } = await trial.createNode()
-    const deploy = (configdrive: string | object) =>
-      trial.conductor.provision(uuid, { target: 'active', configdrive: configdrive as never })
+    const refuses = (configdrive: unknown, message: RegExp) =>
+      assert.rejects(trial.conductor.provision(uuid, { target: 'active', configdrive: configdrive as never }), {
+        code: 400,
+        message,
+      })
 
-    await assert.rejects(deploy('file:///etc/shadow'), { code: 400, message: /^configdrive is neither/ })
-    await assert.rejects(deploy({ meta: {} }), { code: 400, message: /^configdrive holds "meta": expected only / })
+    await refuses('file:///etc/shadow', /^The config drive is neither an address nor base64: /)
+    await refuses('H4sIAAAA', /^The config drive cannot be unpacked: /)
+    await refuses('aGVsbG8K', /^The config drive is base64 of something that is not gzipped: /)
+    await refuses({ meta: {} }, /^configdrive holds "meta": expected only /)
+    await refuses([meta_data], /^configdrive is a list: expected an object of /)
     assert.equal(trial.node(uuid).provision_state, 'available')
+  })
+
+  it('is refused when it is in instance_info already, where nobody looked at it', async (t) => {
+    const trial = await startTrial(t)
+    const { uuid } = await trial.createNode({ instance_info: { ...INSTANCE, configdrive: 'hello' } })
+
+    await assert.rejects(trial.conductor.provision(uuid, { target: 'active' }), { code: 400, message: /neither/ })
   })
 })
 

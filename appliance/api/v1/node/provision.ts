@@ -26,7 +26,9 @@ const step = z.strictObject({
 const configdriveObject = z.strictObject({
   meta_data: dict.optional(),
   network_data: dict.optional(),
-  user_data: z.unknown().optional(),
+  user_data: z
+    .union([text, dict, z.array(z.unknown()), z.null()], 'expected a string, an object, a list or null')
+    .optional(),
   vendor_data: dict.optional(),
 })
 
