@@ -142,7 +142,9 @@ const agent = {
     default: 'http',
     choices: ['http', 'local', 'swift'],
     perNode: ['driver_info', 'instance_info'],
-    help: 'http and swift hand http(s) images to the agent as they are; local caches them here.',
+    help:
+      'Where machines fetch http(s) images from. http and swift: from the server that image_source names, which they must be able to reach; an image that is ' +
+      'not raw is fetched, converted and served by this appliance all the same. local: always from this appliance, which fetches each image once and keeps it.',
   },
   stream_raw_images: {
     section: 'agent',

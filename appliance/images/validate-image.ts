@@ -1,6 +1,7 @@
 /** What is wrong with a node's image fields, in Ironic's words. Touches no network. */
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
+import { acceptedFormats } from './format/image-format.ts'
 import type { ImageRequest } from './images.ts'
 import { missingChecksum, type StatedChecksum, statedChecksum } from './source/checksum.ts'
 import { type ImageSource, parseImageSource } from './source/image-source.ts'
@@ -43,10 +44,21 @@ export function readImageOrder(
     source,
     image_source,
     stated,
-    declared_format: text(instance_info.image_disk_format)?.toLowerCase(),
+    declared_format: declaredFormat(instance_info.image_disk_format, node_uuid, config),
     cached: downloadSource(request, config) === 'local' || source.kind === 'file',
     authorization: text(instance_info.image_request_authorization_secret),
   }
+}
+
+/** A format that no image can have here is told before a machine is started. */
+function declaredFormat(image_disk_format: unknown, node_uuid: string, config: Config): string | undefined {
+  if (image_disk_format === undefined || image_disk_format === null || image_disk_format === '') return undefined
+  const declared = text(image_disk_format)?.toLowerCase()
+  const accepted = acceptedFormats(config.conductor.permitted_image_formats)
+  if (declared !== undefined && accepted.includes(declared)) return declared
+  throw new InvalidParameterValue(
+    `instance_info/image_disk_format of node ${node_uuid} is ${JSON.stringify(image_disk_format)?.slice(0, 150)}: expected one of ${accepted.join(', ')}. Convert another image (qemu-img convert -O qcow2), set its address and checksum, and image_disk_format to qcow2.`,
+  )
 }
 
 function refuseImageType(image_type: unknown): void {

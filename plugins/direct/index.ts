@@ -2,7 +2,7 @@
 import type { DeployPlugin, Kit, StepResult, Task } from '@appliance/core/plugin-api'
 import { imageInfoOf } from './image-info.ts'
 import { type DirectOptions, OPTIONS } from './options.ts'
-import { problemOf } from './validate.ts'
+import { containerImage, problemOf } from './validate.ts'
 
 /** The agent's own step of this name does the work, and stands in the same place of the deploy. */
 async function writeImage(kit: Pick<Kit, 'imageInfo'>, task: Task<DirectOptions>): Promise<StepResult> {
@@ -28,6 +28,8 @@ export default {
       'Ignored unless image_http_proxy or image_https_proxy is set. Optional.',
   },
   async validate(task) {
+    const container = containerImage(task.node)
+    if (container !== undefined) throw task.failure(container)
     task.images.validate()
     task.disk.validate()
     const problem = problemOf(task.node, task.options)

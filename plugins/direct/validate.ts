@@ -9,6 +9,16 @@ export function problemOf(node: Node, options: Values<DirectOptions>): string | 
   return partitionImage(node) ?? proxies(node) ?? credentials(options)
 }
 
+/** Asked before the image fields: those would only say that the protocol is not known. */
+export function containerImage({ uuid, instance_info }: Node): string | undefined {
+  const { image_source } = instance_info
+  if (typeof image_source !== 'string' || !/^\s*(oci|docker):\/\//i.test(image_source)) return undefined
+  return (
+    `instance_info/image_source of node ${uuid} names a container image: the deploy interface direct writes disk images from http(s) or file addresses. ` +
+    `For a bootable container: baremetal node set ${uuid} --deploy-interface bootc (bootc must be in [DEFAULT] enabled_deploy_interfaces).`
+  )
+}
+
 /** @source Ironic images.is_whole_disk_image: image_type decides, else kernel or ramdisk make it a partition image */
 function partitionImage({ uuid, instance_info }: Node): string | undefined {
   const { image_type, kernel, ramdisk } = instance_info

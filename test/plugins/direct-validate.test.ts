@@ -32,6 +32,14 @@ describe('validate of direct', () => {
     )
   })
 
+  it('sends who asks for a container to the deploy interface for containers', async () => {
+    await refuses(
+      withInstance({ image_source: 'oci://quay.io/centos-bootc/centos-bootc:stream9' }),
+      `instance_info/image_source of node ${NODE_UUID} names a container image: the deploy interface direct writes disk images from http(s) or file addresses. ` +
+        `For a bootable container: baremetal node set ${NODE_UUID} --deploy-interface bootc (bootc must be in [DEFAULT] enabled_deploy_interfaces).`,
+    )
+  })
+
   for (const [fields, found] of [
     [{ image_type: 'partition' }, 'instance_info/image_type is "partition"'],
     [{ kernel: 'file:///k', ramdisk: 'file:///r' }, 'instance_info/kernel is set'],

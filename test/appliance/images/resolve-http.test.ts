@@ -288,7 +288,7 @@ describe('image_download_source = http', () => {
     )
     await refuses(
       '/page',
-      `Image ${upstream.url}/page is of format html by its content, which is not permitted ([conductor] permitted_image_formats = raw,gpt,qcow2,iso). Convert it: qemu-img convert -O qcow2.`,
+      `Image ${upstream.url}/page is a web page by its content, not an image: its server sends a page for people (a download page, a sign-in, an error). Set image_source to the address of the file itself.`,
     )
     await refuses('/empty', `Image ${upstream.url}/empty is empty. Put the image there.`)
   })

@@ -57,6 +57,18 @@ describe('validate', () => {
     assert.throws(() => validate(http, { image_download_source: 'smb' }), /"smb"/)
   })
 
+  it('knows which image_disk_format can be written, before a machine is started', () => {
+    for (const image_disk_format of ['raw', 'RAW', 'qcow2', 'gpt', 'iso', '', null])
+      validate({ ...http, image_disk_format })
+
+    for (const image_disk_format of ['vmdk', 'unknown', 7]) {
+      assert.throws(() => validate({ ...http, image_disk_format }), {
+        name: 'InvalidParameterValue',
+        message: `instance_info/image_disk_format of node ${NODE} is ${JSON.stringify(image_disk_format)}: expected one of raw, gpt, qcow2, iso. Convert another image (qemu-img convert -O qcow2), set its address and checksum, and image_disk_format to qcow2.`,
+      })
+    }
+  })
+
   it('refuses a file of the system', () => {
     assert.throws(() => validate({ image_source: 'file:///etc/shadow' }), {
       name: 'InvalidParameterValue',

@@ -44,11 +44,54 @@ describe('the format of an image', () => {
       message:
         'Image x is of format vmdk by its content, which is not permitted ([conductor] permitted_image_formats = raw,gpt,qcow2,iso). Convert it: qemu-img convert -O qcow2.',
     })
-    assert.throws(
-      () => checkFormat(detectFormat(Buffer.from('<!DOCTYPE html><h1>Not found')), undefined, PERMITTED, 'x'),
-      /of format html/,
-    )
+    assert.throws(() => checkFormat('iso', undefined, ['raw'], 'x'), {
+      message:
+        'Image x is of format iso by its content, which is not permitted: add it to [conductor] permitted_image_formats (raw), or use another image.',
+    })
     checkFormat('gpt', undefined, ['raw'], 'x')
+  })
+
+  it('must be one that is written here, whatever is permitted', () => {
+    assert.throws(() => checkFormat('vmdk', 'vmdk', ['raw', 'vmdk'], 'x'), {
+      message:
+        'Image x is of format vmdk by its content, which is not written here, whatever [conductor] permitted_image_formats says (raw,vmdk). Convert it: qemu-img convert -O qcow2.',
+    })
+  })
+
+  it('is none for a web page, and nobody is told to convert it', () => {
+    const pages = [
+      '<!DOCTYPE html><h1>Not found',
+      '\uFEFF\n<HTML lang=en>',
+      '<?xml version="1.0"?><Error>',
+      '<!-- moved -->',
+    ]
+    for (const page of pages) {
+      assert.throws(() => checkFormat(detectFormat(Buffer.from(page)), undefined, PERMITTED, 'x'), {
+        message:
+          'Image x is a web page by its content, not an image: its server sends a page for people (a download page, a sign-in, an error). Set image_source to the address of the file itself.',
+      })
+    }
+  })
+
+  it('is none for what real packers make of an image, and it is told how to unpack it', () => {
+    const disk = join(folder, 'disk.raw')
+    writeFileSync(disk, diskContent())
+    const pack = (file: string, ...args: string[]) => execFileSync(file, args, { input: readFileSync(disk) })
+    const packed = {
+      gunzip: pack('gzip', '-c'),
+      unxz: pack('xz', '-c0'),
+      unzstd: pack('zstd', '-qc'),
+      bunzip2: pack('bzip2', '-c'),
+      'tar xf': execFileSync('tar', ['-cC', folder, 'disk.raw'], { maxBuffer: 64 * 1024 * 1024 }),
+    }
+
+    for (const [next, bytes] of Object.entries(packed)) {
+      const found = detectFormat(bytes.subarray(0, HEAD_BYTES))
+
+      assert.throws(() => checkFormat(found, undefined, [...PERMITTED, found], 'x'), {
+        message: `Image x is packed (${found}) by its content: an image is not unpacked here. Unpack it (${next}), and set image_source and the checksum to the file that comes out of it.`,
+      })
+    }
   })
 
   it('must be what image_disk_format says; raw stands for gpt, too', () => {
