@@ -20,6 +20,8 @@ const DIGITS: Readonly<Record<string, number>> = {
   'sha3-512': 128,
 }
 const BY_LENGTH: Readonly<Record<number, string>> = { 32: 'md5', 64: 'sha256', 128: 'sha512' }
+/** What is taken of a list when no algorithm was asked for: the last that it holds. */
+const STRENGTH: readonly string[] = ['md5', 'sha256', 'sha512']
 /** Good against accidents only: such a checksum neither names content in the cache nor is handed on. */
 const WEAK = new Set(['md5', 'sha1'])
 
@@ -90,16 +92,22 @@ export function checksumFromFile(
   rules: Rules,
 ): Checksum {
   const name = nameOf(image_url)
-  const value = findChecksum(content, name)
-  const algorithm = value === undefined ? undefined : (statedChecksum.algorithm ?? BY_LENGTH[value.length])
-  if (value === undefined || algorithm === undefined || DIGITS[algorithm] !== value.length) {
-    const wanted = statedChecksum.algorithm ?? 'md5, sha256 or sha512'
+  const asked = statedChecksum.algorithm
+  const usable = asked === undefined ? STRENGTH : [asked]
+  const found = findChecksums(content, name).filter(({ algorithm }) => usable.includes(algorithm))
+  const [best] = found.toSorted((one, other) => STRENGTH.indexOf(other.algorithm) - STRENGTH.indexOf(one.algorithm))
+  const list = shownUrl(statedChecksum.url)
+  if (best === undefined) {
+    const wanted = asked ?? 'md5, sha256 or sha512'
+    throw new ImageUnacceptable(`The checksum file ${list} holds no ${wanted} checksum of ${name}. ${NEXT}`)
+  }
+  if (found.some(({ algorithm, value }) => algorithm === best.algorithm && value !== best.value)) {
     throw new ImageUnacceptable(
-      `The checksum file ${shownUrl(statedChecksum.url)} holds no ${wanted} checksum of ${name}. ${NEXT}`,
+      `The checksum file ${list} holds more than one ${best.algorithm} checksum of ${name}, and they differ. ${NEXT}`,
     )
   }
-  refuseMd5(algorithm, rules)
-  return { algorithm, value }
+  refuseMd5(best.algorithm, rules)
+  return best
 }
 
 function nameOf(image_url: string): string {
@@ -112,17 +120,28 @@ function nameOf(image_url: string): string {
   }
 }
 
-/** A bare value, or lines "HASH  name", "HASH *name", "SHA256 (name) = HASH"; # begins a comment. */
-export function findChecksum(content: string, name: string): string | undefined {
+/**
+ * All that is said of the name, by a bare value, or lines "HASH  name", "HASH *name", "SHA256 (name) = HASH"; # begins a comment.
+ * A line that names its algorithm is believed, and left out when that is not known here: as many digits mean BLAKE2b, too. One that names
+ * none is of each algorithm with as many digits.
+ */
+export function findChecksums(content: string, name: string): Checksum[] {
   const lines = content.split('\n').map((line) => line.trim())
   const meant = lines.filter((line) => line !== '' && !line.startsWith('#'))
   const [only = ''] = meant
-  if (meant.length === 1 && /^[0-9a-f]{32,128}$/i.test(only)) return only.toLowerCase()
-  for (const line of meant) {
+  if (meant.length === 1 && /^[0-9a-f]{32,128}$/i.test(only)) return untold(only)
+  return meant.flatMap((line) => {
     const [, before, named] = /^([0-9a-f]{32,128})\s+\*?(?:\.\/)?(.+)$/i.exec(line) ?? []
-    if (before && named === name) return before.toLowerCase()
-    const [, inside, after] = /^\w+\s*\((?:\.\/)?(.+)\)\s*=\s*([0-9a-f]{32,128})$/i.exec(line) ?? []
-    if (after && inside === name) return after.toLowerCase()
-  }
-  return undefined
+    if (before && named === name) return untold(before)
+    const [, tag = '', inside, after] = /^([\w-]+)\s*\((?:\.\/)?(.+)\)\s*=\s*([0-9a-f]{32,128})$/i.exec(line) ?? []
+    const algorithm = tag.toLowerCase().replace(/^sha3_/, 'sha3-')
+    return inside === name && DIGITS[algorithm] === after?.length
+      ? [{ algorithm, value: String(after).toLowerCase() }]
+      : []
+  })
 }
+
+const untold = (value: string): Checksum[] =>
+  Object.keys(DIGITS)
+    .filter((algorithm) => DIGITS[algorithm] === value.length)
+    .map((algorithm) => ({ algorithm, value: value.toLowerCase() }))

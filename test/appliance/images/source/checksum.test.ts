@@ -1,7 +1,7 @@
 /** Where the checksum of an image comes from, and what an operator reads when it cannot be used. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { checksumFromFile, findChecksum, statedChecksum } from '../../../../appliance/images/source/checksum.ts'
+import { checksumFromFile, findChecksums, statedChecksum } from '../../../../appliance/images/source/checksum.ts'
 
 const rules = { node_uuid: 'n', allow_md5: true }
 const MD5 = 'a'.repeat(32)
@@ -68,12 +68,14 @@ describe('image_checksum', () => {
 })
 
 const stated = { algorithm: undefined, url: new URL('http://images.example/SHA256SUMS') }
+const listed = (content: string, name: string) =>
+  findChecksums(content, name).find(({ algorithm }) => algorithm === 'sha256')?.value
 const fromFile = (content: string, by = rules) =>
   checksumFromFile(content, 'http://images.example/a/disk%20one.raw', stated, by)
 
 describe('a file of checksums', () => {
   it('may hold a bare value', () => {
-    assert.equal(findChecksum(`# of today\n\n${SHA256.toUpperCase()}\n`, 'disk.raw'), SHA256)
+    assert.equal(listed(`# of today\n\n${SHA256.toUpperCase()}\n`, 'disk.raw'), SHA256)
   })
 
   it('may hold lines as md5sum, sha256sum, BSD and CentOS write them', () => {
@@ -84,12 +86,44 @@ describe('a file of checksums', () => {
       `${SHA256}  ./disk.raw`,
       `SHA256 (disk.raw) = ${SHA256}`,
     ]) {
-      assert.equal(findChecksum(`${other}\n# comment\r\n${line}\r\n`, 'disk.raw'), SHA256, line)
+      assert.equal(listed(`${other}\n# comment\r\n${line}\r\n`, 'disk.raw'), SHA256, line)
     }
   })
 
   it('names the image by the last part of image_source', () => {
     assert.deepEqual(fromFile(`${SHA512}  disk one.raw\n${SHA256}  two.raw`), { algorithm: 'sha512', value: SHA512 })
+  })
+
+  it('may hold several algorithms for one name: the strongest is taken, or the one that was asked for', () => {
+    const bsd = `MD5 (disk one.raw) = ${MD5}\nSHA256 (disk one.raw) = ${SHA256}\nSHA512 (disk one.raw) = ${SHA512}\n`
+    const plain = `${MD5}  disk one.raw\n${SHA256}  disk one.raw\n${SHA512}  disk one.raw\n`
+    const asked = (content: string, algorithm: string) =>
+      checksumFromFile(content, 'http://images.example/disk%20one.raw', { ...stated, algorithm }, rules)
+
+    for (const list of [bsd, plain, plain.split('\n').reverse().join('\n')]) {
+      assert.deepEqual(fromFile(list), { algorithm: 'sha512', value: SHA512 })
+      assert.deepEqual(fromFile(list, { ...rules, allow_md5: false }), { algorithm: 'sha512', value: SHA512 })
+      assert.deepEqual(asked(list, 'sha256'), { algorithm: 'sha256', value: SHA256 })
+      assert.deepEqual(asked(list, 'md5'), { algorithm: 'md5', value: MD5 })
+    }
+    assert.throws(() => asked(bsd, 'sha3-256'), /holds no sha3-256 checksum of disk one\.raw/)
+    assert.deepEqual(asked(plain, 'sha3-256'), { algorithm: 'sha3-256', value: SHA256 })
+  })
+
+  it('is believed when it names the algorithm: as many digits mean others, too', () => {
+    const blake = `BLAKE2b (disk one.raw) = ${SHA512}\nSHA3-256 (disk one.raw) = ${'e'.repeat(64)}\n`
+
+    assert.throws(() => fromFile(blake), /holds no md5, sha256 or sha512 checksum/)
+    assert.deepEqual(fromFile(`${blake}SHA256 (disk one.raw) = ${SHA256}\n`), { algorithm: 'sha256', value: SHA256 })
+  })
+
+  it('that says two things of one image is refused', () => {
+    assert.throws(() => fromFile(`${SHA256}  disk one.raw\n${'d'.repeat(64)}  disk one.raw\n`), {
+      name: 'ImageUnacceptable',
+      message:
+        'The checksum file http://images.example/SHA256SUMS holds more than one sha256 checksum of disk one.raw, and they differ. Set image_os_hash_algo and image_os_hash_value, or image_checksum, of the image as it is upstream.',
+    })
+    assert.deepEqual(fromFile(`${SHA256}  disk one.raw\n${SHA256}  ./disk one.raw\n`).value, SHA256)
   })
 
   it('that does not name the image is told with the name that was looked for', () => {
