@@ -1,5 +1,6 @@
-/** Fetches an image from its server into a file, hashing as it comes; picks up after a cut where the server lets it. */
+/** Fetches an image from its server into a file, hashing as it comes; picks up after a cut where the server lets it, and begins anew where not. */
 import { createHash, type Hash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ImageUnacceptable, InsufficientStorage } from '../../errors.ts'
 import { shownUrl } from './image-source.ts'
@@ -23,11 +24,42 @@ export type Fetched = { size_bytes: number; digests: Readonly<Record<string, str
 const FRUITLESS_CUTS_LIMIT = 3
 const CUTS_LIMIT = 50
 const PAUSE_MS = 1_000
+/** Of a download that cannot go on where it was cut. */
+const BEGINNINGS_LIMIT = 3
+
+/** `canBeginAnew`: its server is there, and cannot or does not want to go on. */
+class CutOff extends ImageUnacceptable {
+  readonly canBeginAnew: boolean
+  constructor(message: string, canBeginAnew: boolean) {
+    super(message)
+    this.canBeginAnew = canBeginAnew
+  }
+  override get name(): string {
+    return 'ImageUnacceptable'
+  }
+}
 
 type Transfer = { url: URL; etag: string | undefined; total: number | undefined }
 
 /** @throws ImageUnacceptable, InsufficientStorage */
 export async function download(
+  upstream: Upstream,
+  url: URL,
+  authorization: string | undefined,
+  to: FetchTo,
+): Promise<Fetched> {
+  for (let beginnings = 1; ; beginnings++) {
+    try {
+      return await downloadOnce(upstream, url, authorization, to)
+    } catch (error) {
+      if (!(error instanceof CutOff && error.canBeginAnew) || beginnings >= BEGINNINGS_LIMIT) throw error
+    }
+    await rm(to.path, { force: true })
+    await pause(beginnings * PAUSE_MS, undefined, { signal: to.signal })
+  }
+}
+
+async function downloadOnce(
   upstream: Upstream,
   url: URL,
   authorization: string | undefined,
@@ -59,11 +91,13 @@ export async function download(
   }
 }
 
-function cutOff({ url, total, etag }: Transfer, done: number, why: string): ImageUnacceptable {
+function cutOff({ url, total, etag }: Transfer, done: number, why: string): CutOff {
   const of = total === undefined ? '' : ` of the ${total} that it told`
-  const anew = etag === undefined ? ' It has no ETag, so that the download cannot go on where it was cut.' : ''
-  return new ImageUnacceptable(
+  const anew =
+    etag === undefined ? ` It has no ETag to go on by, and each of ${BEGINNINGS_LIMIT} downloads was cut.` : ''
+  return new CutOff(
     `Image ${shownUrl(url)} cannot be fetched: its server sent ${done} bytes${of}: ${why}.${anew} Check the server.`,
+    etag === undefined,
   )
 }
 
@@ -139,5 +173,7 @@ async function goOn(
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(String(answer.headers['content-range'] ?? ''))
   if (answer.status === 206 && Number(range?.[1]) === offset) return answer
   discard(answer)
-  throw cut
+  // The same image, all of it: the server knows no ranges. Another ETag is another image.
+  const isWhole = answer.status === 200 && answer.headers.etag === transfer.etag
+  throw isWhole ? new CutOff(cut.message, true) : cut
 }

@@ -1,5 +1,6 @@
 /** What becomes of a download when its server is not good, and what the operator reads then. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { file, type Handler, startUpstream } from '../image-upstream.ts'
@@ -22,9 +23,10 @@ describe('a download', { concurrency: true }, () => {
     assert.deepEqual(left, [], 'nothing half-written stays')
   })
 
+  /** Each for a node of its own: what a node may fetch is the last that it was resolved to. */
   const resolve = async (url: string, content = disk) => {
     const fields = { image_source: url, image_checksum: digest(content), image_download_source: 'local' }
-    const served = await box.images.resolve(box.request(fields))
+    const served = await box.images.resolve(box.request(fields, { node_uuid: randomUUID() }))
     return Buffer.from(await (await fetchPlain(served.url)).arrayBuffer())
   }
   const refuses = async (handler: Handler, message: (url: string) => string | RegExp) => {
@@ -54,6 +56,35 @@ describe('a download', { concurrency: true }, () => {
     assert.deepEqual(upstream.asked.at(-1), 'GET /disk bytes=700000-')
     assert.equal(upstream.headers.at(-1)?.['if-range'], '"1"')
   })
+
+  for (const [server, etag, accepts] of [
+    ['tells no ETag', undefined, true],
+    ['tells a weak ETag', 'W/"1"', true],
+    ['tells an ETag and knows no ranges', '"1"', false],
+  ] as const) {
+    it(`is begun anew when it was cut and the server ${server}`, async () => {
+      const disk = diskContent(1024 * 1024 + 4096)
+      const cuts = [300_000, 700_000]
+      const headers = { ...(etag ? { etag } : {}), 'content-length': disk.length }
+      await using upstream = await startUpstream({
+        '/disk': (request, response) => {
+          if (request.headers.range && accepts) return void response.writeHead(416).end()
+          response.writeHead(200, headers)
+          const cut = request.headers.range ? undefined : cuts.shift()
+          if (cut === undefined) return void response.end(disk)
+          response.write(disk.subarray(0, cut), () => response.destroy())
+        },
+      })
+
+      const got = await resolve(`${upstream.url}/disk`, disk)
+
+      assert.equal(digest(got), digest(disk))
+      assert.deepEqual(
+        upstream.asked.filter((asked) => asked === 'GET /disk'),
+        Array(3).fill('GET /disk'),
+      )
+    })
+  }
 
   it('fails when the server is cut for ever', async () => {
     await refuses(
@@ -87,7 +118,7 @@ describe('a download', { concurrency: true }, () => {
       (url) =>
         cutOff(
           url,
-          'other side closed. It has no ETag, so that the download cannot go on where it was cut. Check the server.',
+          'other side closed. It has no ETag to go on by, and each of 3 downloads was cut. Check the server.',
         ),
     )
   })
@@ -114,7 +145,7 @@ describe('a download', { concurrency: true }, () => {
         response.write('half')
       },
       (url) =>
-        `Image ${url} cannot be fetched: its server sent 4 bytes of the 5000 that it told: its server was silent for 1 s ([DEFAULT] webserver_connection_timeout). It has no ETag, so that the download cannot go on where it was cut. Check the server.`,
+        `Image ${url} cannot be fetched: its server sent 4 bytes of the 5000 that it told: its server was silent for 1 s ([DEFAULT] webserver_connection_timeout). It has no ETag to go on by, and each of 3 downloads was cut. Check the server.`,
     )
   })
 
