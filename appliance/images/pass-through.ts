@@ -1,6 +1,7 @@
 /** An http(s) image that the agent may fetch from its own server: asked for by HEAD, and its first bytes looked at. Keeps nothing. */
 import { ImageUnacceptable } from '../errors.ts'
-import { detectFormat, HEAD_BYTES } from './format/image-format.ts'
+import { refuseCutDisk } from './format/cut-disk.ts'
+import { detectFormat, HEAD_BYTES, isRaw } from './format/image-format.ts'
 import { checkQcow2 } from './format/qcow2.ts'
 import { SIZE_LIMIT_BYTES } from './prepare-image.ts'
 import { shownUrl } from './source/image-source.ts'
@@ -36,6 +37,7 @@ export async function lookUpstream(
     if (head.length === 0) throw new ImageUnacceptable(`Image ${shownUrl(url)} is empty. Put the image there.`)
     const format = detectFormat(head)
     if (format === 'qcow2' && size_bytes !== undefined) checkQcow2(head, size_bytes, SIZE_LIMIT_BYTES, shownUrl(url))
+    if (isRaw(format) && size_bytes !== undefined) refuseCutDisk(head, size_bytes, shownUrl(url))
     return { url: withUser(answer.url, from), format, size_bytes }
   } finally {
     discard(answer)

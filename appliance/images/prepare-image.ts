@@ -10,6 +10,7 @@ import { type EntryRecord, fileOf } from './cache/entry.ts'
 import type { Waiter } from './cache/flights.ts'
 import { compress } from './format/compress.ts'
 import { convertToRaw, refuseDamaged } from './format/convert.ts'
+import { refuseCutDisk } from './format/cut-disk.ts'
 import { hashFile } from './format/hash-file.ts'
 import { checkFormat, detectFormat, HEAD_BYTES, isRaw } from './format/image-format.ts'
 import { checkQcow2 } from './format/qcow2.ts'
@@ -53,6 +54,7 @@ export async function prepareImage(shop: Workshop, job: Preparation): Promise<En
   if (virtual_bytes !== undefined) {
     await refuseDamaged({ from: fetchedFile, size_bytes: virtual_bytes, shown, signal: job.flight.signal })
   }
+  if (isRaw(detected)) refuseCutDisk(head, fetched.size_bytes, shown)
   const image = fileOf(folder, 'identity')
   const found = { version: 1 as const, source: shown, detected }
   if (virtual_bytes === undefined || !convert) {
@@ -66,6 +68,7 @@ export async function prepareImage(shop: Workshop, job: Preparation): Promise<En
     return { ...found, format: isRaw(detected) ? 'raw' : 'qcow2', size_bytes: fetched.size_bytes, checksum, variants }
   }
   await convertInto(shop, job, { from: fetchedFile, to: image, fetched_bytes: fetched.size_bytes, virtual_bytes })
+  refuseCutDisk(await readHead(image), virtual_bytes, shown)
   const algorithm = isStrong(expected) ? expected.algorithm : 'sha256'
   return { ...found, ...(await finishRaw(shop, job, algorithm)) }
 }
