@@ -1,5 +1,6 @@
 /** JSON lines on stdout for journald: a constant message, the variables as fields; secrets are cut out by key here. */
 import { pino } from 'pino'
+import { ExactNumber, hasMembers } from './exact-number.ts'
 import type { Json } from './plugin-api/index.ts'
 
 export type Log = {
@@ -27,7 +28,7 @@ export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = 
   const inside = (item: unknown) => maskSecrets(item, leaf, depth + 1)
   const shown = leaf(value)
   if (Array.isArray(shown)) return shown.map(inside)
-  if (shown === null || typeof shown !== 'object' || shown instanceof Error) return shown
+  if (!hasMembers(shown) || shown instanceof Error) return shown
   return Object.fromEntries(
     Object.entries(shown).map(([key, item]) => [
       key,
@@ -49,6 +50,7 @@ export const maskText = (text: string): string =>
 /** Errors with their causes, their own fields masked like all others. */
 function shownInLog(value: unknown): unknown {
   if (typeof value === 'string') return maskText(value)
+  if (value instanceof ExactNumber) return value.source
   if (value instanceof Error) return pino.stdSerializers.err(value)
   if (value instanceof Map) return Object.fromEntries(value)
   if (value instanceof Set) return [...value]

@@ -1,6 +1,8 @@
 /** Request bodies: JSON, read no further than allowed, and fit to be walked. */
+import { isUtf8 } from 'node:buffer'
 import type { z } from 'zod'
 import { ApplianceError, InvalidParameterValue, PayloadTooLarge } from '../errors.ts'
+import { hasMembers, parseExact, plainNumber } from '../exact-number.ts'
 import type { Call } from './parts.ts'
 import { parse } from './schema.ts'
 
@@ -28,13 +30,14 @@ export async function readJson(call: Call, limit_kib: number): Promise<unknown> 
   if (body.trim() === '') return {}
   let value: unknown
   try {
-    value = JSON.parse(body)
-  } catch {
+    value = parseExact(body)
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep()
     // The parser's words repeat the body, which may hold a password.
     throw new InvalidParameterValue('The request body is not valid JSON.')
   }
   checkShape(value, DEPTH_LIMIT)
-  return value
+  return plainNumber(value)
 }
 
 /** @throws PayloadTooLarge, InvalidParameterValue (the client went away: no fault of ours, and nobody hears it) */
@@ -43,7 +46,7 @@ async function readText(call: Call, limit_kib: number): Promise<string> {
   const declared = call.req.header('content-length')
   if (Number(declared) > limit) throw tooLarge(limit_kib)
   // The HTTP parser lets no more through than was declared.
-  if (declared !== undefined) return call.req.text()
+  if (declared !== undefined) return textOf(Buffer.from(await call.req.arrayBuffer()))
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of call.req.raw.body ?? []) {
@@ -51,7 +54,13 @@ async function readText(call: Call, limit_kib: number): Promise<string> {
     if (size > limit) throw tooLarge(limit_kib)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return textOf(Buffer.concat(chunks))
+}
+
+/** RFC 8259 section 8.1. Read all the same, bytes that are none would become other characters. @throws InvalidParameterValue */
+function textOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  throw new InvalidParameterValue('The request body is not valid JSON: it is not encoded as UTF-8.')
 }
 
 function asRefusal(error: unknown): never {
@@ -65,10 +74,12 @@ const tooLarge = (limit_kib: number) =>
       'for a provision request, which may carry a config drive).',
   )
 
+const tooDeep = () =>
+  new InvalidParameterValue(`Request body JSON is nested too deeply (limit: ${DEPTH_LIMIT} levels).`)
+
 function checkShape(value: unknown, left: number): void {
-  if (value === null || typeof value !== 'object') return
-  if (left === 0)
-    throw new InvalidParameterValue(`Request body JSON is nested too deeply (limit: ${DEPTH_LIMIT} levels).`)
+  if (!hasMembers(value)) return
+  if (left === 0) throw tooDeep()
   if (Object.hasOwn(value, '__proto__')) throw new InvalidParameterValue("'__proto__' is not accepted as a key.")
   for (const item of Object.values(value)) checkShape(item, left - 1)
 }

@@ -1,6 +1,7 @@
 /** JSON Patch (RFC 6902: add, replace, remove) with the habits of Ironic's clients. Works on a copy; knows no resource. */
 import { z } from 'zod'
 import { InvalidParameterValue } from '../errors.ts'
+import { hasMembers } from '../exact-number.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { list, text } from './schema.ts'
 
@@ -31,7 +32,7 @@ export const givenValues = (patch: Patch, path: string): unknown[] =>
 
 /** @param document  its top level holds every field that may be patched. @throws InvalidParameterValue */
 export function applyPatch(document: Json, patch: Patch): Json {
-  const copy = structuredClone(document)
+  const copy = copyOf(document) as Json
   for (const operation of patch) {
     const reason = applyOne(copy, operation)
     // The value is left out: it may be a secret.
@@ -58,11 +59,11 @@ function applyOne(document: Json, { op, path, value }: Operation): string | unde
   if (op === 'remove' && !isThere) return `can't remove a non-existent object '${key}'`
   if (op === 'replace' && !isThere) return `can't replace a non-existent object '${key}'`
   if (Array.isArray(parent)) return changeList(parent, key, { op, value })
-  if (parent === null || typeof parent !== 'object') return `'${way.join('/')}' holds no members`
+  if (!hasMembers(parent)) return `'${way.join('/')}' holds no members`
   const isRoot = parent === document
   // Clients unset a key by adding null; on the top level null is what an empty field is.
   if (op === 'remove' || (op === 'add' && value === null && !isRoot)) delete (parent as Json)[key]
-  else (parent as Json)[key] = structuredClone(value)
+  else (parent as Json)[key] = copyOf(value)
   if (isRoot && (parent as Json)[key] === undefined) (parent as Json)[key] = null
   return undefined
 }
@@ -76,7 +77,14 @@ function changeList(items: unknown[], key: string, { op, value }: { op: string; 
   return undefined
 }
 
+/** Numbers are never changed, so they may be shared. */
+function copyOf(value: unknown): unknown {
+  if (!hasMembers(value)) return value
+  if (Array.isArray(value)) return value.map(copyOf)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]))
+}
+
 function memberOf(parent: unknown, key: string): unknown {
-  if (parent === null || typeof parent !== 'object' || !Object.hasOwn(parent, key)) return undefined
+  if (!hasMembers(parent) || !Object.hasOwn(parent, key)) return undefined
   return (parent as Json)[key]
 }

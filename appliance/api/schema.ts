@@ -1,6 +1,7 @@
 /** Kinds of values that requests hold, and one sentence for each that does not fit. Values of secret-looking keys are never repeated. */
 import { z } from 'zod'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
+import { hasMembers, plainNumber } from '../exact-number.ts'
 import { isSecretKey } from '../log.ts'
 
 const TRUE = new Set(['1', 't', 'true', 'on', 'y', 'yes'])
@@ -25,7 +26,8 @@ export const dict = z.record(z.string(), z.unknown(), 'expected an object')
 export const list = <S extends z.ZodType>(item: S) => z.array(item, 'expected a list')
 
 /** A boolean, or its name: clients send "True" and "False" too. @source oslo strutils.bool_from_string, strict */
-export const flag = z.unknown().transform((value, context): boolean => {
+export const flag = z.unknown().transform((given, context): boolean => {
+  const value = plainNumber(given)
   const word = ['boolean', 'string', 'number'].includes(typeof value) ? String(value).trim().toLowerCase() : ''
   if (TRUE.has(word)) return true
   if (FALSE.has(word)) return false
@@ -34,7 +36,8 @@ export const flag = z.unknown().transform((value, context): boolean => {
 })
 
 /** A whole number, or its digits. */
-export const integer = z.unknown().transform((value, context): number => {
+export const integer = z.unknown().transform((given, context): number => {
+  const value = plainNumber(given)
   if (typeof value === 'number' ? Number.isSafeInteger(value) : /^[+-]?\d{1,15}$/.test(String(value)))
     return Number(value)
   context.issues.push({ code: 'custom', input: value, message: 'expected an integer' })
@@ -72,7 +75,7 @@ export function parse<S extends z.ZodType>(schema: S, value: unknown, what: stri
 
 function tell(value: unknown, path: readonly string[]): string {
   if (Array.isArray(value)) return 'a list'
-  if (value !== null && typeof value === 'object') return 'an object'
+  if (hasMembers(value)) return 'an object'
   if (path.some(isSecretKey)) return 'a value that is not shown'
   if (typeof value !== 'string') return String(value)
   return value.length > FOUND_LIMIT ? `'${value.slice(0, FOUND_LIMIT)}...'` : `'${value}'`

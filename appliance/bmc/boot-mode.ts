@@ -1,5 +1,6 @@
 /** Which firmware interface a machine boots with, read from its record. Never asks the machine. */
 import { InvalidParameterValue } from '../errors.ts'
+import { hasMembers } from '../exact-number.ts'
 import type { Node } from '../nodes/node.ts'
 
 export type BootMode = 'bios' | 'uefi'
@@ -31,7 +32,7 @@ export function bootModeOf(node: Node, default_boot_mode: BootMode): BootMode {
 /** Both forms are in use: 'boot_mode:uefi,cpus:4' and {"boot_mode": "uefi"}, the latter also as JSON text. */
 function capabilitiesOf(node: Node, field: string, value: unknown): Record<string, string> {
   if (value === undefined || value === null || value === '') return {}
-  if (typeof value === 'object') return stringValues(value)
+  if (hasMembers(value)) return stringValues(value)
   const text = String(value)
   if (text.trimStart().startsWith('{')) {
     try {

@@ -1,6 +1,7 @@
 /** Reads and checks what driver_info says of a BMC that speaks IPMI. Names and rules are Ironic's; never touches the BMC. */
 import { isIP } from 'node:net'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
+import { hasMembers } from '../exact-number.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 
@@ -106,7 +107,7 @@ export function ipmiAccessOf(node: Node): IpmiAccess {
 function text(info: Json, key: string): string {
   const value = info[key]
   if (value === undefined || value === null) return ''
-  if (typeof value === 'object') throw new InvalidParameterValue(`driver_info/${key} is an object: expected a string.`)
+  if (hasMembers(value)) throw new InvalidParameterValue(`driver_info/${key} is an object: expected a string.`)
   const string = String(value)
   if (/\p{Cc}/u.test(string)) {
     throw new InvalidParameterValue(`driver_info/${key} holds a control character (a line break?): remove it.`)

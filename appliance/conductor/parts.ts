@@ -3,6 +3,7 @@ import type { AgentClient } from '../agent/client.ts'
 import type { BmcDriver, BmcDrivers } from '../bmc/driver.ts'
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
+import { withPlainNumbers } from '../exact-number.ts'
 import type { Guests } from '../guest/guest.ts'
 import type { Images } from '../images/images.ts'
 import type { Log } from '../log.ts'
@@ -48,9 +49,9 @@ export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
 export const nodeOf = (parts: Pick<Parts, 'store'>, uuid: string): Node =>
   parts.store.nodes.get(uuid) ?? parts.store.nodes.find(uuid)
 
-/** What a plugin sees of it: frozen, with secrets in plain. */
+/** What a plugin sees of it: frozen, with secrets in plain, and with plain numbers wherever those hold the value. */
 export function nodeForPlugin({ uuid, name, driver, properties, driver_info, instance_info }: Node): Task['node'] {
-  return deepFreeze({ uuid, name, driver, properties, driver_info, instance_info })
+  return deepFreeze(withPlainNumbers({ uuid, name, driver, properties, driver_info, instance_info }))
 }
 
 /** @throws InvalidParameterValue  the node's hardware type is not enabled on this appliance */

@@ -1,5 +1,6 @@
 /** Makes values fit for the store: plain JSON, copied from whoever gave them, frozen to the bottom. */
 import { InvalidParameterValue } from '../errors.ts'
+import { parseExact } from '../exact-number.ts'
 
 /** Deeper than any real record; a hostile one must not exhaust the stack of whoever walks it. */
 const DEPTH_LIMIT = 64
@@ -7,7 +8,7 @@ const DEPTH_LIMIT = 64
 /** What comes back after a restart is exactly what this returns: no undefined, no dates, nobody else's references. */
 export function frozenCopy<T extends object>(value: T): T {
   checkDepth(value, DEPTH_LIMIT)
-  return deepFreeze(JSON.parse(JSON.stringify(value)) as T)
+  return deepFreeze(parseExact(JSON.stringify(value)) as T)
 }
 
 export function deepFreeze<T extends object>(value: T): T {

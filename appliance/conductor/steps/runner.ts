@@ -1,5 +1,6 @@
 /** Runs a node's steps, one after the other, from wait to wait. What must survive a restart is in its record before anything goes on. */
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
+import { withPlainNumbers } from '../../exact-number.ts'
 import type { Node, Wait } from '../../nodes/node.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'
@@ -209,7 +210,7 @@ export class StepRunner {
       const planned = planOf(node)[index]
       if (!planned) return way.finish(uuid)
       const step = this.#stepFor(await startStep(this.#parts, uuid, index, planned), planned)
-      const result = await this.#withTask(uuid, planned, (task) => step.run(task, planned.args))
+      const result = await this.#withTask(uuid, planned, (task) => step.run(task, withPlainNumbers(planned.args)))
       if ('wait' in result) return this.#enterWait(uuid, result)
       finishStep(this.#parts, uuid)
     }

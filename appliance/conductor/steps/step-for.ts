@@ -22,7 +22,8 @@ function inBandStep(procedure: Procedure, planned: PlannedStep, reboots: boolean
   return {
     step: planned.step,
     priority: planned.priority,
-    run: (task, args) => task.agent.execute({ interface: planned.interface, step: planned.step, args }),
+    // As they were asked for, and not as a plugin reads them: the agent may be of others.
+    run: (task) => task.agent.execute({ interface: planned.interface, step: planned.step, args: planned.args }),
     ...(reboots ? { resume: (task: Task, sign: SignOfLife) => afterReboot(procedure, planned, task, sign) } : {}),
   }
 }

@@ -1,5 +1,6 @@
 /** What a machine takes along into its installation: its config drive, and the token by which an installer reports. */
 import { randomBytes } from 'node:crypto'
+import { hasMembers } from '../../exact-number.ts'
 import { encodeConfigDrive } from '../../images/config-drive.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
@@ -28,6 +29,6 @@ export const callbackToken = async (parts: Pick<Parts, 'store'>, uuid: string) =
 export async function configDriveOf(node: Node, signal: AbortSignal): Promise<string | undefined> {
   const { configdrive } = node.instance_info
   if (configdrive === undefined || configdrive === null || configdrive === '') return undefined
-  if (typeof configdrive === 'object') return encodeConfigDrive(configdrive as Json, node, signal)
+  if (hasMembers(configdrive)) return encodeConfigDrive(configdrive as Json, node, signal)
   return String(configdrive)
 }

@@ -1,5 +1,6 @@
 /** The form in which a record lies on the disk: one line of JSON that vouches for itself. The same in a document and in the journal. */
 import { hash } from 'node:crypto'
+import { parseExact } from '../../exact-number.ts'
 import type { Json } from '../../plugin-api/index.ts'
 
 export type Document = {
@@ -32,7 +33,7 @@ export function seal(document: Document): string {
 export function unseal(line: string): Document | undefined {
   const text = line.slice(TEXT_START, -1)
   if (line !== `${HEAD}${hash('sha256', text)}${MIDDLE}${text}}`) return undefined
-  const document = JSON.parse(text) as Document
+  const document = parseExact(text) as Document
   return isUuid(document.uuid) ? document : undefined
 }
 

@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ApplianceError } from '../../errors.ts'
+import { hasMembers, parseExact } from '../../exact-number.ts'
 import { isSecretKey } from '../../log.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import { codeOf, type Disk, folderOf, isMissing, NEW_SUFFIX, writeFileDurably } from './disk.ts'
@@ -80,7 +81,7 @@ export class Secrets {
         const decipher = createDecipheriv('aes-256-gcm', key(), iv, { authTagLength: TAG_BYTES })
         decipher.setAuthTag(tag).setAAD(place(owner, path))
         const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
-        return JSON.parse(text)
+        return parseExact(text)
       } catch (error) {
         if (error instanceof SecretKeyRefused) throw error
         throw new SecretKeyRefused(
@@ -144,7 +145,7 @@ function mapSecrets(value: Json, path: Path, change: (value: unknown, path: Path
 }
 
 function mapNested(value: unknown, path: Path, change: (value: unknown, path: Path) => unknown): unknown {
-  if (value === null || typeof value !== 'object') return value
+  if (!hasMembers(value)) return value
   if (!Array.isArray(value)) return mapSecrets(value as Json, path, change)
   return value.map((item, index) => mapNested(item, [...path, String(index)], change))
 }

@@ -1,4 +1,5 @@
 /** A client that writes back what it was shown means the secret it was not shown: `******` never goes over one. */
+import { hasMembers } from '../../../exact-number.ts'
 import { isSecretKey, MASK } from '../../../log.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import { HIDDEN_INSTANCE_KEYS } from './fields.ts'
@@ -23,4 +24,4 @@ function kept(before: unknown, after: unknown, isHidden: (key: string) => boolea
   return Array.isArray(after) ? entries.map(([, value]) => value) : Object.fromEntries(entries)
 }
 
-const isObject = (value: unknown): value is Json => value !== null && typeof value === 'object'
+const isObject = (value: unknown): value is Json => hasMembers(value)
