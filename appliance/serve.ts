@@ -1,6 +1,6 @@
 /** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
 import { join } from 'node:path'
-import { createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
+import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi } from './api/app.ts'
 import { createBmcDrivers } from './bmc/drivers.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
@@ -18,7 +18,14 @@ import { startRackServer } from './rack-server.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
 import { caHandler } from './serve/ca-handler.ts'
 import { problemsOf } from './serve/check-settings.ts'
-import { mirrorHealth, pluginHealth, storeHealth, withRepairs } from './serve/health.ts'
+import {
+  mirrorHealth,
+  pluginHealth,
+  problemOfRamdisk,
+  ramdiskHealth,
+  storeHealth,
+  withRepairs,
+} from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
 import { type Mirror, startMirror } from './serve/mirror.ts'
 import { nodeRegistryOf } from './serve/node-registry.ts'
@@ -85,6 +92,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
       mirror: () => mirror && { host: '127.0.0.1', port: mirror_port, called_port: mirror.port },
       log,
     }),
+    checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},
@@ -111,6 +119,8 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   stack.defer(startJobs(jobs, log))
   gauges(metrics, store)
   await pxe.start()
+  const reason = await problemOfRamdisk(config.pxe.ramdisk_path)
+  if (reason !== undefined) log.warn('no machine can be deployed or cleaned', { reason })
   stack.defer(() => pxe.stop())
   const api_url = apiUrlOf(config, api.port)
   log.info('listening', { api: api_url, http: rack.http_url, state_path: config.DEFAULT.state_path })
@@ -144,6 +154,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
         machineBootOf: (mac): MachineBoot => conductor.machineBootOf(mac),
+        onRefused: (node, reason) => conductor.bootRefused(node, reason),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })
       handlers.push((request, response) => pxe.handle(request, response), ...others)
@@ -174,6 +185,7 @@ function healthOf({ settings, store, pxe, mirror }: Watched) {
   return async () => ({
     store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
     plugins: pluginHealth(settings.plugins.failures),
+    ramdisk: await ramdiskHealth(settings.config.pxe.ramdisk_path),
     pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
     ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),
   })

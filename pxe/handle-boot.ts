@@ -1,11 +1,12 @@
 /** What a machine gets for a path under http_url. Reads no request and writes no answer: that is the server's affair. */
 import { join } from 'node:path'
+import { checkRamdisk, isLasting } from './check-ramdisk.ts'
 import { type PxeConfig, PxeError } from './config.ts'
 import { renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
 import { parseMac } from './mac.ts'
 import type { MachineBoot } from './machine-boot.ts'
 import { MACHINE_FILES, packMachineFiles } from './machine-files.ts'
-import { FILE_NAME, RAMDISK_LIST, readRamdiskFiles } from './ramdisk-files.ts'
+import { FILE_NAME, RAMDISK_LIST } from './ramdisk-files.ts'
 
 export type BootAnswer =
   | {
@@ -13,6 +14,8 @@ export type BootAnswer =
       text: string
       /** Of a machine's own script; not of the first one, which is the same for all. */
       machine?: { mac: string; boot: MachineBoot['kind']; node?: string; refused?: string }
+      /** The refusal is of what this box holds, whoever asked and however, and stays until somebody mends it. */
+      lasts?: boolean
     }
   | { kind: 'file'; name: string; path: string }
   /** Of one machine alone. */
@@ -62,11 +65,12 @@ function pathOf(path: string): string {
 async function machineScript(mac: string, config: PxeConfig, boot: MachineBoot): Promise<BootAnswer> {
   const machine = { mac, boot: boot.kind, ...(boot.kind === 'unknown' ? {} : { node: boot.node }) }
   try {
-    const ramdisk = boot.kind === 'agent' ? await readRamdiskFiles(config.ramdisk_path) : NO_RAMDISK
+    const ramdisk = boot.kind === 'agent' ? await checkRamdisk(config.ramdisk_path, boot) : NO_RAMDISK
     return { kind: 'script', text: renderIpxeScript(boot, { http_url: config.http_url, mac, ramdisk }), machine }
   } catch (error) {
     if (!(error instanceof PxeError) || boot.kind === 'unknown') throw error
-    return { kind: 'script', text: renderRefusal(boot, error.message), machine: { ...machine, refused: error.message } }
+    const text = renderRefusal(boot, error.message)
+    return { kind: 'script', text, machine: { ...machine, refused: error.message }, lasts: isLasting(error) }
   }
 }
 /** Scripts without an agent need none. */

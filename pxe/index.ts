@@ -5,6 +5,7 @@ import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
 import type { MachineBootOf } from './handle-boot.ts'
 import { serveBoot } from './http/serve-boot.ts'
 
+export { checkRamdisk } from './check-ramdisk.ts'
 export { type PxeConfig, PxeError, type PxeLog } from './config.ts'
 export type { MachineBootOf } from './handle-boot.ts'
 export { checkKernelParameters, type KernelParameter, parseKernelParameters } from './kernel-parameters.ts'
@@ -30,6 +31,8 @@ export type PxeGiven = {
   log: PxeLog
   /** Decides what a machine boots; asked each time its iPXE asks. What it throws passes through handle(). */
   machineBootOf: MachineBootOf
+  /** Told of each boot that this box refuses and will go on refusing: whoever asked, and however. */
+  onRefused?: (node: string, reason: string) => void
   /** Told of each piece of a file as it goes out. */
   onBytes?: (bytes: number) => void
 }

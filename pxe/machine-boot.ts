@@ -10,6 +10,8 @@ export type MachineBoot =
       /** Key and value in order; an empty value makes a bare word, such as `nofb`. */
       parameters: readonly (readonly [string, string])[]
       layers: readonly string[]
+      /** As Ironic's properties/cpu_arch has it; a kernel that is known to be of another kind is refused. */
+      cpu_arch?: string
       /** For this machine alone, over everything else; never told to a log. */
       files?: readonly MachineFile[]
     }

@@ -1,6 +1,6 @@
 /** Which files make up the deploy ramdisk: reads ramdisk.json, which the builder in ramdisk/ writes beside them. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { PxeError } from './config.ts'
 import { checkKernelParameters } from './kernel-parameters.ts'
 
@@ -28,7 +28,7 @@ export async function readRamdiskFiles(ramdisk_path: string): Promise<RamdiskFil
   const file = join(ramdisk_path, RAMDISK_LIST)
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new PxeError(
-      `There is no deploy ramdisk: ${file} cannot be read (${cause.code}). Build one with "rackstrap ramdisk build", or correct [pxe] ramdisk_path.`,
+      `There is no deploy ramdisk: ${file} cannot be read (${cause.code}). Build one with "rackstrap ramdisk build --output ${ramdisk_path}", or correct [pxe] ramdisk_path.`,
       { cause },
     )
   })
@@ -60,4 +60,6 @@ function checked(file: string, found: Record<string, unknown>): RamdiskFiles {
 }
 
 const damaged = (file: string, found: string) =>
-  new PxeError(`${file} is damaged: it holds ${found}. Build the ramdisk again with "rackstrap ramdisk build".`)
+  new PxeError(
+    `${file} is damaged: it holds ${found}. Build the ramdisk again with "rackstrap ramdisk build --output ${dirname(file)}".`,
+  )

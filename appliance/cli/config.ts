@@ -6,6 +6,7 @@ import { renderSummary } from '../config/unknown.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { mirrorFindings, problemsOf } from '../serve/check-settings.ts'
+import { problemOfRamdisk } from '../serve/health.ts'
 import { gatherSettings, type Settings } from '../serve/settings.ts'
 
 const SILENT_LOG = createLog('error', () => {})
@@ -27,7 +28,11 @@ async function findingsOf(settings: Settings, problems: readonly string[]): Prom
     ...settings.plugins.failures.map(({ reason }) => inFile(reason)),
     ...mirror.errors.map(inFile),
   ]
-  return { errors: [...new Set(errors)], warnings: [...settings.warnings, ...mirror.warnings.map(inFile)] }
+  const ramdisk = (await problemOfRamdisk(settings.config.pxe.ramdisk_path)) ?? []
+  return {
+    errors: [...new Set(errors)],
+    warnings: [...settings.warnings, ...mirror.warnings.map(inFile)].concat(ramdisk),
+  }
 }
 
 /** On stdout all of it, and the problems last: a pager and a terminal then show them where people look. */

@@ -34,9 +34,13 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
     ...who,
     parameters: agentParameters(parts, node),
     layers: layersFor(parts, node),
+    ...archOf(node),
     ...filesFor(node),
   }
 }
+
+export const archOf = ({ properties: { cpu_arch } }: Node): { cpu_arch?: string } =>
+  typeof cpu_arch === 'string' ? { cpu_arch } : {}
 
 /** @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names */
 export function layersFor(parts: BootParts, node: Node): readonly string[] {

@@ -32,6 +32,11 @@ export type ConductorOptions = {
   api_url(): string
   /** The values of a plugin's own options, before a node's overrides; none when left out. */
   option_values?(plugin: string): Json
+  /**
+   * Whether the deploy ramdisk is there, and made for this machine; left out: that is not looked at.
+   * @throws PxeError  in the operator's words
+   */
+  checkRamdisk?(wanted: { layers: readonly string[]; cpu_arch?: string }): Promise<unknown>
   /** Counts. */
   onDeployEnd?(result: 'active' | 'failed'): void
   /** The same of cleanings that began. */

@@ -2,12 +2,13 @@
 import { ApplianceError, DeployFailure, Forbidden, InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Node, ProvisionState } from '../nodes/node.ts'
 import { validateCleaning } from './clean/clean.ts'
-import { abortedClean, CLEAN_TRACES, failClean, passCleaning } from './clean/end.ts'
+import { abortedClean, CLEAN_TRACES, failClean, isCleanedByItself, passCleaning } from './clean/end.ts'
 import { cleanRequest } from './clean/request.ts'
 import type { ProvisionRequest } from './conductor.ts'
 import { aborted, DEPLOY_TRACES, failDeploy } from './deploy/end.ts'
 import { deployRequest } from './deploy/request.ts'
 import { merged, nodeOf, type Parts } from './parts.ts'
+import { validateRamdisk } from './ramdisk.ts'
 import { type Verb, verbFor } from './state-machine.ts'
 import type { StepRunner } from './steps/runner.ts'
 import { tearDown } from './tear-down.ts'
@@ -57,6 +58,7 @@ function verbsOf(parts: Parts, runner: StepRunner): Verbs {
     },
     async provide(node) {
       if (node.retired) throw retired(node, 'provide')
+      if (isCleanedByItself(parts, node)) await validateRamdisk(parts, node, { cleans: true })
       await move(parts, node.uuid, 'provide', { last_error: null, clean_step: {} })
       // Where there is nothing to do, the answer tells of an available node.
       return (await passCleaning(parts, node.uuid)) ? undefined : () => runner.begin(node.uuid)

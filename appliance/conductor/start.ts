@@ -25,6 +25,8 @@ export type ConductorService = Conductor & {
   recover(): Promise<void>
   /** @param mac  lower case with colons */
   machineBootOf(mac: string): MachineBoot
+  /** A boot of the agent that the box itself refuses ends the node's wait for it. */
+  bootRefused(node: string, reason: string): void
   /** Fails what has waited too long; each wait has a timer, too. */
   checkDeadlines(): Promise<void>
   syncPowerStates(): Promise<void>
@@ -75,6 +77,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
     heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),
     recover: () => recover(parts, runner, () => true),
     machineBootOf: (mac) => machineBootOf(parts, mac),
+    bootRefused: (uuid, reason) => runner.refused(uuid, reason),
     async checkDeadlines() {
       runner.checkDeadlines()
       await recover(parts, runner, isOrphan)

@@ -5,6 +5,7 @@ import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts
 import { kernelAppendParams } from './boot.ts'
 import type { ValidationResult } from './conductor.ts'
 import { bmcOf, nodeOf, type Parts, pluginOf } from './parts.ts'
+import { validateRamdisk } from './ramdisk.ts'
 import { whileItProgresses } from './steps/stall.ts'
 import { makeTask } from './task/task.ts'
 
@@ -14,11 +15,11 @@ export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, no
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateBoot(parts: Parts, node: Node): Promise<void> {
-  if (pluginOf(parts, node).usesAgent) validateAgentBoot(parts, node)
+  if (pluginOf(parts, node).usesAgent) await validateAgentBoot(parts, node)
 }
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export function validateAgentBoot(parts: Parts, node: Node): void {
+export async function validateAgentBoot(parts: Parts, node: Node, o: { cleans?: boolean } = {}): Promise<void> {
   if (parts.store.ports.ofNode(node.uuid).length === 0) {
     throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
   }
@@ -28,6 +29,7 @@ export function validateAgentBoot(parts: Parts, node: Node): void {
     if (!(error instanceof PxeError)) throw error
     throw new InvalidParameterValue(`kernel_append_params of node ${node.uuid}: ${error.message}`, { cause: error })
   }
+  await validateRamdisk(parts, node, o)
 }
 
 /** Whatever the plugin throws. */

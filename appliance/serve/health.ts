@@ -1,6 +1,7 @@
 /** How the parts of the appliance are, for /healthz and the watchdog. */
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
+import { checkRamdisk, PxeError } from '@appliance/pxe'
 import type { UpstreamStatus } from '@appliance/registry-mirror'
 import { messageOf } from '../errors.ts'
 import { freeBytes } from '../files.ts'
@@ -45,4 +46,21 @@ export function pluginHealth(failures: readonly PluginFailure[]): PartHealth {
   return failures.length === 0
     ? { healthy: true }
     : { healthy: false, message: failures.map(({ reason }) => reason).join('; ') }
+}
+
+/** Told of, and changes nothing: without it the API, the images and the registry mirror do their work, and no machine can be deployed. */
+export async function ramdiskHealth(ramdisk_path: string): Promise<PartHealth> {
+  const message = await problemOfRamdisk(ramdisk_path)
+  return { healthy: true, ...(message !== undefined && { message }) }
+}
+
+/** @returns a sentence, when no machine can be deployed or cleaned with what is there */
+export async function problemOfRamdisk(ramdisk_path: string): Promise<string | undefined> {
+  return checkRamdisk(ramdisk_path).then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof PxeError) return error.message
+      throw error
+    },
+  )
 }

@@ -8,6 +8,8 @@ export type BootServer = {
   config: PxeConfig
   log: PxeLog
   machineBootOf: MachineBootOf
+  /** Told of each boot that this box refuses and will go on refusing. */
+  onRefused?: (node: string, reason: string) => void
   /** Told of each piece of a file as it goes out. */
   onBytes?: (bytes: number) => void
 }
@@ -20,7 +22,7 @@ export async function serveBoot(
 ): Promise<boolean> {
   const answer = await handleBoot(request.url ?? '/', server.config, server.machineBootOf)
   if (answer === undefined) return false
-  if (answer.kind === 'script') sendScript(answer, request, response, server.log)
+  if (answer.kind === 'script') sendScript(answer, request, response, server)
   else if (answer.kind === 'bytes') sendBytes(answer, request, response, server)
   else await sendBootFile(answer, request, response, server)
   return true
@@ -30,7 +32,12 @@ type Script = Extract<BootAnswer, { kind: 'script' }>
 type Bytes = Extract<BootAnswer, { kind: 'bytes' }>
 type BootFile = Extract<BootAnswer, { kind: 'file' }>
 
-function sendScript({ text, machine }: Script, request: IncomingMessage, response: ServerResponse, log: PxeLog): void {
+function sendScript(
+  { text, machine, lasts }: Script,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { log, onRefused }: BootServer,
+): void {
   response.writeHead(200, {
     'content-type': 'text/plain; charset=us-ascii',
     'content-length': Buffer.byteLength(text),
@@ -41,6 +48,7 @@ function sendScript({ text, machine }: Script, request: IncomingMessage, respons
   response.end(text)
   if (machine === undefined) log.debug('first boot script served', { ip: ipOf(request) })
   else log[machine.refused === undefined ? 'info' : 'warn']('boot script served', { ...machine, ip: ipOf(request) })
+  if (lasts && machine?.node !== undefined && machine.refused !== undefined) onRefused?.(machine.node, machine.refused)
 }
 
 function sendBytes(

@@ -35,7 +35,7 @@ describe('list of the deploy ramdisk’s files', () => {
 
     await assert.rejects(readRamdiskFiles(folder), {
       name: 'PxeError',
-      message: `There is no deploy ramdisk: ${folder}/ramdisk.json cannot be read (ENOENT). Build one with "rackstrap ramdisk build", or correct [pxe] ramdisk_path.`,
+      message: `There is no deploy ramdisk: ${folder}/ramdisk.json cannot be read (ENOENT). Build one with "rackstrap ramdisk build --output ${folder}", or correct [pxe] ramdisk_path.`,
     })
   })
 
@@ -58,7 +58,7 @@ describe('list of the deploy ramdisk’s files', () => {
 
       await assert.rejects(readRamdiskFiles(folder), {
         name: 'PxeError',
-        message: `${folder}/ramdisk.json is damaged: it holds ${found}. Build the ramdisk again with "rackstrap ramdisk build".`,
+        message: `${folder}/ramdisk.json is damaged: it holds ${found}. Build the ramdisk again with "rackstrap ramdisk build --output ${folder}".`,
       })
     })
   }

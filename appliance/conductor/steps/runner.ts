@@ -106,6 +106,17 @@ export class StepRunner {
     )
   }
 
+  /** This box would not let the machine boot the agent, and will not when it asks again: to wait is of no use. */
+  refused(uuid: string, reason: string): void {
+    const isInVain = (node: Node | undefined) =>
+      node && isWaiting(node) && node.wait?.for === 'agent-boot' && !hasAgent(node) && !node.maintenance
+    if (!isInVain(this.#parts.store.nodes.get(uuid))) return
+    this.#inTurn(uuid, 'refused boot', async () => {
+      if (!isInVain(nodeOf(this.#parts, uuid))) return
+      await this.#fail(uuid, new ProcedureFailure(`The machine cannot boot the deploy ramdisk. ${reason}`))
+    })
+  }
+
   /** Fails what has waited too long; each wait has a timer, too. */
   checkDeadlines(): void {
     for (const node of this.#parts.store.nodes.all()) {

@@ -1,8 +1,8 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
 import type { BootDevice } from '../../bmc/driver.ts'
-import { layersFor } from '../boot.ts'
 import { bmcOf, nodeOf, type Parts, setInternal } from '../parts.ts'
 import { setBootDevice, setPower } from '../power.ts'
+import { validateRamdisk } from '../ramdisk.ts'
 
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
 
@@ -26,7 +26,7 @@ export async function bootFrom(
 
 /** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
 export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
-  layersFor(parts, nodeOf(parts, uuid))
+  await validateRamdisk(parts, nodeOf(parts, uuid))
   const keepsPower = nodeOf(parts, uuid).disable_power_off
   if (!keepsPower) await setPower(parts, uuid, 'power off', { signal })
   await setInternal(parts, uuid, { network_boot: 'agent' })

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
 import { createFake } from '../../../appliance/bmc/fake.ts'
 import type { NodeRegistry } from '../../../appliance/conductor/node-registry.ts'
+import type { ConductorOptions } from '../../../appliance/conductor/parts.ts'
 import { type ConductorService, startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
@@ -95,6 +96,7 @@ export type TrialOptions = {
   /** Of each plugin, by its name; what is left out has its default. */
   option_values?: (plugin: string) => Json
   bmc?: BmcDriver
+  checkRamdisk?: ConductorOptions['checkRamdisk']
   onLine?: (line: LogLine) => void
 }
 
@@ -117,6 +119,7 @@ export class Trial {
       bmc: new Map([[bmc.name, bmc]]),
       images: options.images ?? imagesOnPaper(),
       ...(options.registry && { registry: options.registry }),
+      ...(options.checkRamdisk && { checkRamdisk: options.checkRamdisk }),
       ...(options.guests && { guests: options.guests }),
       ...(options.option_values && { option_values: options.option_values }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],

@@ -1,12 +1,13 @@
 /** Over real sockets: what a machine's firmware sees, and what the log tells. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { createPxe, type MachineBootOf, packMachineFiles } from '../../../pxe/index.ts'
+import { isLasting } from '../../../pxe/check-ramdisk.ts'
+import { createPxe, type MachineBootOf, PxeError, packMachineFiles } from '../../../pxe/index.ts'
 import { exampleConfig } from '../example-config.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -26,10 +27,12 @@ async function startPxe(t: TestContext, machineBootOf: MachineBootOf = agent) {
   const at = (level: string) => (message: string, fields?: Record<string, unknown>) => {
     lines.push({ level, message, ...fields })
   }
+  const refusals: string[][] = []
   let bytes = 0
   const pxe = createPxe(exampleConfig(folder, { dhcp_provider: 'none' }), {
     log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
     machineBootOf,
+    onRefused: (...refusal) => void refusals.push(refusal),
     onBytes(more) {
       bytes += more
     },
@@ -47,7 +50,7 @@ async function startPxe(t: TestContext, machineBootOf: MachineBootOf = agent) {
   })
   const { port } = server.address() as AddressInfo
   const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init)
-  return { folder, ramdisk, lines, get, port, pxe, served: served.promise, bytes: () => bytes }
+  return { folder, ramdisk, lines, refusals, get, port, pxe, served: served.promise, bytes: () => bytes }
 }
 
 /** A path as it stands: fetch would tidy it. */
@@ -105,12 +108,12 @@ describe('boot scripts over HTTP', () => {
   })
 
   it('become a refusal on the screen and a warning in the log when there is no ramdisk', async (t) => {
-    const { get, ramdisk, lines } = await startPxe(t)
+    const { get, ramdisk, lines, refusals } = await startPxe(t)
     await writeFile(join(ramdisk, 'ramdisk.json'), '{"kernel": "../../etc/shadow"}')
 
     const answer = await get('/boot/52-54-00-12-34-56')
 
-    const refused = `${ramdisk}/ramdisk.json is damaged: it holds no file name as "kernel". Build the ramdisk again with "rackstrap ramdisk build".`
+    const refused = `${ramdisk}/ramdisk.json is damaged: it holds no file name as "kernel". Build the ramdisk again with "rackstrap ramdisk build --output ${ramdisk}".`
     assert.equal(answer.status, 200)
     assert.match(await answer.text(), /\necho Rackstrap: node n1 \(5f2c\) cannot be deployed\. /)
     assert.deepEqual(lines, [
@@ -124,6 +127,21 @@ describe('boot scripts over HTTP', () => {
         ip: '127.0.0.1',
       },
     ])
+    assert.deepEqual(refusals, [['5f2c', refused]])
+  })
+
+  it('that refuse for a moment only, or ask for another thing than the agent, end no wait', async (t) => {
+    const { get, ramdisk, refusals } = await startPxe(t)
+    const disk = await startPxe(t, () => ({ kind: 'disk', node: '5f2c', name: 'n1', why: 'it is active.' }))
+    await rm(join(ramdisk, 'ramdisk.json'))
+    await rm(join(disk.ramdisk, 'ramdisk.json'))
+
+    await get('/boot/52-54-00-12-34-56', { method: 'HEAD' })
+    await disk.get('/boot/52-54-00-12-34-56')
+    const lasts = (code: string) => isLasting(new PxeError('no', { cause: Object.assign(new Error(), { code }) }))
+
+    assert.deepEqual([refusals, disk.refusals], [[], []])
+    assert.deepEqual(['EMFILE', 'EIO', 'ENOENT', 'EACCES'].map(lasts), [false, false, true, true])
   })
 
   it('answer HEAD with the length alone', async (t) => {
