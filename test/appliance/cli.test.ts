@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { startChild } from '../bench/child.ts'
+import { layRamdisk } from '../pxe/ramdisk-on-paper.ts'
 import { codeOf, layPlugin } from './plugin-host/plugin-folder.ts'
 
 const CLI = join(import.meta.dirname, '../../appliance/cli.ts')
@@ -44,6 +45,11 @@ describe('rackstrap serve', () => {
     t.after(() => slow.map((socket) => socket.destroy()))
 
     assert.equal(health.status, 200)
+    const { parts } = (await health.json()) as { parts: { ramdisk: { healthy: boolean; message: string } } }
+    assert.match(
+      parts.ramdisk.message,
+      /^There is no deploy ramdisk: .* Build one with "rackstrap ramdisk build --output /,
+    )
     assert.equal((await fetch(`${http}/boot.ipxe`)).status, 200)
 
     const began = performance.now()
@@ -150,6 +156,7 @@ describe('rackstrap config', () => {
   it('sample is a configuration that check takes without a word', async (t) => {
     const { folder } = configFile(t)
     const path = join(folder, 'sample.conf')
+    layRamdisk(join(folder, 'ramdisk'))
     const sample = await rackstrap('config', 'sample')
     writeFileSync(path, sample.stdout.replaceAll('#state_path = /var/lib/rackstrap', `state_path = ${folder}`))
 
@@ -158,6 +165,19 @@ describe('rackstrap config', () => {
     assert.deepEqual([sample.status, sample.stderr, status, stderr], [0, '', 0, ''])
     assert.ok(stdout.endsWith('\n\n0 errors, 0 warnings\n'))
     assert.ok(stdout.startsWith(`# ${path}: this is what would be used.\n\n[DEFAULT]\nstate_path = ${folder}\n`))
+  })
+
+  it('check warns of a deploy ramdisk that is not there, with the command that builds one', async (t) => {
+    const { folder, path } = configFile(t)
+
+    const { status, stderr } = await rackstrap('config', 'check', path)
+
+    const ramdisk = `${folder}/state/ramdisk`
+    assert.equal(status, 0)
+    assert.equal(
+      stderr,
+      `warning: There is no deploy ramdisk: ${ramdisk}/ramdisk.json cannot be read (ENOENT). Build one with "rackstrap ramdisk build --output ${ramdisk}", or correct [pxe] ramdisk_path.\n`,
+    )
   })
 
   it('check tells of options that are wrong together, and serve does not start on them', async (t) => {

@@ -12,6 +12,7 @@ import { type Child, type LogLine, startChild } from '../bench/child.ts'
 import { cmdlineFor, startAgent } from '../pxe/ramdisk/agent/agent-process.ts'
 import { diskImage } from '../pxe/ramdisk/agent/disk-images.ts'
 import { MAC, makeMachine } from '../pxe/ramdisk/agent/fake-machine.ts'
+import { layRamdisk } from '../pxe/ramdisk-on-paper.ts'
 
 const APPLIANCE = join(import.meta.dirname, '../../appliance/cli.ts')
 const ANSWER_MS = 20_000
@@ -28,6 +29,7 @@ describe('a deploy with the interface direct', { timeout: 60_000 }, () => {
   before(async () => {
     image = await diskImage('gpt')
     writeFileSync(join(folder, 'disk.raw'), image)
+    layRamdisk(join(folder, 'state', 'ramdisk'))
     const config = join(folder, 'rackstrap.conf')
     writeFileSync(
       config,

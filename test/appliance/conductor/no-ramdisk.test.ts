@@ -1,10 +1,11 @@
 /** A box whose deploy ramdisk is missing or broken: everybody who asks is told at once, and no machine is touched. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { checkRamdisk } from '../../../pxe/index.ts'
+import { layRamdisk } from '../../pxe/ramdisk-on-paper.ts'
 import { bmcByHand, startTrial } from './trial.ts'
 
 async function box(t: TestContext, ini = '') {
@@ -13,11 +14,7 @@ async function box(t: TestContext, ini = '') {
   const { hand, driver } = bmcByHand()
   const trial = await startTrial(t, { ini, bmc: driver, checkRamdisk: (wanted) => checkRamdisk(folder, wanted) })
   const why = `There is no deploy ramdisk: ${folder}/ramdisk.json cannot be read (ENOENT). Build one with "rackstrap ramdisk build --output ${folder}", or correct [pxe] ramdisk_path.`
-  const build = () => {
-    writeFileSync(join(folder, 'k'), 'kernel')
-    writeFileSync(join(folder, 'c'), 'core')
-    writeFileSync(join(folder, 'ramdisk.json'), '{"kernel":"k","core":["c"]}')
-  }
+  const build = () => layRamdisk(folder)
   return { trial, hand, folder, why, build }
 }
 
