@@ -5,15 +5,17 @@ import { type DiskFile, type Partition, readAt, writeAt } from './disk-file.ts'
 
 export type Gpt = { header: Buffer; entries: Buffer; entry_bytes: number }
 
-const SIGNATURE = 'EFI PART'
-const HEADER_BYTES = 92
-const ENTRIES_LIMIT_BYTES = 1024 * 1024
+export const GPT_SIGNATURE = 'EFI PART'
+/** Of what UEFI 2.10 defines; a header may be longer. */
+export const GPT_HEADER_BYTES = 92
+export const ENTRIES_LIMIT_BYTES = 1024 * 1024
 const NAME_AT = 56
 /** Linux filesystem data, as it stands on the disk. */
 const LINUX_TYPE = '0FC63DAF-8483-4772-8E79-3D69D8477DE4'
 const EFI_TYPE = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
 // Offsets in the header.
-const AT = {
+export const GPT_AT = {
+  headerSize: 12,
   headerCrc: 16,
   own: 24,
   other: 32,
@@ -29,17 +31,25 @@ const sectors = (bytes: number, sector_bytes: number) => Math.ceil(bytes / secto
 
 /** @returns undefined when there is none. @throws Error  one sentence about what is damaged */
 export async function readGpt(disk: DiskFile): Promise<Gpt | undefined> {
-  const header = await readAt(disk, disk.sector_bytes, HEADER_BYTES)
-  if (header.toString('latin1', 0, 8) !== SIGNATURE) return undefined
-  if (checksum(header, AT.headerCrc) !== header.readUInt32LE(AT.headerCrc)) {
+  const sector = await readAt(disk, disk.sector_bytes, disk.sector_bytes)
+  if (sector.toString('latin1', 0, 8) !== GPT_SIGNATURE) return undefined
+  const header_bytes = sector.length < GPT_HEADER_BYTES ? 0 : sector.readUInt32LE(GPT_AT.headerSize)
+  if (header_bytes < GPT_HEADER_BYTES || header_bytes > sector.length) {
+    const wanted = `${GPT_HEADER_BYTES} to ${disk.sector_bytes} bytes are possible`
+    throw new Error(
+      `the GPT header of ${disk.path} is damaged: it says that it has ${header_bytes} bytes, and ${wanted}`,
+    )
+  }
+  const header = sector.subarray(0, header_bytes)
+  if (checksum(header, GPT_AT.headerCrc) !== header.readUInt32LE(GPT_AT.headerCrc)) {
     throw new Error(`the GPT header of ${disk.path} is damaged: its checksum is wrong`)
   }
-  const entry_bytes = header.readUInt32LE(AT.size)
-  const bytes = header.readUInt32LE(AT.count) * entry_bytes
+  const entry_bytes = header.readUInt32LE(GPT_AT.size)
+  const bytes = header.readUInt32LE(GPT_AT.count) * entry_bytes
   if (entry_bytes < 128 || bytes > ENTRIES_LIMIT_BYTES)
     throw new Error(`the GPT of ${disk.path} has entries of no sane size`)
-  const entries = await readAt(disk, Number(header.readBigUInt64LE(AT.entries)) * disk.sector_bytes, bytes)
-  if (crc32(entries) !== header.readUInt32LE(AT.entriesCrc)) {
+  const entries = await readAt(disk, Number(header.readBigUInt64LE(GPT_AT.entries)) * disk.sector_bytes, bytes)
+  if (crc32(entries) !== header.readUInt32LE(GPT_AT.entriesCrc)) {
     throw new Error(`the GPT entries of ${disk.path} are damaged: their checksum is wrong`)
   }
   return { header, entries, entry_bytes }
@@ -85,18 +95,18 @@ export async function writeGpt(disk: DiskFile, gpt: Gpt): Promise<void> {
   const last = Math.floor(disk.size_bytes / disk.sector_bytes) - 1
   const backupEntries = usableEnd(gpt, disk) / disk.sector_bytes
   const primary = Buffer.from(gpt.header)
-  primary.writeBigUInt64LE(BigInt(last), AT.other)
-  primary.writeBigUInt64LE(BigInt(backupEntries - 1), AT.lastUsable)
-  primary.writeUInt32LE(crc32(gpt.entries), AT.entriesCrc)
+  primary.writeBigUInt64LE(BigInt(last), GPT_AT.other)
+  primary.writeBigUInt64LE(BigInt(backupEntries - 1), GPT_AT.lastUsable)
+  primary.writeUInt32LE(crc32(gpt.entries), GPT_AT.entriesCrc)
   const backup = Buffer.from(primary)
-  backup.writeBigUInt64LE(BigInt(last), AT.own)
-  backup.writeBigUInt64LE(primary.readBigUInt64LE(AT.own), AT.other)
-  backup.writeBigUInt64LE(BigInt(backupEntries), AT.entries)
-  for (const header of [primary, backup]) header.writeUInt32LE(checksum(header, AT.headerCrc), AT.headerCrc)
+  backup.writeBigUInt64LE(BigInt(last), GPT_AT.own)
+  backup.writeBigUInt64LE(primary.readBigUInt64LE(GPT_AT.own), GPT_AT.other)
+  backup.writeBigUInt64LE(BigInt(backupEntries), GPT_AT.entries)
+  for (const header of [primary, backup]) header.writeUInt32LE(checksum(header, GPT_AT.headerCrc), GPT_AT.headerCrc)
   // The copy first: when the power fails between the two, one of them is whole.
   await writeAt(disk, backupEntries * disk.sector_bytes, gpt.entries)
   await writeAt(disk, last * disk.sector_bytes, padded(backup, disk.sector_bytes))
-  await writeAt(disk, Number(primary.readBigUInt64LE(AT.entries)) * disk.sector_bytes, gpt.entries)
+  await writeAt(disk, Number(primary.readBigUInt64LE(GPT_AT.entries)) * disk.sector_bytes, gpt.entries)
   await writeAt(disk, disk.sector_bytes, padded(primary, disk.sector_bytes))
   await growProtectiveMbr(disk, last)
 }
@@ -132,7 +142,7 @@ export function addGptPartition(
 }
 
 /** The first three parts are little-endian. */
-function guidBytes(guid: string): Buffer {
+export function guidBytes(guid: string): Buffer {
   const [a = '', b = '', c = '', ...rest] = guid.split('-')
   const little = [a, b, c].map((part) => Buffer.from(part, 'hex').reverse())
   return Buffer.concat([...little, Buffer.from(rest.join(''), 'hex')])

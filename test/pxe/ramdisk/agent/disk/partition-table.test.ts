@@ -116,6 +116,40 @@ describe('a partition table', () => {
     })
   })
 
+  for (const header_bytes of [92, 128, 512]) {
+    it(`with a header of ${header_bytes} bytes is whole, and stays so when it is stretched`, async () => {
+      const longer = Buffer.from(image)
+      longer.writeUInt32LE(header_bytes, 512 + 12)
+      longer.fill(0x5a, 512 + 92, 512 + header_bytes)
+      longer.writeUInt32LE(0, 512 + 16)
+      longer.writeUInt32LE(crc32(longer.subarray(512, 512 + header_bytes)), 512 + 16)
+      await onDisk(longer, {}, async (disk) => {
+        const gpt = await readGpt(disk)
+        assert.equal(gpt?.header.length, header_bytes)
+
+        await writeGpt(disk, gpt)
+
+        assert.deepEqual((await readGpt(disk))?.header.subarray(92), longer.subarray(512 + 92, 512 + header_bytes))
+        const copy = await readAt(disk, disk.size_bytes - 512, header_bytes)
+        const sum = copy.readUInt32LE(16)
+        copy.writeUInt32LE(0, 16)
+        assert.equal(sum, crc32(copy))
+      })
+    })
+  }
+
+  for (const header_bytes of [0, 91, 513]) {
+    it(`with a header that says it has ${header_bytes} bytes is an error`, async () => {
+      const odd = Buffer.from(image)
+      odd.writeUInt32LE(header_bytes, 512 + 12)
+      await onDisk(odd, {}, async (disk) => {
+        await assert.rejects(readGpt(disk), {
+          message: `the GPT header of ${disk.path} is damaged: it says that it has ${header_bytes} bytes, and 92 to 512 bytes are possible`,
+        })
+      })
+    })
+  }
+
   it('leaves a hybrid MBR as somebody made it', async () => {
     const hybrid = Buffer.from(image)
     hybrid.set([0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0], 462)
