@@ -32,7 +32,7 @@ export type StepAgent = {
   readonly node: Readonly<Record<string, unknown>>
   /**
    * The disk that the operating system goes to, by the node's root device hints.
-   * @throws an error for the operator, with all disks that there are
+   * @throws an error for the operator, with all disks that there are; or that it carries a cluster file system, which others may be using
    */
   rootDevice(): Promise<StepDisk>
   /** Has the kernel read the disk's partition table again. @throws Error  it does not */

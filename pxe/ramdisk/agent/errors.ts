@@ -17,6 +17,7 @@ const KINDS = {
   BlockDeviceEraseError: ['Error erasing block device', 500],
   DeviceNotFound: ['Error finding the disk or partition device to deploy the image onto', 404],
   VersionMismatch: ['Hardware managers version mismatch, reload agent with correct version', 409],
+  ProtectedDeviceError: ['Protected device located', 500],
   CleaningError: ['Clean step failed', 500],
   DeploymentError: ['Deploy step failed', 500],
   ServicingError: ['Service step failed', 500],

@@ -24,6 +24,8 @@ export type AgentOptions = {
   tls_certificate_curve: 'P-256' | 'P-384' | 'P-521'
   /** A deploy goes on where no boot entry could be made. */
   ignore_bootloader_failure: boolean
+  /** Disks with cluster file systems are not written to. */
+  guard_special_filesystems: boolean
   debug: boolean
   /** As it came: the card that booted the machine. */
   bootif: string | undefined
@@ -76,6 +78,8 @@ export function parseKernelParameters(text: string, complain: (problem: string) 
     tls_min_version: value('tls-min-version') === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     tls_certificate_curve: CURVES[value('tls-certificate-curve') as keyof typeof CURVES] ?? 'P-384',
     ignore_bootloader_failure: flag('ignore-bootloader-failure'),
+    // Only a clear no is one.
+    guard_special_filesystems: !/^(0|false|no|off|f|n)$/i.test(value('guard-special-filesystems') ?? ''),
     debug: flag('debug'),
     bootif: words.get('BOOTIF') || undefined,
   }

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { LayerStep, StepAgent, StepDisk, StepProgress, Steps } from '../../agent-api.ts'
 import type { AgentContext } from './commands/context.ts'
+import { refuseShared } from './commands/guard.ts'
 import { decodeConfigDrive } from './disk/config-drive.ts'
 import { writeConfigDrive } from './disk/config-drive-partition.ts'
 import { diskPath, openDisk, rereadPartitions } from './disk/disk-file.ts'
@@ -108,10 +109,9 @@ export function stepAgent({ root, programs, screen, node, options }: StepParts):
     node,
     async rootDevice() {
       const { disk_wait_attempts: attempts, disk_wait_delay_s: delay_s } = options
-      const { name, size, logical_sectors, model, serial, rotational } = await findRootDevice(root, node, {
-        attempts,
-        delay_s,
-      })
+      const disk = await findRootDevice(root, node, { attempts, delay_s })
+      await refuseShared({ root, node, options, screen }, [disk])
+      const { name, size, logical_sectors, model, serial, rotational } = disk
       return { name, size_bytes: size, logical_sector_bytes: logical_sectors, model, serial, rotational }
     },
     rereadPartitions: (disk) => rereadPartitions(diskPath(root, disk), programs),

@@ -10,6 +10,7 @@ import { parseImageInfo } from '../image/image-info.ts'
 import { writeImage } from '../image/write-image.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
+import { refuseShared } from './guard.ts'
 
 /** So that the answer to the command itself still goes out. */
 const LAST_WORDS_MS = 200
@@ -37,6 +38,7 @@ export async function prepareImage(agent: AgentContext, params: Params, context:
   const image = parseImageInfo(params.image_info, agent)
   const { disk_wait_attempts: attempts, disk_wait_delay_s: delay_s } = agent.options
   const disk = await findRootDevice(agent.root, agent.node, { attempts, delay_s })
+  await refuseShared(agent, [disk])
   const configdrive =
     typeof params.configdrive === 'string' && params.configdrive !== '' ? params.configdrive : undefined
   const written = await writeImage({ ...agent, disk, image, configdrive, progress: context.progress })

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
-import { chooseRootDevice, type NodeRecord } from '../hardware/root-device.ts'
+import { chooseRootDevice, type NodeRecord, problemOfHints } from '../hardware/root-device.ts'
 import { refuseIncomplete } from '../incomplete.ts'
 import { layerStepsOf } from '../layer-steps.ts'
 import { watchMemory } from '../memory.ts'
@@ -85,6 +85,8 @@ function remember(agent: AgentContext, node: unknown): void {
 
 /** Drivers may still be looking for theirs. None at all is the step's business, which says so in words. */
 async function waitForDisk({ root, node, options, screen }: AgentContext): Promise<void> {
+  const problem = problemOfHints(node)
+  if (problem !== undefined) return screen.say(problem)
   for (let attempt = 1; attempt <= options.disk_wait_attempts; attempt++) {
     try {
       const { name } = chooseRootDevice(await listDisks(root), node)

@@ -22,14 +22,17 @@ const REREAD_PAUSE_MS = 300
 
 export const diskPath = (root: string, disk: Pick<Disk, 'name'>) => join(root, disk.name)
 
-/** @param o.exclusive  not when it, or a partition of its, is mounted or part of something that is active: EBUSY */
+/**
+ * @param o.exclusive  not when it, or a partition of its, is mounted or part of something that is active: EBUSY
+ * @param o.flags  O_RDWR when left out
+ */
 export async function openDisk(
   root: string,
   disk: Pick<Disk, 'name' | 'size' | 'logical_sectors'>,
-  o: { exclusive?: boolean } = {},
+  o: { exclusive?: boolean; flags?: number } = {},
 ): Promise<DiskFile> {
   const path = diskPath(root, disk)
-  const file = await open(path, o.exclusive ? constants.O_RDWR | constants.O_EXCL : constants.O_RDWR)
+  const file = await open(path, (o.flags ?? constants.O_RDWR) | (o.exclusive ? constants.O_EXCL : 0))
   return {
     file,
     path,

@@ -13,7 +13,7 @@ const IDENTIFIER_AT = 440
 /** The largest number of sectors that an entry can name. */
 export const MBR_SECTORS_LIMIT = 0xffffffff
 
-const entryAt = (sector: Buffer, index: number) =>
+export const entryAt = (sector: Buffer, index: number) =>
   sector.subarray(TABLE_AT + index * ENTRY_BYTES, TABLE_AT + (index + 1) * ENTRY_BYTES)
 
 /** @returns undefined when there is no table, or only a file system's boot sector */

@@ -1,33 +1,24 @@
 /** Which disk gets the operating system: the one that the node's hints name, else the smallest that is large enough. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { AgentError, messageOf } from '../errors.ts'
+import { AgentError } from '../errors.ts'
 import { type Disk, listDisks } from './disks.ts'
-import { type HintType, hintTest } from './hints.ts'
+import { HintUnreadable } from './hints.ts'
+import {
+  type Hints,
+  matcherOf,
+  problemOfRootDeviceHints,
+  problemOfSkipBlockDevices,
+  skipMatchers,
+} from './node-hints.ts'
 
 export type NodeRecord = {
   uuid?: unknown
   name?: unknown
   properties?: unknown
   instance_info?: unknown
+  driver_info?: unknown
   driver_internal_info?: unknown
 }
-
-/** @source ironic-python-agent device_hints.VALID_ROOT_DEVICE_HINTS */
-const HINTS = {
-  size: 'integer',
-  model: 'text',
-  wwn: 'text',
-  serial: 'text',
-  vendor: 'text',
-  wwn_with_extension: 'text',
-  wwn_vendor_extension: 'text',
-  name: 'text',
-  rotational: 'boolean',
-  hctl: 'text',
-  by_path: 'text',
-  tran: 'text',
-} as const satisfies Record<string, HintType>
-type HintName = keyof typeof HINTS
 
 const GIB = 1024 ** 3
 /** @source ironic-python-agent utils.guess_root_disk */
@@ -45,6 +36,8 @@ export async function findRootDevice(
   node: NodeRecord,
   wait: { attempts: number; delay_s: number },
 ): Promise<Disk> {
+  const problem = problemOfHints(node)
+  if (problem !== undefined) throw new AgentError('DeviceNotFound', problem)
   for (let attempt = 1; ; attempt++) {
     try {
       return chooseRootDevice(await listDisks(root), node)
@@ -58,18 +51,39 @@ export async function findRootDevice(
 /** @throws AgentError DeviceNotFound */
 export function chooseRootDevice(all: readonly Disk[], node: NodeRecord): Disk {
   const disks = withoutSkipped(all, node)
-  const [own, standard] = [objectOf(node.instance_info).root_device, objectOf(node.properties).root_device].map(
-    objectOf,
-  )
-  const hints = Object.keys(own ?? {}).length > 0 ? (own ?? {}) : (standard ?? {})
+  const hints = rootDeviceHints(node)
   if (Object.keys(hints).length === 0) return smallest(disks)
-  const found = disks.find(matcherOf(hints))
+  const found = readable(hints, () => disks.find(matcherOf(hints, { several: true })))
   if (found) return found
   throw new AgentError(
     'DeviceNotFound',
     `No suitable device was found for deployment using these hints ${JSON.stringify(hints)}. This machine has ${describe(all)}. ` +
       'Correct properties/root_device of the node.',
   )
+}
+
+/** Those of the instance, unless they say nothing. @throws AgentError DeviceNotFound  nobody can read them */
+function rootDeviceHints(node: NodeRecord): Hints {
+  const [own, standard] = [objectOf(node.instance_info).root_device, objectOf(node.properties).root_device]
+  const hints = saysNothing(own) ? standard : own
+  const problem = problemOfRootDeviceHints(hints)
+  if (problem !== undefined) throw invalid(hints, problem)
+  return objectOf(hints)
+}
+
+const saysNothing = (hints: unknown) =>
+  hints === undefined || hints === null || (typeof hints === 'object' && Object.keys(hints).length === 0)
+
+/** @returns undefined when the node's hints can be read; else one sentence */
+export function problemOfHints(node: NodeRecord): string | undefined {
+  try {
+    withoutSkipped([], node)
+    rootDeviceHints(node)
+    return undefined
+  } catch (error) {
+    if (error instanceof AgentError) return error.details
+    throw error
+  }
 }
 
 function smallest(disks: readonly Disk[]): Disk {
@@ -82,39 +96,37 @@ function smallest(disks: readonly Disk[]): Disk {
   )
 }
 
-/** Without those that properties/skip_block_devices keeps from us: a list of hints; volume_name is for software RAID. */
+/**
+ * Without those that properties/skip_block_devices keeps from us.
+ * @throws AgentError DeviceNotFound  nobody can read it: then no disk is anybody's to write to
+ */
 export function withoutSkipped(disks: readonly Disk[], node: NodeRecord): Disk[] {
   const skip = objectOf(node.properties).skip_block_devices
-  const tests = (Array.isArray(skip) ? skip : [])
-    .map(objectOf)
-    .filter((hints) => !('volume_name' in hints) && Object.keys(hints).length > 0)
-    .map(matcherOf)
-  return disks.filter((disk) => !tests.some((test) => test(disk)))
-}
-
-/** All hints must match. */
-function matcherOf(hints: Record<string, unknown>): (disk: Disk) => boolean {
-  const unknown = Object.keys(hints).filter((name) => !Object.hasOwn(HINTS, name))
-  if (unknown.length > 0) {
-    const valid = Object.keys(HINTS).join(', ')
-    throw invalid(hints, `The hints "${unknown.join(', ')}" are invalid. Valid hints are: "${valid}"`)
-  }
+  const problem = problemOfSkipBlockDevices(skip)
+  if (problem !== undefined) throw unreadable(problem)
   try {
-    const tests = Object.entries(hints).map(([name, expression]) => {
-      const test = hintTest(name, HINTS[name as HintName], expression)
-      return (disk: Disk) => {
-        // What a disk does not tell equals nothing, and differs from everything.
-        const found = name === 'size' ? disk.size / GIB : disk[name as HintName]
-        return test(String(found ?? ''))
-      }
-    })
-    return (disk) => tests.every((test) => test(disk))
+    const skipped = skipMatchers(skip)
+    return disks.filter((disk) => !skipped.map((matches) => matches(disk)).includes(true))
   } catch (error) {
-    throw invalid(hints, messageOf(error))
+    throw error instanceof HintUnreadable ? unreadable(error.message) : error
   }
 }
 
-const invalid = (hints: Record<string, unknown>, why: string) =>
+function readable<T>(hints: Hints, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    throw error instanceof HintUnreadable ? invalid(hints, error.message) : error
+  }
+}
+
+const unreadable = (why: string) =>
+  new AgentError(
+    'DeviceNotFound',
+    `properties/skip_block_devices says which disks are not to be touched, and nobody can read it, so none is touched: ${why}`,
+  )
+
+const invalid = (hints: unknown, why: string) =>
   new AgentError(
     'DeviceNotFound',
     `No devices could be found using the root device hints ${JSON.stringify(hints)} because they failed to validate. Error: ${why}`,

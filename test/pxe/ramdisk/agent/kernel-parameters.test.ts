@@ -36,6 +36,7 @@ describe('kernel parameters', () => {
       tls_min_version: 'TLSv1.2',
       tls_certificate_curve: 'P-384',
       ignore_bootloader_failure: false,
+      guard_special_filesystems: true,
       debug: false,
       bootif: undefined,
     })
