@@ -1,37 +1,39 @@
-/** Which disk an operating system goes to, by a node's root device hints: whether an agent will understand them. Looks at the record only. */
+/** Which disks an operating system goes to, and which nobody touches: whether an agent will understand what a node's record says of it. */
+import { isDeepStrictEqual } from 'node:util'
+import { problemOfRootDeviceHints, problemOfSkipBlockDevices } from '@appliance/pxe'
 import { InvalidParameterValue } from '../errors.ts'
-import { isTable } from '../is-table.ts'
 import type { Node } from '../nodes/node.ts'
 
-type Hinted = Pick<Node, 'uuid' | 'properties' | 'instance_info'>
-
-/** @source ironic-python-agent device_hints.VALID_ROOT_DEVICE_HINTS */
-const HINTS: readonly string[] = [
-  ...['size', 'model', 'wwn', 'serial', 'vendor', 'wwn_with_extension', 'wwn_vendor_extension', 'name'],
-  ...['rotational', 'hctl', 'by_path', 'tran'],
-]
+type Hinted = Pick<Node, 'properties' | 'instance_info'>
 
 /** The agent would say so too, but only when the machine has started. @throws InvalidParameterValue */
-export function checkRootDevice(node: Hinted): void {
-  const problem = problemOf(node)
-  if (problem !== undefined) throw new InvalidParameterValue(problem)
+export function checkRootDevice({ uuid, properties, instance_info }: Hinted & Pick<Node, 'uuid'>): void {
+  const hints = problemOfRootDeviceHints(instance_info.root_device ?? properties.root_device)
+  if (hints !== undefined) {
+    throw new InvalidParameterValue(`Failed to validate the root device hints for node ${uuid}. Error: ${hints}`)
+  }
+  const skip = problemOfSkipBlockDevices(properties.skip_block_devices)
+  if (skip !== undefined) {
+    throw new InvalidParameterValue(`Failed to validate the disks to skip of node ${uuid}. Error: ${skip}`)
+  }
 }
 
-function problemOf({ uuid, properties, instance_info }: Hinted): string | undefined {
-  const hints = instance_info.root_device ?? properties.root_device
-  if (hints === undefined || hints === null) return undefined
-  const wrong = (error: string) => `Failed to validate the root device hints for node ${uuid}. Error: ${error}`
-  if (!isTable(hints)) return wrong(`root_device is ${JSON.stringify(hints)}, and an object of hints is expected.`)
-  const unknown = Object.keys(hints).filter((name) => !HINTS.includes(name))
-  if (unknown.length > 0) {
-    return wrong(`unknown hints: ${unknown.join(', ')}. Known ones are ${HINTS.join(', ')}.`)
+const FIELDS = [
+  ['properties', 'root_device', problemOfRootDeviceHints],
+  ['properties', 'skip_block_devices', problemOfSkipBlockDevices],
+  ['instance_info', 'root_device', problemOfRootDeviceHints],
+] as const
+
+/**
+ * Of a record that somebody sets.
+ * @param before  what stands there already is passed over: it does not hinder a change of something else
+ * @throws InvalidParameterValue
+ */
+export function checkDisksSet(change: Partial<Hinted>, before?: Hinted): void {
+  for (const [field, name, problemOf] of FIELDS) {
+    const value = change[field]?.[name]
+    if (before && isDeepStrictEqual(value, before[field][name])) continue
+    const problem = problemOf(value)
+    if (problem !== undefined) throw new InvalidParameterValue(`${field}/${name} cannot be read: ${problem}`)
   }
-  const { size, rotational } = hints
-  if (size !== undefined && !/^\s*(==?|!=|>=?|<=?|<or>)?\s*[1-9]\d*(\s*<or>\s*[1-9]\d*)*\s*$/.test(String(size))) {
-    return wrong(`size is ${JSON.stringify(size)}, and whole GiB are expected, e.g. 100 or ">= 100".`)
-  }
-  if (rotational !== undefined && !/^\s*(1|t|true|on|y|yes|0|f|false|off|n|no)\s*$/i.test(String(rotational))) {
-    return wrong(`rotational is ${JSON.stringify(rotational)}, and true or false is expected.`)
-  }
-  return undefined
 }

@@ -31,13 +31,13 @@ describe('root device hints', () => {
     refuses(withHints('sda'), 'root_device is "sda", and an object of hints is expected.')
     refuses(
       withHints({ colour: 'red' }),
-      'unknown hints: colour. Known ones are size, model, wwn, serial, vendor, wwn_with_extension, wwn_vendor_extension, ' +
-        'name, rotational, hctl, by_path, tran.',
+      'The hints "colour" are invalid. Valid hints are: "size, model, wwn, serial, vendor, wwn_with_extension, wwn_vendor_extension, ' +
+        'name, rotational, hctl, by_path, tran"',
     )
     for (const size of ['big', 0, -1, '1.5', null]) {
-      refuses(withHints({ size }), `size is ${JSON.stringify(size)}, and whole GiB are expected, e.g. 100 or ">= 100".`)
+      refuses(withHints({ size }), `Root device hint "size" is not a positive integer. Current value: ${size}`)
     }
-    refuses(withHints({ rotational: 'maybe' }), 'rotational is "maybe", and true or false is expected.')
+    refuses(withHints({ rotational: 'maybe' }), 'Root device hint "rotational" is not a Boolean value. Current value: maybe')
   })
 
   it('of the instance win over those of the machine', () => {

@@ -1,5 +1,6 @@
 /** POST /v1/nodes: from a body to a record. */
 import { z } from 'zod'
+import { checkDisksSet } from '../../../conductor/root-device.ts'
 import { InvalidParameterValue } from '../../../errors.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node, newNode } from '../../../nodes/node.ts'
 import type { Json } from '../../../plugin-api/index.ts'
@@ -30,6 +31,7 @@ export async function createNode(parts: ApiParts, body: unknown, minor: number):
   const wanted = wantedInterfaces(given)
   const plain = Object.entries(given).filter(([name, value]) => value !== null && !(name in INTERFACE_FIELDS))
   const fields = Object.fromEntries(plain) as Partial<Node> & Pick<Node, 'driver'>
+  checkDisksSet(fields)
   const node = newNode({ ...fields, interfaces: parts.conductor.chooseInterfaces(fields.driver, wanted) })
   return parts.store.nodes.create({
     ...node,

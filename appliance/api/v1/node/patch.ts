@@ -1,6 +1,7 @@
 /** PATCH /v1/nodes/{node}: a JSON patch becomes a change of the record, whole or not at all. */
 import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
+import { checkDisksSet } from '../../../conductor/root-device.ts'
 import { InvalidParameterValue } from '../../../errors.ts'
 import type { Node } from '../../../nodes/node.ts'
 import type { Json } from '../../../plugin-api/index.ts'
@@ -71,6 +72,7 @@ function planChange(parts: ApiParts, node: Node, { ident, minor, patch, reset_in
     ...(Object.fromEntries(plain) as Partial<Node>),
     ...interfacesChange(parts, node, { fields, reset: reset_interfaces === true }),
   }
+  checkDisksSet(change, node)
   return { ...change, ...checkChange(node, change) }
 }
 
