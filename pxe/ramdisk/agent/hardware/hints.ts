@@ -63,7 +63,7 @@ const numberOf = (text: string) => Number(text.replaceAll('_', ''))
 /**
  * A test for one hint.
  * @throws HintUnreadable
- * @source ironic-python-agent device_hints.parse_root_device_hints; where this differs, test/pxe/ramdisk/agent/hardware/hints says so
+ * @source ironic-python-agent device_hints.parse_root_device_hints; where this differs, test/pxe/ramdisk/agent/hardware says why
  */
 export function hintTest(name: string, type: HintType, expression: unknown): HintTest {
   if (type === 'boolean') return booleanTest(name, expression)
