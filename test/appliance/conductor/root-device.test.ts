@@ -37,7 +37,10 @@ describe('root device hints', () => {
     for (const size of ['big', 0, -1, '1.5', null]) {
       refuses(withHints({ size }), `Root device hint "size" is not a positive integer. Current value: ${size}`)
     }
-    refuses(withHints({ rotational: 'maybe' }), 'Root device hint "rotational" is not a Boolean value. Current value: maybe')
+    refuses(
+      withHints({ rotational: 'maybe' }),
+      'Root device hint "rotational" is not a Boolean value. Current value: maybe',
+    )
   })
 
   it('of the instance win over those of the machine', () => {
