@@ -11,7 +11,7 @@ import { readText } from '../hardware/sysfs.ts'
 import type { CommandContext, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
 import { createErasure, type Erasure } from './erasure.ts'
-import { refuseShared } from './guard.ts'
+import { refuseShared, withoutVolumes } from './guard.ts'
 
 type Step = (agent: AgentContext, args: Params, context: CommandContext) => Promise<void>
 /** Of one disk, which nobody else uses. */
@@ -63,7 +63,7 @@ async function eraseHeads(agent: AgentContext, context: CommandContext, { what, 
 
 /** But those that the node's skip_block_devices names. @throws AgentError  one of them may be in use by others: none is to be erased */
 async function disksOf(agent: AgentContext): Promise<Disk[]> {
-  const disks = withoutSkipped(await listDisks(agent.root), agent.node)
+  const disks = await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))
   if (disks.length === 0) agent.screen.say('There is no disk that this kernel knows, or may erase: nothing is erased.')
   // Of what is read-only nothing can be erased.
   const locked = await Promise.all(disks.map((disk) => isReadOnly(agent, disk)))

@@ -1,10 +1,12 @@
 /** Disks that other machines may be using are not written to, unless the node or the kernel's command line says so. */
 import { constants } from 'node:fs'
-import { diskPath, openDisk } from '../disk/disk-file.ts'
+import { type DiskFile, diskPath, openDisk, type Partition } from '../disk/disk-file.ts'
 import { knownPartitions } from '../disk/known-partitions.ts'
+import { raidNames } from '../disk/raid-members.ts'
 import { sharedFileSystem } from '../disk/shared-file-systems.ts'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Disk } from '../hardware/disks.ts'
+import { volumesOf } from '../hardware/node-hints.ts'
 import type { AgentContext } from './context.ts'
 
 type Guarded = Pick<AgentContext, 'root' | 'node' | 'options' | 'screen'>
@@ -25,12 +27,39 @@ export async function refuseShared(agent: Guarded, disks: readonly Disk[]): Prom
   }
 }
 
+/**
+ * Without those that a software RAID lies on which properties/skip_block_devices names.
+ * @throws AgentError ProtectedDeviceError  a disk cannot be read: it may be one of them
+ */
+export async function withoutVolumes(
+  { root, node }: Pick<Guarded, 'root' | 'node'>,
+  disks: readonly Disk[],
+): Promise<Disk[]> {
+  const volumes = volumesOf((node.properties as { skip_block_devices?: unknown } | undefined)?.skip_block_devices)
+  if (volumes.length === 0) return [...disks]
+  const left: Disk[] = []
+  for (const disk of disks) {
+    const names = await read(root, disk, raidNames)
+    if (!names?.some((name) => volumes.includes(name))) left.push(disk)
+  }
+  return left
+}
+
 /** @returns what it carries, in words */
 async function foundOn(root: string, disk: Disk): Promise<string | undefined> {
+  const shared = await read(root, disk, sharedFileSystem)
+  return shared && `${shared.what}${shared.partition === 0 ? '' : ` (partition ${shared.partition})`}`
+}
+
+/** @returns undefined when the disk is gone. @throws AgentError ProtectedDeviceError  it cannot be read */
+async function read<T>(
+  root: string,
+  disk: Disk,
+  look: (file: DiskFile, known: readonly Partition[]) => Promise<T>,
+): Promise<T | undefined> {
   try {
     await using file = await openDisk(root, disk, { flags: constants.O_RDONLY })
-    const shared = await sharedFileSystem(file, await knownPartitions(root, disk.name))
-    return shared && `${shared.what}${shared.partition === 0 ? '' : ` (partition ${shared.partition})`}`
+    return await look(file, await knownPartitions(root, disk.name))
   } catch (error) {
     // A disk that is gone is the step's business: there is nothing that could be erased.
     if (/^(ENOENT|ENXIO|ENODEV)$/.test((error as NodeJS.ErrnoException).code ?? '')) return undefined

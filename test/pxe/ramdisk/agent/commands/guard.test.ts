@@ -247,6 +247,27 @@ describe('a cluster file system', () => {
   })
 })
 
+describe('a software RAID that properties/skip_block_devices names', () => {
+  // Where mdadm puts versions 1.1, 1.2 and 1.0.
+  for (const place of [0, 4 * KIB, SIZE - 8 * KIB]) {
+    it(`keeps its disks, with its superblock at ${place}`, async () => {
+      await using machine = await makeMachine({ disks: TWO })
+      for (const { name } of TWO) {
+        await machine.fill(name, 0xaa, [[3 * MIB, MIB]])
+        const superblock = Buffer.alloc(256)
+        superblock.writeUInt32LE(0xa92b4efc)
+        superblock.write(name === 'vdb' ? 'host1:root' : 'host1:other', 32)
+        await put(machine, name, place, superblock)
+      }
+
+      await erase(machine, 'erase_devices_metadata', { skip_block_devices: [{ volume_name: 'root' }] })
+
+      assert.ok(!(await isUntouched(machine, 'vda')))
+      assert.ok(await isUntouched(machine, 'vdb'))
+    })
+  }
+})
+
 describe('properties/skip_block_devices that nobody can read', () => {
   for (const [skip, why] of [
     [{ name: '/dev/vda' }, 'skip_block_devices is {"name":"/dev/vda"}, and a list of objects of hints is expected'],
