@@ -16,6 +16,10 @@ export type PxeConfig = {
   interface: string
   /** dnsmasq's own words, e.g. 172.22.0.50,172.22.0.200,255.255.255.0,10m; several, IPv6 too. */
   dhcp_ranges: readonly string[]
+  /** IPv4 addresses that machines are told. Empty: they are told none, not even this box. */
+  routers: readonly string[]
+  dns_servers: readonly string[]
+  ntp_servers: readonly string[]
   /** Extra lines for dnsmasq, checked by dnsmasq itself. */
   dnsmasq_options: readonly string[]
   ipxe_bootfile_name: string

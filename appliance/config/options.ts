@@ -203,6 +203,24 @@ const dhcp = {
     separator: ';',
     help: "Address ranges in dnsmasq's words, separated by semicolons because they hold commas.",
   },
+  router: {
+    section: 'dhcp',
+    type: 'list',
+    default: [],
+    help: "IPv4 address of the machines' way out of the rack's network. Not set: they are told none; this box forwards nothing.",
+  },
+  dns_servers: {
+    section: 'dhcp',
+    type: 'list',
+    default: [],
+    help: 'IPv4 addresses of the name servers that machines are told. Not set: they are told none; this box is none.',
+  },
+  ntp_servers: {
+    section: 'dhcp',
+    type: 'list',
+    default: [],
+    help: 'IPv4 addresses of the time servers that machines are told. Not set: they are told none; this box is none.',
+  },
   dnsmasq_options: {
     section: 'dhcp',
     type: 'list',

@@ -1,4 +1,5 @@
 /** dnsmasq's configuration: DHCP and TFTP for bare machines, no DNS. Only text; dnsmasq itself is the judge of it. */
+import { isIPv4 } from 'node:net'
 import { join } from 'node:path'
 import { type PxeConfig, PxeError } from '../config.ts'
 
@@ -24,14 +25,14 @@ export function renderDnsmasqConfig(config: PxeConfig, keepsRoot: boolean): stri
       '[dhcp] dhcp_range is empty: give addresses, e.g. 192.168.50.100,192.168.50.200,255.255.255.0,1h.',
     )
   }
-  const { dhcp_ranges, dnsmasq_options, ...others } = config
-  const given = [...Object.values(others), ...dhcp_ranges, ...dnsmasq_options]
+  const given = Object.values(config).flat()
   const broken = given.find((value) => /[\r\n\0]/.test(value))
   if (broken !== undefined) throw new PxeError(`A value for dnsmasq holds a line break: ${JSON.stringify(broken)}.`)
   return `${[
     '# Rendered by Rackstrap at each start; changes here are lost. Its [dhcp] and [pxe] options say what is in it.',
     ...hostLines(config, keepsRoot),
     ...rangeLines(config.dhcp_ranges),
+    ...networkLines(config),
     ...bootLines(config),
     ...config.dnsmasq_options,
   ].join('\n')}\n`
@@ -68,6 +69,27 @@ function rangeLines(ranges: readonly string[]): string[] {
     // iPXE option 176 (no-pxedhcp), https://ipxe.org/howto/dhcpd: it would wait 3 s for a ProxyDHCP server that is not there.
     ...(usesProxy ? [] : ['dhcp-authoritative', 'dhcp-option=encap:175,176,1b']),
   ]
+}
+
+/**
+ * RFC 2132 options 3, 6 and 42. Without value an option is not sent: dnsmasq would else tell machines that this box is their router.
+ * Lines of [dhcp] dnsmasq_options come later, and win.
+ */
+function networkLines({ routers, dns_servers, ntp_servers }: PxeConfig): string[] {
+  return [
+    `dhcp-option=${['3', ...addressesIn('router', routers)].join(',')}`,
+    ...(dns_servers.length > 0 ? [`dhcp-option=${['6', ...addressesIn('dns_servers', dns_servers)].join(',')}`] : []),
+    ...(ntp_servers.length > 0 ? [`dhcp-option=${['42', ...addressesIn('ntp_servers', ntp_servers)].join(',')}`] : []),
+  ]
+}
+
+/** @throws PxeError */
+function addressesIn(option: string, addresses: readonly string[]): readonly string[] {
+  const wrong = addresses.find((address) => !isIPv4(address))
+  if (wrong === undefined) return addresses
+  throw new PxeError(
+    `[dhcp] ${option} has ${JSON.stringify(wrong)}: expected IPv4 addresses with commas between them, e.g. 192.168.50.254.`,
+  )
 }
 
 /**

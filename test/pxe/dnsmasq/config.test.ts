@@ -44,6 +44,7 @@ tftp-root=/var/lib/rackstrap/tftpboot
 dhcp-range=192.168.50.100,192.168.50.200,255.255.255.0,1h
 dhcp-authoritative
 dhcp-option=encap:175,176,1b
+dhcp-option=3
 dhcp-match=set:ipxe,175
 dhcp-match=set:bios,option:client-arch,0
 dhcp-match=set:efi,option:client-arch,7
@@ -66,6 +67,38 @@ dhcp-option-force=tag:!ipxe,tag:efi-http,60,HTTPClient
 
     assert.match(text, /\ndhcp-range=set:rack,[^\n]*\ndhcp-range=fd66::,ra-only\nenable-ra\ndhcp-authoritative\n/)
     assert.ok(text.endsWith('\nno-ping\ndhcp-host=52:54:00:12:34:56,192.168.50.7\n'))
+  })
+
+  it('tells machines the router, name servers and time servers that the operator names, and the lines of the operator come later', () => {
+    const text = render({
+      routers: ['192.168.50.254'],
+      dns_servers: ['9.9.9.9', '192.168.50.53'],
+      ntp_servers: ['192.168.50.123'],
+      dnsmasq_options: ['dhcp-option=tag:lab,3,192.168.51.1'],
+    })
+
+    assert.deepEqual(text.match(/^dhcp-option=(?!encap).*$/gm), [
+      'dhcp-option=3,192.168.50.254',
+      'dhcp-option=6,9.9.9.9,192.168.50.53',
+      'dhcp-option=42,192.168.50.123',
+      'dhcp-option=tag:lab,3,192.168.51.1',
+    ])
+  })
+
+  it('takes only IPv4 addresses for them', () => {
+    const options = { routers: 'router', dns_servers: 'dns_servers', ntp_servers: 'ntp_servers' }
+    for (const [field, option] of Object.entries(options)) {
+      for (const wrong of ['ntp.example.org', '192.168.50.300', 'fd66::1', '192.168.50.1/24', '']) {
+        assert.throws(
+          () => render({ [field]: ['192.168.50.254', wrong] }),
+          {
+            name: 'PxeError',
+            message: `[dhcp] ${option} has ${JSON.stringify(wrong)}: expected IPv4 addresses with commas between them, e.g. 192.168.50.254.`,
+          },
+          `${field} ${wrong}`,
+        )
+      }
+    }
   })
 
   it("speaks beside the site's DHCP server with a proxy range: no authority, boot services instead", () => {
@@ -99,6 +132,9 @@ pxe-service=tag:ipxe,X86-64_EFI,"Rackstrap",http://192.168.50.1:8080/boot.ipxe
           '192.168.51.100,192.168.51.200,255.255.255.0,1h',
           'fd66::,ra-only',
         ],
+        routers: ['192.168.50.254'],
+        dns_servers: ['9.9.9.9', '192.168.50.53'],
+        ntp_servers: ['192.168.50.123'],
         dnsmasq_options: ['no-ping'],
       }),
       'dnsmasq: syntax check OK.',
@@ -127,6 +163,9 @@ pxe-service=tag:ipxe,X86-64_EFI,"Rackstrap",http://192.168.50.1:8080/boot.ipxe
       { state_path: line },
       { ipxe_bootfile_name: line },
       { uefi_ipxe_bootfile_name: line },
+      { routers: [line] },
+      { dns_servers: [line] },
+      { ntp_servers: [line] },
     ]
 
     for (const change of changes) {

@@ -54,6 +54,16 @@ async function startApart(t: TestContext, change: Partial<PxeConfig> & More = {}
   return { folder: place, take, say, child, ended }
 }
 
+/** RFC 2132, sections 3.3, 3.5, 3.8 and 8.3; addresses in hexadecimal. */
+const NETWORK_OPTIONS: Readonly<Record<string, string>> = { 1: 'mask', 3: 'router', 6: 'dns', 42: 'ntp' }
+const networkIn = (options: unknown) =>
+  Object.fromEntries(
+    Object.entries(options as object).flatMap(([number, value]) => {
+      const name = NETWORK_OPTIONS[number]
+      return name === undefined ? [] : [[name, value]]
+    }),
+  )
+
 const isAlive = async (pid: unknown) => {
   const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
   return status !== undefined && !/\) Z /.test(status)
@@ -95,6 +105,46 @@ describe('dnsmasq', options, () => {
     pxe.say('tftp')
 
     assert.deepEqual(await pxe.take('tftp'), { message: 'tftp', opcode: 3, text: 'the file undionly.kpxe' })
+  })
+
+  it('gives machines neither router nor name server nor time by itself: this box is none of these', async (t) => {
+    const pxe = await startApart(t, { dnsmasq_options: ['no-ping'] })
+    await pxe.take('start is over')
+
+    pxe.say('discover')
+    const { options } = await pxe.take('offer')
+
+    assert.deepEqual(networkIn(options), { mask: 'ffffff00' })
+  })
+
+  it('gives them those that the operator names', async (t) => {
+    const pxe = await startApart(t, {
+      routers: ['192.168.50.254'],
+      dns_servers: ['9.9.9.9', '192.168.50.53'],
+      ntp_servers: ['192.168.50.123'],
+      dnsmasq_options: ['no-ping'],
+    })
+    await pxe.take('start is over')
+
+    pxe.say('discover')
+    const { options } = await pxe.take('offer')
+
+    assert.deepEqual(networkIn(options), {
+      mask: 'ffffff00',
+      router: 'c0a832fe',
+      dns: '09090909c0a83235',
+      ntp: 'c0a8327b',
+    })
+  })
+
+  it('gives them the router of a line of the operator for dnsmasq, which comes last', async (t) => {
+    const pxe = await startApart(t, { dnsmasq_options: ['no-ping', 'dhcp-option=3,192.168.50.7'] })
+    await pxe.take('start is over')
+
+    pxe.say('discover')
+    const { options } = await pxe.take('offer')
+
+    assert.deepEqual(networkIn(options), { mask: 'ffffff00', router: 'c0a83207' })
   })
 
   it('is started again when it dies, and the log says what happened', async (t) => {

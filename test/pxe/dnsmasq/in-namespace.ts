@@ -4,7 +4,10 @@
  */
 import { createSocket } from 'node:dgram'
 import { mkdirSync, rmdirSync } from 'node:fs'
+import { readlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { execa } from 'execa'
 import { Dnsmasq } from '../../../pxe/dnsmasq/dnsmasq.ts'
 import type { PxeConfig } from '../../../pxe/index.ts'
@@ -40,6 +43,32 @@ function readByTftp(name: string): void {
   })
   client.send(`\0\x01${name}\0octet\0`, 69, '192.168.50.1')
 }
+/** A machine at the other end of a cable, in a namespace of its own. */
+async function askForAddress(): Promise<void> {
+  const machine = execa('unshare', ['--net', process.execPath, join(import.meta.dirname, 'dhcp-client.ts')], {
+    timeout: 30_000,
+  })
+  await inNamespaceOfItsOwn(machine.pid)
+  await execa('ip', ['-batch', '-'], {
+    input: `link add cable type veth peer name card netns ${machine.pid}\nlink set cable master rack0\nlink set cable up\n`,
+    timeout: 10_000,
+  })
+  await execa('nsenter', [`--net=/proc/${machine.pid}/ns/net`, 'ip', '-batch', '-'], {
+    input: 'addr add 192.168.50.9/24 dev card\nlink set card up\nroute add default dev card\n',
+    timeout: 10_000,
+  })
+  machine.stdin.write('ask\n')
+  tell({ message: 'offer', options: JSON.parse((await machine).stdout) })
+}
+
+async function inNamespaceOfItsOwn(pid: number | undefined): Promise<void> {
+  const ours = await readlink('/proc/self/ns/net')
+  for (let i = 0; i < 500; i++) {
+    if ((await readlink(`/proc/${pid}/ns/net`)) !== ours) return
+    await setTimeout(10)
+  }
+  throw new Error('the machine has no network namespace of its own after 5 s')
+}
 const commands: Record<string, () => Promise<void>> = {
   async health() {
     const { healthy, message: why } = dnsmasq.health()
@@ -51,6 +80,7 @@ const commands: Record<string, () => Promise<void>> = {
   async tftp() {
     readByTftp('undionly.kpxe')
   },
+  discover: askForAddress,
   async stop() {
     const began = performance.now()
     await dnsmasq.stop()
