@@ -50,7 +50,8 @@ async function follow(t: TestContext, suite: Suite): Promise<void> {
   assert.match(await type('systemctl is-enabled rackstrap', 'site'), /^enabled$/m)
   assert.match(enrolled, /"status":"ok"/)
   assert.match(enrolled, /\| power +\| True/)
-  assert.match(enrolled, /\| boot +\| /)
+  assert.match(enrolled, /\| boot +\| True/)
+  assert.match(enrolled, /\| deploy +\| False .*instance_info\.image_source/)
   assert.match(enrolled, /direct\nenroll\n$|enroll\ndirect\n$/)
   assert.match(await type('stat -c "%U %a" /var/lib/rackstrap /etc/rackstrap', 'site'), /^rackstrap 750\nroot 750\n$/)
 }

@@ -96,11 +96,11 @@ async function createCard(namespace: string, signal: AbortSignal): Promise<void>
   await run('ip', ['-netns', namespace, '-batch', '-'], { signal, input: `${steps.join('\n')}\n` })
 }
 
-/** The mounts are seen by the script alone, and end with it. */
+/** Mounts and processes are the script's own, and end with it: another appliance's dnsmasq with the same path is not seen. */
 function enter(root: string, namespace: string | undefined, script: string, options: RunOptions = {}): Promise<string> {
   const inside =
     'script=$(cat) && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && exec chroot "$0" /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -euo pipefail -c "$script" < /dev/null'
-  const command = ['unshare', '--mount', 'bash', '-c', inside, root]
+  const command = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'bash', '-c', inside, root]
   const [program = '', ...args] = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command]
   return run(program, args, { ...options, input: script })
 }
