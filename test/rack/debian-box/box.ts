@@ -27,7 +27,9 @@ const ADDRESS = '192.168.50.1/24'
 const GIT = 'mnt/rackstrap.git'
 const INSTALL_DEADLINE_S = 900
 /** Of this box, where it has them: how names, certificates and registries are reached. */
-const CARRIED_IN = ['/etc/resolv.conf', '/etc/hosts', '/etc/npmrc', '/etc/ssl/certs/ca-certificates.crt']
+const CARRIED_IN = ['/etc/resolv.conf', '/etc/hosts', '/etc/npmrc']
+/** Debian's own place is written anew when ca-certificates is installed. */
+const TRUSTED = { here: '/etc/ssl/certs/ca-certificates.crt', inside: '/etc/ssl/carried-in.crt' }
 /** systemctl as it is, but for `--now`: no systemd is there that could start anything. */
 const SYSTEMCTL =
   '#!/bin/sh\nfor word; do shift; [ "$word" = --now ] || set -- "$@" "$word"; done\nexec /usr/bin/systemctl "$@"\n'
@@ -71,6 +73,8 @@ async function carryIn(root: string): Promise<void> {
     await mkdir(dirname(join(root, path)), { recursive: true })
     await copyFile(path, join(root, path)).catch(ifThere)
   }
+  await mkdir(join(root, dirname(TRUSTED.inside)), { recursive: true })
+  await copyFile(TRUSTED.here, join(root, TRUSTED.inside)).catch(ifThere)
   await copyFile(join(homedir(), '.npmrc'), join(root, 'root/.npmrc')).catch(ifThere)
   const acquire = (await run('apt-config', ['dump', 'Acquire'])).split('\n').filter((line) => line.includes('"'))
   await put('etc/apt/apt.conf.d/90carried-in', `${acquire.join('\n')}\n`)
@@ -99,8 +103,8 @@ async function createCard(namespace: string, signal: AbortSignal): Promise<void>
 /** Mounts and processes are the script's own, and end with it: another appliance's dnsmasq with the same path is not seen. */
 function enter(root: string, namespace: string | undefined, script: string, options: RunOptions = {}): Promise<string> {
   const inside =
-    'script=$(cat) && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && exec chroot "$0" /usr/bin/env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -euo pipefail -c "$script" < /dev/null'
-  const command = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'bash', '-c', inside, root]
+    'script=$(cat) && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && exec chroot "$0" /usr/bin/env -i HOME=/root npm_config_cafile="$1" LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -euo pipefail -c "$script" < /dev/null'
+  const command = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'bash', '-c', inside, root, TRUSTED.inside]
   const [program = '', ...args] = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command]
   return run(program, args, { ...options, input: script })
 }
