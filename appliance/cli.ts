@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { addBundleCommands } from './cli/bundle.ts'
 import { addCaCommands } from './cli/ca.ts'
 import { addConfigCommands } from './cli/config.ts'
 import { addImageCommands } from './cli/images.ts'
+import { errorsWritten, print, ReaderGone, survivesLostErrors } from './cli/output.ts'
 import { addRamdiskCommands } from './cli/ramdisk.ts'
 import { addRegistryCommands } from './cli/registry.ts'
 import { untilStopped } from './cli/until-stopped.ts'
@@ -43,7 +44,12 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   await untilStopped(log, () => Promise.all([systemd.stopping(), appliance.stop()]))
 }
 
-const program = new Command('rackstrap').version(VERSION).description('An edge provisioning appliance.')
+const help: string[] = []
+const program = new Command('rackstrap')
+  .configureOutput({ writeOut: (text) => void help.push(text) })
+  .exitOverride()
+  .version(VERSION)
+  .description('An edge provisioning appliance.')
 program
   .command('serve')
   .description('run the appliance')
@@ -56,12 +62,30 @@ addBundleCommands(program, CONFIG_OPTION)
 addCaCommands(program, CONFIG_OPTION)
 addImageCommands(program, CONFIG_OPTION)
 
-program.parseAsync().then(
-  () => process.exit(),
-  (error: unknown) => {
+/** As a shell tells of one that SIGPIPE ended, which is how other programs end there. */
+const READER_GONE = 141
+
+async function act(): Promise<typeof process.exitCode> {
+  try {
+    try {
+      await program.parseAsync()
+    } catch (error) {
+      // It has said what is wrong; help and version are to be printed.
+      if (!(error instanceof CommanderError)) throw error
+      process.exitCode = error.exitCode
+    }
+    await print(help.join(''))
+    return process.exitCode
+  } catch (error) {
+    if (error instanceof ReaderGone) return READER_GONE
     // One sentence for whoever typed it; the stack for whoever asks for it.
     process.stderr.write(`rackstrap: ${messageOf(error)}\n`)
     if (process.env.RACKSTRAP_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-    process.exit(1)
-  },
-)
+    return 1
+  }
+}
+
+survivesLostErrors()
+const status = await act()
+await errorsWritten()
+process.exit(status ?? undefined)

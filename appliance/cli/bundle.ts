@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import process from 'node:process'
-import { pipeline } from 'node:stream/promises'
 import {
   type BundleIndex,
   bundleBytes,
@@ -27,6 +26,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
+import { print } from './output.ts'
 import { Progress, sizeText } from './progress.ts'
 import { endingSignal } from './until-stopped.ts'
 
@@ -59,7 +59,7 @@ async function exportImages(images: readonly string[], options: ExportOptions): 
   await withRegistry(registry, log, async (client) => {
     const index = await planBundle(client, { images, platforms, referrers, files, ...(known && { known }) })
     const progress = new Progress('export', process.stderr)
-    if (output === STDIO) await pipeline(bundleBytes(index, sourceOf(client, files)), process.stdout)
+    if (output === STDIO) for await (const bytes of bundleBytes(index, sourceOf(client, files))) await print(bytes)
     else {
       const before = await saveBundle(resolve(output), index, sourceOf(client, files), progress.update)
       progress.end()
@@ -105,7 +105,7 @@ async function inspect(path: string, { json, verify }: { json?: true; verify?: t
   }
   const index = await readBundle(open(path), look, verify && progress.update)
   progress.end()
-  process.stdout.write(json ? `${JSON.stringify(index, undefined, 2)}\n` : describe(index))
+  await print(json ? `${JSON.stringify(index, undefined, 2)}\n` : describe(index))
   if (verify) say('Every byte is as its index says.')
 }
 
@@ -114,7 +114,7 @@ async function inventory(options: ConfigOption & { files?: string }): Promise<vo
   const found = await withRegistry(await registryOf(options), log, (client) =>
     takeInventory(client, { files, now: new Date() }),
   )
-  process.stdout.write(`${JSON.stringify(found, undefined, 1)}\n`)
+  await print(`${JSON.stringify(found, undefined, 1)}\n`)
 }
 
 const looksLikeBundle = (path: string) =>

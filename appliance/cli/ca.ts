@@ -8,6 +8,7 @@ import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { caFolderOf } from '../serve/mirror-tls.ts'
 import { loadSettings } from '../serve/settings.ts'
+import { print } from './output.ts'
 
 /** The certificate alone to stdout, so that it can go into a file. */
 async function show({ config: path }: { config?: string }): Promise<void> {
@@ -20,7 +21,7 @@ async function show({ config: path }: { config?: string }): Promise<void> {
     )
   const { subject, validTo, fingerprint256 } = new X509Certificate(certificate)
   process.stderr.write(`${subject.replace('CN=', '')}, valid until ${validTo}\nSHA-256 ${fingerprint256}\n`)
-  process.stdout.write(certificate)
+  await print(certificate)
 }
 
 export function addCaCommands(program: Command, configOption: readonly [string, string]): void {

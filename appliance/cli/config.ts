@@ -8,6 +8,7 @@ import { thisBox } from '../serve/box.ts'
 import { mirrorFindings, problemsOf } from '../serve/check-settings.ts'
 import { problemOfRamdisk } from '../serve/health.ts'
 import { gatherSettings, type Settings } from '../serve/settings.ts'
+import { print } from './output.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 const ERRORS = 1
@@ -48,7 +49,7 @@ async function check({ config, strict }: CheckOptions): Promise<void> {
     errors.map((error) => `error: ${error}\n`).join(''),
     `${countOf(errors.length, 'error')}, ${countOf(warnings.length + unbuilt, 'warning')}\n`,
   ]
-  process.stdout.write(parts.filter((part) => part !== '').join('\n'))
+  await print(parts.filter((part) => part !== '').join('\n'))
   if (errors.length > 0) process.exitCode = ERRORS
   else if (strict && warnings.length + unbuilt > 0) process.exitCode = WARNINGS
 }
@@ -57,7 +58,7 @@ const countOf = (count: number, word: string) => `${count} ${word}${count === 1 
 
 async function render({ config }: ConfigOption, as: typeof renderSample): Promise<void> {
   const { settings } = await gatherSettings(config, thisBox, () => SILENT_LOG)
-  process.stdout.write(as(settings.known))
+  await print(as(settings.known))
 }
 
 export function addConfigCommands(program: Command, option: readonly [string, string]): void {

@@ -8,6 +8,7 @@ import { type Command, Option } from 'commander'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
+import { print } from './output.ts'
 import { endingSignal } from './until-stopped.ts'
 
 type BuildOptions = {
@@ -40,7 +41,7 @@ async function build({ output, cache, flavour, mirror, layer, config }: BuildOpt
     signal: stop.signal,
   })
   const more = Object.entries(built.layers).map(([name, bytes]) => `, layer ${name} ${mib(bytes)}`)
-  process.stdout.write(`${built.path}: ${mib(built.bytes)}${more.join('')}, ${built.digest}\n`)
+  await print(`${built.path}: ${mib(built.bytes)}${more.join('')}, ${built.digest}\n`)
 }
 
 const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`

@@ -13,6 +13,7 @@ import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { startMirror } from '../serve/mirror.ts'
 import { loadSettings } from '../serve/settings.ts'
+import { print } from './output.ts'
 import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -38,7 +39,7 @@ async function ask({ config, json }: AskOptions, request: AdminRequest): Promise
   const settings = await loadSettings(config, thisBox, () => ASK_LOG)
   const answer = await askRegistry(settings.registry, ASK_LOG, { request, progress: showProgress })
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
-  process.stdout.write(json ? `${JSON.stringify(Object.values(answer)[0], null, 2)}\n` : textOf(answer, request))
+  await print(json ? `${JSON.stringify(Object.values(answer)[0], null, 2)}\n` : textOf(answer, request))
 }
 
 /** On a terminal only, in one line. */

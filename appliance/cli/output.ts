@@ -1,0 +1,44 @@
+/** What commands print: it arrives whole, however slowly it is read, or the command fails. Logs go another way (see ../log.ts). */
+import { write as writeWithCallback } from 'node:fs'
+import process from 'node:process'
+import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { ApplianceError, messageOf } from '../errors.ts'
+import { codeOf } from '../files.ts'
+
+const write = promisify(writeWithCallback)
+const STDOUT = 1
+/** Somebody made the pipe one that does not wait (ssh does), and it is full. */
+const FULL_PIPE_PAUSE_MS = 10
+
+/** Nobody reads standard output any more, as behind `| head -1`. */
+export class ReaderGone extends Error {}
+
+/**
+ * Not by process.stdout: that writes to a pipe in its own time, which process.exit() cuts short, and takes a file on a full disk for written.
+ * @throws ReaderGone, ApplianceError (what the system says)
+ */
+export async function print(content: string | Uint8Array): Promise<void> {
+  const bytes = Buffer.from(content)
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += (await write(STDOUT, bytes, at)).bytesWritten
+    } catch (error) {
+      if (codeOf(error) === 'EPIPE') throw new ReaderGone('nobody reads standard output', { cause: error })
+      if (codeOf(error) !== 'EAGAIN')
+        throw new ApplianceError(
+          `Standard output cannot be written: ${messageOf(error)}. Not all that was to be printed arrived.`,
+          { cause: error },
+        )
+      await setTimeout(FULL_PIPE_PAUSE_MS)
+    }
+  }
+}
+
+/** What goes to standard error may be lost with its reader or its terminal; the work is not. */
+export function survivesLostErrors(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+}
+
+/** Resolves when all that was written to standard error is on its way. */
+export const errorsWritten = (): Promise<void> => new Promise((done) => process.stderr.write('', () => done()))
