@@ -1,10 +1,14 @@
 /** What every command does that runs until somebody ends it. */
 import type { Log } from '../log.ts'
+import { npmGone } from './parent.ts'
 
 /** A stop that takes longer is no clean stop any more. */
 const STOP_DEADLINE_MS = 5_000
 
-/** Resolves when everything has stopped after SIGTERM or Ctrl-C; ends the process when that takes too long. */
+/** SIGHUP is a terminal or an SSH session that is gone: nothing is read anew here, so there is no other use for it. */
+const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
+
+/** Resolves when everything has stopped after a signal or Ctrl-C; ends the process when that takes too long. */
 export async function untilStopped(log: Log, stop: () => Promise<unknown>): Promise<void> {
   const signal = await endingSignal()
   log.info('stopping', { signal })
@@ -22,6 +26,11 @@ export async function untilStopped(log: Log, stop: () => Promise<unknown>): Prom
  */
 export function endingSignal(): Promise<string> {
   return new Promise((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done(signal))
+    for (const signal of ENDING)
+      process.on(signal, () => (signal === 'SIGHUP' && isUnderNohup() ? undefined : done(signal)))
+    void npmGone().then(() => done('end of npm'))
   })
 }
+
+/** Told by the launcher: Node takes up again a signal that its parent ignores. */
+const isUnderNohup = () => process.env.RACKSTRAP_NOHUP !== undefined
