@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { access, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { PxeError } from '../config.ts'
+import { isNotInstalled, runMmdebstrap } from './mmdebstrap.ts'
 import { SUITE } from './recipe.ts'
 
 export type UnpackOptions = {
@@ -17,7 +18,6 @@ export type UnpackOptions = {
 
 const run = promisify(execFile)
 const TIMEOUT_MS = 15 * 60_000
-const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
 /** Debian 12's package has it since 2023.3+deb12u2 (Debian 12.10). */
 const KEY = '/usr/share/keyrings/debian-archive-trixie-stable.gpg'
 
@@ -49,7 +49,7 @@ export async function unpackPackages(options: UnpackOptions): Promise<void> {
     ...(mirror ? [mirror] : []),
   ]
   try {
-    await run('mmdebstrap', args, { signal, timeout: TIMEOUT_MS, maxBuffer: OUTPUT_LIMIT_BYTES })
+    await runMmdebstrap(args, { temporary: `${folder}.tmp`, timeout_ms: TIMEOUT_MS, signal })
   } catch (error) {
     signal.throwIfAborted()
     throw new PxeError(`The ramdisk's packages cannot be unpacked: ${reasonOf(error)}`, { cause: error })
@@ -57,8 +57,8 @@ export async function unpackPackages(options: UnpackOptions): Promise<void> {
 }
 
 function reasonOf(error: unknown): string {
-  const { code, stderr, message } = error as { code?: unknown; stderr?: string; message: string }
-  if (code === 'ENOENT') return 'mmdebstrap is not installed. Install the Debian package mmdebstrap.'
+  const { stderr, message } = error as { stderr?: string; message: string }
+  if (isNotInstalled(error)) return 'mmdebstrap is not installed. Install the Debian package mmdebstrap.'
   return stderr?.trim().split('\n').slice(-4).join(' | ') || message
 }
 

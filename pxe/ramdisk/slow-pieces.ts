@@ -27,7 +27,18 @@ export type SlowPieces = {
 
 /** Whatever changes what comes out of the slow part; the agent, init and the layers' own files are packed anew each time. */
 const SOURCES = [
-  ...['recipe', 'packages', 'libraries', 'kernel-modules', 'rootfs', 'elf', 'cpio', 'pieces', 'slow-pieces'],
+  ...[
+    'recipe',
+    'packages',
+    'mmdebstrap',
+    'libraries',
+    'kernel-modules',
+    'rootfs',
+    'elf',
+    'cpio',
+    'pieces',
+    'slow-pieces',
+  ],
 ].map((name) => join(import.meta.dirname, `${name}.ts`))
 const NAMES = ['kernel', 'base', 'modules', 'node'] as const
 const FACTS = 'facts.json'

@@ -1,13 +1,17 @@
 /** What an operator is told when Debian's packages cannot be had. Nothing is fetched. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { unpackPackages } from '../../../pxe/ramdisk/packages.ts'
 import { withFolder } from './folder.ts'
 
 const MODULE = join(import.meta.dirname, '../../../pxe/ramdisk/packages.ts')
 const NOBODY = 65534
+const isInstalled = existsSync('/usr/bin/mmdebstrap')
 const isRoot = process.getuid?.() === 0
 const knowsTrixie = existsSync('/usr/share/keyrings/debian-archive-trixie-stable.gpg')
 
@@ -42,4 +46,38 @@ describe("unpacking the ramdisk's packages", () => {
       assert.equal(told, `PxeError: The ramdisk's packages cannot be unpacked: ${why}\n`)
     }),
   )
+
+  it('leaves no process and no file when it is interrupted', { skip: !isRoot || !knowsTrixie || !isInstalled }, () =>
+    withFolder(async (folder) => {
+      const root = join(folder, 'root')
+      const stop = new AbortController()
+      const before = temporaryFiles()
+      const unpacking = unpackPackages({ packages: ['libc6'], components: ['main'], folder: root, signal: stop.signal })
+      const failed = assert.rejects(unpacking, /interrupted/)
+      while (!existsSync(`${root}.tmp`) || !existsSync(root)) await setImmediate()
+
+      stop.abort(new Error('interrupted'))
+      await failed
+
+      assert.deepEqual(temporaryFiles(), before)
+      assert.equal(existsSync(`${root}.tmp`), false)
+      assert.deepEqual(processesThatName(folder), [])
+    }),
+  )
 })
+
+const temporaryFiles = () => readdirSync(tmpdir()).filter((name) => name.startsWith('mmdebstrap.'))
+
+/** Command lines of all that run. */
+const processesThatName = (folder: string) =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      } catch {
+        // It has ended.
+        return []
+      }
+    })
+    .filter((line) => line.includes(folder))

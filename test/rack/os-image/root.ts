@@ -1,9 +1,12 @@
 /** The image's root folder: Debian packages by mmdebstrap, our few files over it, and an initial ramdisk of one shell script. */
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runMmdebstrap } from '../../../pxe/ramdisk/mmdebstrap.ts'
 import { run } from '../run-program.ts'
 import { debianArchive } from './archive.ts'
 import { BOOT_MODULES, ENABLED_UNITS, MASKED_UNITS, PACKAGES, ROOT_LABEL, SUITE } from './recipe.ts'
+
+const MMDEBSTRAP_DEADLINE_MS = 1200_000
 
 /** What another image has in its own way. */
 export type RootRecipe = { packages: readonly string[]; initrdInit: string }
@@ -19,7 +22,8 @@ export async function buildRoot(root: string, signal: AbortSignal, recipe: RootR
     '--dpkgopt=path-exclude=/usr/share/man/*',
     `--include=${recipe.packages.join(',')}`,
   ]
-  await run('mmdebstrap', [...options, SUITE, root, archive], { signal, timeout_s: 1200 })
+  const temporary = `${root}.tmp`
+  await runMmdebstrap([...options, SUITE, root, archive], { temporary, timeout_ms: MMDEBSTRAP_DEADLINE_MS, signal })
   await cp(join(import.meta.dirname, 'overlay'), root, { recursive: true })
   await configure(root)
   await buildInitrd(root, recipe.initrdInit, signal)

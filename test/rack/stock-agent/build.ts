@@ -1,6 +1,7 @@
 /** A deploy ramdisk with the stock ironic-python-agent, from Debian packages and PyPI. Never patches the agent. Built once per recipe. */
 import { chmod, copyFile, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { runMmdebstrap } from '../../../pxe/ramdisk/mmdebstrap.ts'
 import { cached } from '../cache.ts'
 import { debianArchive } from '../os-image/archive.ts'
 import type { Ramdisk } from '../ramdisk.ts'
@@ -22,6 +23,7 @@ export class AgentNotServed extends Error {}
 const KERNEL = 'vmlinuz'
 const CORE = 'stock-agent.cpio.zst'
 const LENT = ['/etc/resolv.conf', '/etc/ssl/certs/ca-certificates.crt']
+const MMDEBSTRAP_DEADLINE_MS = 1200_000
 const PIP_DEADLINE_S = 300
 /** A server that does not answer is given up soon: the test is to be skipped then. */
 const PIP_OPTIONS = ['--no-cache-dir', '--retries', '2', '--timeout', '20']
@@ -62,7 +64,8 @@ async function installPackages(root: string, packages: readonly string[], signal
     `--include=${packages.join(',')}`,
   ]
   const archive = await debianArchive(signal)
-  await run('mmdebstrap', [...options, SUITE, root, archive], { signal, timeout_s: 1200 })
+  const temporary = `${root}.tmp`
+  await runMmdebstrap([...options, SUITE, root, archive], { temporary, timeout_ms: MMDEBSTRAP_DEADLINE_MS, signal })
 }
 
 /** With the ramdisk's own Python. The box lends it what it finds servers by and trusts them by, and its settings of pip. */

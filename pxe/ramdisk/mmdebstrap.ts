@@ -1,0 +1,61 @@
+/** Runs mmdebstrap so that nothing of it stays behind: its own process group, which ends with us, and a folder of ours for its temporary files. */
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { type ExecaError, execa } from 'execa'
+
+export type MmdebstrapOptions = {
+  /** For its temporary files: made, and removed when it has ended. */
+  temporary: string
+  timeout_ms: number
+  /** Aborted: it is ended, with all that it started. */
+  signal: AbortSignal
+}
+
+const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
+/** After SIGTERM, at which it unmounts what it has mounted. */
+const KILL_AFTER_MS = 10_000
+
+/** Resolves or rejects when all of it has ended. @throws ExecaError, which tells its last words */
+export async function runMmdebstrap(args: readonly string[], options: MmdebstrapOptions): Promise<void> {
+  const { temporary, timeout_ms } = options
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeout_ms)])
+  signal.throwIfAborted()
+  await mkdir(temporary, { recursive: true })
+  // As /tmp: apt fetches and verifies as an account of its own.
+  await chmod(temporary, 0o1777)
+  // It outlives not even a SIGKILL of ours.
+  const child = execa('setpriv', ['--pdeathsig', 'TERM', 'mmdebstrap', ...args], {
+    detached: true,
+    stdin: 'ignore',
+    maxBuffer: OUTPUT_LIMIT_BYTES,
+    env: { TMPDIR: temporary },
+  })
+  let killing: NodeJS.Timeout | undefined
+  const end = () => {
+    killGroup(child.pid, 'SIGTERM')
+    killing = setTimeout(() => killGroup(child.pid, 'SIGKILL'), KILL_AFTER_MS)
+  }
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    await child
+  } finally {
+    clearTimeout(killing)
+    signal.removeEventListener('abort', end)
+    killGroup(child.pid, 'SIGKILL')
+    await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+/** @returns whether it was the program itself that is not there; setpriv(1) ends with 127 then */
+export const isNotInstalled = (error: unknown): boolean => {
+  const { code, exitCode } = error as Partial<ExecaError>
+  return code === 'ENOENT' || exitCode === 127
+}
+
+function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // All of it has ended.
+  }
+}
