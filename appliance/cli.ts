@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { addBundleCommands } from './cli/bundle.ts'
 import { addCaCommands } from './cli/ca.ts'
 import { addConfigCommands } from './cli/config.ts'
+import { outOfFiles, requireFiles } from './cli/file-limit.ts'
 import { addImageCommands } from './cli/images.ts'
 import { errorsWritten, print, ReaderGone, survivesLostErrors } from './cli/output.ts'
 import { addRamdiskCommands } from './cli/ramdisk.ts'
@@ -15,6 +16,7 @@ import { summarySentence } from './config/unknown.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
 import { thisBox } from './serve/box.ts'
+import { foreignFile } from './serve/check/owners.ts'
 import { DEFAULT_CONFIG_FILE, loadSettings } from './serve/settings.ts'
 import { startAppliance } from './serve.ts'
 import { createSystemdNotify } from './systemd-notify.ts'
@@ -28,6 +30,7 @@ const CONFIG_OPTION = [
 type ConfigOption = { config?: string }
 
 async function serve({ config: path }: ConfigOption): Promise<void> {
+  requireFiles()
   // Most likely a plugin's: no reason to leave the other nodes alone. The plugins are loaded with the settings, hence this early.
   process.on('unhandledRejection', (error) =>
     createLog('error').error('promise rejected, and nobody waited for it', { error }),
@@ -79,7 +82,8 @@ async function act(): Promise<typeof process.exitCode> {
   } catch (error) {
     if (error instanceof ReaderGone) return READER_GONE
     // One sentence for whoever typed it; the stack for whoever asks for it.
-    process.stderr.write(`rackstrap: ${messageOf(error)}\n`)
+    const reason = outOfFiles(error) ?? [messageOf(error), foreignFile(error)].filter(Boolean).join('\n')
+    process.stderr.write(`rackstrap: ${reason}\n`)
     if (process.env.RACKSTRAP_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`)
     return 1
   }

@@ -17,6 +17,7 @@ import type { Store } from './nodes/store.ts'
 import { startRackServer } from './rack-server.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
 import { caHandler } from './serve/ca-handler.ts'
+import { refuseForeignFolders } from './serve/check/owners.ts'
 import { problemsOf } from './serve/check-settings.ts'
 import {
   mirrorHealth,
@@ -46,6 +47,7 @@ export type Appliance = {
 export async function startAppliance(settings: Settings, log: Log, version: string): Promise<Appliance> {
   const problems = problemsOf(settings, log)
   if (problems.length > 0) throw new ConfigInvalid(problems.join('\n'))
+  refuseForeignFolders(settings)
   const stack = new AsyncDisposableStack()
   try {
     return await assemble(settings, { log, version, stack })

@@ -1,7 +1,7 @@
 /** `rackstrap ramdisk build`: the deploy ramdisk, with the layers of the enabled plugins. How it is built is pxe's affair. */
-import { mkdirSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { mkdirSync, statSync } from 'node:fs'
+import { lchown, readdir } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { buildRamdisk, type LayerSource } from '@appliance/pxe'
 import { type Command, Option } from 'commander'
@@ -30,7 +30,8 @@ async function build({ output, cache, flavour, mirror, layer, config }: BuildOpt
   // One may be named that a plugin brings, too.
   const folders = new Set([...brought.flat(), ...layer.map((folder) => resolve(folder))])
   const folder = resolve(output)
-  mkdirSync(folder, { recursive: true })
+  const owner = ownerOf(folder)
+  const made = mkdirSync(folder, { recursive: true })
   const built = await buildRamdisk({
     output: folder,
     cache: resolve(cache ?? join(folder, '.cache')),
@@ -40,11 +41,28 @@ async function build({ output, cache, flavour, mirror, layer, config }: BuildOpt
     log: (message, fields) => log.info(`${message} ${JSON.stringify(fields ?? {})}`),
     signal: stop.signal,
   })
+  await giveTo(owner, folder, made)
   const more = Object.entries(built.layers).map(([name, bytes]) => `, layer ${name} ${mib(bytes)}`)
   await print(`${built.path}: ${mib(built.bytes)}${more.join('')}, ${built.digest}\n`)
 }
 
 const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
+
+type Owner = { uid: number; gid: number }
+
+/** Whose folder it is, or the one that it is to be made in. */
+function ownerOf(folder: string): Owner {
+  const found = statSync(folder, { throwIfNoEntry: false })
+  return found ?? ownerOf(dirname(folder))
+}
+
+/** Only root can build, and it is another account that serves what was built, be root's umask what it may. The cache stays root's. */
+async function giveTo({ uid, gid }: Owner, folder: string, made: string | undefined): Promise<void> {
+  if (uid === process.getuid?.()) return
+  for (const { name } of (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile()))
+    await lchown(join(folder, name), uid, gid)
+  for (let one = folder; made !== undefined && one.startsWith(made); one = dirname(one)) await lchown(one, uid, gid)
+}
 
 /** Folders of layers that a plugin's folder brings; most bring none. */
 async function layersIn(folder: string): Promise<string[]> {

@@ -11,8 +11,10 @@ import type { Command } from 'commander'
 import { certificateJob, startJobs } from '../jobs.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
+import { refuseForeignFolders } from '../serve/check/owners.ts'
 import { startMirror } from '../serve/mirror.ts'
 import { loadSettings } from '../serve/settings.ts'
+import { requireFiles } from './file-limit.ts'
 import { print } from './output.ts'
 import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -21,7 +23,9 @@ type ConfigOption = { config?: string }
 type AskOptions = ConfigOption & { json?: boolean }
 
 async function serve({ config: path }: ConfigOption): Promise<void> {
+  requireFiles()
   const settings = await loadSettings(path, thisBox, () => createLog('error'))
+  refuseForeignFolders(settings, { isRegistryAlone: true })
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   for (const warning of settings.warnings) log.warn('configuration', { warning })
   const mirror = await startMirror(settings, log)

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { RegistryError } from '../config.ts'
+import { codeOf } from './disk.ts'
 
 const CONFLICT = 75
 const DEADLINE_MS = 10_000
@@ -27,7 +28,7 @@ export function lockStorage(storage_path: string): () => void {
     )
   throw new RegistryError(
     `${path} cannot be locked: ${error?.message ?? (stderr.trim() || `flock ended with status ${status}`)}. ` +
-      'The command flock (Debian package util-linux) is needed.',
+      (codeOf(error) === 'ENOENT' ? 'The command flock (Debian package util-linux) is needed.' : ''),
     { cause: error },
   )
 }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { ApplianceError } from '../../errors.ts'
+import { codeOf } from '../../files.ts'
 import { FILE_MODE } from './disk.ts'
 
 const CONFLICT = 75
@@ -34,7 +35,7 @@ export function lockStatePath(state_path: string): Lock {
         )
       : new ApplianceError(
           `${path} cannot be locked: ${error?.message ?? (stderr.trim() || `flock ended with status ${status}`)}. ` +
-            'The command flock (Debian package util-linux) is needed.',
+            (codeOf(error) === 'ENOENT' ? 'The command flock (Debian package util-linux) is needed.' : ''),
           { cause: error },
         )
   }

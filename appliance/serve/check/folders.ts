@@ -2,14 +2,16 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import type { RegistryConfig } from '@appliance/registry-mirror'
 import type { Config } from '../../config/options.ts'
+import { nearest } from './owners.ts'
 
 const { R_OK, W_OK, X_OK } = constants
 
 /** @returns one sentence each; what is not there yet is made by who needs it */
 export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig, 'storage_path'>): string[] {
-  const { DEFAULT, pxe, oci, agent } = config
+  const { DEFAULT, deploy, pxe, oci, agent } = config
   const written: [string, string][] = [
     ['[DEFAULT] state_path', DEFAULT.state_path],
+    ['[deploy] http_root', deploy.http_root],
     ['[pxe] instance_master_path', pxe.instance_master_path],
     ...(config.dhcp.dhcp_provider === 'dnsmasq' ? [['[pxe] tftp_root', pxe.tftp_root] as [string, string]] : []),
     ...(config.registry.enabled ? [['[registry] storage_path', registry.storage_path] as [string, string]] : []),
@@ -36,8 +38,9 @@ function problemOfFolder(option: string, path: string, mode: number): string | u
   const found = lookAt(path)
   if (found === 'absent') return undefined
   if (found === 'closed') return closed(option, path)
-  if (found === 'below a file') return `${option} is ${path}, and a part of that is a file: expected folders.`
-  if (!found.isDirectory()) return `${option} is ${path}, which is a file: expected a folder.`
+  if (found === 'below a file' || !found.isDirectory()) {
+    return `${option} is ${path}, and ${nearest(path).path} is a file: expected a folder, or nothing yet. Move it away, or name another folder.`
+  }
   if (isOpen(path, mode)) return undefined
   return mode & W_OK ? closed(option, path, 'read and write') : closed(option, path)
 }

@@ -17,6 +17,8 @@ const problemsIn = async (text: string) =>
 const dhcp = (range: string, name = 'eth1') =>
   problemsIn(`[dhcp]\ndhcp_provider = dnsmasq\ninterface = ${name}\ndhcp_range = ${range}\n`)
 
+const REMEDY = 'expected a folder, or nothing yet. Move it away, or name another folder.'
+
 describe('[dhcp] dhcp_range', () => {
   for (const range of [
     '192.0.2.100,192.0.2.200',
@@ -154,8 +156,8 @@ describe('a folder of the configuration', () => {
     const text = `[DEFAULT]\nstate_path = ${folder}/file\n[pxe]\nramdisk_path = ${folder}/file/ramdisk\ninstance_master_path = ${folder}/new\n[oci]\nauthentication_config = ${folder}/auth.json\n`
 
     assert.deepEqual(await problemsIn(text), [
-      `2: [DEFAULT] state_path is ${folder}/file, which is a file: expected a folder.`,
-      `4: [pxe] ramdisk_path is ${folder}/file/ramdisk, and a part of that is a file: expected folders.`,
+      `2: [DEFAULT] state_path is ${folder}/file, and ${folder}/file is a file: ${REMEDY}`,
+      `4: [pxe] ramdisk_path is ${folder}/file/ramdisk, and ${folder}/file is a file: ${REMEDY}`,
       `7: [oci] authentication_config is ${folder}/auth.json, and there is no such file.`,
     ])
   })
