@@ -1,6 +1,10 @@
-/** JSON lines on stdout for journald: a constant message, the variables as fields; secrets are cut out by key here. */
+/** JSON lines on stdout for journald, readable ones on a terminal: a constant message, the variables as fields; secrets are cut out by key here. */
+import { writeSync } from 'node:fs'
+import process from 'node:process'
+import { isatty } from 'node:tty'
 import { pino } from 'pino'
 import { ExactNumber, hasMembers } from './exact-number.ts'
+import { readableLine } from './log-lines.ts'
 import type { Json } from './plugin-api/index.ts'
 
 export type Log = {
@@ -70,9 +74,34 @@ const fieldsOf = (fields: Json): Json =>
     ]),
   )
 
+const STDOUT = 1
+/** A reader that takes nothing for so long loses the line. */
+const FULL_PIPE_LIMIT_MS = 1_000
+const FULL_PIPE_PAUSE_MS = 10
+
+/** For people on a terminal, JSON elsewhere. A log that cannot be written, as on a terminal that is gone, is no reason to end. */
+function toStdout(): (line: string) => void {
+  if (!isatty(STDOUT)) return writeLine
+  const colours = !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+  return (line) => writeLine(readableLine(line, colours))
+}
+
+function writeLine(line: string): void {
+  const bytes = Buffer.from(line)
+  let waited_ms = 0
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(STDOUT, bytes, at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waited_ms >= FULL_PIPE_LIMIT_MS) return
+      waited_ms += FULL_PIPE_PAUSE_MS
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS)
+    }
+  }
+}
+
 /** @param write  where lines go; stdout when left out */
-export function createLog(level: LogLevel, write?: (line: string) => void): Log {
-  const destination = write ? { write } : undefined
+export function createLog(level: LogLevel, write: (line: string) => void = toStdout()): Log {
   const logger = pino(
     {
       level,
@@ -81,7 +110,7 @@ export function createLog(level: LogLevel, write?: (line: string) => void): Log 
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }), log: fieldsOf },
     },
-    ...(destination ? [destination] : []),
+    { write },
   )
   const at = (name: LogLevel) => (message: string, fields?: Json) => logger[name](fields ?? {}, message)
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }

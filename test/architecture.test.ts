@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['nodes', 'config'],
   ['metrics', 'systemd-notify'],
   ['errors', 'files', 'is-table', 'log', 'until-aborted'],
-  ['exact-number'],
+  ['exact-number', 'log-lines'],
   ['plugin-api'],
 ]
 const WORKSPACES = ['appliance', 'pxe', 'registry-mirror', 'plugins', 'test']

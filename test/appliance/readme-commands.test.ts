@@ -29,7 +29,7 @@ describe("the README's configuration of a real rack", () => {
     const file = join(await temporaryFolder(t), 'rackstrap.conf')
     await writeFile(file, text)
 
-    const settings = await loadSettings(file, { host: 'box', my_ip: () => '192.0.2.1' }, () =>
+    const settings = await loadSettings(file, { host: 'box', my_ip: () => '192.0.2.1', interfaces: () => new Map() }, () =>
       createLog('error', () => {}),
     )
 
