@@ -1,13 +1,16 @@
 /** `npm run rack` as a person meets it: how it fails, and how it ends. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { CHECKOUT } from '../rack/cache.ts'
 import { namespaces } from '../rack/steel/network.ts'
 import { PREPARE_DEADLINE_MS } from './racks.ts'
+
+const GONE_WITHIN_MS = 20_000
 
 /** As npm starts it; the output grows while it runs. */
 function startCommand(...args: string[]) {
@@ -57,4 +60,52 @@ describe('npm run rack', () => {
     assert.match(seen.text, /stopped; nothing is left running/)
     await nothingIsLeftOf(child.pid)
   })
+
+  it('clears everything away when its terminal is closed', { timeout: PREPARE_DEADLINE_MS }, async () => {
+    const terminal = startOnTerminal('--memory', '512')
+    await outputOf(terminal.child, terminal.seen, /ramdisk boots/)
+    const [name = ''] = (await namespaces()).filter((one) => terminal.seen.text.includes(`namespace ${one};`))
+
+    terminal.child.kill('SIGKILL')
+
+    assert.match(name, /^rackstrap-rack-\d+$/)
+    await nothingIsLeftSoon(name)
+  })
+
+  it('leaves nothing that outlives a SIGKILL for long', { timeout: PREPARE_DEADLINE_MS }, async () => {
+    const { child, seen } = startCommand('--memory', '512')
+    await outputOf(child, seen, /is up in network namespace/)
+
+    child.kill('SIGKILL')
+
+    await nothingIsLeftSoon(`rackstrap-rack-${child.pid}`)
+  })
 })
+
+/** By npm, on a terminal of script(1): the end of that one closes it, as that of sshd or of a window does. */
+function startOnTerminal(...args: string[]) {
+  const command = `npm run rack -- ${args.join(' ')}`
+  const child = spawn('script', ['-qfc', command, '/dev/null'], { cwd: CHECKOUT, stdio: ['pipe', 'pipe', 'pipe'] })
+  const seen = { text: '' }
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (seen.text += chunk))
+  return { child, seen }
+}
+
+/** Processes name their rack's folder or run in its namespace. */
+async function nothingIsLeftSoon(name: string): Promise<void> {
+  const deadline = AbortSignal.timeout(GONE_WITHIN_MS)
+  const left = async () => [
+    ...(await namespaces()).filter((one) => one === name),
+    ...(await readdir(tmpdir())).filter((one) => one === name),
+    ...(await commandLines()).filter((line) => line.includes(name)),
+  ]
+  while ((await left()).length > 0 && !deadline.aborted) await setTimeout(100)
+  assert.deepEqual(await left(), [])
+}
+
+async function commandLines(): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((one) => /^\d+$/.test(one))
+  // One that has ended meanwhile has none.
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''))
+  return (await Promise.all(lines)).map((line) => line.replaceAll('\0', ' '))
+}

@@ -6,6 +6,7 @@ import { type ConfigChange, containerConfig, mergeConfig } from './appliance-con
 import { baremetal, CLIENT_ENVIRONMENT } from './baremetal.ts'
 import { CHECKOUT, createLogFolder } from './cache.ts'
 import { RackFailed } from './failure.ts'
+import { guardRack } from './guard.ts'
 import { clearLeftovers, rackFolder, rackName } from './leftovers.ts'
 import type { Ramdisk } from './ramdisk.ts'
 import { run } from './run-program.ts'
@@ -69,6 +70,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   const logs = options.logs ?? (await createLogFolder(name))
   const stack = new AsyncDisposableStack()
   try {
+    stack.defer(guardRack(name, folder))
     stack.defer(() => rm(folder, { recursive: true, force: true }))
     await mkdir(folder, { recursive: true, mode: 0o755 })
     const { machines = 1, memory_mib = DEFAULT_MEMORY_MIB, disk_bytes = DEFAULT_DISK_BYTES } = options

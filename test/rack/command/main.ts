@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { npmGone } from '../../../appliance/cli/parent.ts'
 import { createLogFolder } from '../cache.ts'
 import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
 import { deployRack } from '../deploy.ts'
@@ -133,11 +134,14 @@ async function stayUp(rack: Rack, display: Display, signal: AbortSignal): Promis
 }
 
 const interrupted = new AbortController()
+// A terminal that is gone takes no more words, and its signal comes as well: that must not end the clearing away.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 const display = createDisplay(process.stdout)
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
   process.on(signal, () => {
     if (!interrupted.signal.aborted) display.say('stopping; everything is cleared away ...')
     interrupted.abort()
   })
 }
+void npmGone().then(() => interrupted.abort())
 process.exit(await main(display, interrupted.signal))
