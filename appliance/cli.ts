@@ -11,7 +11,7 @@ import { addImageCommands } from './cli/images.ts'
 import { errorsWritten, print, ReaderGone, survivesLostErrors } from './cli/output.ts'
 import { addRamdiskCommands } from './cli/ramdisk.ts'
 import { addRegistryCommands } from './cli/registry.ts'
-import { untilStopped } from './cli/until-stopped.ts'
+import { servingEnd, untilStopped } from './cli/until-stopped.ts'
 import { summarySentence } from './config/unknown.ts'
 import { messageOf } from './errors.ts'
 import { createLog } from './log.ts'
@@ -31,6 +31,7 @@ type ConfigOption = { config?: string }
 
 async function serve({ config: path }: ConfigOption): Promise<void> {
   requireFiles()
+  const ended = servingEnd()
   // Most likely a plugin's: no reason to leave the other nodes alone. The plugins are loaded with the settings, hence this early.
   process.on('unhandledRejection', (error) =>
     createLog('error').error('promise rejected, and nobody waited for it', { error }),
@@ -44,7 +45,7 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   const appliance = await startAppliance(settings, log, VERSION)
   using systemd = createSystemdNotify(process.env, log, () => appliance.isAlive())
   await systemd.ready(`API on ${appliance.api_url}, machines fetch from ${appliance.http_url}`)
-  await untilStopped(log, () => Promise.all([systemd.stopping(), appliance.stop()]))
+  await untilStopped(ended, log, () => Promise.all([systemd.stopping(), appliance.stop()]))
 }
 
 const help: string[] = []

@@ -17,20 +17,21 @@ import { loadSettings } from '../serve/settings.ts'
 import { requireFiles } from './file-limit.ts'
 import { print } from './output.ts'
 import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
-import { untilStopped } from './until-stopped.ts'
+import { servingEnd, untilStopped } from './until-stopped.ts'
 
 type ConfigOption = { config?: string }
 type AskOptions = ConfigOption & { json?: boolean }
 
 async function serve({ config: path }: ConfigOption): Promise<void> {
   requireFiles()
+  const ended = servingEnd()
   const settings = await loadSettings(path, thisBox, () => createLog('error'))
   refuseForeignFolders(settings, { isRegistryAlone: true })
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   for (const warning of settings.warnings) log.warn('configuration', { warning })
   const mirror = await startMirror(settings, log)
   const stopJobs = startJobs([certificateJob(mirror)], log)
-  await untilStopped(log, () => {
+  await untilStopped(ended, log, () => {
     stopJobs()
     return mirror.stop()
   })

@@ -1,5 +1,5 @@
 /** What every command does that runs until somebody ends it. */
-import type { Log } from '../log.ts'
+import { createLog, type Log } from '../log.ts'
 import { npmGone } from './parent.ts'
 
 /** A stop that takes longer is no clean stop any more. */
@@ -8,14 +8,24 @@ const STOP_DEADLINE_MS = 5_000
 /** SIGHUP is a terminal or an SSH session that is gone: nothing is read anew here, so there is no other use for it. */
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
-/** Resolves when everything has stopped after a signal or Ctrl-C; ends the process when that takes too long. */
-export async function untilStopped(log: Log, stop: () => Promise<unknown>): Promise<void> {
-  const signal = await endingSignal()
-  log.info('stopping', { signal })
-  setTimeout(() => {
-    log.error('stopped with work left over', { after_s: STOP_DEADLINE_MS / 1000 })
+/**
+ * For a server, before it starts: a signal in the middle of its start, or right after its first word, ends it in order as well.
+ * Ends the process when that takes too long.
+ */
+export function servingEnd(): Promise<string> {
+  const ended = endingSignal()
+  const giveUp = () => {
+    createLog('error').error('stopped with work left over', { after_s: STOP_DEADLINE_MS / 1000 })
     process.exit(1)
-  }, STOP_DEADLINE_MS).unref()
+  }
+  void ended.then(() => setTimeout(giveUp, STOP_DEADLINE_MS).unref())
+  return ended
+}
+
+/** Resolves when everything has stopped. @param ended  from servingEnd() */
+export async function untilStopped(ended: Promise<string>, log: Log, stop: () => Promise<unknown>): Promise<void> {
+  const signal = await ended
+  log.info('stopping', { signal })
   await stop()
   log.info('stopped')
 }

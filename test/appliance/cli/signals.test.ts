@@ -27,13 +27,21 @@ function startServe(t: TestContext, command: string, ...args: string[]) {
   })
   t.after(() => endGroup(child))
   const lines: Line[] = []
+  const starts = Promise.withResolvers<void>()
   const listens = Promise.withResolvers<void>()
   const reader = createInterface({ input: child.stdout }).on('line', (text) => {
     lines.push(JSON.parse(text))
+    starts.resolve()
     if (lines.at(-1)?.message === 'listening') listens.resolve()
   })
   const ended = new Promise<void>((resolve) => reader.once('close', resolve))
-  return { child, lines, listens: within('listening', listens.promise), ended: () => within('end', ended) }
+  return {
+    child,
+    lines,
+    starts: within('word', starts.promise),
+    listens: within('listening', listens.promise),
+    ended: () => within('end', ended),
+  }
 }
 
 function endGroup({ pid }: ChildProcess): void {
@@ -68,6 +76,16 @@ describe('rackstrap serve', { concurrency: true }, () => {
       )
     })
   }
+
+  it('stops in order when it is told to before it has started', async (t) => {
+    const { child, lines, starts, ended } = startServe(t, LAUNCHER)
+    await starts
+
+    child.kill('SIGTERM')
+    await ended()
+
+    assert.equal(lines.at(-1)?.message, 'stopped')
+  })
 
   it('outlives its terminal under nohup', async (t) => {
     const { child, lines, listens, ended } = startServe(t, 'nohup', LAUNCHER)
