@@ -29,8 +29,10 @@ describe("the README's configuration of a real rack", () => {
     const file = join(await temporaryFolder(t), 'rackstrap.conf')
     await writeFile(file, text)
 
-    const settings = await loadSettings(file, { host: 'box', my_ip: () => '192.0.2.1', interfaces: () => new Map() }, () =>
-      createLog('error', () => {}),
+    const settings = await loadSettings(
+      file,
+      { host: 'box', my_ip: () => '192.0.2.1', interfaces: () => new Map() },
+      () => createLog('error', () => {}),
     )
 
     assert.deepEqual(settings.warnings, [])
