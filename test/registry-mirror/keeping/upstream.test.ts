@@ -51,6 +51,7 @@ describe('content of an upstream', () => {
     const { layers } = await pushImage(upstream, 'app', 'v1')
     const pushed = await pushImage(mirror, 'own', 'v1')
     assert.deepEqual(await pull(mirror, 'app', 'v1'), [])
+    await until(() => isKept(mirror, layers[0] ?? ''))
     const origins = (await list(mirror)).map(({ repository, origin }) => [repository, origin])
 
     await ask(mirror, { ask: 'run', job: 'evict', options: { quota_bytes: 1, spare_s: -1, grace_s: 0 } })
