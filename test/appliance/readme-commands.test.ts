@@ -31,7 +31,7 @@ describe("the README's configuration of a real rack", () => {
 
     const settings = await loadSettings(
       file,
-      { host: 'box', my_ip: () => '192.0.2.1', interfaces: () => new Map() },
+      { host: 'box', my_ip: () => '192.0.2.1', interfaces: () => new Map([['eth1', ['192.168.50.1/24']]]) },
       () => createLog('error', () => {}),
     )
 
