@@ -13,7 +13,7 @@ export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig,
     ['[DEFAULT] state_path', DEFAULT.state_path],
     ['[deploy] http_root', deploy.http_root],
     ['[pxe] instance_master_path', pxe.instance_master_path],
-    ...(config.dhcp.dhcp_provider === 'dnsmasq' ? [['[pxe] tftp_root', pxe.tftp_root] as [string, string]] : []),
+    ['[pxe] tftp_root', pxe.tftp_root],
     ...(config.registry.enabled ? [['[registry] storage_path', registry.storage_path] as [string, string]] : []),
   ]
   const read: [string, string][] = [
@@ -25,12 +25,16 @@ export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig,
     ['[DEFAULT] webserver_verify_ca', pathIn(DEFAULT.webserver_verify_ca)],
     ['[agent] verify_ca', pathIn(agent.verify_ca)],
   ]
+  // A file where one folder is wanted keeps all others from lying in it: told once.
+  const lieElsewhere = written.filter(([, path]) => !written.some(([, above]) => isBelowFile(path, above)))
   return [
-    ...written.map(([option, path]) => problemOfFolder(option, path, R_OK | W_OK | X_OK)),
+    ...lieElsewhere.map(([option, path]) => problemOfFolder(option, path, R_OK | W_OK | X_OK)),
     ...read.map(([option, path]) => problemOfFolder(option, path, R_OK | X_OK)),
     ...files.map(([option, path]) => problemOfFile(option, path)),
   ].filter((problem) => problem !== undefined)
 }
+
+const isBelowFile = (path: string, above: string) => path.startsWith(`${above}/`) && lookAt(path) === 'below a file'
 
 const pathIn = (text: string) => (text.startsWith('/') ? text : undefined)
 

@@ -24,11 +24,15 @@ function rig(t: TestContext, more = '') {
 }
 
 /** A command that fails at once. @param shell  words before it */
-async function refusal(args: readonly string[], { uid = process.getuid?.() ?? 0, shell = '' } = {}): Promise<string> {
+async function refusal(args: readonly string[], user: { uid?: number; shell?: string } = {}): Promise<string> {
+  return (await refused(args, user)).stderr
+}
+
+async function refused(args: readonly string[], { uid = process.getuid?.() ?? 0, shell = '' } = {}) {
   const command = ['-c', `${shell} exec "$@"`, 'sh', process.execPath, CLI, ...args]
   const ended = await execute('sh', command, { uid, gid: uid, cwd: '/', timeout: 30_000 }).catch((error) => error)
   assert.equal(ended.code, 1, `${ended.stdout}${ended.stderr}`)
-  return ended.stderr
+  return ended as { stdout: string; stderr: string }
 }
 
 describe('a server that is started as root in the folder of another account', { skip: !isRoot }, () => {
@@ -92,16 +96,18 @@ describe('a server that finds a file where a folder is wanted', () => {
     writeFileSync(config, `${readFileSync(config, 'utf8')}${own}${registry}`)
 
     const served = await refusal(['serve', '--config', config])
-    const checked = await refusal(['config', 'check', config])
+    const { stdout: checked } = await refused(['config', 'check', config])
 
     const remedy = 'expected a folder, or nothing yet. Move it away, or name another folder.'
+    const lines = readFileSync(config, 'utf8').split('\n')
+    const at = (option: string) => `${config}:${lines.findIndex((line) => line.startsWith(option)) + 1}`
     const sentences = [
-      `[DEFAULT] state_path is ${state}, and ${state} is a file: ${remedy}`,
-      `[deploy] http_root is ${folder}/http, and ${folder}/http is a file: ${remedy}`,
-      `[pxe] instance_master_path is ${folder}/images/cache, and ${folder}/images is a file: ${remedy}`,
-      `[pxe] tftp_root is ${folder}/tftp, and ${folder}/tftp is a file: ${remedy}`,
-      `[pxe] ramdisk_path is ${folder}/ramdisk, and ${folder}/ramdisk is a file: ${remedy}`,
-      `[registry] storage_path is ${folder}/blobs, and ${folder}/blobs is a file: ${remedy}`,
+      `${at('state_path')}: [DEFAULT] state_path is ${state}, and ${state} is a file: ${remedy}`,
+      `${at('http_root')}: [deploy] http_root is ${folder}/http, and ${folder}/http is a file: ${remedy}`,
+      `${at('instance_master')}: [pxe] instance_master_path is ${folder}/images/cache, and ${folder}/images is a file: ${remedy}`,
+      `${at('tftp_root')}: [pxe] tftp_root is ${folder}/tftp, and ${folder}/tftp is a file: ${remedy}`,
+      `${at('storage_path')}: [registry] storage_path is ${folder}/blobs, and ${folder}/blobs is a file: ${remedy}`,
+      `${at('ramdisk_path')}: [pxe] ramdisk_path is ${folder}/ramdisk, and ${folder}/ramdisk is a file: ${remedy}`,
     ]
     assert.equal(served, `rackstrap: ${sentences.join('\n')}\n`)
     for (const sentence of sentences) assert.ok(checked.includes(`error: ${sentence}\n`), checked)
