@@ -2,8 +2,8 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import { isatty } from 'node:tty'
+import { ExactNumber, hasMembers } from '@appliance/ground/exact-number'
 import { pino } from 'pino'
-import { ExactNumber, hasMembers } from './exact-number.ts'
 import { readableLine } from './log-lines.ts'
 import type { Json } from './plugin-api/index.ts'
 

@@ -17,9 +17,10 @@ const FLOORS: readonly (readonly string[])[] = [
   ['bmc', 'images', 'ca', 'guest'],
   ['nodes', 'config'],
   ['metrics', 'systemd-notify'],
-  ['errors', 'files', 'is-table', 'log', 'until-aborted'],
-  ['exact-number', 'log-lines'],
+  ['errors', 'files', 'log'],
+  ['log-lines'],
   ['plugin-api'],
+  ['ground'],
 ]
 const WORKSPACES = ['appliance', 'pxe', 'registry-mirror', 'plugins', 'test']
 /** Which rooms of the appliance may import another workspace, by its name. */
@@ -55,6 +56,7 @@ const floorOf = (room: string) => FLOORS.findIndex((floor) => floor.includes(roo
 /** Runs on the machine. */
 const isOfLayer = (file: string) => /^plugins\/[^/]+\/layers\//.test(file)
 const inAppliance = (file: string) => file.startsWith('appliance/')
+const isGround = (target: string) => target.startsWith('@appliance/ground/')
 
 /** The first circle of files reachable from `file`, or undefined. */
 function circleFrom(
@@ -100,11 +102,20 @@ describe('architecture', () => {
     assert.deepEqual(circles, [])
   })
 
-  it('keeps pxe and the registry mirror free of the appliance and of each other', () => {
+  it('lets the ground floor import nothing but Node itself', () => {
+    const strays = imports.filter(
+      ({ file, target }) =>
+        file.startsWith('appliance/ground/') && !target.startsWith('node:') && !target.startsWith('appliance/ground/'),
+    )
+
+    assert.deepEqual(strays, [])
+  })
+
+  it('keeps pxe and the registry mirror free of the appliance, but for its ground floor, and of each other', () => {
     const leaks = imports.filter(
       ({ file, target }) =>
         /^(pxe|registry-mirror)\//.test(file) &&
-        (target.startsWith('@appliance/') ||
+        ((target.startsWith('@appliance/') && !isGround(target)) ||
           (!target.startsWith(`${file.split('/')[0]}/`) &&
             target.includes('/') &&
             WORKSPACES.includes(target.split('/')[0] ?? ''))),
@@ -117,7 +128,7 @@ describe('architecture', () => {
     const strays = imports.filter(
       ({ file, target }) =>
         inAppliance(file) &&
-        ((target.startsWith('@appliance/') && !WORKSPACE_USERS[target]?.includes(roomOf(file))) ||
+        ((target.startsWith('@appliance/') && !isGround(target) && !WORKSPACE_USERS[target]?.includes(roomOf(file))) ||
           /^(pxe|registry-mirror|plugins|test)\//.test(target)),
     )
 

@@ -1,8 +1,8 @@
 /** Request bodies: JSON, read no further than allowed, and fit to be walked. */
 import { isUtf8 } from 'node:buffer'
+import { hasMembers, parseExact, plainNumber } from '@appliance/ground/exact-number'
 import type { z } from 'zod'
 import { ApplianceError, InvalidParameterValue, PayloadTooLarge } from '../errors.ts'
-import { hasMembers, parseExact, plainNumber } from '../exact-number.ts'
 import type { Call } from './parts.ts'
 import { parse } from './schema.ts'
 

@@ -1,7 +1,8 @@
 /** JSON Patch (RFC 6902: add, replace, remove) with the habits of Ironic's clients. Works on a copy; knows no resource. */
+
+import { hasMembers } from '@appliance/ground/exact-number'
 import { z } from 'zod'
 import { InvalidParameterValue } from '../errors.ts'
-import { hasMembers } from '../exact-number.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { list, text } from './schema.ts'
 

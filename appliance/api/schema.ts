@@ -1,7 +1,8 @@
 /** Kinds of values that requests hold, and one sentence for each that does not fit. Values of secret-looking keys are never repeated. */
+
+import { hasMembers, plainNumber } from '@appliance/ground/exact-number'
 import { z } from 'zod'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
-import { hasMembers, plainNumber } from '../exact-number.ts'
 import { isSecretKey } from '../log.ts'
 
 const TRUE = new Set(['1', 't', 'true', 'on', 'y', 'yes'])

@@ -1,6 +1,7 @@
 /** Which firmware interface a machine boots with, read from its record. Never asks the machine. */
+
+import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue } from '../errors.ts'
-import { hasMembers } from '../exact-number.ts'
 import type { Node } from '../nodes/node.ts'
 
 export type BootMode = 'bios' | 'uefi'

@@ -1,7 +1,7 @@
 /** Reads and checks what driver_info says of a BMC that speaks IPMI. Names and rules are Ironic's; never touches the BMC. */
 import { isIP } from 'node:net'
+import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
-import { hasMembers } from '../exact-number.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
 

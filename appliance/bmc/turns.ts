@@ -1,6 +1,6 @@
 /** One at a time for each key: many BMCs lose commands that overlap. Holds no key that nobody waits for. */
 
-import { untilAborted } from '../until-aborted.ts'
+import { untilAborted } from '@appliance/ground/until-aborted'
 
 export type Turns = {
   /** Runs `work` after all that were asked for before with this key. @throws signal's reason, when it aborts while waiting */

@@ -1,9 +1,10 @@
 /** The container image that a node holds in the registry mirror, and shows in its record. Knows the mirror by what it is asked only. */
+
+import { untilAborted } from '@appliance/ground/until-aborted'
 import { messageOf } from '../errors.ts'
 import { guestMirror } from '../guest/qemu.ts'
 import type { Node } from '../nodes/node.ts'
 import type { ContainerAccess, Progress, Task } from '../plugin-api/index.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { ownerOf } from './node-registry.ts'
 import { type Parts, setInternal } from './parts.ts'
 

@@ -1,9 +1,10 @@
 /** What the conductor works with: handed to each of its files, so that they need not know how it is put together. */
+
+import { withPlainNumbers } from '@appliance/ground/exact-number'
 import type { AgentClient } from '../agent/client.ts'
 import type { BmcDriver, BmcDrivers } from '../bmc/driver.ts'
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
-import { withPlainNumbers } from '../exact-number.ts'
 import type { Guests } from '../guest/guest.ts'
 import type { Images } from '../images/images.ts'
 import type { Log } from '../log.ts'

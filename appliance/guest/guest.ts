@@ -1,8 +1,9 @@
 /** Runs one deploy step in a virtual machine of its own: what must not run on the appliance itself. The machine boots the deploy ramdisk, and nothing else. */
+
+import { untilAborted } from '@appliance/ground/until-aborted'
 import { PxeError, type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
 import type { Log } from '../log.ts'
 import type { Progress } from '../plugin-api/index.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { GuestFailure } from './failure.ts'
 import { clearGuestFiles, type GuestFiles, openGuestFiles } from './files.ts'
 import type { GuestOrder } from './order.ts'

@@ -1,6 +1,7 @@
 /** Makes values fit for the store: plain JSON, copied from whoever gave them, frozen to the bottom. */
+
+import { parseExact } from '@appliance/ground/exact-number'
 import { InvalidParameterValue } from '../errors.ts'
-import { parseExact } from '../exact-number.ts'
 
 /** Deeper than any real record; a hostile one must not exhaust the stack of whoever walks it. */
 const DEPTH_LIMIT = 64

@@ -1,7 +1,7 @@
 /** Loads the enabled plugins and checks that each is what the contract says. One that is not is left out, loudly; the rest starts. */
 import { pathToFileURL } from 'node:url'
+import { isObject } from '@appliance/ground/json'
 import { messageOf } from '../errors.ts'
-import { isTable } from '../is-table.ts'
 import type { Log } from '../log.ts'
 import type { DeployPlugin, Option } from '../plugin-api/index.ts'
 import type { Discovery, PluginFailure } from './discover.ts'
@@ -130,7 +130,7 @@ function problemOfOption(value: unknown): string[] {
 
 function problemsOfProperties(properties: unknown): string[] {
   if (properties === undefined) return []
-  return isTable(properties) && Object.values(properties).every((text) => typeof text === 'string')
+  return isObject(properties) && Object.values(properties).every((text) => typeof text === 'string')
     ? []
     : ['properties is not a table of names and texts']
 }

@@ -1,8 +1,8 @@
 /** Reads and checks a plugin's manifest, the "appliance" key of its package.json. Runs none of the plugin's code. */
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
+import { isObject } from '@appliance/ground/json'
 import { ApplianceError, messageOf } from '../errors.ts'
-import { isTable } from '../is-table.ts'
 import type { ApiVersion } from '../plugin-api/index.ts'
 
 /** A plugin is not what it must be; the text says what was found, what is accepted and what to do. */
@@ -65,7 +65,7 @@ async function readPackage(file: string): Promise<string | undefined> {
 function parsePackage(file: string, text: string): Package {
   try {
     const value: unknown = JSON.parse(text)
-    if (isTable(value)) return value as Package
+    if (isObject(value)) return value as Package
   } catch (error) {
     throw new PluginRefused(`${file} is not JSON: ${messageOf(error)}`, { cause: error })
   }

@@ -1,6 +1,7 @@
 /** Which clean steps a node goes through, and in what order. Runs none of them. */
+
+import { isObject } from '@appliance/ground/json'
 import { InvalidParameterValue } from '../../errors.ts'
-import { isTable } from '../../is-table.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import {
   type ArgsInfo,
@@ -68,7 +69,7 @@ export function parseCleanSteps(given: readonly Json[]): PlannedStep[] {
   }
   return given.map((item) => {
     const { interface: name, step, args, execute_on_child_nodes } = item ?? {}
-    const isRight = typeof name === 'string' && typeof step === 'string' && (args === undefined || isTable(args))
+    const isRight = typeof name === 'string' && typeof step === 'string' && (args === undefined || isObject(args))
     if (!isRight) {
       throw new InvalidParameterValue(
         `clean_steps holds ${JSON.stringify(item)?.slice(0, 200)}: expected {interface, step, args: {...}}.`,

@@ -1,6 +1,7 @@
 /** Which deploy steps a node goes through, and in what order. Runs none of them. */
+
+import { isObject } from '@appliance/ground/json'
 import { InvalidParameterValue } from '../../errors.ts'
-import { isTable } from '../../is-table.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import {
   type ArgsInfo,
@@ -66,7 +67,7 @@ export function parseUserSteps(given: readonly Json[]): PlannedStep[] {
       typeof step === 'string' &&
       Number.isInteger(priority) &&
       Number(priority) >= 0 &&
-      isTable(args)
+      isObject(args)
     if (isRight) return { interface: name, step, priority: Number(priority), args }
     throw new InvalidParameterValue(
       `deploy_steps holds ${JSON.stringify(item)?.slice(0, 200)}: expected {interface, step, priority: 0 or more, args: {...}}.`,

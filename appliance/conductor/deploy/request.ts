@@ -1,7 +1,8 @@
 /** What is checked of a deploy before it begins, so that whoever asked gets the answer at once. */
+
+import { isObject } from '@appliance/ground/json'
 import { ApplianceError, InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
 import { checkConfigDrive, encodeConfigDrive } from '../../images/config-drive.ts'
-import { isTable } from '../../is-table.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { ProvisionRequest } from '../conductor.ts'
@@ -57,7 +58,7 @@ async function configDriveFor(
 async function checkDrive(drive: unknown): Promise<void> {
   if (drive === undefined || drive === null || drive === '') return
   if (typeof drive === 'string') return checkConfigDrive(drive)
-  if (!isTable(drive)) {
+  if (!isObject(drive)) {
     throw new InvalidParameterValue(
       `configdrive is ${Array.isArray(drive) ? 'a list' : `a ${typeof drive}`}: expected an object of ${CONFIG_DRIVE_KEYS.join(', ')}, or a string.`,
     )

@@ -1,6 +1,7 @@
 /** Runs a node's steps, one after the other, from wait to wait. What must survive a restart is in its record before anything goes on. */
+
+import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
-import { withPlainNumbers } from '../../exact-number.ts'
 import type { Node, Wait } from '../../nodes/node.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts.ts'

@@ -1,6 +1,6 @@
 /** What a machine takes along into its installation: its config drive, and the token by which an installer reports. */
 import { randomBytes } from 'node:crypto'
-import { hasMembers } from '../../exact-number.ts'
+import { hasMembers } from '@appliance/ground/exact-number'
 import { encodeConfigDrive } from '../../images/config-drive.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'

@@ -1,5 +1,5 @@
 /** One piece of work for each key, however many want its result. Who gives up stops waiting; the work stops when nobody waits. */
-import { untilAborted } from '../../until-aborted.ts'
+import { untilAborted } from '@appliance/ground/until-aborted'
 
 export type Note = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
 export type Waiter = { signal: AbortSignal; progress(note: Note): void }

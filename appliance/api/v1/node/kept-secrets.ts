@@ -1,5 +1,5 @@
 /** A client that writes back what it was shown means the secret it was not shown: `******` never goes over one. */
-import { hasMembers } from '../../../exact-number.ts'
+import { hasMembers } from '@appliance/ground/exact-number'
 import { isSecretKey, MASK } from '../../../log.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import { HIDDEN_INSTANCE_KEYS } from './fields.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ExactNumber, parseExact, withPlainNumbers } from '../../appliance/exact-number.ts'
+import { ExactNumber, parseExact, withPlainNumbers } from '../../../appliance/ground/exact-number.ts'
 import { frozenCopy } from '../../appliance/nodes/frozen.ts'
 
 const EXACT = [
