@@ -1,8 +1,9 @@
 /** The HTTP face of network boot: scripts and files to machines, each told to the log. What they get decides handle-boot.ts. */
+import { open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Sent, sendFile } from '@appliance/ground/send-file'
 import type { PxeConfig, PxeLog } from '../config.ts'
 import { type BootAnswer, handleBoot, type MachineBootOf } from '../handle-boot.ts'
-import { sendFile } from './send-file.ts'
 
 export type BootServer = {
   config: PxeConfig
@@ -76,16 +77,31 @@ async function sendBootFile(
 ): Promise<void> {
   const ip = ipOf(request)
   const began = performance.now()
-  const sent = await sendFile(path, request, response, onBytes).catch((error: NodeJS.ErrnoException) => {
+  const sent = await sendPath(path, request, response, onBytes).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' || response.headersSent) throw error
     log.warn('boot file is missing', { ip, name, path })
     response.writeHead(404, { 'content-type': 'text/plain' }).end(`${name} is missing on the appliance\n`)
     return undefined
   })
-  if (sent === undefined || sent.bytes === 0) return
+  if (sent?.range === undefined) return
   const fields = { ip, name, bytes: sent.bytes, duration_s: Math.round(performance.now() - began) / 1000 }
   if (sent.whole) log.info('boot file served', fields)
   else log.warn('boot file not taken whole', fields)
+}
+
+/** @throws the error of opening or reading the file as it is (ENOENT, EIO, ...) */
+async function sendPath(
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  onBytes: BootServer['onBytes'],
+): Promise<Sent> {
+  await using file = await open(path)
+  const status = await file.stat({ bigint: true })
+  if (!status.isFile()) throw Object.assign(new Error(`${path} is no file`), { code: 'ENOENT' })
+  const { size, mtimeNs, ino } = status
+  const etag = `"${size.toString(16)}-${mtimeNs.toString(16)}-${ino.toString(16)}"`
+  return await sendFile(file, request, response, { size_bytes: Number(size), etag, onBytes })
 }
 
 const ipOf = ({ socket }: IncomingMessage) => (socket.remoteAddress ?? '').replace(/^::ffff:/, '')

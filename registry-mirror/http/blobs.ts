@@ -1,10 +1,11 @@
 /** Blobs: end-2 and end-10 of the specification. */
+import { isKnown, rangeOf } from '@appliance/ground/range'
 import type { Digest } from '../digest.ts'
 import { blobUnknown } from '../errors.ts'
 import type { RepositoryName } from '../names.ts'
 import type { BlobReader } from '../storage/blobs.ts'
 import { answer, head } from './answer.ts'
-import { etagOf, isUnchanged, rangeOf } from './conditions.ts'
+import { etagOf } from './conditions.ts'
 import { type Exchange, findIn } from './exchange.ts'
 import { sendBlob } from './send-blob.ts'
 
@@ -26,7 +27,7 @@ export async function headBlob(exchange: Exchange, { name, digest }: Target): Pr
   const place = await findIn(exchange, name, (one) => content.blobSize(one, digest))
   if (place === undefined) throw blobUnknown(name, digest)
   const headers = { ...headersOf(digest), ...place.headers }
-  if (isUnchanged(request.headers, digest)) return answer(response, 304, headers)
+  if (isKnown(request.headers, headers.etag)) return answer(response, 304, headers)
   head(response, 200, { ...headers, 'content-length': place.found }).end()
 }
 
@@ -37,9 +38,9 @@ export async function pullBlob(exchange: Exchange, { name, digest }: Target): Pr
   const { found: blob } = place
   try {
     const headers = { ...headersOf(digest), ...place.headers }
-    if (isUnchanged(request.headers, digest)) return answer(response, 304, headers)
+    if (isKnown(request.headers, headers.etag)) return answer(response, 304, headers)
     const { size_bytes } = blob
-    const range = rangeOf(request.headers, digest, size_bytes)
+    const range = rangeOf(request.headers, { size_bytes, etag: headers.etag })
     if (range === 'unsatisfiable') return answer(response, 416, { 'content-range': `bytes */${size_bytes}` })
     if (size_bytes === 0) return answer(response, 200, headers)
     const { start, end } = range ?? { start: 0, end: size_bytes - 1 }

@@ -1,5 +1,6 @@
 /** Manifests: end-3, end-7 and end-9 of the specification. */
 
+import { isKnown } from '@appliance/ground/range'
 import { type FoundManifest, isDigest } from '../content.ts'
 import type { Digest } from '../digest.ts'
 import { algorithmOf, digestOf } from '../digest.ts'
@@ -7,7 +8,7 @@ import { digestInvalid, manifestTooLarge, manifestUnknown, tooManyTags } from '.
 import { MANIFEST_LIMIT_BYTES, parseManifest } from '../manifest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
 import { answer, answerBytes } from './answer.ts'
-import { conditionOf, etagOf, isUnchanged } from './conditions.ts'
+import { conditionOf, etagOf } from './conditions.ts'
 import { type Exchange, findIn } from './exchange.ts'
 import { requireTag } from './route.ts'
 
@@ -29,7 +30,7 @@ export async function pullManifest(exchange: Exchange, { name, reference }: Targ
     ...(warning && { warning: `299 - "${warning.replace(/["\\]/g, "'")}"` }),
     ...place.headers,
   }
-  if (isUnchanged(request.headers, digest)) return answer(response, 304, headers)
+  if (isKnown(request.headers, headers.etag)) return answer(response, 304, headers)
   answerBytes(response, bytes, headers)
   if (request.method === 'GET') onBytes(bytes.length)
 }

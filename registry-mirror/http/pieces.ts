@@ -1,4 +1,5 @@
 /** Pieces of blobs in memory, for clients that read the same ones at about the same time, as a rack does that starts at once: read once, sent to all. */
+import type { Piece } from '@appliance/ground/send-pieces'
 import type { BlobReader } from '../storage/blobs.ts'
 
 export const PIECE_BYTES = 512 * 1024
@@ -7,20 +8,15 @@ export const KEPT_PIECES = 32
 
 /** Where buffers of PIECE_BYTES come from, and go to again. */
 export type Memory = { take(): Buffer; giveBack(buffer: Buffer): void }
-export type Part = {
-  bytes: Uint8Array
-  /** To be called once. @param isSent  false: the system may still read from it */
-  release(isSent: boolean): void
-}
 /** Of a file that does not change. */
 export type SharedBlob = Pick<BlobReader, 'read' | 'size_bytes'> & { identity: string }
 
-type Piece = { identity: string; buffer: Buffer; length: Promise<number>; users: number; isSpoilt: boolean }
+type SharedPiece = { identity: string; buffer: Buffer; length: Promise<number>; users: number; isSpoilt: boolean }
 
 export class Pieces {
   readonly #memory: Memory
   /** By file and place; what was used last is last. */
-  readonly #pieces = new Map<string, Piece>()
+  readonly #pieces = new Map<string, SharedPiece>()
   /** Clients of each file. */
   readonly #clients = new Map<string, number>()
 
@@ -45,7 +41,7 @@ export class Pieces {
   #clientsOf = (identity: string): number => this.#clients.get(identity) ?? 0
 
   /** @returns at most `length` bytes from there, up to the end of a piece; none: there are no more */
-  async take(blob: SharedBlob, position: number, length: number): Promise<Part> {
+  async take(blob: SharedBlob, position: number, length: number): Promise<Required<Piece>> {
     const index = Math.floor(position / PIECE_BYTES)
     const key = `${blob.identity} ${index}`
     const piece = this.#pieces.get(key) ?? this.#read(key, blob, index)
@@ -65,7 +61,7 @@ export class Pieces {
     }
   }
 
-  #read(key: string, blob: SharedBlob, index: number): Piece {
+  #read(key: string, blob: SharedBlob, index: number): SharedPiece {
     this.#trim(KEPT_PIECES - 1)
     const buffer = this.#memory.take()
     const length = readAll(blob, buffer, index * PIECE_BYTES)
@@ -74,7 +70,7 @@ export class Pieces {
     return piece
   }
 
-  #release(key: string, piece: Piece, isSent: boolean): void {
+  #release(key: string, piece: SharedPiece, isSent: boolean): void {
     piece.users--
     piece.isSpoilt ||= !isSent
     if (piece.users > 0) return
@@ -92,13 +88,13 @@ export class Pieces {
     }
   }
 
-  #dropUnused(key: string, piece: Piece): void {
+  #dropUnused(key: string, piece: SharedPiece): void {
     if (piece.users > 0) return
     this.#pieces.delete(key)
     this.#free(piece)
   }
 
-  #free({ buffer, isSpoilt }: Piece): void {
+  #free({ buffer, isSpoilt }: SharedPiece): void {
     if (!isSpoilt) this.#memory.giveBack(buffer)
   }
 }

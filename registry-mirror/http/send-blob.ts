@@ -1,8 +1,9 @@
-/** Sends part of a blob: reads one large piece while the other is on its way. The default streams are a fifth as fast. */
+/** Sends part of a blob, from pieces that clients share or from buffers of its own. Node's own streams are a fifth as fast. */
 import type { ServerResponse } from 'node:http'
+import type { Range } from '@appliance/ground/range'
+import { type PieceSource, sendPieces } from '@appliance/ground/send-pieces'
 import type { BlobReader } from '../storage/blobs.ts'
-import type { Range } from './conditions.ts'
-import { type Part, PIECE_BYTES, Pieces, type SharedBlob } from './pieces.ts'
+import { PIECE_BYTES, Pieces, type SharedBlob } from './pieces.ts'
 
 /** Kept between transfers: fresh memory costs more than what is copied into it. */
 const SPARE_LIMIT = 16
@@ -20,8 +21,6 @@ export class Buffers {
 }
 
 type Sending = { range: Range; buffers: Buffers; onBytes: (bytes: number) => void }
-/** What comes next, behind so many bytes. */
-type Source = { at(done: number): Promise<Part>; end(isWhole: boolean): void }
 
 /** @returns bytes that were sent: fewer than asked for when the client went away, or the blob ends early */
 export async function sendBlob(
@@ -31,40 +30,12 @@ export async function sendBlob(
 ): Promise<number> {
   const total = range.end - range.start + 1
   const source = isShared(blob) && total > PIECE_BYTES ? shared(blob, range, buffers) : own(blob, range, buffers)
-  const next = (done: number) => {
-    if (done >= total) return undefined
-    const part = source.at(done)
-    // It may fail before anybody waits for it; who waits for it hears of it all the same.
-    part.catch(() => {})
-    return part
-  }
-  let done = 0
-  let coming = next(0)
-  try {
-    while (coming !== undefined) {
-      const part = await coming
-      coming = undefined
-      const { length } = part.bytes
-      const sent = length > 0 && write(response, part.bytes)
-      if (sent) coming = next(done + length)
-      const isSent = await sent
-      part.release(isSent || length === 0)
-      if (!isSent) break
-      done += length
-      onBytes(length)
-    }
-  } finally {
-    // The blob may be closed only when nobody reads it; what that read brings is not wanted any more.
-    const unwanted = await coming?.catch(() => undefined)
-    unwanted?.release(true)
-    source.end(done === total)
-  }
-  return done
+  return sendPieces(source, total, response, onBytes)
 }
 
 const isShared = (blob: BlobReader): blob is BlobReader & SharedBlob => blob.identity !== undefined
 
-function shared(blob: SharedBlob, { start, end }: Range, { pieces }: Buffers): Source {
+function shared(blob: SharedBlob, { start, end }: Range, { pieces }: Buffers): PieceSource {
   pieces.join(blob.identity)
   return {
     at: (done) => pieces.take(blob, start + done, end + 1 - start - done),
@@ -73,7 +44,7 @@ function shared(blob: SharedBlob, { start, end }: Range, { pieces }: Buffers): S
 }
 
 /** Of a small blob, or one that is still coming. */
-function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): Source {
+function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): PieceSource {
   const total = end - start + 1
   const two = total > PIECE_BYTES ? [buffers.take(), buffers.take()] : [Buffer.allocUnsafe(total)]
   let turn = 0
@@ -84,24 +55,11 @@ function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): Source 
       two[which] ??= Buffer.allocUnsafe(total)
       const buffer = two[which] as Buffer
       const length = await blob.read(buffer, Math.min(buffer.length, total - done), start + done)
-      return { bytes: buffer.subarray(0, length), release: () => {} }
+      return { bytes: buffer.subarray(0, length) }
     },
     end(isWhole) {
       // Of a transfer that broke off, the system may still hold them.
       if (isWhole) for (const buffer of two) buffers.giveBack(buffer)
     },
   }
-}
-
-/** Resolves when the kernel has taken all, or with false when the client went away. */
-function write(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
-  if (response.destroyed || response.writableEnded) return Promise.resolve(false)
-  return new Promise((resolve) => {
-    const gone = () => resolve(false)
-    response.once('close', gone)
-    response.write(bytes, (error) => {
-      response.off('close', gone)
-      resolve(!error)
-    })
-  })
 }

@@ -52,7 +52,7 @@ describe('a blob', () => {
       assert.deepEqual(body, bytes.subarray(start, end + 1))
     })
 
-  for (const range of ['bytes=2000000-', 'bytes=9-5', 'bytes=-0'])
+  for (const range of ['bytes=2000000-', 'bytes=-0'])
     it(`has nothing for ${range}`, async () => {
       const { status, headers } = await registry.ask('GET', url, { headers: { range } })
 
@@ -61,6 +61,7 @@ describe('a blob', () => {
 
   for (const headers of [
     { range: 'bytes=0-1,5-6' },
+    { range: 'bytes=9-5' },
     { range: 'pages=1-2' },
     { range: 'bytes=0-4', 'if-range': '"other"' },
   ] as Record<string, string>[])

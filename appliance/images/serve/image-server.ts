@@ -1,14 +1,14 @@
 /** Answers machines that fetch their image: whole or in part, compressed when they ask for it. Reads only what a node is linked to. */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sendFile } from '@appliance/ground/send-file'
 import { isMissing } from '../../files.ts'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
 import type { Links } from '../cache/links.ts'
 import type { GzipMaker } from './gzip-maker.ts'
-import { chooseEncoding, isKnown, type Range, rangeOf } from './negotiate.ts'
-import { sendFile } from './send-file.ts'
+import { chooseEncoding } from './negotiate.ts'
 
 export type ImageServerOptions = {
   /** [deploy] http_image_subdir, without slashes around it. */
@@ -80,48 +80,22 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 
 type Answering = { request: IncomingMessage; response: ServerResponse; node: string; file: FileHandle; form: Form }
 
-async function answer(answering: Answering, options: ImageServerOptions): Promise<void> {
-  const { request, response, form } = answering
-  const { size_bytes, etag } = form
-  const headers = {
-    etag,
-    'accept-ranges': 'bytes',
-    vary: 'accept-encoding',
-    'content-type': 'application/octet-stream',
-    ...(form.encoding === 'identity' ? {} : { 'content-encoding': form.encoding }),
-  }
-  if (isKnown(request.headers['if-none-match'], etag)) return void response.writeHead(304, headers).end()
-  const range = request.method === 'HEAD' ? undefined : rangeOf(request.headers, size_bytes, etag)
-  if (range === 'unsatisfiable') {
-    return void response.writeHead(416, { etag, 'content-range': `bytes */${size_bytes}`, 'content-length': 0 }).end()
-  }
-  const part = range ?? { start: 0, end: size_bytes - 1 }
-  response.writeHead(range ? 206 : 200, {
-    ...headers,
-    'content-length': part.end - part.start + 1,
-    ...(range ? { 'content-range': `bytes ${part.start}-${part.end}/${size_bytes}` } : {}),
-  })
-  if (request.method === 'HEAD') return void response.end()
-  await send(answering, part, options)
-}
-
-async function send(
-  { response, node, file, form }: Answering,
-  part: Range,
-  options: ImageServerOptions,
-): Promise<void> {
+async function answer({ request, response, node, file, form }: Answering, options: ImageServerOptions): Promise<void> {
+  const { size_bytes, etag, encoding } = form
   const started = performance.now()
-  const total = part.end - part.start + 1
-  const bytes = await sendFile(file, part, response, (count) => options.onBytes?.(count))
-  const { encoding } = form
+  const { range, bytes, whole } = await sendFile(file, request, response, {
+    size_bytes,
+    etag,
+    headers: { vary: 'accept-encoding', ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }) },
+    onBytes: options.onBytes,
+  })
+  if (range === undefined) return
   const fields = { node, bytes, duration_s: Math.round(performance.now() - started) / 1000, encoding }
-  if (bytes === total) {
-    await new Promise<void>((resolve) => response.end(resolve).once('close', resolve))
-    const isWhole = part.end === form.size_bytes - 1
-    options.log.info(isWhole ? 'image served' : 'part of an image served', { ...fields, start: part.start })
+  if (whole) {
+    const isToTheEnd = range.end === size_bytes - 1
+    options.log.info(isToTheEnd ? 'image served' : 'part of an image served', { ...fields, start: range.start })
     return
   }
-  // The client went away, or the disk gave less than it had said: it must not take what it has for the whole.
-  response.destroy()
-  options.log.warn('image transfer cut', { ...fields, of: total })
+  // The client went away, or the disk gave less than it had said.
+  options.log.warn('image transfer cut', { ...fields, of: range.end - range.start + 1 })
 }

@@ -1,5 +1,4 @@
-/** What a client wants of a file: which encoding, which bytes. @source RFC 9110 sections 12.5.3, 13.1, 14 */
-import type { IncomingHttpHeaders } from 'node:http'
+/** Which encoding a client wants of a file. @source RFC 9110 section 12.5.3 */
 
 /** What each coding is worth to the client, from Accept-Encoding; 0 is no. */
 type Wishes = ReadonlyMap<string, number>
@@ -29,36 +28,4 @@ export function chooseEncoding(header: string | undefined, offered: readonly ('z
   )
   const best = order.find(({ encoding, weight }) => weight > 0 && weight >= plain && offered.includes(encoding))
   return { encoding: best?.encoding ?? 'identity', wantsGzip: zstd === 0 && gzip > 0 && gzip >= plain }
-}
-
-/** `end` is the last byte. */
-export type Range = { start: number; end: number }
-
-/**
- * One range of bytes. Several at once, or what is not understood, is answered whole, as the standard lets us.
- * @returns 'unsatisfiable'  answer 416
- */
-export function rangeOf(
-  headers: IncomingHttpHeaders,
-  size_bytes: number,
-  etag: string,
-): Range | undefined | 'unsatisfiable' {
-  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(headers.range?.trim() ?? '') ?? []
-  if (first === undefined || last === undefined || (first === '' && last === '')) return undefined
-  const condition = headers['if-range']
-  if (condition !== undefined && condition !== etag) return undefined
-  if (first === '') {
-    const count = Number(last)
-    return count === 0 ? 'unsatisfiable' : { start: Math.max(0, size_bytes - count), end: size_bytes - 1 }
-  }
-  const start = Number(first)
-  if (last !== '' && Number(last) < start) return undefined
-  if (start >= size_bytes) return 'unsatisfiable'
-  return { start, end: last === '' ? size_bytes - 1 : Math.min(Number(last), size_bytes - 1) }
-}
-
-/** If-None-Match: the client has it already. */
-export function isKnown(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false
-  return header.trim() === '*' || header.split(',', 64).some((item) => item.trim().replace(/^W\//, '') === etag)
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { describe, it } from 'node:test'
-import { KEPT_PIECES, type Part, PIECE_BYTES, Pieces } from '../../../registry-mirror/http/pieces.ts'
+import type { Piece } from '@appliance/ground/send-pieces'
+import { KEPT_PIECES, PIECE_BYTES, Pieces } from '../../../registry-mirror/http/pieces.ts'
 import { pushBlob, sha256, testRegistry } from '../registry.ts'
 
 /** A blob in memory that counts how often it is read, and memory that counts what it is asked for. */
@@ -30,7 +31,7 @@ function given(size_bytes = PIECE_BYTES * 100) {
   const take = (index: number) => pieces.take(blob, index * PIECE_BYTES, size_bytes)
   return { pieces, blob, counts, spare, take }
 }
-const firstOf = ({ bytes }: Part) => [bytes[0], bytes.length]
+const firstOf = ({ bytes }: Piece) => [bytes[0], bytes.length]
 
 describe('pieces of a blob', () => {
   it('are read once for all clients that are close to each other', async () => {

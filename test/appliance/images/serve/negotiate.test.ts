@@ -1,7 +1,7 @@
 /** Which form of an image a client gets, and which bytes of it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { chooseEncoding, isKnown, rangeOf } from '../../../../appliance/images/serve/negotiate.ts'
+import { chooseEncoding } from '../../../../appliance/images/serve/negotiate.ts'
 
 describe('Accept-Encoding', () => {
   const chosen = (header: string | undefined, offered: ('zstd' | 'gzip')[] = ['zstd', 'gzip']) =>
@@ -31,52 +31,6 @@ describe('Accept-Encoding', () => {
     assert.deepEqual(
       [wants('gzip, deflate'), wants('gzip, zstd'), wants('*'), wants('gzip;q=0')],
       [true, false, false, false],
-    )
-  })
-})
-
-describe('Range', () => {
-  const part = (range: string, ifRange?: string) =>
-    rangeOf({ range, ...(ifRange ? { 'if-range': ifRange } : {}) }, 1000, '"e"')
-
-  it('is one range of bytes', () => {
-    assert.deepEqual(part('bytes=0-0'), { start: 0, end: 0 })
-    assert.deepEqual(part('bytes=10-19'), { start: 10, end: 19 })
-    assert.deepEqual(part('bytes=990-'), { start: 990, end: 999 })
-    assert.deepEqual(part('bytes=-10'), { start: 990, end: 999 })
-    assert.deepEqual(part('bytes=-5000'), { start: 0, end: 999 })
-    assert.deepEqual(part('bytes=10-99999'), { start: 10, end: 999 })
-  })
-
-  it('beyond the end cannot be satisfied', () => {
-    assert.equal(part('bytes=1000-'), 'unsatisfiable')
-    assert.equal(part('bytes=-0'), 'unsatisfiable')
-  })
-
-  it('is ignored when it is several, or nonsense', () => {
-    for (const range of ['bytes=0-1,5-6', 'bytes=-', 'bytes=5-1', 'lines=1-2', 'bytes=a-b']) {
-      assert.equal(part(range), undefined, range)
-    }
-  })
-
-  it('is ignored when If-Range names another content', () => {
-    assert.deepEqual(part('bytes=0-0', '"e"'), { start: 0, end: 0 })
-    assert.equal(part('bytes=0-0', '"f"'), undefined)
-    assert.equal(part('bytes=0-0', 'W/"e"'), undefined)
-  })
-})
-
-describe('If-None-Match', () => {
-  it('knows the content by its tag', () => {
-    assert.deepEqual(
-      [
-        isKnown('"e"', '"e"'),
-        isKnown('"d", W/"e"', '"e"'),
-        isKnown('*', '"e"'),
-        isKnown('"d"', '"e"'),
-        isKnown(undefined, '"e"'),
-      ],
-      [true, true, true, false, false],
     )
   })
 })

@@ -1,0 +1,66 @@
+/** The body of an answer, piece by piece: the next one is read while one is on its way. Knows neither files nor headers. */
+import type { ServerResponse } from 'node:http'
+
+export type Piece = {
+  /** None: there are no more. */
+  bytes: Uint8Array
+  /** Called once for each piece. @param isSent  false: the system may still read from its bytes */
+  release?(isSent: boolean): void
+}
+export type PieceSource = {
+  /** @param done  bytes before it */
+  at(done: number): Promise<Piece>
+  /** Called once, after the last piece was released. @param isWhole  all bytes were sent */
+  end?(isWhole: boolean): void
+}
+
+/** @returns bytes that were sent: fewer than `total` when the client went away, or the source ended early */
+export async function sendPieces(
+  source: PieceSource,
+  total: number,
+  response: ServerResponse,
+  onBytes: (bytes: number) => void,
+): Promise<number> {
+  const next = (done: number) => {
+    if (done >= total) return undefined
+    const piece = source.at(done)
+    // It may fail before anybody waits for it; who waits for it hears of it all the same.
+    piece.catch(() => {})
+    return piece
+  }
+  let done = 0
+  let coming = next(0)
+  try {
+    while (coming !== undefined) {
+      const piece = await coming
+      coming = undefined
+      const { length } = piece.bytes
+      const sent = length > 0 && write(response, piece.bytes)
+      if (sent) coming = next(done + length)
+      const isSent = await sent
+      piece.release?.(isSent || length === 0)
+      if (!isSent) break
+      done += length
+      onBytes(length)
+    }
+  } finally {
+    // The source may be closed only when nobody reads it. What that read brings is not wanted any more.
+    const unwanted = await coming?.catch(() => undefined)
+    unwanted?.release?.(true)
+    source.end?.(done === total)
+  }
+  return done
+}
+
+/** Resolves when the kernel has taken all, or with false when the client went away. */
+function write(response: ServerResponse, bytes: Uint8Array): Promise<boolean> {
+  if (response.destroyed || response.writableEnded) return Promise.resolve(false)
+  return new Promise((resolve) => {
+    const gone = () => resolve(false)
+    response.once('close', gone)
+    response.write(bytes, (error) => {
+      response.off('close', gone)
+      resolve(!error)
+    })
+  })
+}
