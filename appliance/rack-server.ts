@@ -1,6 +1,6 @@
 /** The HTTP server on the rack's side: boot scripts, the ramdisk's files, images. Machines only read from it. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type Address, type Listening, listen } from '@appliance/ground/listen'
 import type { Log } from './log.ts'
 
 /** Answers the request and returns true, or returns false when the path is not its own. */
@@ -9,30 +9,20 @@ export type RackHandler = (request: IncomingMessage, response: ServerResponse) =
 /** A machine that stops reading holds its connection no longer than this. */
 const IDLE_TIMEOUT_MS = 60_000
 const HEADERS_TIMEOUT_MS = 10_000
-const CLOSE_DEADLINE_MS = 2_000
 
 /** RFC 9112 section 3.2.2: a server takes the absolute form, too. */
 const ABSOLUTE = /^http:\/\/[^/]*\/?/i
 
-export type RackServer = { port: number; close(): Promise<void> }
-
 /** @throws the listen error (EADDRINUSE, EACCES, ...) as it is */
 export async function startRackServer(
-  listen: { host: string; port: number },
+  address: Address,
   handlers: readonly RackHandler[],
   log: Log,
-): Promise<RackServer> {
+): Promise<Listening> {
   const server = createServer((request, response) => void answer(request, response, handlers, log))
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.timeout = IDLE_TIMEOUT_MS
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(listen.port, listen.host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
+  return listen(server, address)
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, handlers: readonly RackHandler[], log: Log) {
@@ -48,13 +38,4 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
     if (response.headersSent) response.destroy()
     else response.writeHead(500, { 'content-type': 'text/plain' }).end('the appliance failed; its log says why\n')
   }
-}
-
-/** Takes no more, and ends what is under way after a moment. */
-export async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS)
-  await closed
-  clearTimeout(timer)
 }

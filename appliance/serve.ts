@@ -145,7 +145,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
   const address = rackAddressOf(config)
   const handlers: Handler[] = []
   const server = await startRackServer(address.listen, handlers, log).catch((error: unknown) => {
-    throw cannotListen('[deploy] http_url', `${address.listen.host}:${address.listen.port}`, error)
+    throw cannotListen(address.listen, '[deploy] http_url', error)
   })
   stack.defer(() => server.close())
   const http_url = address.urlFor(server.port)

@@ -1,11 +1,13 @@
 /** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Listening } from '@appliance/ground/listen'
 import { Access, type Gate, isLoopback } from './access/access.ts'
 import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config.ts'
 import { Holding } from './holding/holding.ts'
 import { Certificate } from './http/certificate.ts'
 import { type Authorize, handle } from './http/handle.ts'
-import { type Listening, listen } from './http/listen.ts'
+import { listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
 import { type AdminAnswer, type AdminRequest, administer } from './keeping/admin.ts'
 import { askRunning, listenForAdmin } from './keeping/admin-socket.ts'

@@ -1,16 +1,13 @@
 /** The registry's own socket: opens it, and closes it within a deadline whatever its clients do. */
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
 import { RegistryError } from '../config.ts'
 import type { Certificate } from './certificate.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 /** Nothing sent or received for so long; a whole body may take any time. */
 const IDLE_TIMEOUT_MS = 120_000
-const CLOSE_DEADLINE_MS = 1_000
-
-export type Listening = { port: number; close(): Promise<void> }
 
 /** @throws RegistryError  in the operator's words */
 export async function listen(
@@ -23,35 +20,14 @@ export async function listen(
     ? createSecureServer({ ...options, ...certificate.current, minVersion: 'TLSv1.2' }, listener)
     : createServer(options, listener)
   server.timeout = IDLE_TIMEOUT_MS
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host_ip, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  }).catch((error: NodeJS.ErrnoException) => {
-    const why =
-      error.code === 'EADDRINUSE'
-        ? 'another program listens there already'
-        : error.code === 'EADDRNOTAVAIL'
-          ? 'this box has no such address'
-          : error.message
-    throw new RegistryError(`Cannot listen on ${host_ip}:${port} ([registry] host_ip and port): ${why}.`, {
-      cause: error,
-    })
+  const address = { host: host_ip, port }
+  const listening = await listenOn(server, address).catch((cause: unknown) => {
+    throw new RegistryError(whyNoPort(address, '[registry] host_ip and port', cause), { cause })
   })
   const unfollow = certificate && 'setSecureContext' in server ? certificate.follow(server) : () => {}
-  const close = async () => {
+  const close = () => {
     unfollow()
-    await closeServer(server)
+    return listening.close()
   }
-  return { port: (server.address() as AddressInfo).port, close }
-}
-
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS)
-  await closed
-  clearTimeout(timer)
+  return { port: listening.port, close }
 }

@@ -1,0 +1,41 @@
+/** Opens a server's socket, and closes it within a deadline whatever its clients do. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export type Listening = { port: number; close(): Promise<void> }
+export type Address = { host: string; port: number }
+
+const CLOSE_DEADLINE_MS = 2_000
+
+/** @param port  0: any that is free. @throws the error of listen(2); whyNoPort says it in the operator's words */
+export async function listen(server: Server, { host, port }: Address): Promise<Listening> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(port, host, resolve)
+  await promise
+  server.off('error', reject)
+  return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
+}
+
+/** Takes no more connections, and ends what is under way after a moment. */
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), CLOSE_DEADLINE_MS)
+  await closed
+  clearTimeout(timer)
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there already',
+  EADDRNOTAVAIL: 'this box has no such address',
+  EACCES: 'ports below 1024 need root or CAP_NET_BIND_SERVICE',
+  ENOTFOUND: 'that is no address and no name of one',
+}
+
+/** @param options  the ones to change, as the operator knows them. @returns one sentence */
+export function whyNoPort({ host, port }: Address, options: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return `Cannot listen on ${address} (${options}): ${REASONS[code ?? ''] ?? message}.`
+}
