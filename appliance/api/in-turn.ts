@@ -1,5 +1,5 @@
 /** The API's own changes of one node wait for each other; what the conductor is busy with refuses them at once. */
-import { createTurns } from '../bmc/turns.ts'
+import { createTurns } from '@appliance/ground/turns'
 import type { Conductor } from '../conductor/conductor.ts'
 import { NodeLocked } from '../errors.ts'
 
@@ -13,7 +13,7 @@ export function inTurn(conductor: Conductor): Conductor {
     ...conductor,
     async withNode(uuid, purpose, change) {
       const deadline = AbortSignal.timeout(DEADLINE_MS)
-      const taken = turns.take(uuid, deadline, () => conductor.withNode(uuid, purpose, change))
+      const taken = turns.take(uuid, () => conductor.withNode(uuid, purpose, change), deadline)
       return taken.catch((error: unknown) => {
         if (!deadline.aborted || error !== deadline.reason) throw error
         throw new NodeLocked(

@@ -3,13 +3,13 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createTurns } from '@appliance/ground/turns'
 import { execa } from 'execa'
 import { BmcFailure } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { IpmiAccess } from './ipmi-access.ts'
 import { explainFailure, type IpmiFailure, tellsFailure } from './ipmi-failure.ts'
 import { probeBmc } from './rmcp-probe.ts'
-import { createTurns } from './turns.ts'
 
 export type IpmitoolTiming = {
   /** ipmitool waits this long for the answer to a packet, and a second longer for each repeat (-N). */
@@ -43,8 +43,11 @@ const OUTPUT_LIMIT_BYTES = 64 * 1024
 export function createIpmitool(log: Log, timing: IpmitoolTiming): Ipmitool {
   const turns = createTurns()
   return (access, commands, signal) =>
-    turns.take(`${access.address} ${access.port}`, signal, () =>
-      runWithRetries({ log, timing, access, commands, signal }),
+    // Many BMCs lose commands that overlap.
+    turns.take(
+      `${access.address} ${access.port}`,
+      () => runWithRetries({ log, timing, access, commands, signal }),
+      signal,
     )
 }
 

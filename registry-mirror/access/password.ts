@@ -1,8 +1,9 @@
 /** Checks passwords against the lines of an htpasswd file: by crypt(3) of the system, which Node does not know and Perl (in every Debian) does. */
+
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createSemaphore } from '@appliance/ground/semaphore'
 import { tooManyRequests } from '../errors.ts'
-import { Places } from '../upstream/limits.ts'
 
 /** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
 const CRYPT = /^\$(?:2[aby]|5|6|y)\$[./0-9A-Za-z$=,]+$/
@@ -25,7 +26,7 @@ export class Passwords {
   readonly #found = new Map<string, { isRight: boolean; until: number }>()
   readonly #key = randomBytes(32)
   readonly #asking = new Map<string, Promise<boolean>>()
-  readonly #places = new Places(AT_A_TIME)
+  readonly #semaphore = createSemaphore(AT_A_TIME)
 
   /** @throws OciError  TOOMANYREQUESTS: too many are being checked */
   async isRight(password: string, hash: string): Promise<boolean> {
@@ -36,13 +37,13 @@ export class Passwords {
     if (found && found.until > Date.now()) return found.isRight
     const asking = this.#asking.get(key)
     if (asking) return asking
-    if (this.#places.waiting >= WAITING_LIMIT)
+    if (this.#semaphore.waiting >= WAITING_LIMIT)
       throw tooManyRequests('Too many passwords are being checked. Try again.', 5)
     return this.#ask(key, password, hash)
   }
 
   #ask(key: string, password: string, hash: string): Promise<boolean> {
-    const asking = this.#places
+    const asking = this.#semaphore
       .run(() => crypt(password, hash))
       .then((crypted) => {
         const isRight = isEqual(crypted, hash)

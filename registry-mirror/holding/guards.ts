@@ -2,14 +2,15 @@
  * Which repositories are only for who has their pull secret, because they were had with one. Of the secrets there are salted hashes in
  * guards/, one file for each repository, so that this holds with a dead upstream, after a restart, and when state.json is lost.
  */
+
 import { createHmac, randomBytes, scrypt } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createSemaphore } from '@appliance/ground/semaphore'
 import { tooManyRequests } from '../errors.ts'
 import { parseName, type RepositoryName } from '../names.ts'
 import { type Disk, unlessMissing } from '../storage/disk.ts'
-import { Places } from '../upstream/limits.ts'
 import type { PullSecret } from './secret.ts'
 
 type Guard = { salt: string; hashes: readonly string[] }
@@ -31,7 +32,7 @@ export class Guards {
   /** Hashes that were made, by a key that only this process has. */
   readonly #made = new Map<string, string>()
   readonly #key = randomBytes(32)
-  readonly #places = new Places(AT_A_TIME)
+  readonly #semaphore = createSemaphore(AT_A_TIME)
 
   private constructor(disk: Disk, folder: string, guards: Map<RepositoryName, Guard>) {
     this.#disk = disk
@@ -58,7 +59,7 @@ export class Guards {
   async isRight(name: RepositoryName, secret: PullSecret): Promise<boolean> {
     const guard = this.#guards.get(name)
     if (guard === undefined || secret.length > SECRET_LIMIT) return false
-    if (this.#places.waiting >= WAITING_LIMIT)
+    if (this.#semaphore.waiting >= WAITING_LIMIT)
       throw tooManyRequests('Too many pull secrets are being checked. Try again.', 5)
     return guard.hashes.includes(await this.#hash(guard.salt, secret))
   }
@@ -98,7 +99,7 @@ export class Guards {
     const key = createHmac('sha256', this.#key).update(`${salt}\n${secret}`).digest('hex')
     const made = this.#made.get(key)
     if (made !== undefined) return made
-    const hash = await this.#places.run(async () => (await scryptOf(secret, salt, HASH_BYTES)).toString('hex'))
+    const hash = await this.#semaphore.run(async () => (await scryptOf(secret, salt, HASH_BYTES)).toString('hex'))
     if (this.#made.size >= REMEMBERED_LIMIT) this.#made.clear()
     this.#made.set(key, hash)
     return hash

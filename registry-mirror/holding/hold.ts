@@ -1,4 +1,5 @@
 /** Brings an image here with all it needs, and keeps it for its owner. Many owners of one image share one pull. */
+import { createSemaphore } from '@appliance/ground/semaphore'
 import { RegistryError, type RegistryLog } from '../config.ts'
 import type { Content } from '../content.ts'
 import { type Digest, parseDigest } from '../digest.ts'
@@ -7,7 +8,6 @@ import { parseManifest } from '../manifest.ts'
 import { isDiskFull } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
 import { pullManifest } from '../sync/pull.ts'
-import { Places } from '../upstream/limits.ts'
 import { type ContainerImage, ImageUnavailable } from './image.ts'
 import type { Target } from './targets.ts'
 
@@ -108,7 +108,7 @@ export class Holder {
         storage,
         signal: AbortSignal.any([this.#stop.signal, pull.abort.signal]),
         platforms: [{ os: 'linux', architecture: image.architecture }],
-        places: new Places(target.upstream?.config.concurrency ?? BLOBS_AT_ONCE),
+        semaphore: createSemaphore(target.upstream?.config.concurrency ?? BLOBS_AT_ONCE),
         told: new Set<Digest>(),
         onBytes: (bytes: number, about: { digest: Digest }) => known.has(about.digest) && tell(bytes, about.digest),
         onBlob: () => {},

@@ -1,4 +1,5 @@
 /** Manifests, tags and referrers of repositories, with the rules that hold between them. Changes of one repository come one after the other. */
+import type { Turns } from '@appliance/ground/turns'
 import type { Digest } from '../digest.ts'
 import { conditionFailed, manifestBlobUnknown } from '../errors.ts'
 import { type Manifest, parseManifest } from '../manifest.ts'
@@ -6,7 +7,6 @@ import type { RepositoryName, Tag } from '../names.ts'
 import type { BlobStore } from './blobs.ts'
 import { Cache } from './cache.ts'
 import type { Repositories } from './repositories.ts'
-import type { Turns } from './turns.ts'
 
 const CACHED_BYTES = 32 * 1024 * 1024
 const CACHED_TAGS = 50_000

@@ -1,4 +1,5 @@
 /** All that is kept under storage_path, opened together. */
+import { createTurns, type Turns } from '@appliance/ground/turns'
 import { RegistryError } from '../config.ts'
 import { Guards } from '../holding/guards.ts'
 import { KeepingState } from '../keeping/state.ts'
@@ -7,7 +8,6 @@ import { Disk } from './disk.ts'
 import { lockStorage } from './lock.ts'
 import { ManifestStore } from './manifests.ts'
 import { Repositories } from './repositories.ts'
-import { Turns } from './turns.ts'
 import { Uploads } from './uploads.ts'
 
 export type Storage = {
@@ -43,7 +43,7 @@ export async function openStorage({ storage_path, max_blob_size, ...limits }: Gi
     await disk.clear()
     const blobs = new BlobStore(disk)
     const repositories = new Repositories(disk)
-    const turns = new Turns()
+    const turns = createTurns()
     const manifests = new ManifestStore(blobs, repositories, turns)
     const uploads = new Uploads({ disk, blobs, repositories, turns }, limits)
     await uploads.expire()

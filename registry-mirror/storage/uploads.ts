@@ -1,14 +1,15 @@
 /** Uploads of blobs that are under way. They survive a restart; those that nobody goes on with expire. */
+
 import { createHash, randomUUID } from 'node:crypto'
 import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Turns } from '@appliance/ground/turns'
 import type { Algorithm, Digest } from '../digest.ts'
 import { tooManyRequests, uploadUnknown } from '../errors.ts'
 import type { RepositoryName } from '../names.ts'
 import type { BlobStore } from './blobs.ts'
 import { type Disk, unlessMissing } from './disk.ts'
 import type { Repositories } from './repositories.ts'
-import type { Turns } from './turns.ts'
 import { Upload } from './upload.ts'
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

@@ -1,4 +1,5 @@
 /** One image pulled as a client would, with all it needs: its platforms, their layers, and what refers to them. */
+import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
 import { type Platform, wantedOf } from '../bundle/platforms.ts'
 import { RegistryError } from '../config.ts'
 import type { Content } from '../content.ts'
@@ -6,7 +7,6 @@ import type { Digest } from '../digest.ts'
 import { type Manifest, parseManifest } from '../manifest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
-import { Places } from '../upstream/limits.ts'
 
 const PIECE_BYTES = 1024 * 1024
 /** An index in an index in an index is none that anybody needs; nor is a signature of a signature of a signature. */
@@ -23,7 +23,7 @@ export type Pulling = {
   /** Empty: all. */
   platforms: readonly Platform[]
   /** For blobs. */
-  places: Places
+  semaphore: Semaphore
   /** Told of each blob once, however many images have it. */
   onBytes(bytes: number, about: { name: RepositoryName; digest: Digest }): void
   onBlob(): void
@@ -51,7 +51,7 @@ class ImagePull {
   readonly #name: RepositoryName
   /** An index and its platforms may be referred to by the same one. */
   readonly #seen = new Set<Digest>()
-  readonly #asking = new Places(MANIFESTS_AT_ONCE)
+  readonly #asking = createSemaphore(MANIFESTS_AT_ONCE)
 
   constructor(pulling: Pulling, name: RepositoryName) {
     this.#pulling = pulling
@@ -66,7 +66,7 @@ class ImagePull {
   /** @returns false: the upstream has none; so do all that try */
   async #tryManifest(digest: Digest, platforms: readonly Platform[], depth: number): Promise<boolean> {
     if (this.#seen.has(digest)) return true
-    const { storage, content, places, signal } = this.#pulling
+    const { storage, content, semaphore, signal } = this.#pulling
     signal.throwIfAborted()
     const stored = await this.#asking.run(() => content.manifest(this.#name, digest))
     if (stored === undefined) return false
@@ -80,7 +80,7 @@ class ImagePull {
     if (isDeep && inner.length > 0)
       throw new RegistryError(`Index ${digest} lies too deep: expected at most ${DEPTH_LIMIT} indexes in each other.`)
     await allEnded([
-      ...manifest.blobs.map((blob) => places.run(() => this.#blob(blob))),
+      ...manifest.blobs.map((blob) => semaphore.run(() => this.#blob(blob))),
       ...inner.map((one) => this.#listed(one, manifest, (digest) => this.#tryManifest(digest, platforms, depth + 1))),
     ])
     if (!isDeep) await this.#referrers(digest, depth)
@@ -93,7 +93,7 @@ class ImagePull {
     { listedBlobs, foreignBlobs }: Pick<Manifest, 'listedBlobs' | 'foreignBlobs'>,
     tryManifest: (digest: Digest) => Promise<boolean>,
   ): Promise<void> {
-    const tryBlob = () => this.#pulling.places.run(() => this.#tryBlob(digest))
+    const tryBlob = () => this.#pulling.semaphore.run(() => this.#tryBlob(digest))
     const isBlob = listedBlobs.has(digest)
     const isThere = isBlob
       ? (await tryBlob()) || (await tryManifest(digest))

@@ -1,4 +1,5 @@
 /** Sync sets: what `sync` of an upstream names is to be here before anybody asks for it, and not to be evicted while it is named. One job for each. */
+import { createSemaphore } from '@appliance/ground/semaphore'
 import { parsePlatform } from '../bundle/platforms.ts'
 import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config.ts'
 import type { Content } from '../content.ts'
@@ -7,10 +8,9 @@ import type { Schedule } from '../keeping/schedule.ts'
 import { parseName, parseTag } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { parseSync, patternOf } from '../upstream/config.ts'
-import { Places } from '../upstream/limits.ts'
 import { allEnded, type Image, type Pulling, pullImage } from './pull.ts'
 
-/** Images at one time; their blobs share the places of their upstream. */
+/** Images at one time; their blobs share the semaphore of their upstream. */
 const IMAGES_AT_ONCE = 3
 /** In the result of a run; the log has all. */
 const TOLD_FAILURES = 10
@@ -113,7 +113,7 @@ class Sync {
       storage,
       signal: this.#run.signal,
       platforms: this.#config.sync_platforms.map(parsePlatform),
-      places: new Places(this.#config.concurrency),
+      semaphore: createSemaphore(this.#config.concurrency),
       told: new Set(),
       onBytes: (bytes, { name }) => {
         this.#counts.fetched_bytes += bytes
@@ -126,8 +126,8 @@ class Sync {
     const one = async (image: Image) => {
       if (await this.#attempt(targetOf(image), () => pullImage(pulling, image))) this.#counts.images++
     }
-    const places = new Places(IMAGES_AT_ONCE)
-    await allEnded(images.map((image) => places.run(() => one(image))))
+    const semaphore = createSemaphore(IMAGES_AT_ONCE)
+    await allEnded(images.map((image) => semaphore.run(() => one(image))))
   }
 
   #refuseFailures(): void {

@@ -1,31 +1,5 @@
-/** What keeps blobs from taking all of the line: how many at a time, and how fast. */
+/** What keeps blobs from taking all of the line: how fast they may come. */
 import { setTimeout as sleep } from 'node:timers/promises'
-
-/** So many at a time; the others wait in the order they came. */
-export class Places {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(places: number) {
-    this.#free = places
-  }
-
-  get waiting(): number {
-    return this.#waiting.length
-  }
-
-  async run<T>(act: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await act()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next) next()
-      else this.#free++
-    }
-  }
-}
 
 /** Bytes that may come before the limit is felt. */
 const BURST_MS = 200

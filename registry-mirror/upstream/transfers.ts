@@ -59,7 +59,7 @@ export class Transfers {
       },
     })
     const names = new Set([name])
-    const ended = upstream.places
+    const ended = upstream.semaphore
       .run(() => this.#run(transfer, path, names))
       .finally(() => this.#running.delete(digest))
     this.#running.set(digest, { transfer, names, ended })

@@ -1,5 +1,6 @@
 /** What can be asked of one upstream, each answer checked before anybody sees it. Keeps nothing. */
 
+import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
 import type { Credentials, UpstreamConfig } from '../config.ts'
 import { isDigest } from '../content.ts'
 import { algorithmOf, type Digest, digestOf, parseDigest } from '../digest.ts'
@@ -19,7 +20,7 @@ import {
 } from './client.ts'
 import { isAllowed } from './config.ts'
 import { UpstreamFailure } from './failure.ts'
-import { Places, Throttle } from './limits.ts'
+import { Throttle } from './limits.ts'
 
 const ACCEPT = MANIFEST_MEDIA_TYPES.join(', ')
 /** Of a manifest or a list, from the question to the last byte. */
@@ -52,7 +53,7 @@ export type UpstreamStatus = {
 export class Upstream {
   readonly config: UpstreamConfig
   readonly client: UpstreamClient
-  readonly places: Places
+  readonly semaphore: Semaphore
   readonly throttle: Throttle
   /** Opens when the upstream wants to be asked less often. */
   readonly limits: Breaker
@@ -66,7 +67,7 @@ export class Upstream {
     this.config = config
     this.client = new UpstreamClient(config, patience)
     this.limits = new Breaker(({ kind }) => kind === 'limited', this.client.patience.pause_ms)
-    this.places = new Places(config.concurrency)
+    this.semaphore = createSemaphore(config.concurrency)
     this.throttle = new Throttle(config.bandwidth_limit)
   }
 

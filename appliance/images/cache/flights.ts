@@ -1,4 +1,5 @@
 /** One piece of work for each key, however many want its result. Who gives up stops waiting; the work stops when nobody waits. */
+import { createSemaphore } from '@appliance/ground/semaphore'
 import { untilAborted } from '@appliance/ground/until-aborted'
 
 export type Note = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
@@ -15,7 +16,7 @@ type Flight<T> = { result: Promise<T>; waiters: Set<Waiter>; last: Note | undefi
 /** @param limit  pieces of work at once; further ones wait for their turn */
 export function createFlights<T>(limit: number): Flights<T> {
   const flights = new Map<string, Flight<T>>()
-  const turns = createTurns(limit)
+  const semaphore = createSemaphore(limit)
 
   function start(key: string, work: (flight: Waiter) => Promise<T>): Flight<T> {
     const stop = new AbortController()
@@ -24,7 +25,7 @@ export function createFlights<T>(limit: number): Flights<T> {
       for (const waiter of flight.waiters) waiter.progress(note)
     }
     const run = async () => {
-      const leave = await turns.enter(stop.signal, () => tell({ note: 'waiting for other images' }))
+      const leave = await semaphore.enter(stop.signal, () => tell({ note: 'waiting for other images' }))
       try {
         return await work({ signal: stop.signal, progress: tell })
       } finally {
@@ -62,34 +63,6 @@ export function createFlights<T>(limit: number): Flights<T> {
       const open = [...flights.values()]
       for (const { stop } of open) stop.abort(new Error('the appliance stops'))
       await Promise.allSettled(open.map(({ result }) => result))
-    },
-  }
-}
-
-function createTurns(limit: number) {
-  let running = 0
-  const queue: (() => void)[] = []
-  const leave = () => {
-    running--
-    queue.shift()?.()
-  }
-  return {
-    /** @returns what to call at the end. @throws signal's reason */
-    async enter(signal: AbortSignal, onWait: () => void): Promise<() => void> {
-      while (running >= limit) {
-        onWait()
-        const free = Promise.withResolvers<void>()
-        queue.push(free.resolve)
-        await untilAborted(free.promise, signal).catch((error) => {
-          const at = queue.indexOf(free.resolve)
-          // Woken and aborted at once: the next one gets the turn.
-          if (at >= 0) queue.splice(at, 1)
-          else queue.shift()?.()
-          throw error
-        })
-      }
-      running++
-      return leave
     },
   }
 }

@@ -4,7 +4,6 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { Disk } from '../../../registry-mirror/storage/disk.ts'
-import { Turns } from '../../../registry-mirror/storage/turns.ts'
 import { temporaryFolder } from '../registry.ts'
 
 async function diskOf(t: TestContext): Promise<Disk> {
@@ -44,26 +43,5 @@ describe('a disk', () => {
       [await disk.remove(join(disk.root, 'a/mark')), await disk.remove(join(disk.root, 'a/mark'))],
       [true, false],
     )
-  })
-})
-
-describe('turns', () => {
-  it('go one after the other for one key, whatever became of the one before, and side by side for others', async () => {
-    const turns = new Turns()
-    const told: string[] = []
-    const gate = Promise.withResolvers<void>()
-
-    const first = turns.take('a', async () => {
-      await gate.promise
-      told.push('a1')
-      throw new Error('failed')
-    })
-    const second = turns.take('a', async () => told.push('a2'))
-    await turns.take('b', async () => told.push('b'))
-    gate.resolve()
-
-    await assert.rejects(first, { message: 'failed' })
-    await second
-    assert.deepEqual(told, ['b', 'a1', 'a2'])
   })
 })
