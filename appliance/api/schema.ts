@@ -1,12 +1,10 @@
 /** Kinds of values that requests hold, and one sentence for each that does not fit. Values of secret-looking keys are never repeated. */
-
+import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers, plainNumber } from '@appliance/ground/exact-number'
 import { z } from 'zod'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
 import { isSecretKey } from '../log.ts'
 
-const TRUE = new Set(['1', 't', 'true', 'on', 'y', 'yes'])
-const FALSE = new Set(['0', 'f', 'false', 'off', 'n', 'no'])
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 /** RFC 3986 unreserved characters. @source Ironic common/utils.is_valid_logical_name. Dots alone are a way up in a path (section 5.2.4). */
@@ -29,9 +27,8 @@ export const list = <S extends z.ZodType>(item: S) => z.array(item, 'expected a 
 /** A boolean, or its name: clients send "True" and "False" too. @source oslo strutils.bool_from_string, strict */
 export const flag = z.unknown().transform((given, context): boolean => {
   const value = plainNumber(given)
-  const word = ['boolean', 'string', 'number'].includes(typeof value) ? String(value).trim().toLowerCase() : ''
-  if (TRUE.has(word)) return true
-  if (FALSE.has(word)) return false
+  const claim = readBoolean(value)
+  if (claim !== undefined) return claim
   context.issues.push({ code: 'custom', input: value, message: 'expected true or false' })
   return z.NEVER
 })

@@ -1,5 +1,7 @@
 /** Reads and checks what driver_info says of a BMC that speaks IPMI. Names and rules are Ironic's; never touches the BMC. */
+
 import { isIP } from 'node:net'
+import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
 import type { Node } from '../nodes/node.ts'
@@ -116,8 +118,8 @@ function text(info: Json, key: string): string {
 }
 
 function flag(info: Json, key: string, otherwise: boolean): boolean {
-  const value = text(info, key).toLowerCase()
-  return value === '' ? otherwise : ['1', 't', 'true', 'on', 'y', 'yes'].includes(value)
+  const value = text(info, key)
+  return value === '' ? otherwise : (readBoolean(value) ?? false)
 }
 
 function oneOf<T extends string>(

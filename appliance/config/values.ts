@@ -1,25 +1,14 @@
 /** One option's text becomes its value, or a sentence about what is wrong with it. */
+import { readBoolean } from '@appliance/ground/booleans'
 import type { Option } from '../plugin-api/index.ts'
 
 export type Value = string | number | boolean | readonly string[]
 export type Parsed = { value: Value } | { problem: string }
 
-/** @source oslo.config types.Boolean */
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  true: true,
-  '1': true,
-  on: true,
-  yes: true,
-  false: false,
-  '0': false,
-  off: false,
-  no: false,
-}
-
 export function parseValue(option: Option, text: string): Parsed {
   switch (option.type) {
     case 'boolean': {
-      const value = BOOLEANS[text.toLowerCase()]
+      const value = readBoolean(text)
       return value === undefined ? { problem: `expected true or false, found "${text}"` } : { value }
     }
     case 'integer':

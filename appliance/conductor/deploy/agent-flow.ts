@@ -1,5 +1,7 @@
 /** The core's own deploy steps: boot the agent, and after the writing end it and start the machine from its disk. Ironic's names and priorities. */
+
 import { setTimeout as pause } from 'node:timers/promises'
+import { readBoolean } from '@appliance/ground/booleans'
 import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts.ts'
@@ -72,7 +74,7 @@ async function tearDownAgent(parts: Parts, task: Task): Promise<void> {
   if ((await readPowerState(parts, uuid, task.signal)) === 'power off') return task.power.off()
   const isFlushed = await tried(task, 'standby.sync', true)
   if (nodeOf(parts, uuid).disable_power_off) return
-  const isForced = /^(true|yes|on|1)$/i.test(String(driver_info.deploy_forces_oob_reboot ?? false))
+  const isForced = readBoolean(driver_info.deploy_forces_oob_reboot) ?? false
   if (!isForced && (await tried(task, 'standby.power_off', false))) await untilOff(parts, task, isFlushed)
   await task.power.off()
 }

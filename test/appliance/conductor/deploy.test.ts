@@ -183,19 +183,20 @@ describe('end of the agent', () => {
     assert.deepEqual(hand.devices, ['pxe false', 'disk true'])
   })
 
-  it('is a flush and the BMC alone with driver_info/deploy_forces_oob_reboot', async (t) => {
-    const { hand, driver } = bmcByHand()
+  for (const word of ['True', 'y'])
+    it(`is a flush and the BMC alone with driver_info/deploy_forces_oob_reboot ${word}`, async (t) => {
+      const { hand, driver } = bmcByHand()
 
-    const { trial, agent, uuid } = await deploying(t, {
-      bmc: driver,
-      fields: { driver_info: { deploy_forces_oob_reboot: 'True' } },
+      const { trial, agent, uuid } = await deploying(t, {
+        bmc: driver,
+        fields: { driver_info: { deploy_forces_oob_reboot: word } },
+      })
+      await agent.boot(trial.conductor)
+      await trial.untilState(uuid, 'active')
+
+      assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync'])
+      assert.deepEqual(hand.switched, ['power on', 'power off', 'power on'])
     })
-    await agent.boot(trial.conductor)
-    await trial.untilState(uuid, 'active')
-
-    assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync'])
-    assert.deepEqual(hand.switched, ['power on', 'power off', 'power on'])
-  })
 
   it('is a flush and a reboot where the machine must not be off', async (t) => {
     const { hand, driver } = bmcByHand()
