@@ -1,4 +1,5 @@
 /** What a text has to look like beyond its type: option tables name one of these as `format`. */
+import { isIPv4 } from 'node:net'
 import { isAbsolute } from 'node:path'
 import type { Option } from '../plugin-api/index.ts'
 import type { Value } from './values.ts'
@@ -16,6 +17,8 @@ const CHECKS: Readonly<Record<Format, Check>> = {
       ? undefined
       : `expected True, False, or an absolute path (one that begins with /), found "${text}"`,
   url: (text) => (isWebUrl(text) ? undefined : `expected a URL with http:// or https:// in front, found "${text}"`),
+  'IPv4 address': (text) =>
+    isIPv4(text) ? undefined : `expected IPv4 addresses, e.g. 192.168.50.254, found "${text}"`,
 }
 
 function isWebUrl(text: string): boolean {

@@ -206,18 +206,21 @@ const dhcp = {
   router: {
     section: 'dhcp',
     type: 'list',
+    format: 'IPv4 address',
     default: [],
     help: "IPv4 address of the machines' way out of the rack's network. Not set: they are told none; this box forwards nothing.",
   },
   dns_servers: {
     section: 'dhcp',
     type: 'list',
+    format: 'IPv4 address',
     default: [],
     help: 'IPv4 addresses of the name servers that machines are told. Not set: they are told none; this box is none.',
   },
   ntp_servers: {
     section: 'dhcp',
     type: 'list',
+    format: 'IPv4 address',
     default: [],
     help: 'IPv4 addresses of the time servers that machines are told. Not set: they are told none; this box is none.',
   },

@@ -83,6 +83,13 @@ describe('configuration', () => {
     ])
   })
 
+  for (const option of ['router', 'dns_servers', 'ntp_servers'])
+    it(`refuses a name for the addresses of [dhcp] ${option}`, () => {
+      assert.deepEqual(problemsOf(`[dhcp]\n${option} = 192.168.50.254, gate.lan`), [
+        `r.conf:2: [dhcp] ${option}: expected IPv4 addresses, e.g. 192.168.50.254, found "gate.lan"`,
+      ])
+    })
+
   it('refuses a number that is none, with its unit', () => {
     assert.deepEqual(problemsOf('[agent]\ncommand_timeout = 1m'), [
       'r.conf:2: [agent] command_timeout: expected a whole number of at least 1 (s), found "1m"',
