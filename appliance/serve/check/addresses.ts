@@ -12,12 +12,16 @@ export function problemsOfAddresses(
   registry: Pick<RegistryConfig, 'host_ip' | 'port'>,
   box: Box,
 ): string[] {
-  const { api, DEFAULT } = config
+  const { api, deploy, DEFAULT } = config
   const rack = rackOf(config)
+  const mine = problemOfMyIp(DEFAULT.my_ip, box)
+  // By default http_url is made of my_ip: what is wrong with that is said once.
+  const isOfMyIp = mine !== undefined && deploy.http_url.startsWith(`http://${DEFAULT.my_ip}:`)
+  const theirs = typeof rack === 'string' ? rack : problemOfHttpUrl(config, rack, box)
   return [
-    problemOfMyIp(DEFAULT.my_ip, box),
+    mine,
     problemOfHost('[api] host_ip', api.host_ip, box),
-    ...(typeof rack === 'string' ? [rack] : [problemOfHttpUrl(config, rack, box)]),
+    ...(isOfMyIp ? [] : [theirs]),
     ...(config.registry.enabled ? [problemOfHost('[registry] host_ip', registry.host_ip, box)] : []),
     ...problemsOfPorts(config, registry),
   ].filter((problem) => problem !== undefined)

@@ -121,6 +121,12 @@ describe('an address of the configuration', () => {
     })
   }
 
+  it('is refused once, and not again as the http_url that is made of it', async () => {
+    assert.deepEqual(await problemsIn('[DEFAULT]\nmy_ip = 192.0.2.300'), [
+      `2: [DEFAULT] my_ip is "192.0.2.300": expected an IP address of this box. ${OWN}`,
+    ])
+  })
+
   it('is refused as [api] host_ip when it is an interface, or of another box', async () => {
     assert.deepEqual(await problemsIn('[api]\nhost_ip = eth1'), [
       `2: [api] host_ip is "eth1", which is a network interface (its address is 192.0.2.1): expected an IP address of this box, or 0.0.0.0 for all. ${OWN}`,
