@@ -28,7 +28,7 @@ import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { print } from './output.ts'
 import { Progress, sizeText } from './progress.ts'
-import { endingSignal } from './until-stopped.ts'
+import { endAtSignal, endingSignal } from './until-stopped.ts'
 
 const PIECE_BYTES = 1024 * 1024
 const STDIO = '-'
@@ -50,6 +50,7 @@ const registryOf = async ({ config }: ConfigOption) =>
   (await loadSettings(config, thisBox, () => createLog('error', () => {}))).registry
 
 async function exportImages(images: readonly string[], options: ExportOptions): Promise<void> {
+  endAtSignal()
   const { output, platform: platforms, referrers, since } = options
   if (images.length === 0 && options.file.length === 0)
     throw new Error("Nothing to export: name an image, '*' for all, or a --file.")
@@ -110,6 +111,7 @@ async function inspect(path: string, { json, verify }: { json?: true; verify?: t
 }
 
 async function inventory(options: ConfigOption & { files?: string }): Promise<void> {
+  endAtSignal()
   const files = options.files === undefined ? [] : await filesIn(options.files)
   const found = await withRegistry(await registryOf(options), log, (client) =>
     takeInventory(client, { files, now: new Date() }),

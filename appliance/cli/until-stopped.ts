@@ -1,9 +1,14 @@
 /** What every command does that runs until somebody ends it. */
+import { constants } from 'node:os'
 import { createLog, type Log } from '../log.ts'
 import { npmGone } from './parent.ts'
 
 /** A stop that takes longer is no clean stop any more. */
 const STOP_DEADLINE_MS = 5_000
+
+/** How a shell tells of a program that a signal ended: this, and the signal's number. */
+const SIGNALS_FROM = 128
+const { SIGTERM } = constants.signals
 
 /** SIGHUP is a terminal or an SSH session that is gone: nothing is read anew here, so there is no other use for it. */
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
@@ -40,6 +45,11 @@ export function endingSignal(): Promise<string> {
       process.on(signal, () => (signal === 'SIGHUP' && isUnderNohup() ? undefined : done(signal)))
     void npmGone().then(() => done('end of npm'))
   })
+}
+
+/** For a command that keeps nothing half: ends it at a signal, with the status that a shell tells of it, after what `exit` sweeps away. */
+export function endAtSignal(): void {
+  void endingSignal().then((signal) => process.exit(SIGNALS_FROM + (constants.signals[signal as 'SIGTERM'] ?? SIGTERM)))
 }
 
 /** Told by the launcher: Node takes up again a signal that its parent ignores. */

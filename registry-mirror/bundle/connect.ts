@@ -1,8 +1,10 @@
 /** The registry that a bundle is made of or taken into: the one that runs on this configuration, or else its folder, opened here for the time it takes. */
+import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import type { RegistryConfig, RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
 import { handle } from '../http/handle.ts'
@@ -53,6 +55,9 @@ function asClient({ host_ip, port }: RegistryConfig, inUse: StorageInUse): Regis
 /** Nobody else can reach it: the folder of the socket is of this user alone. */
 async function onSocket<T>(listener: RequestListener, act: (client: RegistryClient) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'rackstrap-bundle-'))
+  // Whoever ends the process in the middle leaves no folder behind.
+  const sweep = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', sweep)
   const socketPath = join(folder, 'registry')
   const server = createServer({ requestTimeout: 0 }, listener)
   try {
@@ -66,5 +71,6 @@ async function onSocket<T>(listener: RequestListener, act: (client: RegistryClie
     server.close()
     server.closeAllConnections()
     await rm(folder, { recursive: true, force: true })
+    process.off('exit', sweep)
   }
 }

@@ -1,8 +1,9 @@
 /** What commands print, as pipes and files get it: whole, or with a status that tells. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -78,6 +79,24 @@ describe('what a command prints', () => {
 
     assert.equal(status, 0, stderr)
     assert.match(stderr, /Every byte is as its index says/)
+  })
+
+  it('leaves nothing in the temporary folder when it is ended in the middle', async () => {
+    const temporary = join(folder, 'tmp')
+    mkdirSync(temporary)
+    const args = [CLI, 'bundle', 'export', '*', '--output', '-', '--config', config]
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    await once(child.stdout, 'readable')
+    const before = readdirSync(temporary)
+
+    child.kill('SIGTERM')
+    const [status] = await once(child, 'exit')
+
+    assert.match(before.join(), /^rackstrap-bundle-/)
+    assert.deepEqual([status, readdirSync(temporary)], [143, []])
   })
 
   it('ends without a word when nobody reads it any more, with the status of SIGPIPE as others do', async () => {
