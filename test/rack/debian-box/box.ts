@@ -5,6 +5,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { debianArchive } from '../os-image/archive.ts'
 import { type RunOptions, run } from '../run-program.ts'
 import { removeNetwork } from '../steel/network.ts'
 
@@ -46,10 +47,9 @@ export async function installDebian(suite: Suite, repository: string, signal: Ab
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    await run('mmdebstrap', ['--variant=minbase', '--include=systemd', suite, root, 'http://deb.debian.org/debian'], {
-      signal,
-      timeout_s: INSTALL_DEADLINE_S,
-    })
+    // Mounts of its own: none is left in this box's view of the folder when it is killed.
+    const install = ['--mount', '--propagation', 'private', 'mmdebstrap', '--variant=minbase', '--include=systemd']
+    await run('unshare', [...install, suite, root, await debianArchive()], { signal, timeout_s: INSTALL_DEADLINE_S })
     await carryIn(root)
     await run('git', ['clone', '--quiet', '--bare', repository, join(root, GIT)], { signal })
     await createCard(namespace, signal)
