@@ -15,6 +15,8 @@ import { DEPLOY_DEADLINE_MS, PREPARE_DEADLINE_MS, rackFor, showNode } from './ra
 
 const MIB = 1024 ** 2
 const CLIENT_DEADLINE_S = 240
+/** The type of a partition with VMware's file system, which many hosts write to at once. */
+const VMFS = 'AA31E02A-400F-11DB-9590-000C2911D1B8'
 
 /** What programs of every Linux recognise on it: tables, file systems, as lines. */
 async function signaturesOn({ disk }: Machine): Promise<string[]> {
@@ -42,7 +44,7 @@ async function fill({ disk }: Machine): Promise<void> {
 }
 
 describe('a machine with something on its disk', () => {
-  it('is clean when it is available, after provide and after undeploy, and when somebody asks for it', {
+  it('is clean when it is available, after provide and after undeploy, and when somebody asks for it; what others share stays', {
     timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS,
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'rackstrap-clean-'))
@@ -95,5 +97,14 @@ describe('a machine with something on its disk', () => {
     assert.deepEqual(await stateOf(), ['manageable', null, 'power off', null, false])
     assert.deepEqual(await signaturesOn(machine), [])
     assert.equal(machine.power, 'off')
+
+    await fill(machine)
+    await run('sfdisk', ['--quiet', '--part-type', machine.disk, '1', VMFS])
+    await assert.rejects(node('provide'))
+
+    const [state, , , last_error] = await stateOf()
+    assert.equal(state, 'clean failed')
+    assert.match(String(last_error), /VMware VMFS Partition \(GPT\) \(partition 1\) located on device \/dev\/[a-z]+\./)
+    assert.deepEqual(await signaturesOn(machine), ['gpt', 'gpt', 'PMBR', 'ext4'])
   })
 })
