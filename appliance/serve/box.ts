@@ -1,53 +1,61 @@
 /** What this box says of itself where its configuration is silent: its name, and its address on the rack's side. */
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { BoxDefaults } from '../config/read.ts'
 
 const LOOPBACK = '127.0.0.1'
+const DEADLINE_MS = 5_000
 
 /** What of this box a configuration has to fit. */
 export type Box = BoxDefaults & {
   /** Its network interfaces, each with its addresses as ADDRESS/PREFIX. */
-  interfaces(): ReadonlyMap<string, readonly string[]>
+  interfaces(): Interfaces
 }
 
-export const thisBox: Box = {
-  host: hostname(),
-  my_ip: (dhcpInterface) => addressOf(dhcpInterface) ?? addressOf(defaultRoute()) ?? LOOPBACK,
-  interfaces: readInterfaces,
+export const thisBox: Box = createBox()
+
+function createBox(): Box {
+  let known: Interfaces | undefined
+  const interfaces = () => {
+    known ??= readInterfaces()
+    return known
+  }
+  /** The first IPv4 address of a network interface. */
+  const addressOf = (name: string | undefined) =>
+    (interfaces().get(name ?? '') ?? []).map((cidr) => cidr.split('/')[0] ?? '').find(isIPv4)
+  return {
+    host: hostname(),
+    my_ip: (dhcpInterface) => addressOf(dhcpInterface) ?? addressOf(defaultRoute()) ?? LOOPBACK,
+    interfaces,
+  }
 }
 
-/** Those without an address, too: Node tells of the others only. */
-function readInterfaces(): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, readonly string[]>(namesOfInterfaces().map((name) => [name, []]))
-  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
-    found.set(
-      name,
-      addresses.flatMap(({ cidr }) => cidr ?? []),
+type Interfaces = ReadonlyMap<string, readonly string[]>
+type Shown = { ifname?: string; addr_info?: { local?: string; prefixlen?: number }[] }
+
+/**
+ * By ip(8), of our own network namespace: Node leaves out interfaces that have no carrier, as the rack's has before a switch is up,
+ * and those without an address.
+ */
+function readInterfaces(): Interfaces {
+  const { stdout } = spawnSync('ip', ['-json', 'address'], { cwd: '/', encoding: 'utf8', timeout: DEADLINE_MS })
+  let shown: Shown[]
+  try {
+    shown = JSON.parse(stdout)
+  } catch {
+    // Without iproute2 Node's own are known.
+    return new Map(
+      Object.entries(networkInterfaces()).map(([name, all = []]) => [name, all.flatMap(({ cidr }) => cidr ?? [])]),
     )
   }
-  return found
-}
-
-/** @source proc(5), /proc/net/dev: two lines of heading. /sys would tell those of the network namespace that it was mounted in. */
-function namesOfInterfaces(): string[] {
-  let table: string
-  try {
-    table = readFileSync('/proc/net/dev', 'utf8')
-  } catch {
-    // Without /proc those with an address are known.
-    return []
-  }
-  return table
-    .split('\n')
-    .slice(2)
-    .flatMap((line) => /^\s*(\S+):/.exec(line)?.[1] ?? [])
-}
-
-/** The first IPv4 address of a network interface. */
-function addressOf(name: string | undefined): string | undefined {
-  const addresses = name === undefined ? [] : (networkInterfaces()[name] ?? [])
-  return addresses.find(({ family }) => family === 'IPv4')?.address
+  return new Map(
+    shown.map(({ ifname = '', addr_info = [] }) => [
+      ifname,
+      addr_info.flatMap(({ local, prefixlen }) => (local === undefined ? [] : `${local}/${prefixlen}`)),
+    ]),
+  )
 }
 
 /** @source proc(5), /proc/net/route: destination and mask of the default route are zero */

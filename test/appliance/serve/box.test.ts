@@ -14,16 +14,19 @@ describe('the network interfaces of this box', () => {
     assert.ok(thisBox.interfaces().get('lo')?.includes('127.0.0.1/8'))
   })
 
-  it('are those of the network namespace, with an address or without', { skip: !mayEnter }, () => {
+  it('are those of the network namespace: with an address or without, and with no cable in them', {
+    skip: !mayEnter,
+  }, () => {
     const print = `import { thisBox } from '${BOX}'; console.log(JSON.stringify([...thisBox.interfaces()]))`
-    const script = 'ip link add rack0 type bridge && exec "$0" --input-type=module-typescript --eval "$1"'
+    const script =
+      'ip link add rack0 type bridge && ip link set rack0 up && ip addr add 192.0.2.9/24 dev rack0 && ip link add bare0 type bridge && exec "$0" --input-type=module-typescript --eval "$1"'
     const { stdout } = spawnSync('unshare', [...ENTER, 'sh', '-c', script, process.execPath, print], {
       encoding: 'utf8',
     })
 
-    const names = JSON.parse(stdout).map(([name]: [string]) => name)
+    const found = new Map<string, string[]>(JSON.parse(stdout))
 
-    assert.ok(names.includes('lo') && names.includes('rack0'), stdout)
-    assert.ok(!names.includes('eth0'), stdout)
+    assert.deepEqual([...found.keys()].sort(), ['bare0', 'lo', 'rack0'])
+    assert.deepEqual([found.get('rack0')?.[0], found.get('bare0')], ['192.0.2.9/24', []])
   })
 })
