@@ -2,7 +2,8 @@
 import type { Disk } from '../../../../../pxe/ramdisk/agent/hardware/disks.ts'
 import { GIB } from '../fake-machine.ts'
 
-const disk = (change: Partial<Disk>): Disk => ({
+/** A disk of which nothing is known but what is given. */
+export const disk = (change: Partial<Disk>): Disk => ({
   name: '/dev/sda',
   model: null,
   size: 10 * GIB,

@@ -1,28 +1,11 @@
 /** Which disk gets the operating system. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Disk } from '../../../../../pxe/ramdisk/agent/hardware/disks.ts'
 import { hintTest } from '../../../../../pxe/ramdisk/agent/hardware/hints.ts'
 import { chooseRootDevice, withoutSkipped } from '../../../../../pxe/ramdisk/agent/hardware/root-device.ts'
 import { GIB } from '../fake-machine.ts'
+import { disk } from './hint-cases.ts'
 
-const disk = (change: Partial<Disk>): Disk => ({
-  name: '/dev/sda',
-  model: null,
-  size: 10 * GIB,
-  rotational: false,
-  wwn: null,
-  serial: null,
-  vendor: null,
-  wwn_with_extension: null,
-  wwn_vendor_extension: null,
-  hctl: null,
-  by_path: null,
-  logical_sectors: 512,
-  physical_sectors: 512,
-  tran: null,
-  ...change,
-})
 /** As listDisks has them: by size. */
 const DISKS = [
   disk({ name: '/dev/sdc', size: 2 * GIB, tran: 'usb' }),
