@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['api', 'web', 'jobs', 'rack-server'],
   ['conductor'],
   ['plugin-host', 'agent'],
-  ['bmc', 'images', 'ca', 'guest'],
+  ['hardware', 'images', 'ca', 'guest'],
   ['nodes', 'config'],
   ['metrics', 'systemd-notify'],
   ['errors', 'files', 'log'],

@@ -1,6 +1,7 @@
 /** Which interfaces nodes may have on this appliance, and which they get when they name none. */
-import type { BmcDriver } from '../bmc/driver.ts'
+
 import { InvalidParameterValue } from '../errors.ts'
+import type { BmcDriver } from '../hardware/driver.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
 import type { Driver } from './conductor.ts'
 import type { Parts } from './parts.ts'

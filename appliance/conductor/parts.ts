@@ -2,10 +2,10 @@
 
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import type { AgentClient } from '../agent/client.ts'
-import type { BmcDriver, BmcDrivers } from '../bmc/driver.ts'
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
 import type { Guests } from '../guest/guest.ts'
+import type { BmcDriver, BmcDrivers } from '../hardware/driver.ts'
 import type { Images } from '../images/images.ts'
 import type { Log } from '../log.ts'
 import { deepFreeze } from '../nodes/frozen.ts'

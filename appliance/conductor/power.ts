@@ -1,6 +1,7 @@
 /** A machine's power: switched through its BMC, written to its record. Everything that must not survive power off is dropped here. */
-import type { BootDevice } from '../bmc/driver.ts'
+
 import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../errors.ts'
+import type { BootDevice } from '../hardware/driver.ts'
 import type { Node, PowerState, PowerTarget } from '../nodes/node.ts'
 import { bmcOf, nodeOf, type Parts, setInternal } from './parts.ts'
 

@@ -1,7 +1,7 @@
 /** Puts the conductor together. What it does is in the files beside it. */
 import type { MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
-import type { BootDevice } from '../bmc/driver.ts'
+import type { BootDevice } from '../hardware/driver.ts'
 import type { Node } from '../nodes/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot.ts'

@@ -1,11 +1,11 @@
 /** What is wrong with a configuration whose every option is right by itself: told by `config check`, and before anything starts. */
 import { checkRegistry, type Findings } from '@appliance/registry-mirror'
-import { createBmcDrivers } from '../bmc/drivers.ts'
 import { requireOpenssl } from '../ca/openssl.ts'
 import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'
+import { createBmcDrivers } from '../hardware/drivers.ts'
 import type { Log } from '../log.ts'
 import { problemsOfAddresses } from './check/addresses.ts'
 import { problemsOfDhcp } from './check/dhcp.ts'

@@ -14,7 +14,7 @@ function runThere(lines: string): { stdout: string; stderr: string } {
   const program = `
     import { rmdirSync } from 'node:fs'
     import { createLog } from '${APPLIANCE}/log.ts'
-    import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/bmc/ipmitool.ts'
+    import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/hardware/ipmi/ipmitool.ts'
     import { exec } from '${APPLIANCE}/conductor/task/exec.ts'
     import { runProgram } from '${APPLIANCE}/images/format/programs.ts'
     import { createSystemdNotify } from '${APPLIANCE}/systemd-notify.ts'

@@ -1,7 +1,7 @@
 /** What the conductor counts on from every hardware type. One suite, run by the test of each driver. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { BmcDriver } from '../../appliance/bmc/driver.ts'
+import type { BmcDriver } from '../../appliance/hardware/driver.ts'
 import { INTERFACE_TYPES, type Node, type PowerState, type PowerTarget } from '../../appliance/nodes/node.ts'
 
 /** A driver and a machine to try it on; made anew by each test file. */

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { probeBmc } from '../../appliance/bmc/rmcp-probe.ts'
+import { probeBmc } from '../../appliance/hardware/ipmi/rmcp-probe.ts'
 
 export type IpmiSimOptions = {
   /** Its own: configuration and state go there. */

@@ -1,5 +1,5 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
-import type { BootDevice } from '../../bmc/driver.ts'
+import type { BootDevice } from '../../hardware/driver.ts'
 import { bmcOf, nodeOf, type Parts, setInternal } from '../parts.ts'
 import { setBootDevice, setPower } from '../power.ts'
 import { validateRamdisk } from '../ramdisk.ts'

@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { type AgentClient, type AgentClientOptions, createAgentClient } from '../../../appliance/agent/client.ts'
 import type { Node } from '../../../appliance/nodes/node.ts'
 import { type Certificate, makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
-import { nodeOnPaper } from '../bmc/node-on-paper.ts'
+import { nodeOnPaper } from '../hardware/node-on-paper.ts'
 
 export const TOKEN = 'token-of-this-boot'
 export const UUID = nodeOnPaper().uuid

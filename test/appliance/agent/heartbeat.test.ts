@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { checkHeartbeat, type Heartbeat, heartbeatAllowed, recordOf } from '../../../appliance/agent/heartbeat.ts'
 import type { Node, ProvisionState } from '../../../appliance/nodes/node.ts'
 import { makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
-import { nodeOnPaper } from '../bmc/node-on-paper.ts'
+import { nodeOnPaper } from '../hardware/node-on-paper.ts'
 
 const { certificate } = makeCertificate('192.0.2.1', new Date(), 'P-256')
 const { certificate: other } = makeCertificate('192.0.2.1', new Date(), 'P-256')

@@ -4,9 +4,9 @@
  */
 
 import { writeSync } from 'node:fs'
-import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
-import { createFake } from '../../../appliance/bmc/fake.ts'
 import { startConductor } from '../../../appliance/conductor/start.ts'
+import type { BmcDriver } from '../../../appliance/hardware/driver.ts'
+import { createFake } from '../../../appliance/hardware/fake.ts'
 import { createLog } from '../../../appliance/log.ts'
 import { type Node, newNode } from '../../../appliance/nodes/node.ts'
 import { openStore } from '../../../appliance/nodes/open-store.ts'

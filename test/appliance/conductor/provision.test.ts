@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import type { BmcDriver } from '../../../appliance/bmc/driver.ts'
-import { createFake } from '../../../appliance/bmc/fake.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
+import type { BmcDriver } from '../../../appliance/hardware/driver.ts'
+import { createFake } from '../../../appliance/hardware/fake.ts'
 import { encodeConfigDrive } from '../../../appliance/images/config-drive.ts'
 import { INSTANCE, imagesOnPaper, startTrial } from './trial.ts'
 

@@ -4,9 +4,9 @@
  */
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { createFake } from '../../../../appliance/bmc/fake.ts'
 import { startConductor } from '../../../../appliance/conductor/start.ts'
 import { createGuests, type Guests } from '../../../../appliance/guest/guest.ts'
+import { createFake } from '../../../../appliance/hardware/fake.ts'
 import { createImages } from '../../../../appliance/images/create-images.ts'
 import type { Images } from '../../../../appliance/images/images.ts'
 import { createLog } from '../../../../appliance/log.ts'

@@ -7,7 +7,7 @@ import { type Command, parseSteps } from '../../../../appliance/agent/commands.t
 import { checkHeartbeat, recordOf } from '../../../../appliance/agent/heartbeat.ts'
 import { AgentFailure } from '../../../../appliance/errors.ts'
 import type { Node } from '../../../../appliance/nodes/node.ts'
-import { nodeOnPaper } from '../../../appliance/bmc/node-on-paper.ts'
+import { nodeOnPaper } from '../../../appliance/hardware/node-on-paper.ts'
 import { type AgentProcess, cmdlineFor, startAgent } from './agent-process.ts'
 import { diskImage } from './disk-images.ts'
 import { type FakeIronic, type HeartbeatBody, NODE_UUID, startIronic } from './fake-ironic.ts'

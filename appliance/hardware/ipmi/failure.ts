@@ -1,6 +1,6 @@
 /** Turns what ipmitool said into one sentence for the operator: what was found, what to do. Never quotes a password. */
-import { MASK } from '../log.ts'
-import type { IpmiAccess } from './ipmi-access.ts'
+import { MASK } from '../../log.ts'
+import type { IpmiAccess } from './access.ts'
 import type { ProbeResult } from './rmcp-probe.ts'
 
 /** `retry`: the same command may succeed in a moment. */

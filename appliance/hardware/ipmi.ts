@@ -4,11 +4,11 @@ import type { Log } from '../log.ts'
 import type { Node, PowerState, PowerTarget } from '../nodes/node.ts'
 import { type BootMode, bootModeOf } from './boot-mode.ts'
 import type { BmcDriver, BootDevice } from './driver.ts'
-import { IPMI_PROPERTIES, type IpmiAccess, ipmiAccessOf } from './ipmi-access.ts'
-import { bootDeviceCommands, bootDeviceOf, IPMI_BOOT_DEVICES } from './ipmi-boot-device.ts'
-import { bmcOf } from './ipmi-failure.ts'
-import { createIpmitool, IPMITOOL_TIMING, type IpmitoolTiming } from './ipmitool.ts'
-import { waitForPower } from './wait-for-power.ts'
+import { IPMI_PROPERTIES, type IpmiAccess, ipmiAccessOf } from './ipmi/access.ts'
+import { bootDeviceCommands, bootDeviceOf, IPMI_BOOT_DEVICES } from './ipmi/boot-device.ts'
+import { bmcOf } from './ipmi/failure.ts'
+import { createIpmitool, IPMITOOL_TIMING, type IpmitoolTiming } from './ipmi/ipmitool.ts'
+import { waitForPower } from './ipmi/wait-for-power.ts'
 
 export type IpmiOptions = {
   log: Log

@@ -1,8 +1,8 @@
 /** driver_info of IPMI nodes, as validate judges it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createIpmi } from '../../../appliance/bmc/ipmi.ts'
-import { ipmiAccessOf } from '../../../appliance/bmc/ipmi-access.ts'
+import { ipmiAccessOf } from '../../../appliance/hardware/ipmi/access.ts'
+import { createIpmi } from '../../../appliance/hardware/ipmi.ts'
 import { createLog } from '../../../appliance/log.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { bootModeOf } from '../../../appliance/bmc/boot-mode.ts'
+import { bootModeOf } from '../../../appliance/hardware/boot-mode.ts'
 import type { Node } from '../../../appliance/nodes/node.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 
