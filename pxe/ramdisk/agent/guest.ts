@@ -4,8 +4,8 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AgentContext } from './commands/context.ts'
+import { loadLayerSteps, stepAgent } from './commands/layer-steps.ts'
 import { messageOf } from './errors.ts'
-import { loadLayerSteps, stepAgent } from './layer-steps.ts'
 
 type Order = { step: string; args: Record<string, unknown>; mirror: boolean; disks: number }
 type GuestContext = Pick<AgentContext, 'root' | 'programs' | 'screen' | 'options'>
