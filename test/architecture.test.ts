@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['hardware', 'images', 'ca', 'guest'],
   ['nodes', 'config'],
   ['metrics', 'systemd-notify'],
-  ['errors', 'files', 'log'],
+  ['errors', 'log'],
   ['log-lines'],
   ['plugin-api'],
   ['ground'],

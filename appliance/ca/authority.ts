@@ -3,8 +3,8 @@ import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } f
 import { mkdir } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
+import { makeFile, readIfThere, sync } from '@appliance/ground/files'
 import { ApplianceError, messageOf } from '../errors.ts'
-import { makeFile, readIfThere, sync } from '../files.ts'
 import { certify } from './openssl.ts'
 
 export type Authority = {

@@ -1,7 +1,7 @@
 /** Keeps the certificate of a server of this box as it should be: of our CA, for these names, with time left. One file, so that key and certificate change together. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { readIfThere, replaceFile } from '../files.ts'
+import { readIfThere, replaceFile } from '@appliance/ground/files'
 import { type Authority, CLOCK_SKEW_MS, DAY_MS } from './authority.ts'
 
 const VALID_FOR_DAYS = 365

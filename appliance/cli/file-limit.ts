@@ -1,7 +1,7 @@
 /** How many files a process may have open: said before it runs short of them, and instead of what fails for want of one. */
 import { readFileSync } from 'node:fs'
+import { codeOf } from '@appliance/ground/files'
 import { ApplianceError } from '../errors.ts'
-import { codeOf } from '../files.ts'
 
 /** Node and the appliance at rest have some 60 open, and each connection needs one or two. */
 const WANTED = 256

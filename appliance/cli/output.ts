@@ -3,8 +3,8 @@ import { write as writeWithCallback } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { codeOf } from '@appliance/ground/files'
 import { ApplianceError, messageOf } from '../errors.ts'
-import { codeOf } from '../files.ts'
 
 const write = promisify(writeWithCallback)
 const STDOUT = 1

@@ -1,6 +1,6 @@
 /** Looks after the disks that a guest's files are on: they are sparse, and grow by what a stranger's code writes. */
 import { dirname } from 'node:path'
-import { freeBytes } from '../files.ts'
+import { freeBytes } from '@appliance/ground/files'
 import { GuestFailure } from './failure.ts'
 import type { GuestOrder } from './order.ts'
 

@@ -1,8 +1,8 @@
 /** What lies in the image cache, for people. Only looks: the appliance may be at work on the same folder, and need not run. */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing } from '@appliance/ground/files'
 import type { Config } from '../config/options.ts'
-import { isMissing } from '../files.ts'
 import { isKey } from './cache/cache.ts'
 import { RECORD, readEntry } from './cache/entry.ts'
 import { diskBytes } from './cache/folders.ts'

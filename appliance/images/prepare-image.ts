@@ -1,9 +1,9 @@
 /** From an upstream's or a folder's file to a cache entry: fetch, verify, look, convert, hash, compress. A table of contents of it. */
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sync } from '@appliance/ground/files'
 import type { Config } from '../config/options.ts'
 import { ImageUnacceptable, InsufficientStorage, messageOf } from '../errors.ts'
-import { sync } from '../files.ts'
 import type { Log } from '../log.ts'
 import type { ImageVariant } from '../plugin-api/index.ts'
 import { type EntryRecord, fileOf } from './cache/entry.ts'

@@ -1,10 +1,10 @@
 /** How the parts of the appliance are, for /healthz and the watchdog. */
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
+import { freeBytes } from '@appliance/ground/files'
 import { checkRamdisk, PxeError } from '@appliance/pxe'
 import type { UpstreamStatus } from '@appliance/registry-mirror'
 import { messageOf } from '../errors.ts'
-import { freeBytes } from '../files.ts'
 import type { PluginFailure } from '../plugin-host/discover.ts'
 import type { PartHealth } from '../web/operations.ts'
 

@@ -1,8 +1,8 @@
 /** The folder of finished images: each appears whole, stays while a node is linked to it, and goes when it is the least used. */
 import { readdir, rename, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf, freeBytes, isMissing, sync, unfinishedName } from '@appliance/ground/files'
 import { InsufficientStorage } from '../../errors.ts'
-import { codeOf, freeBytes, isMissing, sync, unfinishedName } from '../../files.ts'
 import type { Log } from '../../log.ts'
 import { type Entry, type EntryRecord, readEntry, writeEntry } from './entry.ts'
 import { asStorageError, diskBytes, makeFolder, removeFolder, sweep } from './folders.ts'

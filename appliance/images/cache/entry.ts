@@ -1,8 +1,8 @@
 /** What the cache knows of an image: the file entry.json beside it. Vouches for sizes, so that a damaged entry is noticed and made anew. */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isMissing, replaceFile } from '@appliance/ground/files'
 import { z } from 'zod'
-import { isMissing, replaceFile } from '../../files.ts'
 
 const checksum = z.object({ algorithm: z.string(), value: z.string() })
 const size = z.number().int().positive()

@@ -1,8 +1,8 @@
 /** What the cache does with folders: folders that go away, and what they take. */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf, isMissing, UNFINISHED, unfinishedName } from '@appliance/ground/files'
 import { InsufficientStorage } from '../../errors.ts'
-import { codeOf, isMissing, UNFINISHED, unfinishedName } from '../../files.ts'
 
 /** When the appliance starts: what one that was killed left behind. */
 export async function sweep(folder: string): Promise<string[]> {

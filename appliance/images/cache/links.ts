@@ -1,9 +1,9 @@
 /** Which node may fetch which image: links under http_root, as Ironic makes them. They are the record itself, and outlive the appliance. */
 import { readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { isMissing, sync, unfinishedName } from '@appliance/ground/files'
 import type { Config } from '../../config/options.ts'
 import { InvalidParameterValue } from '../../errors.ts'
-import { isMissing, sync, unfinishedName } from '../../files.ts'
 import { isKey } from './cache.ts'
 import { FILES } from './entry.ts'
 import { makeFolder, sweep } from './folders.ts'

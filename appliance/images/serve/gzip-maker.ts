@@ -1,8 +1,8 @@
 /** Makes the gzip form of an image in the background, once a client has asked for gzip: stock agents do, and ours takes zstd. */
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sync, unfinishedName } from '@appliance/ground/files'
 import { messageOf } from '../../errors.ts'
-import { sync, unfinishedName } from '../../files.ts'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Entry, fileOf, writeEntry } from '../cache/entry.ts'

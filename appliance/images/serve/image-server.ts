@@ -1,8 +1,8 @@
 /** Answers machines that fetch their image: whole or in part, compressed when they ask for it. Reads only what a node is linked to. */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isMissing } from '@appliance/ground/files'
 import { sendFile } from '@appliance/ground/send-file'
-import { isMissing } from '../../files.ts'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'

@@ -2,8 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf } from '@appliance/ground/files'
 import { ApplianceError } from '../../errors.ts'
-import { codeOf } from '../../files.ts'
 import { FILE_MODE } from './disk.ts'
 
 const CONFLICT = 75

@@ -3,8 +3,8 @@ import { readFileSync, type Stats, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import process from 'node:process'
+import { codeOf, isMissing } from '@appliance/ground/files'
 import { ConfigInvalid } from '../../config/read.ts'
-import { codeOf, isMissing } from '../../files.ts'
 import type { Settings } from '../settings.ts'
 
 type Configured = Pick<Settings, 'config' | 'registry'>

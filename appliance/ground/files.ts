@@ -1,4 +1,4 @@
-/** Files that are there as a whole or not at all, and durable; room on a disk. (Records have nodes/storage/disk.ts, which tests can let fail.) */
+/** Files that are there as a whole or not at all, and durable; room on a disk. (Records have a disk of their own, which tests can let fail.) */
 import { randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
