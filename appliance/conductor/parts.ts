@@ -56,8 +56,9 @@ export const nodeOf = (parts: Pick<Parts, 'store'>, uuid: string): Node =>
   parts.store.nodes.get(uuid) ?? parts.store.nodes.find(uuid)
 
 /** What a plugin sees of it: frozen, with secrets in plain, and with plain numbers wherever those hold the value. */
-export function nodeForPlugin({ uuid, name, driver, properties, driver_info, instance_info }: Node): Task['node'] {
-  return deepFreeze(withPlainNumbers({ uuid, name, driver, properties, driver_info, instance_info }))
+export function nodeForPlugin(node: Node): Task['node'] {
+  const { uuid, name, driver, properties, driver_info, instance_info, extra } = node
+  return deepFreeze(withPlainNumbers({ uuid, name, driver, properties, driver_info, instance_info, extra }))
 }
 
 /** @throws InvalidParameterValue  the node's hardware type is not enabled on this appliance */

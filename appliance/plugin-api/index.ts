@@ -104,6 +104,7 @@ export type Task<O extends Options = Options> = {
     properties: Json
     driver_info: Json
     instance_info: Json
+    extra: Json
   }>
   /** The plugin's options with this node's overrides applied. */
   readonly options: Values<O>
@@ -192,13 +193,23 @@ export type Task<O extends Options = Options> = {
    * Runs a program with a clean environment, without a shell; killed when `signal` is aborted.
    * `onLine` gets each line of its standard output and error. @throws with the end of what it wrote to standard error
    */
-  readonly exec: (
-    file: string,
-    args: readonly string[],
-    o?: { cwd?: string; env?: Record<string, string>; timeout_s?: number; onLine?(line: string): void },
-  ) => Promise<{ stdout: string }>
+  readonly exec: (file: string, args: readonly string[], o?: ExecOptions) => Promise<{ stdout: string }>
+  /**
+   * A boolean in the words that Ironic takes, of any field: true, "True", 1, "yes", "off"...
+   * @returns undefined: it is none. Whether that is refused is the plugin's affair
+   */
+  readonly readBoolean: (value: unknown) => boolean | undefined
   /** An error in the operator's words: `throw task.failure('…')`. Becomes the node's last_error; 400 when thrown in `validate`. */
   readonly failure: (message: string, cause?: unknown) => Error
+}
+
+export type ExecOptions = {
+  cwd?: string
+  env?: Record<string, string>
+  timeout_s?: number
+  /** For its standard input, which is empty otherwise: where secrets go, as others can read a command line. Told to no log. */
+  input?: string | Uint8Array
+  onLine?(line: string): void
 }
 
 /** `mode`: permission bits, 0o600 when left out. It belongs to root; folders on the way to it are made. */

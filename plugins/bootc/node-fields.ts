@@ -86,9 +86,8 @@ function keysOf(task: BootcTask, value: unknown): string {
 
 function booleanOf(task: BootcTask, name: string, value: unknown): boolean {
   if (value === undefined || value === null || value === '') return false
-  const text = String(value).trim()
-  if (/^(true|yes|on|1|t|y)$/i.test(text)) return true
-  if (/^(false|no|off|0|f|n)$/i.test(text)) return false
+  const read = task.readBoolean(value)
+  if (read !== undefined) return read
   throw task.failure(`instance_info/${name} of node ${task.node.uuid} is ${shown(value)}: expected true or false.`)
 }
 

@@ -1,6 +1,7 @@
 /** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
 
 import { isDeepStrictEqual } from 'node:util'
+import { readBoolean } from '@appliance/ground/booleans'
 import { readPullSecret } from '@appliance/registry-mirror'
 import type {
   AgentCommand,
@@ -15,7 +16,7 @@ import type {
   Values,
 } from '../../appliance/plugin-api/index.ts'
 
-export type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json }
+export type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json; extra?: Json }
 /** What the appliance behind the task would say. */
 export type TaskSetting = {
   node?: NodeFields
@@ -144,6 +145,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       Object.assign(kept, structuredClone(values))
     },
     exec: (...args) => act('exec', args, { stdout: '' }),
+    readBoolean,
     failure(message, cause) {
       note('failure', [message])
       return new Refusal(message, { cause })
@@ -235,12 +237,13 @@ const NO_SOURCE =
   `Node ${NODE_UUID} failed to validate deploy image info. Some parameters were missing. ` +
   "Missing are: ['instance_info.image_source']"
 
-function frozenNode({ properties = {}, driver_info = {}, instance_info = {} }: NodeFields = {}): Task['node'] {
+function frozenNode(fields: NodeFields = {}): Task['node'] {
+  const { properties = {}, driver_info = {}, instance_info = {}, extra = {} } = fields
   return frozen({
     uuid: NODE_UUID,
     name: 'n1',
     driver: 'ipmi',
-    ...structuredClone({ properties, driver_info, instance_info }),
+    ...structuredClone({ properties, driver_info, instance_info, extra }),
   })
 }
 

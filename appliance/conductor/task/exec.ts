@@ -21,14 +21,15 @@ export async function exec(
   signal: AbortSignal,
 ): Promise<{ stdout: string }> {
   // The folder that the appliance was started from may be closed to its account.
-  const { cwd = '/', env, timeout_s, onLine } = o
+  const { cwd = '/', env, timeout_s, onLine, input } = o
   try {
     const running = execa(file, args, {
       cwd,
       ...(timeout_s === undefined ? {} : { timeout: timeout_s * 1000 }),
       env: { ...CLEAN, ...env },
       extendEnv: false,
-      stdin: 'ignore',
+      // A program that does not read it to its end is no failure.
+      ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
       cancelSignal: signal,
       forceKillAfterDelay: KILL_AFTER_MS,
       maxBuffer: OUTPUT_LIMIT,

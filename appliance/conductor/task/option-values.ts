@@ -1,4 +1,5 @@
 /** A plugin's options for one node: what the configuration says, overridden by the node's own fields where the option allows it. */
+import { readBoolean } from '@appliance/ground/booleans'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, Option, Options, Values } from '../../plugin-api/index.ts'
@@ -19,16 +20,13 @@ export function optionsFor(parts: Pick<Parts, 'option_values'>, node: Node, plug
   return Object.freeze(Object.fromEntries(entries)) as Values<Options>
 }
 
-const YES = /^(true|yes|on|1|t|y)$/i
-const NO = /^(false|no|off|0|f|n)$/i
-
 function readValue(option: Option, value: unknown, where: string): unknown {
-  const text = String(value).trim()
   if (option.type === 'boolean') {
-    if (YES.test(text)) return true
-    if (NO.test(text)) return false
+    const read = readBoolean(value)
+    if (read !== undefined) return read
     throw wrong(where, value, 'true or false')
   }
+  const text = String(value).trim()
   if (option.type === 'integer') return readInteger(option, text, where)
   if (option.type === 'list') {
     return Array.isArray(value)

@@ -1,4 +1,5 @@
 /** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
+import { readBoolean } from '@appliance/ground/booleans'
 import { checkMachineFiles } from '@appliance/pxe'
 import { DeployFailure } from '../../errors.ts'
 import type { ImageRequest } from '../../images/images.ts'
@@ -69,6 +70,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
+    readBoolean,
     failure: (message, cause) => new DeployFailure(message, { cause }),
   }
 }

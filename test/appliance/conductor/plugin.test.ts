@@ -211,6 +211,49 @@ describe('deploy plugin', () => {
     assert.equal(last_error, `Deploy step deploy.only failed: ${process.execPath} failed: exit status 3: no disk`)
   })
 
+  it('gives a program what is secret by its standard input, and neither command line nor log has it', async (t) => {
+    const seen: string[] = []
+    const program = `
+      const given = require('node:fs').readFileSync(0)
+      console.log(given.length, require('node:fs').readFileSync('/proc/self/cmdline').includes('hunter' + 2))
+      process.exit(Number(process.argv[1]))`
+    const plugin = withStep({
+      async run(task) {
+        // More than a pipe holds, for a program that reads none of it.
+        await task.exec('true', [], { input: 'hunter2'.repeat(100_000) })
+        const onLine = (line: string) => seen.push(line)
+        await task.exec(process.execPath, ['-e', program, '0'], { input: 'hunter2\n', onLine })
+        await task.exec(process.execPath, ['-e', program, '4'], { input: Buffer.from('hunter2\0\n'), onLine })
+        return DONE
+      },
+    })
+
+    const { trial, uuid } = await deployed(t, plugin)
+    const { last_error } = await trial.untilState(uuid, 'deploy failed')
+
+    assert.deepEqual(seen, ['8 false', '9 false'])
+    assert.match(last_error ?? '', /exit code 4/)
+    assert.doesNotMatch(JSON.stringify([trial.lines, last_error, trial.node(uuid)]), /hunter2/)
+  })
+
+  it('reads booleans as Ironic does, and what its node says in extra', async (t) => {
+    const seen: unknown[] = []
+    const plugin = withStep({
+      async run(task) {
+        seen.push(task.node.extra, Object.isFrozen(task.node.extra))
+        seen.push(['Yes', 0, true, 'maybe', [true], undefined].map(task.readBoolean))
+        return DONE
+      },
+    })
+    const trial = await startTrial(t, { plugins: [plugin] })
+    const { uuid } = await trial.createNode({ extra: { rack: 'r7' } })
+
+    await trial.conductor.provision(uuid, { target: 'active' })
+    await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(seen, [{ rack: 'r7' }, true, [true, false, true, undefined, undefined, undefined]])
+  })
+
   it('has its step called off, and its programs killed, when the image cannot be had', async (t) => {
     const { promise, reject } = Promise.withResolvers<never>()
     const started = Promise.withResolvers<string>()
