@@ -4,7 +4,7 @@ import { InvalidParameterValue } from '../errors.ts'
 import type { BmcDriver } from '../hardware/driver.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
 import type { Driver } from './conductor.ts'
-import type { Parts } from './parts.ts'
+import type { Parts } from './parts/parts.ts'
 
 type InterfaceParts = Pick<Parts, 'hostname' | 'bmc' | 'plugins' | 'config'>
 

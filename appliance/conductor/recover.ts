@@ -1,11 +1,11 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
 import type { Node, ProvisionState } from '../nodes/node.ts'
-import type { Parts } from './parts.ts'
-import { unlessStopped } from './provision.ts'
-import { isWaiting, underWay } from './steps/procedure.ts'
+import type { Parts } from './parts/parts.ts'
+import { isWaiting, underWay } from './procedures/procedure.ts'
 import type { StepRunner } from './steps/runner.ts'
-import { tearDown } from './tear-down.ts'
-import { verify } from './verify.ts'
+import { unlessStopped } from './verbs/provision.ts'
+import { tearDown } from './verbs/tear-down.ts'
+import { verify } from './verbs/verify.ts'
 
 const ALWAYS_HELD: readonly ProvisionState[] = ['verifying', 'deleting', 'cleaning', 'deploying']
 

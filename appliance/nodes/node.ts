@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Json } from '../plugin-api/index.ts'
 import { timestamp } from './timestamp.ts'
 
-/** @source Ironic states.py; the verbs that lead from one to the next are in conductor/state-machine.ts. */
+/** @source Ironic states.py; the verbs that lead from one to the next are in conductor/states/state-machine.ts. */
 export type ProvisionState =
   | 'enroll'
   | 'verifying'

@@ -1,6 +1,6 @@
 /** The registry mirror as the conductor uses it: what it says of an image is an error like any other of a deploy. */
 import { type ImageKeeper, ImageUnavailable, RegistryError, readPullSecret } from '@appliance/registry-mirror'
-import type { NodeRegistry } from '../conductor/node-registry.ts'
+import type { NodeRegistry } from '../conductor/parts/node-registry.ts'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
 import { type BoxSecrets, base64Of, generalSecret, secretInFile } from './registry-auth.ts'

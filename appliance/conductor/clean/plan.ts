@@ -11,7 +11,7 @@ import {
   type PlannedStep,
   type Sources,
   unsupported,
-} from '../steps/plan.ts'
+} from '../procedures/plan.ts'
 
 /** By interface.step: what stands above that of the agent or plugin. */
 export type Priorities = Readonly<Record<string, number>>

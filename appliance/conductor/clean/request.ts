@@ -2,7 +2,7 @@
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { ProvisionRequest } from '../conductor.ts'
-import { CLEAN } from '../steps/procedure.ts'
+import { CLEAN } from '../procedures/procedure.ts'
 import { parseCleanSteps } from './plan.ts'
 
 /** What goes into driver_internal_info. @throws InvalidParameterValue */

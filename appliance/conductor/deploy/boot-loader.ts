@@ -1,7 +1,7 @@
 /** Has the agent tell its machine's firmware what to start. @source Ironic agent.py configure_local_boot, agent_client.install_bootloader */
 import { AgentFailure } from '../../errors.ts'
 import type { AgentCommand, Json, Task } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts } from '../parts.ts'
+import { nodeOf, type Parts } from '../parts/parts.ts'
 import { untilCommandEnds } from '../steps/watch.ts'
 import { whenNotBusy } from '../task/busy.ts'
 

@@ -1,8 +1,8 @@
 /** A deploy, as the engine of steps sees it. */
 import type { Kit } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts, pluginOf } from '../parts.ts'
-import { userSteps } from '../steps/plan.ts'
-import { DEPLOY } from '../steps/procedure.ts'
+import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
+import { userSteps } from '../procedures/plan.ts'
+import { DEPLOY } from '../procedures/procedure.ts'
 import type { Way } from '../steps/way.ts'
 import { createKit } from './agent-flow.ts'
 import { aborted, endFailure, failDeploy, finishDeploy } from './end.ts'

@@ -1,11 +1,11 @@
 /** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
-import { endTickets, keepOnlyDeployed } from '../container-images.ts'
-import { merged, nodeOf, type Parts, setInternal } from '../parts.ts'
-import { setPower } from '../power.ts'
+import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import { setPower } from '../power/power.ts'
+import { DEPLOY, tracesOf, underWay } from '../procedures/procedure.ts'
+import { move } from '../states/transitions.ts'
 import { cleanUpByPlugin, lastErrorOf } from '../steps/failing.ts'
-import { DEPLOY, tracesOf, underWay } from '../steps/procedure.ts'
-import { move } from '../transitions.ts'
+import { endTickets, keepOnlyDeployed } from '../task/container-images.ts'
 
 /** What of a deploy is in driver_internal_info, and gone with its end. */
 export const DEPLOY_TRACES = { ...tracesOf(DEPLOY), container_image_deployed: undefined } as const

@@ -11,7 +11,7 @@ import {
   type PlannedStep,
   type Sources,
   unsupported,
-} from '../steps/plan.ts'
+} from '../procedures/plan.ts'
 
 /** In which priorities an agent's own steps run by themselves: between its boot and its end. */
 const IN_BAND = { min: 41, max: 99 } as const

@@ -6,9 +6,9 @@ import { checkConfigDrive, encodeConfigDrive } from '../../images/config-drive.t
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { ProvisionRequest } from '../conductor.ts'
-import { merged, type Parts, pluginOf } from '../parts.ts'
-import type { PlannedStep } from '../steps/plan.ts'
-import { validateBoot, validateDeploy, validatePower } from '../validate.ts'
+import { merged, type Parts, pluginOf } from '../parts/parts.ts'
+import type { PlannedStep } from '../procedures/plan.ts'
+import { validateBoot, validateDeploy, validatePower } from '../validation/validate.ts'
 import { createKit } from './agent-flow.ts'
 import { parseUserSteps, planSteps } from './plan.ts'
 

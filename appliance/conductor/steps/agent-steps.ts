@@ -1,10 +1,10 @@
 /** Learns what steps a freshly booted agent has, and plans the rest of the procedure with them. */
 import { parseSteps } from '../../agent/commands.ts'
 import { AgentFailure } from '../../errors.ts'
-import { merged, nodeOf, type Parts } from '../parts.ts'
+import { merged, nodeOf, type Parts } from '../parts/parts.ts'
+import { indexOf, planOf } from '../procedures/plan.ts'
 import { nodeForAgent, portsForAgent } from '../task/agent-words.ts'
 import { whenNotBusy } from '../task/busy.ts'
-import { indexOf, planOf } from './plan.ts'
 import type { Way } from './way.ts'
 
 /** They go into the node's record. */

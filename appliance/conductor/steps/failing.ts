@@ -2,7 +2,7 @@
 import { messageOf } from '../../errors.ts'
 import { maskText } from '../../log.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts, pluginOf } from '../parts.ts'
+import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
 import { makeTask } from '../task/task.ts'
 import { whileItProgresses } from './stall.ts'
 

@@ -3,7 +3,7 @@ import type { Command } from '../../agent/commands.ts'
 import { AgentFailure, messageOf } from '../../errors.ts'
 import type { Node, Wait } from '../../nodes/node.ts'
 import type { SignOfLife } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts } from '../parts.ts'
+import { nodeOf, type Parts } from '../parts/parts.ts'
 
 /** From an installer that reports by itself. */
 export type Callback = { status: 'start' | 'end' | 'error'; message?: string }

@@ -2,8 +2,8 @@
 import { AgentFailure, DeployFailure } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
-import { keyOf, offeredSteps, type PlannedStep } from './plan.ts'
-import type { Procedure } from './procedure.ts'
+import { keyOf, offeredSteps, type PlannedStep } from '../procedures/plan.ts'
+import type { Procedure } from '../procedures/procedure.ts'
 import type { Way } from './way.ts'
 
 /** @throws DeployFailure  after an upgrade, or another set of plugins, the step may be gone */

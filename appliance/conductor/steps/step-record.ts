@@ -1,9 +1,9 @@
 /** Where a procedure stands, written to its node before the step runs, and told in the log. */
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { merged, nodeOf, type Parts } from '../parts.ts'
-import type { PlannedStep } from './plan.ts'
-import { type Procedure, procedureOf } from './procedure.ts'
+import { merged, nodeOf, type Parts } from '../parts/parts.ts'
+import type { PlannedStep } from '../procedures/plan.ts'
+import { type Procedure, procedureOf } from '../procedures/procedure.ts'
 
 /** Resolves when durable: after a restart it is known which step was cut off. */
 export async function startStep(parts: Parts, uuid: string, index: number, planned: PlannedStep): Promise<Node> {

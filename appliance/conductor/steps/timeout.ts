@@ -1,7 +1,7 @@
 /** What an operator reads when a node waited too long: for what, and where to look. */
 import { DeployFailure } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
-import { currentStepOf, keyOf } from './plan.ts'
+import { currentStepOf, keyOf } from '../procedures/plan.ts'
 import type { Way } from './way.ts'
 
 export function timeoutOf(node: Node, way: Way, limit_s: number): DeployFailure {

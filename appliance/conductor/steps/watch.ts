@@ -5,7 +5,7 @@ import type { Command } from '../../agent/commands.ts'
 import { AgentFailure, messageOf } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Progress } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts } from '../parts.ts'
+import { nodeOf, type Parts } from '../parts/parts.ts'
 
 /** Short commands end soon. */
 const FIRST_PAUSE_MS = 100

@@ -3,8 +3,8 @@ import type { OfferedStep } from '../../agent/commands.ts'
 import { DeployFailure } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, Step, StepResult, Task } from '../../plugin-api/index.ts'
-import type { PlannedStep } from './plan.ts'
-import type { Procedure } from './procedure.ts'
+import type { PlannedStep } from '../procedures/plan.ts'
+import type { Procedure } from '../procedures/procedure.ts'
 
 /** No step's fault: the node's last_error as it stands. */
 export class ProcedureFailure extends DeployFailure {}

@@ -4,7 +4,7 @@ import type { Node } from '../../nodes/node.ts'
 import type { Port } from '../../nodes/port.ts'
 import type { Store } from '../../nodes/store.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { CLEAN, DEPLOY, tracesOf } from '../steps/procedure.ts'
+import { CLEAN, DEPLOY, tracesOf } from '../procedures/procedure.ts'
 
 /** Of the engine of steps: an agent has no use for it. */
 const OURS: readonly string[] = [DEPLOY, CLEAN].flatMap((procedure) => [

@@ -4,7 +4,7 @@ import { hasMembers } from '@appliance/ground/exact-number'
 import { encodeConfigDrive } from '../../images/config-drive.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { merged, type Parts } from '../parts.ts'
+import { merged, type Parts } from '../parts/parts.ts'
 
 const TOKEN_BYTES = 32
 

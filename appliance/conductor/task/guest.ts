@@ -1,6 +1,6 @@
 /** What a plugin is handed of virtual machines on the appliance. */
 import type { Progress, Task } from '../../plugin-api/index.ts'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../parts/parts.ts'
 
 type Given = { signal: AbortSignal; progress(progress: Progress): void }
 

@@ -1,8 +1,8 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
 import type { BootDevice } from '../../hardware/driver.ts'
-import { bmcOf, nodeOf, type Parts, setInternal } from '../parts.ts'
-import { setBootDevice, setPower } from '../power.ts'
-import { validateRamdisk } from '../ramdisk.ts'
+import { validateRamdisk } from '../boot/ramdisk.ts'
+import { bmcOf, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import { setBootDevice, setPower } from '../power/power.ts'
 
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
 

@@ -1,6 +1,6 @@
 /** Images that are fetched while their machines boot: one attempt a deploy, and its failure is told at once. */
 import type { ImageRequest } from '../../images/images.ts'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../parts/parts.ts'
 import { tellProgress } from './task.ts'
 
 export type Prefetches = { begin(request: ImageRequest): void }

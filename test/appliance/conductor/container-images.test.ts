@@ -1,7 +1,7 @@
 /** Which container image a node holds in the registry mirror, and for how long. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import type { NodeRegistry } from '../../../appliance/conductor/node-registry.ts'
+import type { NodeRegistry } from '../../../appliance/conductor/parts/node-registry.ts'
 import type { DeployPlugin, Task } from '../../../appliance/plugin-api/index.ts'
 import { CONTAINER } from '../../conformance/task-on-paper.ts'
 import { startTrial, type TrialOptions } from './trial.ts'

@@ -1,7 +1,7 @@
 /** Root device hints as people and scripts write them: refused before a machine is powered on. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { checkRootDevice } from '../../../appliance/conductor/root-device.ts'
+import { checkRootDevice } from '../../../appliance/conductor/task/root-device.ts'
 import { InvalidParameterValue } from '../../../appliance/errors.ts'
 
 const UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'

@@ -8,7 +8,7 @@ import {
   VERBS,
   type Verb,
   verbFor,
-} from '../../../appliance/conductor/state-machine.ts'
+} from '../../../appliance/conductor/states/state-machine.ts'
 import type { ProvisionState } from '../../../appliance/nodes/node.ts'
 import { someNode } from '../nodes/state-folder.ts'
 

@@ -1,8 +1,8 @@
 /** A conductor on trial: real store, real plugin, machines of fake-hardware, images on paper. What it logs is what tests wait for. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { NodeRegistry } from '../../../appliance/conductor/node-registry.ts'
-import type { ConductorOptions } from '../../../appliance/conductor/parts.ts'
+import type { NodeRegistry } from '../../../appliance/conductor/parts/node-registry.ts'
+import type { ConductorOptions } from '../../../appliance/conductor/parts/parts.ts'
 import { type ConductorService, startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'

@@ -1,6 +1,6 @@
 /** POST /v1/nodes: from a body to a record. */
 import { z } from 'zod'
-import { checkDisksSet } from '../../../conductor/root-device.ts'
+import { checkDisksSet } from '../../../conductor/task/root-device.ts'
 import { InvalidParameterValue } from '../../../errors.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node, newNode } from '../../../nodes/node.ts'
 import type { Json } from '../../../plugin-api/index.ts'

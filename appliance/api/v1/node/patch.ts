@@ -1,7 +1,7 @@
 /** PATCH /v1/nodes/{node}: a JSON patch becomes a change of the record, whole or not at all. */
 import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
-import { checkDisksSet } from '../../../conductor/root-device.ts'
+import { checkDisksSet } from '../../../conductor/task/root-device.ts'
 import { InvalidParameterValue } from '../../../errors.ts'
 import type { Node } from '../../../nodes/node.ts'
 import type { Json } from '../../../plugin-api/index.ts'

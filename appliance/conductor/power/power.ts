@@ -1,9 +1,9 @@
 /** A machine's power: switched through its BMC, written to its record. Everything that must not survive power off is dropped here. */
 
-import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../errors.ts'
-import type { BootDevice } from '../hardware/driver.ts'
-import type { Node, PowerState, PowerTarget } from '../nodes/node.ts'
-import { bmcOf, nodeOf, type Parts, setInternal } from './parts.ts'
+import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../../errors.ts'
+import type { BootDevice } from '../../hardware/driver.ts'
+import type { Node, PowerState, PowerTarget } from '../../nodes/node.ts'
+import { bmcOf, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
 /** Longest power action; BMCs have their own, shorter, limits for one command. */

@@ -1,8 +1,8 @@
 /** The verb `manage`: a node whose machine answers by its BMC is manageable. */
-import { messageOf } from '../errors.ts'
-import { bmcOf, nodeOf, type Parts } from './parts.ts'
-import { readPowerState } from './power.ts'
-import { move } from './transitions.ts'
+import { messageOf } from '../../errors.ts'
+import { bmcOf, nodeOf, type Parts } from '../parts/parts.ts'
+import { readPowerState } from '../power/power.ts'
+import { move } from '../states/transitions.ts'
 
 /** The node is held and `verifying`. May come again after a restart. @source Ironic conductor/verify.py */
 export async function verify(parts: Parts, uuid: string): Promise<void> {

@@ -1,9 +1,9 @@
 /** Whether a machine can boot the deploy ramdisk that this box has. Asked before the machine is touched. */
 import { PxeError } from '@appliance/pxe'
-import { InvalidParameterValue } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
+import { InvalidParameterValue } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { Parts } from '../parts/parts.ts'
 import { archOf, layersFor } from './boot.ts'
-import type { Parts } from './parts.ts'
 
 /**
  * @param o.cleans  a cleaning needs no layers

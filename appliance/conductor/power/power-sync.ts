@@ -1,7 +1,7 @@
 /** Reads the power states of all machines now and then: people press buttons. Never switches anything. */
-import { messageOf, NotFound } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
-import { bmcOf, type Parts } from './parts.ts'
+import { messageOf, NotFound } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import { bmcOf, type Parts } from '../parts/parts.ts'
 
 /** BMCs are slow, and the box is small. */
 const AT_ONCE = 8

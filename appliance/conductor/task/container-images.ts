@@ -1,12 +1,12 @@
 /** The container image that a node holds in the registry mirror, and shows in its record. Knows the mirror by what it is asked only. */
 
 import { untilAborted } from '@appliance/ground/until-aborted'
-import { messageOf } from '../errors.ts'
-import { guestMirror } from '../guest/qemu.ts'
-import type { Node } from '../nodes/node.ts'
-import type { ContainerAccess, Progress, Task } from '../plugin-api/index.ts'
-import { ownerOf } from './node-registry.ts'
-import { type Parts, setInternal } from './parts.ts'
+import { messageOf } from '../../errors.ts'
+import { guestMirror } from '../../guest/qemu.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { ContainerAccess, Progress, Task } from '../../plugin-api/index.ts'
+import { ownerOf } from '../parts/node-registry.ts'
+import { type Parts, setInternal } from '../parts/parts.ts'
 
 /** What the record shows of it, until it is released. */
 const RECORD = 'container_image'

@@ -1,8 +1,8 @@
 /** Which disks an operating system goes to, and which nobody touches: whether an agent will understand what a node's record says of it. */
 import { isDeepStrictEqual } from 'node:util'
 import { problemOfRootDeviceHints, problemOfSkipBlockDevices } from '@appliance/pxe'
-import { InvalidParameterValue } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
+import { InvalidParameterValue } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
 
 type Hinted = Pick<Node, 'properties' | 'instance_info'>
 

@@ -1,11 +1,11 @@
 /** The verb `deleted`: takes a node's instance away, and has its machine cleaned. */
-import { messageOf } from '../errors.ts'
-import { IMAGE_TRACES, releaseImage } from './container-images.ts'
-import { cleanUp, DEPLOY_TRACES } from './deploy/end.ts'
-import { merged, nodeOf, type Parts } from './parts.ts'
-import { setPower } from './power.ts'
-import type { StepRunner } from './steps/runner.ts'
-import { move } from './transitions.ts'
+import { messageOf } from '../../errors.ts'
+import { cleanUp, DEPLOY_TRACES } from '../deploy/end.ts'
+import { merged, nodeOf, type Parts } from '../parts/parts.ts'
+import { setPower } from '../power/power.ts'
+import { move } from '../states/transitions.ts'
+import type { StepRunner } from '../steps/runner.ts'
+import { IMAGE_TRACES, releaseImage } from '../task/container-images.ts'
 
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */
 const INSTANCE_TRACES = {

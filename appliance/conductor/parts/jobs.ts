@@ -1,6 +1,6 @@
 /** Work behind the API's back: what runs, how long it may, and how it is called off. Knows nothing of what the work is. */
-import { messageOf } from '../errors.ts'
-import type { Log } from '../log.ts'
+import { messageOf } from '../../errors.ts'
+import type { Log } from '../../log.ts'
 
 /** Why a signal was aborted; the work is left as it is, and goes on after the next start. */
 export class Stopping extends Error {}

@@ -3,7 +3,7 @@ import { readBoolean } from '@appliance/ground/booleans'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, Option, Options, Values } from '../../plugin-api/index.ts'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../parts/parts.ts'
 
 /** @throws InvalidParameterValue  a node's field that is not what the option takes */
 export function optionsFor(parts: Pick<Parts, 'option_values'>, node: Node, plugin: DeployPlugin): Values<Options> {

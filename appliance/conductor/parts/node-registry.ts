@@ -1,5 +1,5 @@
 /** What the conductor asks of the registry mirror for its nodes. Types, and how nodes are called there. */
-import type { ContainerAccess, ContainerImage, ContainerRegistry, PullSecret } from '../plugin-api/index.ts'
+import type { ContainerAccess, ContainerImage, ContainerRegistry, PullSecret } from '../../plugin-api/index.ts'
 
 /** What serve hands in. Owners are nodes: node:<uuid>. */
 export type NodeRegistry = {

@@ -1,13 +1,13 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
 import { checkKernelParameters, PxeError } from '@appliance/pxe'
-import { InvalidParameterValue, MissingParameterValue, messageOf } from '../errors.ts'
-import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
-import { kernelAppendParams } from './boot.ts'
-import type { ValidationResult } from './conductor.ts'
-import { bmcOf, nodeOf, type Parts, pluginOf } from './parts.ts'
-import { validateRamdisk } from './ramdisk.ts'
-import { whileItProgresses } from './steps/stall.ts'
-import { makeTask } from './task/task.ts'
+import { InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
+import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../nodes/node.ts'
+import { kernelAppendParams } from '../boot/boot.ts'
+import { validateRamdisk } from '../boot/ramdisk.ts'
+import type { ValidationResult } from '../conductor.ts'
+import { bmcOf, nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
+import { whileItProgresses } from '../steps/stall.ts'
+import { makeTask } from '../task/task.ts'
 
 const PLUGIN_DEADLINE_S = 30
 /** @throws InvalidParameterValue, MissingParameterValue */

@@ -6,12 +6,12 @@ import {
   PxeError,
   parseKernelParameters,
 } from '@appliance/pxe'
-import { InvalidParameterValue } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
-import type { Json } from '../plugin-api/index.ts'
-import { nodeForPlugin, nodeOf, type Parts } from './parts.ts'
-import { CLEAN, underWay } from './steps/procedure.ts'
-import { optionsFor } from './task/option-values.ts'
+import { InvalidParameterValue } from '../../errors.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
+import { optionsFor } from '../plugin/option-values.ts'
+import { CLEAN, underWay } from '../procedures/procedure.ts'
 
 type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values'>
 

@@ -1,6 +1,6 @@
 /** Changes a node's provision_state along the table, durably and logged. Decides nothing. */
-import type { Node } from '../nodes/node.ts'
-import type { Parts } from './parts.ts'
+import type { Node } from '../../nodes/node.ts'
+import type { Parts } from '../parts/parts.ts'
 import { type Event, stateAfter, targetAfter, type Verb } from './state-machine.ts'
 
 export type Change = Partial<Node> | ((node: Node) => Partial<Node>)
