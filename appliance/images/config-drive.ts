@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
-import { NotInstalled, runProgram } from './format/programs.ts'
+import { NotInstalled, runProgram } from './file/programs.ts'
 
 /** Whose drive it is: what cloud-init needs to know, and takes from meta_data.json alone. */
 export type Instance = { uuid: string; name: string | null }

@@ -16,7 +16,7 @@ function runThere(lines: string): { stdout: string; stderr: string } {
     import { createLog } from '${APPLIANCE}/log.ts'
     import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/hardware/ipmi/ipmitool.ts'
     import { exec } from '${APPLIANCE}/conductor/task/exec.ts'
-    import { runProgram } from '${APPLIANCE}/images/format/programs.ts'
+    import { runProgram } from '${APPLIANCE}/images/file/programs.ts'
     import { createSystemdNotify } from '${APPLIANCE}/systemd-notify.ts'
     rmdirSync(${JSON.stringify(folder)})
     const signal = new AbortController().signal

@@ -5,9 +5,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import type { ImageVariant } from '../../plugin-api/index.ts'
-import { readPieces } from '../source/read-pieces.ts'
+import { NotInstalled, runProgram } from '../file/programs.ts'
+import { readPieces } from '../file/read-pieces.ts'
 import { hashFile } from './hash-file.ts'
-import { NotInstalled, runProgram } from './programs.ts'
 
 export type Compression = {
   encoding: ImageVariant['encoding']

@@ -1,6 +1,6 @@
 /** Looks through a qcow2 image, and makes it raw, by qemu-img out of process. The caller has read its header first (qcow2.ts). */
 import { ImageUnacceptable } from '../../errors.ts'
-import { type Program, runProgram } from './programs.ts'
+import { type Program, runProgram } from '../file/programs.ts'
 
 export type Conversion = {
   from: string

@@ -1,7 +1,7 @@
 /** Hashes a file in pieces that leave the event loop room between them. */
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { readPieces } from '../source/read-pieces.ts'
+import { readPieces } from '../file/read-pieces.ts'
 
 /** @returns hex digest */
 export async function hashFile(

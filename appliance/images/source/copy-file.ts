@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, readlink } from 'node:fs/promises'
 import { ImageUnacceptable, messageOf } from '../../errors.ts'
+import { readPieces } from '../file/read-pieces.ts'
+import { openSparseWriter } from '../file/sparse-writer.ts'
 import { type Fetched, type FetchTo, refuseTooLarge } from './download.ts'
 import { type ImageSource, refuseOutside } from './image-source.ts'
-import { readPieces } from './read-pieces.ts'
-import { openSparseWriter } from './sparse-writer.ts'
 
 type FileSource = Extract<ImageSource, { kind: 'file' }>
 

@@ -3,8 +3,8 @@ import { createHash, type Hash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ImageUnacceptable, InsufficientStorage } from '../../errors.ts'
+import { openSparseWriter, type SparseWriter } from '../file/sparse-writer.ts'
 import { shownUrl } from './image-source.ts'
-import { openSparseWriter, type SparseWriter } from './sparse-writer.ts'
 import { type Answer, credentialsFor, discard, reasonOf, statusText, Unanswered, type Upstream } from './upstream.ts'
 
 export type FetchTo = {

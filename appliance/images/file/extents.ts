@@ -2,7 +2,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
 import { ImageUnacceptable } from '../../errors.ts'
-import { runProgram } from '../format/programs.ts'
+import { runProgram } from './programs.ts'
 
 /** What is between two extents reads as zeros. */
 export type Extent = { start: number; length: number }
