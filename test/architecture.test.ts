@@ -15,7 +15,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['conductor'],
   ['plugin-host', 'agent'],
   ['hardware', 'images', 'ca', 'guest'],
-  ['nodes', 'config'],
+  ['records', 'config'],
   ['metrics', 'systemd-notify'],
   ['errors', 'log'],
   ['log-lines'],

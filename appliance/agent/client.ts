@@ -2,8 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
 import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
+import type { Node } from '../records/kinds/node.ts'
 import { type Command, parseCommand, parseCommands } from './commands.ts'
 import { createConnections } from './connections.ts'
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { TLSSocket } from 'node:tls'
 import { Agent, buildConnector, type Dispatcher } from 'undici'
 import { AgentFailure, InvalidParameterValue, messageOf } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
+import type { Node } from '../records/kinds/node.ts'
 
 export type Connections = {
   /** @throws AgentFailure  certificate of the heartbeat unreadable; InvalidParameterValue  verify_ca is no file */

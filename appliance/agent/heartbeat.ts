@@ -1,8 +1,8 @@
 /** Heartbeat: is it this node's agent that calls, and what of it is to be kept. Decides nothing about the deploy. */
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
-import type { Node, ProvisionState } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
+import type { Node, ProvisionState } from '../records/kinds/node.ts'
 
 export type Heartbeat = {
   callback_url: string

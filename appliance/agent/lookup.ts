@@ -1,8 +1,8 @@
 /** Lookup: which node asks, may it be told, and what an agent is told. Gives no token (see conductor/agent-calls.ts). */
 import { InvalidParameterValue, NotFound } from '../errors.ts'
-import type { Node, ProvisionState } from '../nodes/node.ts'
-import type { Store } from '../nodes/store.ts'
 import type { Json } from '../plugin-api/index.ts'
+import type { Node, ProvisionState } from '../records/kinds/node.ts'
+import type { Store } from '../records/store.ts'
 
 export type LookupQuery = { addresses: readonly string[]; node_uuid?: string }
 

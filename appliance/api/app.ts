@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
-import { timestamp } from '../nodes/timestamp.ts'
+import { timestamp } from '../records/timestamp.ts'
 import { inTurn } from './in-turn.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'

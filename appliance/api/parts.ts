@@ -4,7 +4,7 @@ import type { Conductor } from '../conductor/conductor.ts'
 import type { Config } from '../config/options.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Store } from '../nodes/store.ts'
+import type { Store } from '../records/store.ts'
 
 export type ApiParts = { conductor: Conductor; store: Store; config: Config; log: Log; metrics: Metrics }
 

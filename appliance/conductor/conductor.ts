@@ -1,8 +1,8 @@
 /** What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it. */
 import type { Heartbeat } from '../agent/heartbeat.ts'
 import type { BootDevice } from '../hardware/driver.ts'
-import type { InterfaceType, Node, PowerTarget } from '../nodes/node.ts'
 import type { Json } from '../plugin-api/index.ts'
+import type { InterfaceType, Node, PowerTarget } from '../records/kinds/node.ts'
 
 export type { Heartbeat }
 /** Body of PUT /v1/nodes/{node}/states/provision. */

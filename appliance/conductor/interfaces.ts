@@ -2,7 +2,7 @@
 
 import { InvalidParameterValue } from '../errors.ts'
 import type { BmcDriver } from '../hardware/driver.ts'
-import { INTERFACE_TYPES, type InterfaceType, type Node } from '../nodes/node.ts'
+import { INTERFACE_TYPES, type InterfaceType, type Node } from '../records/kinds/node.ts'
 import type { Driver } from './conductor.ts'
 import type { Parts } from './parts/parts.ts'
 

@@ -1,5 +1,5 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
-import type { Node, ProvisionState } from '../nodes/node.ts'
+import type { Node, ProvisionState } from '../records/kinds/node.ts'
 import type { Parts } from './parts/parts.ts'
 import { isWaiting, underWay } from './procedures/procedure.ts'
 import type { StepRunner } from './steps/runner.ts'

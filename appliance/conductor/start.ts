@@ -2,7 +2,7 @@
 import type { MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
 import type { BootDevice } from '../hardware/driver.ts'
-import type { Node } from '../nodes/node.ts'
+import type { Node } from '../records/kinds/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
 import { createClean } from './clean/clean.ts'

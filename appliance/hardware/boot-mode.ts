@@ -2,7 +2,7 @@
 
 import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue } from '../errors.ts'
-import type { Node } from '../nodes/node.ts'
+import type { Node } from '../records/kinds/node.ts'
 
 export type BootMode = 'bios' | 'uefi'
 

@@ -1,6 +1,7 @@
 /** How a machine's power and boot device are reached: one object a hardware type (ipmi, fake-hardware, ...). */
-import type { InterfaceType, Node, PowerState, PowerTarget } from '../nodes/node.ts'
+
 import type { Json } from '../plugin-api/index.ts'
+import type { InterfaceType, Node, PowerState, PowerTarget } from '../records/kinds/node.ts'
 
 export type BootDevice = 'disk' | 'pxe' | 'cdrom' | 'bios' | 'safe'
 

@@ -1,7 +1,7 @@
 /** Power and boot device by IPMI, as Ironic's ipmitool interfaces do it, but without their pauses of seconds. */
 import { BmcFailure, InvalidParameterValue } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Node, PowerState, PowerTarget } from '../nodes/node.ts'
+import type { Node, PowerState, PowerTarget } from '../records/kinds/node.ts'
 import { type BootMode, bootModeOf } from './boot-mode.ts'
 import type { BmcDriver, BootDevice } from './driver.ts'
 import { IPMI_PROPERTIES, type IpmiAccess, ipmiAccessOf } from './ipmi/access.ts'

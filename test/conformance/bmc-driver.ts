@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { BmcDriver } from '../../appliance/hardware/driver.ts'
-import { INTERFACE_TYPES, type Node, type PowerState, type PowerTarget } from '../../appliance/nodes/node.ts'
+import { INTERFACE_TYPES, type Node, type PowerState, type PowerTarget } from '../../appliance/records/kinds/node.ts'
 
 /** A driver and a machine to try it on; made anew by each test file. */
 export type BmcUnderTest = {

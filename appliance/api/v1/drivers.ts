@@ -1,8 +1,8 @@
 /** /v1/drivers and /v1/conductors: what this appliance can do. */
 import type { Driver } from '../../conductor/conductor.ts'
 import { InvalidParameterValue, NotFound } from '../../errors.ts'
-import { INTERFACE_TYPES } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import { INTERFACE_TYPES } from '../../records/kinds/node.ts'
 import { requireMinor } from '../microversions.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { links } from '../present.ts'

@@ -1,6 +1,6 @@
 /** The port as the API tells it: every field, since which microversion, what may be written and how. */
 import { z } from 'zod'
-import type { Port } from '../../nodes/port.ts'
+import type { Port } from '../../records/kinds/port.ts'
 import type { Field, Fields } from '../fields.ts'
 import { dict, flag, limitedText, mac, text, uuid } from '../schema.ts'
 

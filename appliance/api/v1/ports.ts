@@ -1,6 +1,6 @@
 /** /v1/ports, and /v1/nodes/{node}/ports. */
 import { InvalidParameterValue, NotFound } from '../../errors.ts'
-import type { Port } from '../../nodes/port.ts'
+import type { Port } from '../../records/kinds/port.ts'
 import { readJson } from '../body.ts'
 import { answerList, askedFields, type Collection, filter } from '../collection.ts'
 import type { ApiParts, App, Call } from '../parts.ts'

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Heartbeat } from '../../conductor/conductor.ts'
 import { Forbidden, InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { readBody } from '../body.ts'
 import type { Collection } from '../collection.ts'
 import type { ApiParts, App, Call } from '../parts.ts'

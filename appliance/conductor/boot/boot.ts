@@ -7,8 +7,8 @@ import {
   parseKernelParameters,
 } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { CLEAN, underWay } from '../procedures/procedure.ts'

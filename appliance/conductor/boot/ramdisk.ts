@@ -1,7 +1,7 @@
 /** Whether a machine can boot the deploy ramdisk that this box has. Asked before the machine is touched. */
 import { PxeError } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { archOf, layersFor } from './boot.ts'
 

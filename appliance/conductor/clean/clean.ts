@@ -1,7 +1,7 @@
 /** Cleaning, as the engine of steps sees it: automated, of a machine that is to become available, or manual, by steps that were asked for. */
 import { messageOf } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts/parts.ts'
 import { userSteps } from '../procedures/plan.ts'
 import { CLEAN } from '../procedures/procedure.ts'

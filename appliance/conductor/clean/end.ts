@@ -1,6 +1,6 @@
 /** The end of a cleaning, good or bad: the machine is off, nothing is left in the record, and that says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 import { forgetAgent, setPower } from '../power/power.ts'
 import { keyOf, planOf } from '../procedures/plan.ts'

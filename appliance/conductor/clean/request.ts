@@ -1,6 +1,7 @@
 /** What is asked of a cleaning, as the node's record keeps it. */
-import type { Node } from '../../nodes/node.ts'
+
 import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import type { ProvisionRequest } from '../conductor.ts'
 import { CLEAN } from '../procedures/procedure.ts'
 import { parseCleanSteps } from './plan.ts'

@@ -1,7 +1,7 @@
 /** The nodes' reservations, held over long work: taken at once or refused, or in turn for what must not be lost. */
 import { NodeLocked } from '../../errors.ts'
-import { reserve } from '../../nodes/reservations.ts'
-import type { Store } from '../../nodes/store.ts'
+import { reserve } from '../../records/reservations.ts'
+import type { Store } from '../../records/store.ts'
 
 /** Gives the node back. May be called more than once. */
 export type Release = () => Promise<void>

@@ -1,8 +1,8 @@
 /** A plugin's options for one node: what the configuration says, overridden by the node's own fields where the option allows it. */
 import { readBoolean } from '@appliance/ground/booleans'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, Option, Options, Values } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 
 /** @throws InvalidParameterValue  a node's field that is not what the option takes */

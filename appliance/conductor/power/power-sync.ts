@@ -1,6 +1,6 @@
 /** Reads the power states of all machines now and then: people press buttons. Never switches anything. */
 import { messageOf, NotFound } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { bmcOf, type Parts } from '../parts/parts.ts'
 
 /** BMCs are slow, and the box is small. */

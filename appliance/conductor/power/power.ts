@@ -2,7 +2,7 @@
 
 import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { BootDevice } from '../../hardware/driver.ts'
-import type { Node, PowerState, PowerTarget } from '../../nodes/node.ts'
+import type { Node, PowerState, PowerTarget } from '../../records/kinds/node.ts'
 import { bmcOf, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']

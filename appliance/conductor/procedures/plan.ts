@@ -1,8 +1,8 @@
 /** The list of steps that a node goes through, in its record: how it is read, and what all procedures' plans have in common. Runs none of them. */
 import type { OfferedStep } from '../../agent/commands.ts'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { Json, Step } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { type Procedure, type StepKind, underWay } from './procedure.ts'
 
 /** `abortable`: of clean steps. */

@@ -1,5 +1,5 @@
 /** What steps can be run for: a deploy or a cleaning. The words of each, on the wire and in the record; what each does is in its own folder. */
-import type { Node, ProvisionState } from '../../nodes/node.ts'
+import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 
 export type StepKind = 'deploy' | 'clean'
 export type Procedure = {

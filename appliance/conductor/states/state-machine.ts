@@ -1,6 +1,6 @@
 /** The provision state machine: one table of states, verbs and events, exactly Ironic's. Changes nothing itself (see transitions.ts). */
 import { InvalidStateRequested } from '../../errors.ts'
-import type { Node, ProvisionState } from '../../nodes/node.ts'
+import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 
 /** What a user asks for, as in PUT states/provision; `active` and `deploy` are one, so are `deleted` and `undeploy`. */
 export const VERBS = {

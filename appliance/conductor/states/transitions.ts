@@ -1,5 +1,5 @@
 /** Changes a node's provision_state along the table, durably and logged. Decides nothing. */
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { type Event, stateAfter, targetAfter, type Verb } from './state-machine.ts'
 

@@ -2,8 +2,8 @@
 
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
-import type { Node, Wait } from '../../nodes/node.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { Node, Wait } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts, pluginOf, setInternal } from '../parts/parts.ts'
 import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf } from '../procedures/plan.ts'
 import { isWaiting, underWay } from '../procedures/procedure.ts'

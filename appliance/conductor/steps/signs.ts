@@ -1,8 +1,8 @@
 /** What a heartbeat means to a node that waits: asked of the agent, as the plugin's step will see it. */
 import type { Command } from '../../agent/commands.ts'
 import { AgentFailure, messageOf } from '../../errors.ts'
-import type { Node, Wait } from '../../nodes/node.ts'
 import type { SignOfLife } from '../../plugin-api/index.ts'
+import type { Node, Wait } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
 
 /** From an installer that reports by itself. */

@@ -1,7 +1,7 @@
 /** From a planned step in a node's record to what is run for it: the plugin's, or one that the agent does by itself. */
 import { AgentFailure, DeployFailure } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { keyOf, offeredSteps, type PlannedStep } from '../procedures/plan.ts'
 import type { Procedure } from '../procedures/procedure.ts'
 import type { Way } from './way.ts'

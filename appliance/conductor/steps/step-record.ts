@@ -1,6 +1,7 @@
 /** Where a procedure stands, written to its node before the step runs, and told in the log. */
-import type { Node } from '../../nodes/node.ts'
+
 import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { merged, nodeOf, type Parts } from '../parts/parts.ts'
 import type { PlannedStep } from '../procedures/plan.ts'
 import { type Procedure, procedureOf } from '../procedures/procedure.ts'

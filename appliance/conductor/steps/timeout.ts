@@ -1,6 +1,6 @@
 /** What an operator reads when a node waited too long: for what, and where to look. */
 import { DeployFailure } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { currentStepOf, keyOf } from '../procedures/plan.ts'
 import type { Way } from './way.ts'
 

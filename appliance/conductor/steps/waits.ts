@@ -1,6 +1,6 @@
 /** What happens while a node waits: its deadline passes, or its agent's command ends. Changes no state itself. */
 import { AgentFailure, NotFound } from '../../errors.ts'
-import type { Node, Wait } from '../../nodes/node.ts'
+import type { Node, Wait } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
 import { underWay } from '../procedures/procedure.ts'
 import { tellProgress } from '../task/task.ts'

@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { AgentUnreachable } from '../../agent/client.ts'
 import type { Command } from '../../agent/commands.ts'
 import { AgentFailure, messageOf } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { Progress } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
 
 /** Short commands end soon. */

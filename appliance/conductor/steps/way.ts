@@ -1,8 +1,8 @@
 /** What a procedure does beside its steps: how it begins, which steps it has, and how it ends. One for deploys, one for cleaning. */
 import type { OfferedStep } from '../../agent/commands.ts'
 import { DeployFailure } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { DeployPlugin, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import type { PlannedStep } from '../procedures/plan.ts'
 import type { Procedure } from '../procedures/procedure.ts'
 

@@ -1,9 +1,9 @@
 /** A node and its ports as an agent is given them with a command: every field, but nothing that opens the BMC. */
 import { MASK, maskSecrets } from '../../log.ts'
-import type { Node } from '../../nodes/node.ts'
-import type { Port } from '../../nodes/port.ts'
-import type { Store } from '../../nodes/store.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import type { Port } from '../../records/kinds/port.ts'
+import type { Store } from '../../records/store.ts'
 import { CLEAN, DEPLOY, tracesOf } from '../procedures/procedure.ts'
 
 /** Of the engine of steps: an agent has no use for it. */

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { hasMembers } from '@appliance/ground/exact-number'
 import { encodeConfigDrive } from '../../images/config-drive.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { merged, type Parts } from '../parts/parts.ts'
 
 const TOKEN_BYTES = 32

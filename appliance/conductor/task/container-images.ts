@@ -3,8 +3,8 @@
 import { untilAborted } from '@appliance/ground/until-aborted'
 import { messageOf } from '../../errors.ts'
 import { guestMirror } from '../../guest/qemu.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { ContainerAccess, Progress, Task } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 import { ownerOf } from '../parts/node-registry.ts'
 import { type Parts, setInternal } from '../parts/parts.ts'
 

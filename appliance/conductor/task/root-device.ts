@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { problemOfRootDeviceHints, problemOfSkipBlockDevices } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
+import type { Node } from '../../records/kinds/node.ts'
 
 type Hinted = Pick<Node, 'properties' | 'instance_info'>
 

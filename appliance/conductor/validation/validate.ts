@@ -1,7 +1,7 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
 import { checkKernelParameters, PxeError } from '@appliance/pxe'
 import { InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
-import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../nodes/node.ts'
+import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/kinds/node.ts'
 import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import type { ValidationResult } from '../conductor.ts'

@@ -1,6 +1,6 @@
 /** The verbs of PUT states/provision: who may, what is checked before the answer, and what goes on behind it. */
 import { ApplianceError, DeployFailure, Forbidden, InvalidParameterValue, messageOf } from '../../errors.ts'
-import type { Node, ProvisionState } from '../../nodes/node.ts'
+import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { validateCleaning } from '../clean/clean.ts'
 import { abortedClean, CLEAN_TRACES, failClean, isCleanedByItself, passCleaning } from '../clean/end.ts'

@@ -4,8 +4,8 @@ import { isIP } from 'node:net'
 import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
-import type { Node } from '../../nodes/node.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
 
 const PRIV_LEVELS = ['ADMINISTRATOR', 'CALLBACK', 'OPERATOR', 'USER'] as const
 const PROTOCOL_VERSIONS = ['2.0', '1.5'] as const

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
-import { stateFolder } from '../nodes/state-folder.ts'
+import { stateFolder } from '../records/state-folder.ts'
 import { type Answer, clientFor, command, json, nodeOf, startAgent, UUID } from './fake-agent.ts'
 
 const signal = new AbortController().signal

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type AgentClient, type AgentClientOptions, createAgentClient } from '../../../appliance/agent/client.ts'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { type Certificate, makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
 import { nodeOnPaper } from '../hardware/node-on-paper.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkHeartbeat, type Heartbeat, heartbeatAllowed, recordOf } from '../../../appliance/agent/heartbeat.ts'
-import type { Node, ProvisionState } from '../../../appliance/nodes/node.ts'
+import type { Node, ProvisionState } from '../../../appliance/records/kinds/node.ts'
 import { makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
 import { nodeOnPaper } from '../hardware/node-on-paper.ts'
 

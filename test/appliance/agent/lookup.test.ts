@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { agentConfig, findForLookup, type LookupQuery } from '../../../appliance/agent/lookup.ts'
-import type { ProvisionState } from '../../../appliance/nodes/node.ts'
-import { openAt, someNode, somePort, stateFolder } from '../nodes/state-folder.ts'
+import type { ProvisionState } from '../../../appliance/records/kinds/node.ts'
+import { openAt, someNode, somePort, stateFolder } from '../records/state-folder.ts'
 
 const FIRST = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
 const SECOND = '2be26c0b-03f2-4d2e-ae87-c02d7f33c123'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { enrolled, openRig } from './rig.ts'
 
 const INSTANCE = 'b3f1ac1e-7e4f-4f4c-8d6a-3a0a1f1f9d11'

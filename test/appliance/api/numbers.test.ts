@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { nodeForPlugin } from '../../../appliance/conductor/parts/parts.ts'
 import { nodeForAgent } from '../../../appliance/conductor/task/agent-words.ts'
 import { ipmiAccessOf } from '../../../appliance/hardware/ipmi/access.ts'
-import { openAt } from '../nodes/state-folder.ts'
+import { openAt } from '../records/state-folder.ts'
 import { openRig } from './rig.ts'
 
 const NUMBERS =

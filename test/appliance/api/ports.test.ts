@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { BASE, enrolled, type Json, listed, openRig } from './rig.ts'
 
 const MAC = '52:54:00:12:34:56'

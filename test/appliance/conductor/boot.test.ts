@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { MAC, startTrial } from './trial.ts'
 
 const ON_ITS_WAY: Partial<Node> = { provision_state: 'wait call-back', driver_internal_info: { network_boot: 'agent' } }

@@ -1,6 +1,6 @@
 /** A deploy under way, for the tests of how it goes on. */
 import type { TestContext } from 'node:test'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { FakeAgent, type FakeAgentOptions } from './fake-agent.ts'
 import { INSTANCE, MAC, startTrial, type Trial, type TrialOptions } from './trial.ts'
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { FakeAgent } from './fake-agent.ts'
 import { ConductorProcess } from './killed-process.ts'
 

@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { startConductor } from '../../../appliance/conductor/start.ts'
-import type { Store } from '../../../appliance/nodes/store.ts'
+import type { Store } from '../../../appliance/records/store.ts'
 
 type Calls = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>
 type Behind = { conductor: ReturnType<typeof startConductor>; store: Store; calls: Calls }

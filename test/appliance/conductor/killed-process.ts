@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Node } from '../../../appliance/nodes/node.ts'
-import type { LogLine } from '../nodes/state-folder.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
+import type { LogLine } from '../records/state-folder.ts'
 import type { Door } from './fake-agent.ts'
 
 const PROGRAM = join(import.meta.dirname, 'kill-conductor.ts')

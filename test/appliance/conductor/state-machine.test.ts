@@ -9,8 +9,8 @@ import {
   type Verb,
   verbFor,
 } from '../../../appliance/conductor/states/state-machine.ts'
-import type { ProvisionState } from '../../../appliance/nodes/node.ts'
-import { someNode } from '../nodes/state-folder.ts'
+import type { ProvisionState } from '../../../appliance/records/kinds/node.ts'
+import { someNode } from '../records/state-folder.ts'
 
 /** Ironic's table, state by state: each target that may be asked for, and where it leads. Every other is refused. */
 const IRONIC: Readonly<Record<ProvisionState, Readonly<Record<string, ProvisionState>>>> = {

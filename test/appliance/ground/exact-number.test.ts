@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ExactNumber, parseExact, withPlainNumbers } from '../../../appliance/ground/exact-number.ts'
-import { frozenCopy } from '../../../appliance/nodes/frozen.ts'
+import { frozenCopy } from '../../../appliance/records/frozen.ts'
 
 const EXACT = [
   ...['2.0', '0.0', '1.10', '-0', '-0.0', '1E5', '1e5', '1e+2', '0e0', '1e400', '-1e400', '1e-400', '0.0000001'],

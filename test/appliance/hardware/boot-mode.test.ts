@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { bootModeOf } from '../../../appliance/hardware/boot-mode.ts'
-import type { Node } from '../../../appliance/nodes/node.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 
 const UUID = nodeOnPaper().uuid

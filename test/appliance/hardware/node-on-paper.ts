@@ -1,5 +1,5 @@
 /** A node record with every field, for tests that need no store. */
-import { INTERFACE_TYPES, type Node, newNode } from '../../../appliance/nodes/node.ts'
+import { INTERFACE_TYPES, type Node, newNode } from '../../../appliance/records/kinds/node.ts'
 
 export function nodeOnPaper(change: Partial<Node> = {}): Node {
   const interfaces = Object.fromEntries(INTERFACE_TYPES.map((type) => [type, 'noop'])) as Node['interfaces']

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test'
 import type { DeployPlugin } from '../../../appliance/plugin-api/index.ts'
 import { discoverPlugins } from '../../../appliance/plugin-host/discover.ts'
 import { loadPlugins, problemsOf } from '../../../appliance/plugin-host/load.ts'
-import { keptLog } from '../nodes/state-folder.ts'
+import { keptLog } from '../records/state-folder.ts'
 import { codeOf, layPlugin, pluginPath } from './plugin-folder.ts'
 
 async function loadOne(t: TestContext, code: string) {

@@ -10,7 +10,7 @@ import { CONTAINER } from '../../conformance/task-on-paper.ts'
 import { pushBootable } from '../../registry-mirror/holding/images.ts'
 import { base64, holdBySecret, REFERENCE, secretRig } from '../../registry-mirror/holding/secret-rig.ts'
 import { rig } from '../../registry-mirror/upstream/mirror.ts'
-import { stateFolder } from '../nodes/state-folder.ts'
+import { stateFolder } from '../records/state-folder.ts'
 
 const AUTHS = {
   'quay.example': { auth: 'b3JnOm9yZw==' },

@@ -1,6 +1,6 @@
 /** DELETE /v1/nodes/{node}: when it may go; its ports go with it. */
 import { Conflict, Forbidden } from '../../../errors.ts'
-import type { Node, ProvisionState } from '../../../nodes/node.ts'
+import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 import type { ApiParts } from '../../parts.ts'
 import { deleteIfThere } from '../port-changes.ts'
 

@@ -1,8 +1,8 @@
 /** The node as the API tells it: every field, since which microversion, what may be written and how. A row is all that a new field needs. */
 import type { z } from 'zod'
 import { MASK, maskSecrets } from '../../../log.ts'
-import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../nodes/node.ts'
 import type { Json } from '../../../plugin-api/index.ts'
+import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
 import type { Field, Fields } from '../../fields.ts'
 import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
 

@@ -1,7 +1,7 @@
 /** What lists of nodes can be narrowed by: one row a query parameter. */
 import { z } from 'zod'
 import { STATES } from '../../../conductor/states/state-machine.ts'
-import type { Node, ProvisionState } from '../../../nodes/node.ts'
+import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 import { type Filter, filter } from '../../collection.ts'
 import { commaList, flag, ident, text, uuid } from '../../schema.ts'
 

@@ -1,6 +1,6 @@
 /** Names of nodes, and how a path finds its node. */
 import { InvalidParameterValue, NotAcceptable, NotFound } from '../../../errors.ts'
-import type { Node } from '../../../nodes/node.ts'
+import type { Node } from '../../../records/kinds/node.ts'
 import type { ApiParts, Call } from '../../parts.ts'
 import { isLogicalName, isUuid } from '../../schema.ts'
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ProvisionRequest } from '../../../conductor/conductor.ts'
 import { InvalidParameterValue, NotFound } from '../../../errors.ts'
-import type { Node } from '../../../nodes/node.ts'
+import type { Node } from '../../../records/kinds/node.ts'
 import { requireMinor } from '../../microversions.ts'
 import { dict, flag, integer, list, text } from '../../schema.ts'
 

@@ -1,8 +1,8 @@
 /** What clients read besides of a node, and where this appliance's true answer is short: no VIFs, history, settings, volumes. One row each. */
 import { z } from 'zod'
 import { NotFound } from '../../../errors.ts'
-import type { Node } from '../../../nodes/node.ts'
 import type { Json } from '../../../plugin-api/index.ts'
+import type { Node } from '../../../records/kinds/node.ts'
 import { readBody } from '../../body.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { links } from '../../present.ts'

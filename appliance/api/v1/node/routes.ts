@@ -1,5 +1,5 @@
 /** /v1/nodes: list, detail, show, create, patch, delete. */
-import type { Node } from '../../../nodes/node.ts'
+import type { Node } from '../../../records/kinds/node.ts'
 import { readJson } from '../../body.ts'
 import { answerList, askedFields, type Collection } from '../../collection.ts'
 import { requireMinor } from '../../microversions.ts'

@@ -1,7 +1,7 @@
 /** /v1/nodes/{node}/traits. */
 import { z } from 'zod'
 import { InvalidParameterValue, NotFound } from '../../../errors.ts'
-import type { Node } from '../../../nodes/node.ts'
+import type { Node } from '../../../records/kinds/node.ts'
 import { readBody, readJson } from '../../body.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { limitedText, list, parse } from '../../schema.ts'

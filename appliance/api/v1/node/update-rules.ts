@@ -1,6 +1,6 @@
 /** When a node may be changed, and what else a change brings with it. Given the node as it is and as it shall be; touches nothing. */
 import { Conflict, InvalidParameterValue } from '../../../errors.ts'
-import type { Node, ProvisionState } from '../../../nodes/node.ts'
+import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 
 /** @source Ironic states.UPDATE_ALLOWED_STATES: in transition, and yet open to changes */
 const UPDATE_ALLOWED: readonly ProvisionState[] = [

@@ -4,7 +4,7 @@ import { open, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { whyNotBootable } from '../../../../appliance/images/format/bootable-disk.ts'
-import { stateFolder } from '../../nodes/state-folder.ts'
+import { stateFolder } from '../../records/state-folder.ts'
 import { BIOS_BOOT, EFI_SYSTEM, fill, layOut, makeBootable, ROOT } from './bootable-file.ts'
 
 const diskFor = (t: TestContext) => join(stateFolder(t), 'disk')

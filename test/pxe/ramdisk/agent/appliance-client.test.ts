@@ -6,7 +6,7 @@ import { AgentBusy, type AgentClient, AgentUnreachable, createAgentClient } from
 import { type Command, parseSteps } from '../../../../appliance/agent/commands.ts'
 import { checkHeartbeat, recordOf } from '../../../../appliance/agent/heartbeat.ts'
 import { AgentFailure } from '../../../../appliance/errors.ts'
-import type { Node } from '../../../../appliance/nodes/node.ts'
+import type { Node } from '../../../../appliance/records/kinds/node.ts'
 import { nodeOnPaper } from '../../../appliance/hardware/node-on-paper.ts'
 import { type AgentProcess, cmdlineFor, startAgent } from './agent-process.ts'
 import { diskImage } from './disk-images.ts'

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createLog, type Log } from '../../../appliance/log.ts'
-import { INTERFACE_TYPES, type Node, newNode } from '../../../appliance/nodes/node.ts'
-import { type OpenStoreOptions, openStore } from '../../../appliance/nodes/open-store.ts'
-import { newPort, type Port } from '../../../appliance/nodes/port.ts'
-import type { Store } from '../../../appliance/nodes/store.ts'
+import { INTERFACE_TYPES, type Node, newNode } from '../../../appliance/records/kinds/node.ts'
+import { newPort, type Port } from '../../../appliance/records/kinds/port.ts'
+import { type OpenStoreOptions, openStore } from '../../../appliance/records/open-store.ts'
+import type { Store } from '../../../appliance/records/store.ts'
 
 export const quiet: Log = createLog('error', () => {})
 

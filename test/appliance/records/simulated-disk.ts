@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
-import { type Disk, type DiskFile, disk as realDisk } from '../../../appliance/nodes/storage/disk.ts'
+import { type Disk, type DiskFile, disk as realDisk } from '../../../appliance/records/storage/disk.ts'
 
 type Inode = number
 type Operation =

@@ -1,6 +1,6 @@
-/** What the rest of the appliance knows of storage. nodes/open-store.ts keeps it on lowdb; another engine may stand behind it. */
-import type { Node } from './node.ts'
-import type { Port } from './port.ts'
+/** What the rest of the appliance knows of storage. open-store.ts keeps it on lowdb; another engine may stand behind it. */
+import type { Node } from './kinds/node.ts'
+import type { Port } from './kinds/port.ts'
 
 /**
  * Records of one kind, whole in memory. What `get` and `all` give is durable and frozen: change it by `update` only. A write

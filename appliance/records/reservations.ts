@@ -1,6 +1,6 @@
 /** Exclusive locks on nodes, in memory: one task at a time holds a node. They end with the process (see NODES.volatile). */
 import { NodeLocked } from '../errors.ts'
-import type { Node } from './node.ts'
+import type { Node } from './kinds/node.ts'
 import type { Store } from './store.ts'
 
 /**

@@ -4,9 +4,9 @@
  */
 import { randomInt, randomUUID } from 'node:crypto'
 import { writeSync } from 'node:fs'
-import type { Node } from '../../../appliance/nodes/node.ts'
-import { openStore } from '../../../appliance/nodes/open-store.ts'
-import type { Store } from '../../../appliance/nodes/store.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
+import { openStore } from '../../../appliance/records/open-store.ts'
+import type { Store } from '../../../appliance/records/store.ts'
 import { quiet, someNode } from './state-folder.ts'
 
 const WRITERS = 4

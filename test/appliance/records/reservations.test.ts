@@ -1,7 +1,7 @@
 /** One task at a time holds a node, and no lock outlives the process. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { reserve, withReservation } from '../../../appliance/nodes/reservations.ts'
+import { reserve, withReservation } from '../../../appliance/records/reservations.ts'
 import { countingDisk } from './disks.ts'
 import { openAt, someNode, stateFolder } from './state-folder.ts'
 

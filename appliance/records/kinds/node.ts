@@ -1,7 +1,7 @@
 /** The node record: Ironic's fields by Ironic's names, and what the conductor must find again after a restart. */
 import { randomUUID } from 'node:crypto'
-import type { Json } from '../plugin-api/index.ts'
-import { timestamp } from './timestamp.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { timestamp } from '../timestamp.ts'
 
 /** @source Ironic states.py; the verbs that lead from one to the next are in conductor/states/state-machine.ts. */
 export type ProvisionState =

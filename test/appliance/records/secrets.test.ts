@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { SecretKeyRefused } from '../../../appliance/nodes/storage/secrets.ts'
+import { SecretKeyRefused } from '../../../appliance/records/storage/secrets.ts'
 import { filesIn, openAt, someNode, stateFolder } from './state-folder.ts'
 
 const UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'

@@ -1,6 +1,6 @@
 /** What is particular to the records of ports: one spelling of addresses, unique fields, and the ports of a node. */
 import { type Backing, DurableRecords, type Kind } from './durable-records.ts'
-import { newPort, type Port } from './port.ts'
+import { newPort, type Port } from './kinds/port.ts'
 import type { Ports } from './store.ts'
 
 const NONE: readonly Port[] = Object.freeze([])

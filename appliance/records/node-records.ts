@@ -1,6 +1,6 @@
 /** What is particular to the records of nodes: unique fields, what is never on the disk, and how they are found. */
 import { type Backing, DurableRecords, type Kind } from './durable-records.ts'
-import { type Node, newNode } from './node.ts'
+import { type Node, newNode } from './kinds/node.ts'
 import { isUuid } from './storage/document.ts'
 import type { Nodes } from './store.ts'
 

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
-import { StatePathInUse } from '../../../appliance/nodes/storage/lock.ts'
+import { StatePathInUse } from '../../../appliance/records/storage/lock.ts'
 import { openAt, someNode, stateFolder } from './state-folder.ts'
 
 /** It tells of itself before it opens the store, and again when it has. */

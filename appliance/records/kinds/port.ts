@@ -1,7 +1,7 @@
 /** The port record: one network card of a machine, found by its MAC. */
 import { randomUUID } from 'node:crypto'
-import type { Json } from '../plugin-api/index.ts'
-import { timestamp } from './timestamp.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import { timestamp } from '../timestamp.ts'
 
 export type Port = {
   uuid: string

@@ -1,5 +1,5 @@
 /** Disks that are not as they should be: one that counts, one that gets full, one that breaks. All write real files. */
-import { type Disk, type DiskFile, disk as realDisk } from '../../../appliance/nodes/storage/disk.ts'
+import { type Disk, type DiskFile, disk as realDisk } from '../../../appliance/records/storage/disk.ts'
 
 type FileChange = (file: DiskFile) => Partial<DiskFile>
 

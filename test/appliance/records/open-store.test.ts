@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { type Document, seal } from '../../../appliance/nodes/storage/document.ts'
+import { type Document, seal } from '../../../appliance/records/storage/document.ts'
 import { openAt, someNode, stateFolder } from './state-folder.ts'
 
 const UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'

@@ -4,7 +4,7 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { InsufficientStorage } from '../../../appliance/errors.ts'
-import { NotKept } from '../../../appliance/nodes/storage/commits.ts'
+import { NotKept } from '../../../appliance/records/storage/commits.ts'
 import { brokenDisk, countingDisk, fullDisk } from './disks.ts'
 import { keptLog, openAt, someNode, somePort, stateFolder } from './state-folder.ts'
 
