@@ -3,10 +3,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { PxeError } from '../config.ts'
+import { bundle } from './bundle.ts'
 import { compressArchive, type Entry, packCpio } from './cpio.ts'
 import { sha256 } from './files.ts'
 import { type Layer, type LayerSource, readLayer } from './layer.ts'
-import { linkAgent, linkSteps } from './link-agent.ts'
 import { type Piece, presentRamdisk, publish, type Ramdisk } from './publish.ts'
 import { type Flavour, KERNEL_PARAMETERS } from './recipe.ts'
 import { coreDigest, slowPieces } from './slow-pieces.ts'
@@ -98,7 +98,7 @@ async function readLayers({ layers = [], flavour }: BuildOptions): Promise<Layer
 
 /** The agent as one script, and the files of root/ as they stand. */
 async function agentArchive(): Promise<Buffer> {
-  const script = Buffer.from(await linkAgent(join(HERE, 'agent/main.ts')))
+  const script = Buffer.from(bundle(join(HERE, 'agent/main.ts')))
   const files = await filesAsTheyAre(join(HERE, 'root'))
   return packCpio([...files, { path: 'usr/lib/rackstrap/agent.js', kind: 'file', content: script }])
 }
@@ -107,7 +107,7 @@ async function agentArchive(): Promise<Buffer> {
 async function ownFiles({ recipe: { name }, root, steps }: Layer): Promise<Buffer> {
   const files = await filesAsTheyAre(root)
   if (steps === undefined) return packCpio(files)
-  const script = Buffer.from(await linkSteps(steps))
+  const script = Buffer.from(bundle(steps))
   return packCpio([...files, { path: `usr/lib/rackstrap/steps/${name}.js`, kind: 'file', content: script }])
 }
 

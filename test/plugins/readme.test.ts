@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { DeployPlugin } from '../../appliance/plugin-api/index.ts'
 import type { StepAgent, Steps } from '../../pxe/agent-api.ts'
+import { bundle } from '../../pxe/ramdisk/bundle.ts'
 import { readLayer } from '../../pxe/ramdisk/layer.ts'
-import { linkSteps } from '../../pxe/ramdisk/link-agent.ts'
 import { CHECKS, testDeployPlugin } from '../conformance/deploy-plugin.ts'
 import { createLoader } from '../conformance/plugin-checks/given.ts'
 import { createTaskOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-on-paper.ts'
@@ -73,7 +73,7 @@ describe('the ramdisk layer of plugins/README.md', () => {
 
   it('has a step that runs on the machine', async () => {
     const script = join(folder, 'steps.js')
-    writeFileSync(script, await linkSteps(join(folder, 'steps/index.ts')))
+    writeFileSync(script, bundle(join(folder, 'steps/index.ts')))
     const { steps } = createRequire(import.meta.url)(script) as { steps: Steps }
     const calls: unknown[] = []
     const agent = {
