@@ -3,19 +3,10 @@ import type { Heartbeat } from '../agent/heartbeat.ts'
 import type { BootDevice } from '../hardware/driver.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { InterfaceType, Node, PowerTarget } from '../records/kinds/node.ts'
+import type { ProvisionRequest } from './procedures/request.ts'
+import type { ValidationResult } from './validation/validate.ts'
 
 export type { Heartbeat }
-/** Body of PUT /v1/nodes/{node}/states/provision. */
-export type ProvisionRequest = {
-  target: string
-  configdrive?: string | Json | null
-  deploy_steps?: readonly Json[]
-  clean_steps?: readonly Json[]
-  service_steps?: readonly Json[]
-  rescue_password?: string
-  disable_ramdisk?: boolean
-}
-export type ValidationResult = { result: boolean | null; reason?: string }
 export type Driver = {
   name: string
   hosts: readonly string[]

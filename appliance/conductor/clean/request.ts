@@ -2,8 +2,8 @@
 
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import type { ProvisionRequest } from '../conductor.ts'
 import { CLEAN } from '../procedures/procedure.ts'
+import type { ProvisionRequest } from '../procedures/request.ts'
 import { parseCleanSteps } from './plan.ts'
 
 /** What goes into driver_internal_info. @throws InvalidParameterValue */

@@ -4,7 +4,6 @@ import { InvalidParameterValue, MissingParameterValue, messageOf } from '../../e
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/kinds/node.ts'
 import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
-import type { ValidationResult } from '../conductor.ts'
 import { bmcOf, nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
@@ -41,6 +40,7 @@ export async function validateDeploy(parts: Parts, node: Node): Promise<void> {
   )
 }
 
+export type ValidationResult = { result: boolean | null; reason?: string }
 type Check = (parts: Parts, node: Node) => void | Promise<void>
 
 const CHECKS: Readonly<Partial<Record<InterfaceType, Check>>> = {

@@ -1,6 +1,6 @@
 /** A cleaning under way, for the tests of how it goes on. */
 import type { TestContext } from 'node:test'
-import type { ProvisionRequest } from '../../../appliance/conductor/conductor.ts'
+import type { ProvisionRequest } from '../../../appliance/conductor/procedures/request.ts'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { FakeAgent, type FakeAgentOptions, type OfferedStep } from './fake-agent.ts'
 import { MAC, startTrial, type Trial, type TrialOptions } from './trial.ts'
