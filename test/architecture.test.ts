@@ -1,99 +1,58 @@
-/** The walls of the house: who may import whom, what the core must not know, how large a file may grow. Conventions are in README.md. */
+/** The walls of the house: who may import whom, what the core must not know, how large files and prose may grow. */
 import assert from 'node:assert/strict'
-import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
 import { describe, it } from 'node:test'
+import { circleFrom, circlesOfFolders, isWithin } from './architecture/circles.ts'
+import { isAllowed, rowOf } from './architecture/rules.ts'
+import {
+  filesLike,
+  imports,
+  importsOf,
+  isBelow,
+  isWide,
+  linesOf,
+  PROSE_WIDTH_LIMIT,
+  roomOf,
+  sources,
+  textOf,
+  WORKSPACES,
+  withoutComments,
+} from './architecture/sources.ts'
+import { KNOWN_CIRCLES, KNOWN_WIDE_COMMENTS, KNOWN_WIDE_DOCUMENTS, WALLS } from './architecture/walls.ts'
 
-const ROOT = join(import.meta.dirname, '..')
 const LINE_LIMIT = 400
+const README_LINE_LIMIT = 150
 
-/** From the roof to the cellar. A file imports only from floors below its own, or from its own room. */
-const FLOORS: readonly (readonly string[])[] = [
-  ['cli'],
-  ['serve'],
-  ['api', 'web', 'jobs', 'rack-server'],
-  ['conductor'],
-  ['plugin-host', 'agent'],
-  ['hardware', 'images', 'ca', 'guest'],
-  ['records', 'config'],
-  ['metrics', 'systemd-notify'],
-  ['errors', 'log'],
-  ['log-lines'],
-  ['plugin-api'],
-  ['ground'],
-]
-const WORKSPACES = ['appliance', 'pxe', 'registry-mirror', 'plugins', 'test']
-/** Which rooms of the appliance may import another workspace, by its name. */
-const WORKSPACE_USERS: Readonly<Record<string, readonly string[]>> = {
-  '@appliance/pxe': ['conductor', 'guest', 'serve', 'cli'],
-  '@appliance/registry-mirror': ['serve', 'jobs', 'cli'],
-}
+describe('the walls', () => {
+  it('stand in one table, which has a row for each file, and names in each row only rows further down', () => {
+    const homeless = sources.filter((file) => rowOf(file) === undefined)
+    const folders = WALLS.map(([folder]) => folder)
+    const upward = WALLS.flatMap(([folder, mayImport], at) =>
+      mayImport
+        .map((name) =>
+          name.replace('@appliance/core/', 'appliance/').replace(/^@appliance\/ground$/, 'appliance/ground'),
+        )
+        .filter((name) => folders.includes(name) && folders.indexOf(name) <= at)
+        .map((name) => `${folder} > ${name}`),
+    )
 
-type Import = { file: string; target: string; typesOnly: boolean }
-
-const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
-
-const sources = globSync(
-  WORKSPACES.map((folder) => `${folder}/**/*.ts`),
-  { cwd: ROOT, exclude: (name) => name.includes('node_modules') },
-).sort()
-
-const IMPORT =
-  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
-
-function importsOf(file: string): Import[] {
-  const text = withoutComments(readFileSync(join(ROOT, file), 'utf8'))
-  return [...text.matchAll(IMPORT)].map(([, type, from, dynamic]) => {
-    const target = from ?? dynamic ?? ''
-    return { file, target: target.startsWith('.') ? normalize(join(dirname(file), target)) : target, typesOnly: !!type }
-  })
-}
-const imports = sources.flatMap(importsOf)
-
-/** 'appliance/api/v1/nodes.ts' is in the room 'api', 'appliance/serve.ts' in 'serve'. */
-const roomOf = (file: string) => (file.split('/')[1] ?? '').replace(/\.ts$/, '')
-const floorOf = (room: string) => FLOORS.findIndex((floor) => floor.includes(room))
-/** Runs on the machine. */
-const isOfLayer = (file: string) => /^plugins\/[^/]+\/layers\//.test(file)
-const inAppliance = (file: string) => file.startsWith('appliance/')
-const isGround = (target: string) => target.startsWith('@appliance/ground/')
-
-/** The first circle of files reachable from `file`, or undefined. */
-function circleFrom(
-  file: string,
-  edges: ReadonlyMap<string, readonly string[]>,
-  path: string[],
-  done: Set<string>,
-): string[] | undefined {
-  const start = path.indexOf(file)
-  if (start >= 0) return [...path.slice(start), file]
-  if (done.has(file)) return undefined
-  for (const next of edges.get(file) ?? []) {
-    const circle = circleFrom(next, edges, [...path, file], done)
-    if (circle) return circle
-  }
-  done.add(file)
-  return undefined
-}
-
-describe('architecture', () => {
-  it('gives every file of the appliance a floor', () => {
-    const homeless = sources.filter((file) => inAppliance(file) && floorOf(roomOf(file)) < 0)
-
-    assert.deepEqual(homeless, [])
+    assert.deepEqual({ homeless, upward }, { homeless: [], upward: [] })
   })
 
-  it('lets imports inside the appliance go down only (types count)', () => {
-    const upward = imports.filter(({ file, target }) => {
-      if (!inAppliance(file) || !inAppliance(target)) return false
-      const [from, to] = [roomOf(file), roomOf(target)]
-      return from !== to && floorOf(to) <= floorOf(from)
-    })
+  it('have no folder in the table that is no more', () => {
+    const gone = WALLS.map(([folder]) => folder).filter(
+      (folder) => !sources.some((file) => rowOf(file)?.[0] === folder),
+    )
 
-    assert.deepEqual(upward, [])
+    assert.deepEqual(gone, [])
   })
 
-  it('has no circle of imports', () => {
+  it('let a file import what the row of its folder names, and nothing else (types count)', () => {
+    const strays = imports.filter((found) => !isAllowed(found))
+
+    assert.deepEqual(strays, [])
+  })
+
+  it('have no circle of files', () => {
     const edges = new Map(sources.map((file) => [file, importsOf(file).map(({ target }) => target)]))
     const done = new Set<string>()
 
@@ -102,89 +61,84 @@ describe('architecture', () => {
     assert.deepEqual(circles, [])
   })
 
-  it('lets the ground floor import nothing but Node itself', () => {
-    const strays = imports.filter(
-      ({ file, target }) =>
-        file.startsWith('appliance/ground/') && !target.startsWith('node:') && !target.startsWith('appliance/ground/'),
-    )
+  it('have no circle of folders at any depth', () => {
+    const circles = circlesOfFolders()
 
-    assert.deepEqual(strays, [])
+    const unknown = circles.filter((circle) => !KNOWN_CIRCLES.some((known) => isWithin(circle, known)))
+    const gone = KNOWN_CIRCLES.filter((known) => !circles.some((circle) => isWithin(circle, known)))
+    assert.deepEqual({ unknown, gone }, { unknown: [], gone: [] })
   })
+})
 
-  it('keeps pxe and the registry mirror free of the appliance, but for its ground floor, and of each other', () => {
-    const leaks = imports.filter(
-      ({ file, target }) =>
-        /^(pxe|registry-mirror)\//.test(file) &&
-        ((target.startsWith('@appliance/') && !isGround(target)) ||
-          (!target.startsWith(`${file.split('/')[0]}/`) &&
-            target.includes('/') &&
-            WORKSPACES.includes(target.split('/')[0] ?? ''))),
-    )
-
-    assert.deepEqual(leaks, [])
-  })
-
-  it('lets only the rooms named for it import another workspace, through its one door', () => {
-    const strays = imports.filter(
-      ({ file, target }) =>
-        inAppliance(file) &&
-        ((target.startsWith('@appliance/') && !isGround(target) && !WORKSPACE_USERS[target]?.includes(roomOf(file))) ||
-          /^(pxe|registry-mirror|plugins|test)\//.test(target)),
-    )
-
-    assert.deepEqual(strays, [])
-  })
-
-  it("lets plugins import types only, and only from the contracts: the plugin's, and in layers the agent's, beside Node itself", () => {
-    const strays = imports.filter(
-      ({ file, target, typesOnly }) =>
-        file.startsWith('plugins/') &&
-        !target.startsWith(dirname(file).split('/').slice(0, 2).join('/')) &&
-        !(typesOnly && target === '@appliance/core/plugin-api') &&
-        !(isOfLayer(file) && (target.startsWith('node:') || (typesOnly && target === '@appliance/pxe/agent-api'))),
-    )
-
-    assert.deepEqual(strays, [])
-  })
-
-  it('names no plugin in the core', () => {
-    const names = globSync('plugins/*/package.json', { cwd: ROOT }).map(
-      (manifest) => JSON.parse(readFileSync(join(ROOT, manifest), 'utf8')).appliance.name as string,
-    )
+describe('the core', () => {
+  it('names no plugin', () => {
+    const names = filesLike('plugins/*/package.json').map((manifest) => JSON.parse(textOf(manifest)).appliance.name)
     assert.ok(names.length > 0)
     const named = sources
       .filter((file) => /^(appliance|pxe|registry-mirror)\//.test(file))
       .flatMap((file) => {
-        const text = withoutComments(readFileSync(join(ROOT, file), 'utf8'))
+        const text = withoutComments(textOf(file))
         return names.filter((name) => new RegExp(`\\b${name}\\b`).test(text)).map((name) => ({ file, name }))
       })
 
     assert.deepEqual(named, [])
   })
+})
 
+describe('a source file', () => {
   it('uses no any', () => {
     const guilty = sources.filter((file) =>
-      /(:|<|\bas|\|)\s*any\b|\bany\[\]/.test(
-        withoutComments(readFileSync(join(ROOT, file), 'utf8')).replace(/'[^'\n]*'|`[^`]*`/g, ''),
-      ),
+      /(:|<|\bas|\|)\s*any\b|\bany\[\]/.test(withoutComments(textOf(file)).replace(/'[^'\n]*'|`[^`]*`/g, '')),
     )
 
     assert.deepEqual(guilty, [])
   })
 
-  it(`keeps every file under ${LINE_LIMIT} lines`, () => {
-    const long = sources
-      .map((file) => ({ file, lines: readFileSync(join(ROOT, file), 'utf8').split('\n').length - 1 }))
-      .filter(({ lines }) => lines > LINE_LIMIT)
+  it(`has at most ${LINE_LIMIT} lines`, () => {
+    const long = sources.map((file) => ({ file, lines: linesOf(file).length - 1 }))
 
-    assert.deepEqual(long, [])
+    assert.deepEqual(
+      long.filter(({ lines }) => lines > LINE_LIMIT),
+      [],
+    )
   })
 
-  it('gives every top-level folder a README', () => {
+  it(`has comments of at most ${PROSE_WIDTH_LIMIT} characters a line`, () => {
+    const wide = sources.filter((file) =>
+      linesOf(file).some((line) => isWide(line) && /^\s*(\/\*\*|\/\/|\*)/.test(line)),
+    )
+
+    assertOnlyKnown(wide, KNOWN_WIDE_COMMENTS)
+  })
+})
+
+describe('a document', () => {
+  it('stands in every top-level folder as its README', () => {
     const missing = ['appliance', 'pxe', 'plugins', 'registry-mirror', 'systemd', 'test'].filter(
-      (folder) => !existsSync(join(ROOT, folder, 'README.md')),
+      (folder) => filesLike(`${folder}/README.md`).length === 0,
     )
 
     assert.deepEqual(missing, [])
   })
+
+  it(`has lines of at most ${PROSE_WIDTH_LIMIT} characters, and a README at most ${README_LINE_LIMIT} of them`, () => {
+    const documents = filesLike('*.md', ...WORKSPACES.map((folder) => `${folder}/**/*.md`), 'systemd/*.md')
+    const large = documents
+      .filter((file) => file !== 'CHANGELOG.md')
+      .filter(
+        (file) =>
+          linesOf(file).some(isWide) || (file.endsWith('README.md') && linesOf(file).length - 1 > README_LINE_LIMIT),
+      )
+
+    assertOnlyKnown(large, KNOWN_WIDE_DOCUMENTS)
+  })
 })
+
+/** @param known  files, or folders with all below, that are still so; each must be */
+function assertOnlyKnown(found: readonly string[], known: readonly string[]): void {
+  const isIn = (file: string, path: string) => file === path || isBelow(roomOf(file), path)
+  const unknown = found.filter((file) => !known.some((path) => isIn(file, path)))
+  const gone = known.filter((path) => !found.some((file) => isIn(file, path)))
+
+  assert.deepEqual({ unknown, gone }, { unknown: [], gone: [] })
+}

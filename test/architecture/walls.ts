@@ -1,0 +1,131 @@
+/** The rules that architecture.test.ts holds: who may import whom, and what does not keep the rules yet. */
+
+/** What nearly every room of the appliance stands on. */
+const FOUNDATION = ['appliance/errors', 'appliance/log', 'appliance/plugin-api', '@appliance/ground', 'node:']
+
+/**
+ * Folder, may import. From the roof to the cellar: a row names only rows further down. A folder stands for everything below
+ * it, and for the file of the same name (serve.ts and serve/); the longest row that fits a file counts. What a row does not
+ * name, such as a package of npm, is not to be imported. `type X`: X, but its types alone. `*`: any folder, or anything.
+ */
+export const WALLS: readonly (readonly [folder: string, mayImport: readonly string[]])[] = [
+  ['test', ['*']],
+  [
+    'appliance/cli',
+    [
+      ...['appliance/serve', 'appliance/jobs', 'appliance/images', 'appliance/ca', 'appliance/config'],
+      ...['appliance/systemd-notify', '@appliance/pxe', '@appliance/registry-mirror', 'commander', ...FOUNDATION],
+    ],
+  ],
+  [
+    'appliance/serve',
+    [
+      ...['appliance/api', 'appliance/web', 'appliance/jobs', 'appliance/rack-server', 'appliance/conductor'],
+      ...['appliance/plugin-host', 'appliance/hardware', 'appliance/images', 'appliance/ca', 'appliance/guest'],
+      ...['appliance/records', 'appliance/config', 'appliance/metrics'],
+      ...['@appliance/pxe', '@appliance/registry-mirror', '@hono/node-server', ...FOUNDATION],
+    ],
+  ],
+  [
+    'appliance/api',
+    [
+      ...['appliance/conductor', 'appliance/records', 'appliance/config', 'appliance/metrics', 'hono', 'zod'],
+      ...FOUNDATION,
+    ],
+  ],
+  ['appliance/web', ['appliance/metrics', 'hono']],
+  ['appliance/jobs', ['appliance/conductor', 'appliance/config', 'cron', ...FOUNDATION]],
+  ['appliance/rack-server', FOUNDATION],
+  [
+    'appliance/conductor',
+    [
+      ...['appliance/agent', 'appliance/hardware', 'appliance/images', 'appliance/guest', 'appliance/records'],
+      ...['appliance/config', '@appliance/pxe', 'execa', ...FOUNDATION],
+    ],
+  ],
+  ['appliance/plugin-host', FOUNDATION],
+  ['appliance/agent', ['appliance/records', 'undici', 'zod', ...FOUNDATION]],
+  ['appliance/hardware', ['appliance/records', 'execa', ...FOUNDATION]],
+  ['appliance/images', ['appliance/config', 'undici', 'zod', ...FOUNDATION]],
+  ['appliance/ca', ['execa', ...FOUNDATION]],
+  ['appliance/guest', ['@appliance/pxe', 'zod', ...FOUNDATION]],
+  ['appliance/records', ['lowdb', ...FOUNDATION]],
+  ['appliance/config', FOUNDATION],
+  ['appliance/metrics', ['prom-client']],
+  ['appliance/systemd-notify', ['appliance/log', 'execa']],
+  ['appliance/errors', []],
+  ['appliance/log', ['appliance/log-lines', 'appliance/plugin-api', '@appliance/ground', 'node:', 'pino']],
+  ['appliance/log-lines', ['node:']],
+  // What runs on the machine.
+  ['plugins/*/layers', ['type @appliance/pxe/agent-api', 'node:']],
+  ['plugins/*', ['type @appliance/core/plugin-api']],
+  ['registry-mirror', ['@appliance/ground', 'cron', 'lowdb', 'tar-stream', 'undici', 'node:']],
+  ['pxe', ['@appliance/ground', 'esbuild', 'execa', 'tar-stream', 'node:']],
+  ['appliance/plugin-api', []],
+  ['appliance/ground', ['node:']],
+]
+
+/**
+ * Circles of folders that are still there: `folder: entries`. The list only shrinks: a circle that is gone must go from here as
+ * well, and no other may come.
+ */
+export const KNOWN_CIRCLES = [
+  'appliance/api/v1: node port-changes',
+  // The registry.
+  'registry-mirror: access bundle content holding http keeping storage sync upstream',
+  // The tests.
+  'test: appliance pxe',
+  // The virtual rack.
+  'test/rack: command deploy',
+]
+
+/** Prose that is still longer or wider than it may be. A file or folder that has come down must go from this list. */
+export const KNOWN_WIDE_DOCUMENTS = [
+  'CONTRIBUTING.md',
+  'README.md',
+  'appliance/IRONIC.md',
+  'appliance/README.md',
+  'appliance/TROUBLESHOOTING.md',
+  'systemd/README.md',
+  // The registry.
+  'registry-mirror/README.md',
+  // Plugins.
+  'plugins/README.md',
+  'plugins/bootc/README.md',
+  'plugins/bootc/layers/README.md',
+  'plugins/direct/README.md',
+  // Network boot, and the tests.
+  'pxe/README.md',
+  'test/README.md',
+]
+export const KNOWN_WIDE_COMMENTS = [
+  'appliance/agent',
+  'appliance/ca',
+  'appliance/cli',
+  'appliance/config',
+  'appliance/errors',
+  'appliance/guest',
+  'appliance/jobs',
+  'appliance/log',
+  'appliance/log-lines',
+  'appliance/serve',
+  'appliance/systemd-notify',
+  // The ground and the registry.
+  'appliance/ground',
+  'registry-mirror',
+  // The hardware.
+  'appliance/hardware',
+  // The records.
+  'appliance/api',
+  'appliance/records',
+  // The conductor.
+  'appliance/conductor',
+  // Images and plugins.
+  'appliance/images',
+  'appliance/plugin-api',
+  'appliance/plugin-host',
+  'plugins',
+  // Network boot, and the tests.
+  'pxe',
+  'test',
+]
