@@ -96,6 +96,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     }),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
+    folder: join(config.DEFAULT.state_path, 'procedures'),
     api_url: () => apiUrlOf(config, api_port),
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},
     onDeployEnd: (result) => metrics.countDeploy(result),

@@ -17,6 +17,7 @@ import { createPowerSync } from './power/power-sync.ts'
 import { isOrphan, recover } from './recover.ts'
 import { StepRunner } from './steps/runner.ts'
 import { releaseImage } from './task/container-images.ts'
+import { sweepProcedureFolders } from './task/folder.ts'
 import { validate } from './validation/validate.ts'
 import { createProvision, unlessStopped } from './verbs/provision.ts'
 
@@ -75,7 +76,10 @@ export function startConductor(options: ConductorOptions): ConductorService {
       ),
     lookup: (query) => lookup(parts, query),
     heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),
-    recover: () => recover(parts, runner, () => true),
+    async recover() {
+      await sweepProcedureFolders(parts)
+      await recover(parts, runner, () => true)
+    },
     machineBootOf: (mac) => machineBootOf(parts, mac),
     bootRefused: (uuid, reason) => runner.refused(uuid, reason),
     async checkDeadlines() {

@@ -195,6 +195,11 @@ export type Task<O extends Options = Options> = {
    */
   readonly exec: (file: string, args: readonly string[], o?: ExecOptions) => Promise<{ stdout: string }>
   /**
+   * Absolute path of a folder for this node's procedure, made at the first call: for keys, inventories and logs that a program needs as files.
+   * Mode 0700. It survives a restart of the appliance, and is removed after `cleanUp`. @throws Error  no procedure runs (in `validate`)
+   */
+  readonly folder: () => Promise<string>
+  /**
    * A boolean in the words that Ironic takes, of any field: true, "True", 1, "yes", "off"...
    * @returns undefined: it is none. Whether that is refused is the plugin's affair
    */

@@ -33,6 +33,8 @@ export type TaskSetting = {
   /** Deploy steps that it offers. */
   agentSteps?: readonly InBandStep[]
   kept?: Json
+  /** What task.folder gives; left out: one that is not there. */
+  folder?: string
   /** Where task.images.make has the image built anew; left out: it is there already. */
   buildsAnew?: string
   /** What the registry says of any reference; null: there is no registry. */
@@ -145,6 +147,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       Object.assign(kept, structuredClone(values))
     },
     exec: (...args) => act('exec', args, { stdout: '' }),
+    folder: () => act('folder', [], setting.folder ?? `/var/lib/rackstrap/procedures/${NODE_UUID}`),
     readBoolean,
     failure(message, cause) {
       note('failure', [message])

@@ -29,6 +29,8 @@ export type ConductorOptions = {
   guests?: Guests
   /** The loaded ones, the first is the default unless [DEFAULT] default_deploy_interface says otherwise. */
   plugins: readonly DeployPlugin[]
+  /** For the private folders of procedures: made when needed, and nobody else's. */
+  folder: string
   /** Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the port may be 0 before listening. */
   api_url(): string
   /** The values of a plugin's own options, before a node's overrides; none when left out. */

@@ -75,6 +75,12 @@ export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): Proce
   throw new Error(`node ${node.uuid} is "${node.provision_state}", and goes through no steps`)
 }
 
+/** It goes through something, or the end of that is not over: what belongs to it stays. */
+export const hasProcedure = (node: Node): boolean =>
+  underWay(node) !== undefined ||
+  node.provision_state === 'deleting' ||
+  [DEPLOY, CLEAN].some(({ keys }) => node.driver_internal_info[keys.cleanup_pending] === true)
+
 export const isWaiting = (node: Node): boolean => underWay(node)?.states.waiting === node.provision_state
 
 /** What of a procedure is in driver_internal_info, and gone with its end. The agent's steps go with the agent. */

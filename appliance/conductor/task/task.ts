@@ -16,6 +16,7 @@ import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
 import { registryFor } from './container-images.ts'
 import { exec } from './exec.ts'
+import { procedureFolder } from './folder.ts'
 import { guestFor } from './guest.ts'
 import { bootAgent, bootFrom } from './machine.ts'
 import { checkRootDevice } from './root-device.ts'
@@ -70,6 +71,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
+    folder: () => procedureFolder(parts, uuid),
     readBoolean,
     failure: (message, cause) => new DeployFailure(message, { cause }),
   }

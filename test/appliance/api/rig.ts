@@ -1,5 +1,6 @@
 /** The API over a real store in a folder of the test's own, asked in process. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createApi } from '../../../appliance/api/app.ts'
 import type { App } from '../../../appliance/api/parts.ts'
@@ -50,6 +51,7 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
     bmc: createBmcDrivers({ enabled: ['ipmi', 'fake-hardware'], log, default_boot_mode: 'uefi' }),
     images: imagesOnPaper(),
     plugins: [direct as unknown as DeployPlugin],
+    folder: join(state_path, 'procedures'),
     api_url: () => BASE,
   })
   t.after(() => real.stop())

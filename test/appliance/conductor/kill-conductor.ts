@@ -72,6 +72,7 @@ const conductor = startConductor({
   bmc: new Map([[bmc.name, bmc]]),
   images,
   plugins: [plugin],
+  folder: `${state_path}/procedures`,
   api_url: () => 'http://127.0.0.1',
 })
 

@@ -1,5 +1,6 @@
 /** A conductor on trial: real store, real plugin, machines of fake-hardware, images on paper. What it logs is what tests wait for. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { NodeRegistry } from '../../../appliance/conductor/parts/node-registry.ts'
 import type { ConductorOptions } from '../../../appliance/conductor/parts/parts.ts'
@@ -108,8 +109,9 @@ export class Trial {
   readonly cleanings: string[] = []
   readonly #waiting = new Set<() => void>()
 
-  constructor(store: Store, options: TrialOptions) {
+  constructor(store: Store, options: TrialOptions & { state_path: string }) {
     this.store = store
+    const { state_path } = options
     const bmc = options.bmc ?? createFake()
     this.conductor = startConductor({
       hostname: 'rackstrap',
@@ -123,6 +125,7 @@ export class Trial {
       ...(options.guests && { guests: options.guests }),
       ...(options.option_values && { option_values: options.option_values }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
+      folder: join(state_path, 'procedures'),
       api_url: () => API_URL,
       onDeployEnd: (result) => this.deploys.push(result),
       onCleanEnd: (result) => this.cleanings.push(result),
@@ -220,7 +223,7 @@ export class Trial {
 export async function startTrial(t: TestContext, options: TrialOptions = {}): Promise<Trial> {
   const state_path = options.state_path ?? stateFolder(t)
   const store = await openStore({ state_path, log: createLog('error', () => {}) })
-  const trial = new Trial(store, options)
+  const trial = new Trial(store, { ...options, state_path })
   t.after(() => trial.stop().catch(() => {}))
   return trial
 }
