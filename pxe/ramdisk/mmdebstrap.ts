@@ -1,5 +1,6 @@
 /** Runs mmdebstrap so that nothing of it stays behind: its own process group, which ends with us, and a folder of ours for its temporary files. */
 import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import { type ExecaError, execa } from 'execa'
 
 export type MmdebstrapOptions = {
@@ -8,6 +9,8 @@ export type MmdebstrapOptions = {
   timeout_ms: number
   /** Aborted: it is ended, with all that it started. */
   signal: AbortSignal
+  /** Told what it does now, e.g. "downloading 212 Debian packages (84.5 MB)". */
+  tell?: ((doing: string) => void) | undefined
 }
 
 const OUTPUT_LIMIT_BYTES = 16 * 1024 * 1024
@@ -23,12 +26,16 @@ export async function runMmdebstrap(args: readonly string[], options: Mmdebstrap
   // As /tmp: apt fetches and verifies as an account of its own.
   await chmod(temporary, 0o1777)
   // It outlives not even a SIGKILL of ours.
-  const child = execa('setpriv', ['--pdeathsig', 'TERM', 'mmdebstrap', ...args], {
+  const child = execa('setpriv', ['--pdeathsig', 'TERM', 'mmdebstrap', '--verbose', ...args], {
     detached: true,
     stdin: 'ignore',
     maxBuffer: OUTPUT_LIMIT_BYTES,
     env: { TMPDIR: temporary },
   })
+  if (options.tell) {
+    const read = progressReader(options.tell)
+    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', read)
+  }
   let killing: NodeJS.Timeout | undefined
   const end = () => {
     killGroup(child.pid, 'SIGTERM')
@@ -42,6 +49,20 @@ export async function runMmdebstrap(args: readonly string[], options: Mmdebstrap
     signal.removeEventListener('abort', end)
     killGroup(child.pid, 'SIGKILL')
     await rm(temporary, { recursive: true, force: true })
+  }
+}
+
+/** Takes mmdebstrap's lines, apt's among them, and tells what they mean for who waits. */
+export function progressReader(tell: (doing: string) => void): (line: string) => void {
+  let packages = ''
+  return (line) => {
+    const [, count] = /^\d+ upgraded, (\d+) newly installed/.exec(line) ?? []
+    const [, size] = /^Need to get (.+) of archives/.exec(line) ?? []
+    const [, stage] = /^I: ((?:running|extracting|installing|configuring|cleaning) .+?)(?:\.\.\.)?$/.exec(line) ?? []
+    if (count !== undefined) packages = `${count} Debian packages`
+    else if (size !== undefined) tell(`downloading ${packages} (${size})`)
+    else if (stage === 'running apt-get update') tell("fetching Debian's lists of packages")
+    else if (stage !== undefined) tell(`${stage}${packages && ` (${packages})`}`)
   }
 }
 

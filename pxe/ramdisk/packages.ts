@@ -14,6 +14,8 @@ export type UnpackOptions = {
   /** Address of a Debian archive; left out: the one of this box's own apt sources, else mmdebstrap's default. */
   mirror?: string | undefined
   signal: AbortSignal
+  /** Told what goes on, e.g. "downloading 12 Debian packages (5887 kB)". */
+  tell?: (doing: string) => void
 }
 
 const run = promisify(execFile)
@@ -23,7 +25,7 @@ const KEY = '/usr/share/keyrings/debian-archive-trixie-stable.gpg'
 
 /** @throws PxeError  mmdebstrap's last words, or what this box lacks */
 export async function unpackPackages(options: UnpackOptions): Promise<void> {
-  const { packages, components, folder, signal } = options
+  const { packages, components, folder, signal, tell } = options
   if (process.getuid?.() !== 0) {
     throw new PxeError("Only root can unpack the ramdisk's packages as they are. Run the command again with sudo.")
   }
@@ -49,7 +51,7 @@ export async function unpackPackages(options: UnpackOptions): Promise<void> {
     ...(mirror ? [mirror] : []),
   ]
   try {
-    await runMmdebstrap(args, { temporary: `${folder}.tmp`, timeout_ms: TIMEOUT_MS, signal })
+    await runMmdebstrap(args, { temporary: `${folder}.tmp`, timeout_ms: TIMEOUT_MS, signal, tell })
   } catch (error) {
     signal.throwIfAborted()
     throw new PxeError(`The ramdisk's packages cannot be unpacked: ${reasonOf(error)}`, { cause: error })

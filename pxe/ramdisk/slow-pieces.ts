@@ -172,7 +172,8 @@ async function withPackages<T>(
   const root = join(folder, 'root')
   try {
     log('fetching and unpacking Debian packages', { suite: recipe.SUITE, flavour, packages: packages.join(' ') })
-    await unpackPackages({ packages, components, folder: root, mirror, signal })
+    const tell = (doing: string) => log(doing, { suite: recipe.SUITE, flavour })
+    await unpackPackages({ packages, components, folder: root, mirror, signal, tell })
     return await use(root)
   } finally {
     await rm(folder, { recursive: true, force: true })

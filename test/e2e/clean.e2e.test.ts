@@ -59,6 +59,7 @@ describe('a machine with something on its disk', () => {
     const timeline = new Timeline({ ...machine.options, ramdisk_bytes: rack.ramdisk.bytes })
     await enroll(rack, timeline, {
       image: { path, sha256, format: 'raw', virtual_bytes: content.length, isOwn: false },
+      signal: test.signal,
     })
     const node = (verb: string, ...args: string[]) =>
       baremetal(rack.hardware.network.enter, ['node', verb, 'rack-1', '--wait', String(CLIENT_DEADLINE_S), ...args], {

@@ -28,7 +28,7 @@ async function deployToItsEnd(rack: Rack, index: number, imagePath: string, chan
   const { name, mac } = machine.options
   const timeline = new Timeline({ name, mac, ramdisk_bytes: rack.ramdisk.bytes })
   const image = { path: imagePath, format: 'raw' as const, virtual_bytes: 0, sha256: '0'.repeat(64), isOwn: false }
-  await enroll(rack, timeline, { image })
+  await enroll(rack, timeline, { image, signal: AbortSignal.timeout(DEPLOY_DEADLINE_MS) })
   assert.ok(timeline.uuid)
   await rack.baremetal('node', 'set', name, ...change)
   await rack.baremetal('node', 'deploy', name)

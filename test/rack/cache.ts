@@ -11,6 +11,9 @@ const UNUSED_MS = 7 * 86_400_000
 /** .cache in the checkout; RACKSTRAP_CACHE names another place, e.g. one that several checkouts share. */
 export const cacheFolder = () => resolve(process.env.RACKSTRAP_CACHE || join(CHECKOUT, '.cache'))
 
+/** Says what is being made right now, to who waits for it: "downloading 212 Debian packages (84.5 MB)". */
+export type Tell = (doing: string) => void
+
 /**
  * A folder of the cache, made by `build` when it is not there. It appears whole or not at all, and another run may make the same
  * at the same time. Others of its kind that nobody used for a week are dropped.

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { ensureBootcImage } from './bootc-image/build.ts'
 import { LAYOUT_TAG, readLayout } from './bootc-image/oci-layout.ts'
-import { cacheFolder } from './cache.ts'
+import { cacheFolder, type Tell } from './cache.ts'
 import { ImageError } from './image.ts'
 import { run } from './run-program.ts'
 
@@ -31,9 +31,13 @@ export const OWN_TAG = 'stable'
 const FETCH_DEADLINE_S = 3600
 
 /** @param source  an OCI layout's folder, or a reference; our own when undefined. @throws ImageError, or the builder's last words */
-export async function prepareContainer(source: string | undefined, signal: AbortSignal): Promise<ContainerImage> {
+export async function prepareContainer(
+  source: string | undefined,
+  signal: AbortSignal,
+  tell?: Tell,
+): Promise<ContainerImage> {
   if (source === undefined) {
-    const { kind, layouts } = await ensureBootcImage(signal)
+    const { kind, layouts } = await ensureBootcImage(signal, tell)
     return describe({ layout: layouts[1], reference: `${OWN_HOST}/${OWN_REPOSITORY}:${OWN_TAG}`, kind, isOwn: true })
   }
   const folder = resolve(source)
@@ -52,6 +56,7 @@ export async function prepareContainer(source: string | undefined, signal: Abort
     )
   }
   const layout = join(cacheFolder(), 'downloads', `container-${digestOf(reference)}`)
+  tell?.(`fetching ${reference}`)
   const to = `oci:${layout}:${LAYOUT_TAG}`
   await run('skopeo', ['copy', '--quiet', `docker://${reference}`, to], { signal, timeout_s: FETCH_DEADLINE_S })
   return describe({ layout, reference, kind: reference, isOwn: false })

@@ -1,10 +1,12 @@
 /** Takes the rack's machines from bare to running their operating system, as an operator would: with the real client. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
+import { attend } from './attendant.ts'
 import type { Ongoing } from './command/display.ts'
 import type { ContainerImage } from './container-image.ts'
 import { RackFailed } from './failure.ts'
 import type { Image } from './image.ts'
+import { bmcArguments, createArguments, DEFAULT_DRIVER, given, type NodeFields, reachesBmc } from './node-fields.ts'
 import type { Rack } from './rack.ts'
 import { lastConsoleLine } from './steel/console.ts'
 import { type Stage, Timeline } from './timeline.ts'
@@ -13,6 +15,8 @@ export type DeployOptions = {
   image: Image | ContainerImage
   /** Further fields of the nodes. */
   instance_info?: Readonly<Record<string, string>>
+  /** What was said of the nodes by hand: it comes last, and counts. */
+  node?: NodeFields
   /** Which machines of the rack, counted from 0; all when left out. */
   machines?: readonly number[]
   signal: AbortSignal
@@ -67,28 +71,45 @@ const indexOf = (rack: Rack, { name }: Timeline) => rack.hardware.machines.findI
 
 async function enrollAndDeploy(rack: Rack, timeline: Timeline, options: DeployOptions): Promise<void> {
   await enroll(rack, timeline, options)
-  await rack.baremetal('node', 'deploy', timeline.name, ...configDrive(timeline.name, options.image))
+  const { deploy_steps } = options.node ?? {}
+  const steps = deploy_steps === undefined ? [] : ['--deploy-steps', deploy_steps]
+  await rack.baremetal('node', 'deploy', timeline.name, ...configDrive(timeline.name, options.image), ...steps)
 }
 
-/** The commands of the README, in its order. */
+type EnrollOptions = Pick<DeployOptions, 'image' | 'instance_info' | 'node'> & { signal: AbortSignal }
+
+/** The commands of the README, in its order. @param o.signal  ends the work of who attends to a machine without a BMC */
 export async function enroll(
   rack: Rack,
   timeline: Timeline,
-  { image, instance_info = {} }: Pick<DeployOptions, 'image' | 'instance_info'>,
+  { image, instance_info = {}, node = {}, signal }: EnrollOptions,
 ): Promise<void> {
   const { name } = timeline
   const mac = timeline.options.mac
-  const bmc = rack.bmcArguments(indexOf(rack, timeline))
-  const about = ['--property', `capabilities=boot_mode:${rack.firmware}`, ...bmc]
-  const { deploy_interface, fields } = wayOf(image)
-  const interfaces = ['--driver', 'ipmi', '--deploy-interface', deploy_interface]
+  const index = indexOf(rack, timeline)
+  const { driver = DEFAULT_DRIVER } = node
+  const about = ['--property', `capabilities=boot_mode:${rack.firmware}`, ...bmcArguments(index, driver)]
+  const { deploy_interface, fields } = interfaceFor(image)
+  const interfaces = ['--driver', driver, '--deploy-interface', node.deploy_interface ?? deploy_interface]
   const printed = ['-f', 'value', '-c', 'uuid']
-  const uuid = await rack.baremetal('node', 'create', '--name', name, ...interfaces, ...about, ...printed)
+  const uuid = await rack.baremetal(
+    'node',
+    'create',
+    '--name',
+    name,
+    ...interfaces,
+    ...about,
+    ...createArguments(node),
+    ...printed,
+  )
   timeline.uuid = uuid.trim()
-  const info = Object.entries({ ...fields, ...instance_info })
+  const machine = rack.hardware.machines[index]
+  if (machine && !reachesBmc(driver)) attend(machine, timeline.uuid, rack.appliance, signal)
+  const info = Object.entries({ ...fields, ...instance_info }).map(([key, value]) => `${key}=${value}`)
+  const instance = given('--instance-info', [...info, ...(node.instance_info ?? [])])
   await Promise.all([
     rack.baremetal('port', 'create', mac, '--node', timeline.uuid),
-    rack.baremetal('node', 'set', name, ...info.flatMap(([key, value]) => ['--instance-info', `${key}=${value}`])),
+    rack.baremetal('node', 'set', name, ...instance),
   ])
   for (const [verb, state] of [
     ['manage', 'manageable'],
@@ -106,8 +127,11 @@ export async function enroll(
   }
 }
 
-/** A disk image goes by `direct`, a container by `bootc`. */
-function wayOf(image: Image | ContainerImage): { deploy_interface: string; fields: Readonly<Record<string, string>> } {
+/** A disk image goes by `direct`, a container by `bootc`, unless the node says otherwise. */
+function interfaceFor(image: Image | ContainerImage): {
+  deploy_interface: string
+  fields: Readonly<Record<string, string>>
+} {
   return 'reference' in image
     ? { deploy_interface: 'bootc', fields: { image_source: `oci://${image.reference}` } }
     : {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { cacheFolder, sha256Of } from './cache.ts'
+import { cacheFolder, sha256Of, type Tell } from './cache.ts'
 import { ensureOsImage } from './os-image/build.ts'
 
 export type Image = {
@@ -26,13 +26,15 @@ export async function prepareImage(
   source: string | undefined,
   signal: AbortSignal,
   progress: Progress,
+  tell?: Tell,
 ): Promise<Image> {
   if (source === undefined) {
-    const own = await ensureOsImage(signal)
+    const own = await ensureOsImage(signal, tell)
     return { path: own.raw, format: 'raw', virtual_bytes: own.size_bytes, sha256: own.sha256, isOwn: true }
   }
   const path = /^https?:\/\//.test(source) ? await fetchImage(new URL(source), signal, progress) : resolve(source)
   const found = await inspect(path, source)
+  tell?.('reading it for its checksum')
   return { path, ...found, sha256: await sha256Of(path, signal), isOwn: false }
 }
 

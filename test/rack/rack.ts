@@ -10,7 +10,6 @@ import { guardRack } from './guard.ts'
 import { clearLeftovers, rackFolder, rackName } from './leftovers.ts'
 import type { Ramdisk } from './ramdisk.ts'
 import { run } from './run-program.ts'
-import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from './steel/bmc.ts'
 import { type Hardware, startHardware } from './steel/hardware.ts'
 import type { Firmware } from './steel/machine.ts'
 import { UpstreamRegistry } from './upstream-registry.ts'
@@ -52,8 +51,6 @@ export type Rack = AsyncDisposable & {
   baremetal(...args: string[]): Promise<string>
   /** Our own command line, about the appliance that runs here. @throws CommandFailed */
   rackstrap(args: readonly string[], signal?: AbortSignal): Promise<string>
-  /** What `baremetal node create` needs to know of a machine's BMC. */
-  bmcArguments(machine: number): string[]
 }
 
 export const DEFAULT_MEMORY_MIB = 1024
@@ -98,7 +95,6 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       baremetal: (...args) => baremetal(enter, args, { signal }),
       rackstrap: (args, signal) =>
         run(join(CHECKOUT, 'appliance/rackstrap'), [...args, '--config', appliance.configFile], { signal }),
-      bmcArguments,
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     }
   } catch (error) {
@@ -118,16 +114,6 @@ async function startUpstream(
   stack.defer(() => upstream.cut())
   await upstream.start()
   return upstream
-}
-
-function bmcArguments(machine: number): string[] {
-  const info = {
-    ipmi_address: '127.0.0.1',
-    ipmi_port: bmcPort(machine),
-    ipmi_username: BMC_USERNAME,
-    ipmi_password: BMC_PASSWORD,
-  }
-  return Object.entries(info).flatMap(([key, value]) => ['--driver-info', `${key}=${value}`])
 }
 
 async function writeEnterScript(folder: string, enter: readonly string[]): Promise<string> {

@@ -5,8 +5,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { cached } from '../cache.ts'
+import { basename, dirname, join, resolve } from 'node:path'
+import { cached, type Tell } from '../cache.ts'
 import { recipeDigest } from '../os-image/recipe.ts'
 import { run } from '../run-program.ts'
 import { addLayer, createLayout } from './oci-layout.ts'
@@ -26,7 +26,7 @@ const LABELS = { 'containers.bootc': '1', 'org.opencontainers.image.version': '1
 const OVERLAY = join(import.meta.dirname, 'overlay')
 
 /** @throws Error  in the builder's last words, or: the script that is named is not there */
-export async function ensureBootcImage(signal: AbortSignal): Promise<BootcImage> {
+export async function ensureBootcImage(signal: AbortSignal, tell?: Tell): Promise<BootcImage> {
   const named = process.env[SCRIPT_VARIABLE]
   const script = named ? resolve(named) : undefined
   const hash = createHash('sha256')
@@ -35,7 +35,7 @@ export async function ensureBootcImage(signal: AbortSignal): Promise<BootcImage>
   else addFiles(hash.update(recipeDigest()), import.meta.dirname, ['stand-in.ts', 'stand-in/*'])
   const digest = hash.digest('hex').slice(0, 12)
   const folder = await cached(script ? 'bootc-image' : 'bootc-stand-in', digest, (work) =>
-    assemble(work, script, signal),
+    assemble(work, { script, signal, tell }),
   )
   return {
     kind: script ? 'real bootc' : 'stand-in for bootc',
@@ -50,9 +50,11 @@ function addFiles(hash: Hash, folder: string, patterns: readonly string[]): void
   }
 }
 
-async function assemble(work: string, script: string | undefined, signal: AbortSignal): Promise<void> {
+type Making = { script: string | undefined; signal: AbortSignal; tell: Tell | undefined }
+
+async function assemble(work: string, { script, signal, tell }: Making): Promise<void> {
   await mkdir(work, { recursive: true })
-  await (script ? buildReal(work, script, signal) : buildOwn(work, signal))
+  await (script ? buildReal(work, { script, signal, tell }) : buildOwn(work, signal, tell))
   const change = join(work, 'change')
   await mkdir(dirname(join(change, VERSION_FILE)), { recursive: true })
   await writeFile(join(change, VERSION_FILE), '2\n')
@@ -61,21 +63,23 @@ async function assemble(work: string, script: string | undefined, signal: AbortS
 }
 
 /** In a mount namespace of its own: whatever the script leaves mounted goes with it, before its folder is removed. */
-async function buildReal(work: string, script: string, signal: AbortSignal): Promise<void> {
+async function buildReal(work: string, { script, signal, tell }: Making & { script: string }): Promise<void> {
   const out = join(work, 'out')
   const env = { ...process.env, OVERLAY, VERSION: '1' }
   await run('unshare', ['--mount', '--propagation', 'private', script, out], {
     signal,
     env,
     timeout_s: SCRIPT_DEADLINE_S,
+    onOutput: (text) => tell?.(`building it by ${basename(script)}: ${text.trim().split('\n').at(-1)?.slice(0, 60)}`),
   })
   await rename(join(out, 'oci'), join(work, '1'))
   await rm(out, { recursive: true })
 }
 
-async function buildOwn(work: string, signal: AbortSignal): Promise<void> {
+async function buildOwn(work: string, signal: AbortSignal, tell: Tell | undefined): Promise<void> {
   const root = join(work, 'root')
-  await buildStandIn(root, OVERLAY, signal)
+  await buildStandIn(root, OVERLAY, signal, tell)
+  tell?.('packing the container')
   await writeFile(join(root, VERSION_FILE), '1\n')
   const layout = join(work, '1')
   await createLayout(layout, { Labels: LABELS, Cmd: ['/sbin/init'], Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'] })

@@ -1,6 +1,7 @@
 /** The stand-in's root folder: the small Debian of ../os-image, with a `bootc` that lays it out on a disk as the real one would. */
 import { chmod, copyFile, cp, mkdir, open, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Tell } from '../cache.ts'
 import { installBiosGrub, makeEfiPartition } from '../os-image/boot-code.ts'
 import { PACKAGES } from '../os-image/recipe.ts'
 import { buildRoot } from '../os-image/root.ts'
@@ -11,9 +12,9 @@ const OWN = 'usr/lib/bootc-stand-in'
 const source = (name: string) => join(import.meta.dirname, 'stand-in', name)
 
 /** @param overlay  files that go over the tree */
-export async function buildStandIn(root: string, overlay: string, signal: AbortSignal): Promise<void> {
+export async function buildStandIn(root: string, overlay: string, signal: AbortSignal, tell?: Tell): Promise<void> {
   const recipe = { packages: [...PACKAGES, 'fdisk'], initrdInit: source('initrd-init') }
-  await buildRoot(root, signal, recipe)
+  await buildRoot(root, signal, { recipe, tell })
   // What is in the overlay reads the config drive and phones home; root is mounted already.
   for (const wanted of ['multi-user.target.wants/phone-home.service', 'sysinit.target.wants/config-drive.service'])
     await rm(join(root, 'etc/systemd/system', wanted))

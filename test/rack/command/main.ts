@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { npmGone } from '../../../appliance/cli/parent.ts'
+import { type ConfigChange, mergeConfig } from '../appliance-config.ts'
 import { createLogFolder } from '../cache.ts'
 import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
 import { deployRack } from '../deploy.ts'
@@ -11,11 +12,12 @@ import { type Image, prepareImage } from '../image.ts'
 import { DEFAULT_DISK_BYTES, type Rack, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
 import { createDisplay, type Display, inMiB } from './display.ts'
+import { laidOver } from './laid-over.ts'
 import { HELP, type RackCommand, readOptions, UsageError } from './options.ts'
 import { type Making, prepare } from './prepare.ts'
 import { howToLookAround, resultOf, summary } from './report.ts'
 
-type Run = { command: RackCommand; display: Display; logs: string; signal: AbortSignal }
+type Run = { command: RackCommand; config: ConfigChange; display: Display; logs: string; signal: AbortSignal }
 
 /** Room for the config drive and the second partition table behind an image. */
 const DISK_MARGIN_BYTES = 1024 ** 3
@@ -26,11 +28,11 @@ const DAY_MS = 86_400_000
 const STATUS = { done: 0, failed: 1, usage: 2, interrupted: 130 }
 
 async function main(display: Display, signal: AbortSignal): Promise<number> {
-  const command = readCommand(display)
-  if (typeof command === 'number') return command
+  const read = await readCommand(display)
+  if (typeof read === 'number') return read
   const logs = await createLogFolder(`rack-${process.pid}`)
   try {
-    return await runRack({ command, display, logs, signal })
+    return await runRack({ ...read, display, logs, signal })
   } catch (error) {
     display.end()
     display.say(signal.aborted ? 'stopped; nothing is left running' : explain(error, logs))
@@ -38,10 +40,10 @@ async function main(display: Display, signal: AbortSignal): Promise<number> {
   }
 }
 
-function readCommand(display: Display): RackCommand | number {
+async function readCommand(display: Display): Promise<Pick<Run, 'command' | 'config'> | number> {
   try {
     const command = readOptions(process.argv.slice(2), process.env)
-    if (command !== 'help') return command
+    if (command !== 'help') return { command, config: await laidOver(command.config, command.plugins) }
     display.say(HELP)
     return STATUS.done
   } catch (error) {
@@ -54,7 +56,11 @@ function readCommand(display: Display): RackCommand | number {
 async function runRack(run: Run): Promise<number> {
   const { command, display, logs, signal } = run
   const [ramdisk, image] = await prepare(display, signal, [
-    { name: 'ramdisk', make: (either) => ensureRamdisk(either) },
+    {
+      name: 'ramdisk',
+      make: (either, _progress, tell) =>
+        ensureRamdisk(either, { tell, plugins: command.plugins.map((one) => resolve(one)) }),
+    },
     { name: 'image', make: imageMaker(command) },
   ])
   await using rack = await start(run, ramdisk, image)
@@ -69,9 +75,9 @@ async function runRack(run: Run): Promise<number> {
   return status
 }
 
-function imageMaker({ deploy_interface, image }: RackCommand): Making<Image | ContainerImage>['make'] {
-  return (signal, progress) =>
-    deploy_interface === 'bootc' ? prepareContainer(image, signal) : prepareImage(image, signal, progress)
+function imageMaker({ isContainer, image }: RackCommand): Making<Image | ContainerImage>['make'] {
+  return (signal, progress, tell) =>
+    isContainer ? prepareContainer(image, signal, tell) : prepareImage(image, signal, progress, tell)
 }
 
 async function start(run: Run, ramdisk: Ramdisk, image: Image | ContainerImage): Promise<Rack> {
@@ -79,7 +85,7 @@ async function start(run: Run, ramdisk: Ramdisk, image: Image | ContainerImage):
   const { firmware, nodes: machines, memory_mib } = command
   const rack = await startRack({
     ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
-    config: { conductor: { automated_clean: command.clean ? 'True' : 'False' } },
+    config: mergeConfig({ conductor: { automated_clean: command.clean ? 'True' : 'False' } }, run.config),
     ...('reference' in image ? forContainer(image, command) : forDisk(image)),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)
@@ -115,8 +121,7 @@ async function offer(rack: Rack, { command, display, signal }: Run, image: Conta
 
 async function deploy(rack: Rack, { command, display, signal }: Run, image: Image | ContainerImage): Promise<number> {
   const timelines = await deployRack(rack, {
-    image,
-    signal,
+    ...{ image, node: command.node, signal },
     onStage: (machine, stage) => display.stage(machine, stage),
     onOngoing: (ongoing) => display.show(ongoing),
   })

@@ -1,11 +1,13 @@
 /** Makes several things at once before the rack starts, and shows how each gets on. */
 
+import type { Tell } from '../cache.ts'
 import type { Activity } from '../timeline.ts'
 import type { Display } from './display.ts'
 
+type Progress = (done: number, total: number | undefined) => void
 export type Making<T> = {
   name: string
-  make(signal: AbortSignal, progress: (done: number, total: number | undefined) => void): Promise<T>
+  make(signal: AbortSignal, progress: Progress, tell: Tell): Promise<T>
 }
 
 const SHOW_INTERVAL_MS = 500
@@ -24,10 +26,16 @@ export async function prepare<A, B>(
   const elapsed_s = () => (Date.now() - began_ms) / 1000
   const going = new Map<string, Activity>()
   const follow = async <T>({ name, make }: Making<T>): Promise<T> => {
-    const activity: Activity = { name: 'in the making (kept for the next run)', since_ms: began_ms }
+    const activity: Activity = { name: 'looking for it in the cache', since_ms: began_ms }
     going.set(name, activity)
+    const progress: Progress = (done, total) => Object.assign(activity, { name: 'downloading it', done, total })
+    // Each thing that it does has a time of its own, and stays on the screen where lines do.
+    const tell: Tell = (doing) => {
+      Object.assign(activity, { name: doing, since_ms: Date.now() })
+      display.say(`${name}: ${doing} ...`)
+    }
     try {
-      const made = await make(either, (done, total) => Object.assign(activity, { name: 'fetched', done, total }))
+      const made = await make(either, progress, tell)
       if (elapsed_s() > WORTH_TELLING_S) display.say(`${name}: ready after ${elapsed_s().toFixed(1)} s`)
       return made
     } catch (error) {

@@ -1,7 +1,7 @@
 /** A small Debian that boots from its disk on BIOS and UEFI and phones home. Built once per recipe; needs root, and no loop device. */
 import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cached, sha256Of } from '../cache.ts'
+import { cached, sha256Of, type Tell } from '../cache.ts'
 import { run } from '../run-program.ts'
 import { installBiosGrub, makeEfiPartition } from './boot-code.ts'
 import { DISK_MIB, ROOT_LABEL, recipeDigest } from './recipe.ts'
@@ -32,9 +32,9 @@ export type OsImage = {
 }
 
 /** @returns the image's files in the cache, built when this recipe was not built before */
-export async function ensureOsImage(signal: AbortSignal): Promise<OsImage> {
+export async function ensureOsImage(signal: AbortSignal, tell?: Tell): Promise<OsImage> {
   const digest = recipeDigest()
-  const folder = await cached('os-image', digest, (work) => assemble(work, signal))
+  const folder = await cached('os-image', digest, (work) => assemble(work, signal, tell))
   return {
     raw: join(folder, 'disk.raw'),
     qcow2: join(folder, 'disk.qcow2'),
@@ -44,11 +44,12 @@ export async function ensureOsImage(signal: AbortSignal): Promise<OsImage> {
   }
 }
 
-async function assemble(work: string, signal: AbortSignal): Promise<void> {
+async function assemble(work: string, signal: AbortSignal, tell?: Tell): Promise<void> {
   const file = (name: string) => join(work, name)
   const grub = { folder: work, config: join(import.meta.dirname, 'grub.cfg'), signal }
   await mkdir(work, { recursive: true })
-  await buildRoot(file('root'), signal)
+  await buildRoot(file('root'), signal, { tell })
+  tell?.(`making a disk of ${DISK_MIB} MiB`)
   await writeFile(file('disk.raw'), '')
   await truncate(file('disk.raw'), DISK_MIB * 1024 * 1024)
   await run('sfdisk', ['--quiet', file('disk.raw')], { signal, input: LAYOUT })

@@ -2,6 +2,7 @@
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runMmdebstrap } from '../../../pxe/ramdisk/mmdebstrap.ts'
+import type { Tell } from '../cache.ts'
 import { run } from '../run-program.ts'
 import { debianArchive } from './archive.ts'
 import { BOOT_MODULES, ENABLED_UNITS, MASKED_UNITS, PACKAGES, ROOT_LABEL, SUITE } from './recipe.ts'
@@ -12,7 +13,11 @@ const MMDEBSTRAP_DEADLINE_MS = 1200_000
 export type RootRecipe = { packages: readonly string[]; initrdInit: string }
 const OWN_RECIPE = { packages: PACKAGES, initrdInit: join(import.meta.dirname, 'initrd-init') }
 
-export async function buildRoot(root: string, signal: AbortSignal, recipe: RootRecipe = OWN_RECIPE): Promise<void> {
+export async function buildRoot(
+  root: string,
+  signal: AbortSignal,
+  { recipe = OWN_RECIPE, tell }: { recipe?: RootRecipe; tell?: Tell | undefined } = {},
+): Promise<void> {
   const archive = await debianArchive(signal)
   const options = [
     '--mode=root',
@@ -23,7 +28,8 @@ export async function buildRoot(root: string, signal: AbortSignal, recipe: RootR
     `--include=${recipe.packages.join(',')}`,
   ]
   const temporary = `${root}.tmp`
-  await runMmdebstrap([...options, SUITE, root, archive], { temporary, timeout_ms: MMDEBSTRAP_DEADLINE_MS, signal })
+  const limits = { temporary, timeout_ms: MMDEBSTRAP_DEADLINE_MS, signal, tell }
+  await runMmdebstrap([...options, SUITE, root, archive], limits)
   await cp(join(import.meta.dirname, 'overlay'), root, { recursive: true })
   await configure(root)
   await buildInitrd(root, recipe.initrdInit, signal)
