@@ -40,7 +40,7 @@ export function findForLookup(store: Store, query: LookupQuery, options: { restr
 
 /** Addresses of two nodes name none of them. */
 function nodeOfAddresses(store: Store, addresses: readonly string[]): Node | undefined {
-  const uuids = new Set(addresses.flatMap((address) => store.ports.byAddress(address)?.node_uuid ?? []))
+  const uuids = new Set(addresses.flatMap((address) => store.ports.by('address', address)?.node_uuid ?? []))
   const [uuid, ...others] = uuids
   return uuid !== undefined && others.length === 0 ? store.nodes.get(uuid) : undefined
 }

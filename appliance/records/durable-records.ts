@@ -5,43 +5,46 @@
 import { Conflict, InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { deepFreeze, frozenCopy } from './frozen.ts'
+import type { Base, Kind } from './kind.ts'
 import type { Commits } from './storage/commits.ts'
 import { type Document, isUuid } from './storage/document.ts'
 import type { Secrets } from './storage/secrets.ts'
 import type { Records } from './store.ts'
-import { Table, type Unique } from './table.ts'
+import { Table } from './table.ts'
 import { timestamp } from './timestamp.ts'
 
-type Base = { uuid: string; created_at: string; updated_at: string | null }
-
-export type Kind<R extends Base> = {
-  /** Folder of its documents. */
-  name: string
-  /** As it begins a sentence: "Node ... could not be found." */
-  noun: string
-  uniques: readonly Unique<R>[]
-  /** Fields that live in memory only, with their value after a start: never on the disk, changed without a wait. */
-  volatile: Partial<R>
-  /** Brings a field into its one spelling. */
-  normalize?(record: R): R
-  /** Called whenever what is shown changes. */
-  onShown?(before: R | undefined, after: R | undefined): void
+export type Backing = {
+  commits(): Commits
+  secrets: Secrets
+  nextSeq(): number
+  /** The records of another kind. */
+  records(kind: string): DurableRecords<Base>
+  /** The kinds whose records are owned by records of this one. */
+  ownedBy(kind: string): readonly DurableRecords<Base>[]
 }
 
-export type Backing = { commits(): Commits; secrets: Secrets; nextSeq(): number }
-
 export class DurableRecords<R extends Base> implements Records<R> {
+  /** Folder of its documents. */
+  readonly #name: string
   readonly #kind: Kind<R>
+  readonly #volatile: Partial<R>
   readonly #backing: Backing
   readonly #shown: Table<R>
   readonly #pending: Table<R>
   readonly #createdSeq = new Map<string, number>()
 
-  constructor(kind: Kind<R>, backing: Backing) {
+  constructor(name: string, kind: Kind<R>, backing: Backing) {
+    const found = { unique: Object.keys(kind.unique), indexes: kind.indexes ?? [] }
+    this.#name = name
     this.#kind = kind
+    this.#volatile = kind.volatile ?? {}
     this.#backing = backing
-    this.#shown = new Table(kind.uniques)
-    this.#pending = new Table(kind.uniques)
+    this.#shown = new Table(found)
+    this.#pending = new Table(found)
+  }
+
+  get owner_kind(): string | undefined {
+    return this.#kind.owner?.kind
   }
 
   get size(): number {
@@ -57,7 +60,17 @@ export class DurableRecords<R extends Base> implements Records<R> {
   }
 
   by(field: string, value: string): R | undefined {
-    return this.#shown.by(field, value)
+    return this.#shown.by(field, this.#spelled({ [field]: value })[field] ?? value)
+  }
+
+  where(field: string, value: string): readonly R[] {
+    return this.#shown.where(field, this.#spelled({ [field]: value })[field] ?? value)
+  }
+
+  find(ident: string): R {
+    const record = isUuid(ident.toLowerCase()) ? this.get(ident) : this.by('name', ident)
+    if (!record) throw this.notFound(ident)
+    return record
   }
 
   notFound(ident: string): NotFound {
@@ -67,8 +80,8 @@ export class DurableRecords<R extends Base> implements Records<R> {
   async create(given: R): Promise<R> {
     const copy = frozenCopy({ ...given, uuid: String(given.uuid).toLowerCase() })
     if (!isUuid(copy.uuid)) throw new InvalidParameterValue(`Expected a UUID but received ${given.uuid}.`)
-    const record = this.#normal(copy)
-    this.#refuseCollision(record)
+    const record = Object.freeze(this.#spelled(copy))
+    this.#checkFits(record)
     if (this.#pending.get(record.uuid)) {
       throw new Conflict(`A ${this.#kind.noun.toLowerCase()} with UUID ${record.uuid} already exists.`)
     }
@@ -86,40 +99,51 @@ export class DurableRecords<R extends Base> implements Records<R> {
     if ('uuid' in patch && patch.uuid !== record.uuid) {
       throw new InvalidParameterValue(`Cannot overwrite UUID for an existing ${this.#kind.noun}.`)
     }
-    if (Object.keys(patch).every((field) => field in this.#kind.volatile))
-      return this.#changeInMemory(record.uuid, patch)
+    if (Object.keys(patch).every((field) => field in this.#volatile)) return this.#changeInMemory(record.uuid, patch)
     const stamp = options.quiet ? {} : { updated_at: timestamp() }
-    const changed = this.#normal({ ...record, ...patch, ...stamp })
-    this.#refuseCollision(changed)
+    const changed = Object.freeze(this.#spelled({ ...record, ...patch, ...stamp }))
+    this.#checkFits(changed, record)
     return this.#commit(changed)
   }
 
   async delete(uuid: string): Promise<void> {
     const record = this.#pending.get(uuid.toLowerCase())
     if (!record) throw this.notFound(uuid)
-    const document = this.#document(record.uuid, null)
-    this.#pending.remove(record.uuid)
-    await this.#backing.commits().submit({
-      document,
-      apply: () => {
-        this.#show(record.uuid, undefined)
-        if (!this.#pending.get(record.uuid)) this.#createdSeq.delete(record.uuid)
-      },
-    })
+    // All in one turn, so that they become durable together and none can be created in between; the owner last.
+    await Promise.all([...this.#deleteOwned(record.uuid), this.#deleteOne(record.uuid)])
   }
 
   /** At the start: a record as it lies on the disk. */
-  load(document: Document, defaults: R): void {
-    const plain = this.#backing.secrets.decrypt(document.record ?? {}, document) as R
-    const record = deepFreeze({ ...defaults, ...plain, ...this.#kind.volatile })
+  load(document: Document): void {
+    const plain = this.#backing.secrets.decrypt(document.record ?? {}, document)
+    const record = deepFreeze({ ...this.#kind.defaults, ...plain, ...this.#volatile } as R)
     this.#createdSeq.set(record.uuid, document.created_seq)
     this.#pending.put(record)
-    this.#show(record.uuid, record)
+    this.#shown.put(record)
   }
 
   /** Forgets the changes under way. */
   takeBack(): void {
     this.#pending.become(this.#shown)
+  }
+
+  #deleteOwned(uuid: string): Promise<void>[] {
+    return this.#backing.ownedBy(this.#name).flatMap((owned) => {
+      const field = owned.#kind.owner?.field ?? ''
+      return owned.#pending.where(field, uuid).map((record) => owned.delete(record.uuid))
+    })
+  }
+
+  #deleteOne(uuid: string): Promise<void> {
+    const document = this.#document(uuid, null)
+    this.#pending.remove(uuid)
+    return this.#backing.commits().submit({
+      document,
+      apply: () => {
+        this.#shown.remove(uuid)
+        if (!this.#pending.get(uuid)) this.#createdSeq.delete(uuid)
+      },
+    })
   }
 
   async #commit(record: R): Promise<R> {
@@ -130,7 +154,7 @@ export class DurableRecords<R extends Base> implements Records<R> {
       document,
       apply: () => {
         shown = this.#withVolatile(record)
-        this.#show(record.uuid, shown)
+        this.#shown.put(shown)
       },
     })
     return shown
@@ -139,7 +163,7 @@ export class DurableRecords<R extends Base> implements Records<R> {
   #document(uuid: string, record: R | null): Document {
     const seq = this.#backing.nextSeq()
     if (record && !this.#pending.get(uuid)) this.#createdSeq.set(uuid, seq)
-    const identity = { kind: this.#kind.name, uuid }
+    const identity = { kind: this.#name, uuid }
     const kept = record && this.#backing.secrets.encrypt(this.#withoutVolatile(record), identity)
     return { seq, created_seq: this.#createdSeq.get(uuid) ?? seq, ...identity, record: kept }
   }
@@ -150,7 +174,7 @@ export class DurableRecords<R extends Base> implements Records<R> {
     if (pending) this.#pending.put(Object.freeze({ ...pending, ...patch }))
     if (!shown) return this.#pending.get(uuid) as R
     const changed = Object.freeze({ ...shown, ...patch })
-    this.#show(uuid, changed)
+    this.#shown.put(changed)
     return changed
   }
 
@@ -158,27 +182,33 @@ export class DurableRecords<R extends Base> implements Records<R> {
   #withVolatile(record: R): R {
     const latest = this.#pending.get(record.uuid)
     if (!latest || latest === record) return record
-    const fields = Object.keys(this.#kind.volatile).map((field) => [field, latest[field as keyof R]])
+    const fields = Object.keys(this.#volatile).map((field) => [field, latest[field as keyof R]])
     return Object.freeze({ ...record, ...Object.fromEntries(fields) })
   }
 
   #withoutVolatile(record: R): Json {
-    return Object.fromEntries(Object.entries(record).filter(([field]) => !(field in this.#kind.volatile)))
+    return Object.fromEntries(Object.entries(record).filter(([field]) => !(field in this.#volatile)))
   }
 
-  #show(uuid: string, record: R | undefined): void {
-    const before = this.#shown.get(uuid)
-    if (record) this.#shown.put(record)
-    else this.#shown.remove(uuid)
-    this.#kind.onShown?.(before, record)
+  #spelled<T extends object>(fields: T): T {
+    let spelled = fields
+    for (const [field, spell] of Object.entries(this.#kind.spelling ?? {})) {
+      const value = (fields as Record<string, unknown>)[field]
+      if (typeof value === 'string') spelled = { ...spelled, [field]: (spell as (text: string) => string)(value) }
+    }
+    return spelled
   }
 
-  #normal(record: R): R {
-    return Object.freeze(this.#kind.normalize?.(record) ?? record)
-  }
-
-  #refuseCollision(record: R): void {
-    const unique = this.#pending.collision(record)
-    if (unique) throw new Conflict(unique.conflict(record))
+  /** @throws Conflict, InvalidParameterValue */
+  #checkFits(record: R, before?: R): void {
+    const field = this.#pending.collision(record)
+    if (field !== undefined) throw new Conflict(this.#kind.unique[field]?.conflict(record))
+    const { owner } = this.#kind
+    const uuid = owner && record[owner.field as keyof R]
+    if (!owner || uuid === before?.[owner.field as keyof R]) return
+    const owners = this.#backing.records(owner.kind)
+    if (!owners.#pending.get(String(uuid))) {
+      throw new InvalidParameterValue(`${owners.#kind.noun} ${uuid} could not be found.`)
+    }
   }
 }

@@ -1,19 +1,18 @@
-/** Opens the store: locks state_path, reads documents and journal, says loudly what it had to repair. Decides nothing about nodes. */
+/** Opens the store: locks state_path, reads documents and journal, says loudly what it had to repair. Knows no kind of record but by the table. */
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ApplianceError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { DurableRecords } from './durable-records.ts'
-import { NodeRecords, nodeDefaults } from './node-records.ts'
-import { PortRecords, portDefaults } from './port-records.ts'
+import { type Backing, DurableRecords } from './durable-records.ts'
+import type { Base, Kinds } from './kind.ts'
+import { KINDS } from './kinds.ts'
 import { Commits } from './storage/commits.ts'
 import { type Disk, FOLDER_MODE, disk as realDisk } from './storage/disk.ts'
-import type { Document } from './storage/document.ts'
 import { Journal } from './storage/journal.ts'
 import { type Lock, lockStatePath } from './storage/lock.ts'
 import { type Found, recover } from './storage/recover.ts'
 import { Secrets } from './storage/secrets.ts'
-import type { Store } from './store.ts'
+import type { Store, StoreOf } from './store.ts'
 
 export type OpenStoreOptions = {
   /** [DEFAULT] state_path. Made when it is not there. */
@@ -25,61 +24,66 @@ export type OpenStoreOptions = {
   checkpoint_delay_ms?: number
 }
 
+type Opening = Required<OpenStoreOptions>
+
 const CHECKPOINT_DELAY_MS = 1000
 
 /** @throws StatePathInUse, SecretKeyRefused, ApplianceError (state_path cannot be written) */
-export async function openStore(options: OpenStoreOptions): Promise<Store> {
+export const openStore = (options: OpenStoreOptions): Promise<Store> => openStoreOf(KINDS, options)
+
+/** The same, of any kinds. */
+export async function openStoreOf<K extends Kinds>(kinds: K, options: OpenStoreOptions): Promise<StoreOf<K>> {
   const { state_path, log, disk = realDisk, checkpoint_delay_ms = CHECKPOINT_DELAY_MS } = options
   makeFolder(state_path)
   const lock = lockStatePath(state_path)
   try {
-    return await openLocked({ state_path, log, disk, checkpoint_delay_ms }, lock)
+    return await openLocked({ state_path, log, disk, checkpoint_delay_ms }, kinds, lock)
   } catch (error) {
     lock.release()
     throw error
   }
 }
 
-async function openLocked(options: Required<OpenStoreOptions>, lock: Lock): Promise<Store> {
+async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Lock): Promise<StoreOf<K>> {
   const { state_path, log, disk } = options
-  const found = await recover(disk, state_path, ['nodes', 'ports'])
+  const found = await recover(disk, state_path, Object.keys(kinds))
   const secrets = new Secrets(join(state_path, 'secret.key'))
   const repairs = [...found.repairs, ...secrets.repairs]
   for (const repair of repairs) log.error('store repaired', { repair })
   let seq = found.last_seq
-  const backing = { commits: () => commits, secrets, nextSeq: () => ++seq }
-  const nodes = new NodeRecords(backing)
-  const ports = new PortRecords(backing)
-  loadAll(found.documents, 'nodes', nodes, nodeDefaults())
-  loadAll(found.documents, 'ports', ports, portDefaults())
+  const store = createRecords(kinds, { commits: () => commits, secrets, nextSeq: () => ++seq })
+  for (const document of found.documents) store.get(document.kind)?.load(document)
   await secrets.ensureKey(disk)
   // The key and the folders of documents and journal may be new: a file in one of them is as durable as its folder's name.
   await disk.syncFolder(state_path)
   const commits = startCommits({ ...options, found }, () => {
-    nodes.takeBack()
-    ports.takeBack()
+    for (const records of store.values()) records.takeBack()
   })
-  return {
-    nodes,
-    ports,
-    repairs,
-    async close() {
-      await commits.close()
-      lock.release()
-    },
+  const close = async () => {
+    await commits.close()
+    lock.release()
   }
+  return { ...Object.fromEntries(store), repairs, close } as StoreOf<K>
 }
 
-function loadAll<R extends { uuid: string; created_at: string; updated_at: string | null }>(
-  documents: readonly Document[],
-  kind: string,
-  records: DurableRecords<R>,
-  defaults: R,
-): void {
-  for (const document of documents) if (document.kind === kind) records.load(document, defaults)
+type Common = Omit<Backing, 'records' | 'ownedBy'>
+
+function createRecords(kinds: Kinds, common: Common): ReadonlyMap<string, DurableRecords<Base>> {
+  const records = new Map<string, DurableRecords<Base>>()
+  const backing: Backing = {
+    ...common,
+    records(kind) {
+      const found = records.get(kind)
+      if (!found) throw new Error(`kinds.ts has no ${kind}, which others name as their owner`)
+      return found
+    },
+    ownedBy: (owner) => [...records.values()].filter((each) => each.owner_kind === owner),
+  }
+  for (const [name, kind] of Object.entries(kinds)) records.set(name, new DurableRecords(name, kind, backing))
+  return records
 }
 
-type CommitParts = Required<OpenStoreOptions> & { found: Found }
+type CommitParts = Opening & { found: Found }
 
 function startCommits({ found, ...options }: CommitParts, onRefused: () => void): Commits {
   const journal = new Journal(join(options.state_path, 'journal'), options.disk, found.journal)

@@ -1,21 +1,17 @@
-/** Records of one kind in memory, found by uuid and by their unique fields. Knows nothing of disks or of what is allowed. */
+/** Records of one kind in memory, found by uuid, by unique and by indexed fields. Knows nothing of disks or of what is allowed. */
 
-export type Unique<R> = {
-  field: string
-  /** undefined or null: this record claims no value. */
-  claimOf(record: R): string | null | undefined
-  /** What a caller is told whose record claims the value of another. */
-  conflict(record: R): string
-}
+const NONE: readonly string[] = Object.freeze([])
 
 export class Table<R extends { uuid: string }> {
-  readonly #uniques: readonly Unique<R>[]
   readonly #records = new Map<string, R>()
+  /** By field, by value: the uuid of the one record that has it. */
   readonly #holders: ReadonlyMap<string, Map<string, string>>
+  /** By field, by value: the uuids of all records that have it. */
+  readonly #members: ReadonlyMap<string, Map<string, readonly string[]>>
 
-  constructor(uniques: readonly Unique<R>[]) {
-    this.#uniques = uniques
-    this.#holders = new Map(uniques.map(({ field }) => [field, new Map()]))
+  constructor({ unique, indexes }: { unique: readonly string[]; indexes: readonly string[] }) {
+    this.#holders = new Map(unique.map((field) => [field, new Map()]))
+    this.#members = new Map(indexes.map((field) => [field, new Map()]))
   }
 
   get size(): number {
@@ -36,44 +32,65 @@ export class Table<R extends { uuid: string }> {
     return uuid === undefined ? undefined : this.#records.get(uuid)
   }
 
+  /** In order of insertion. */
+  where(field: string, value: string): readonly R[] {
+    return (this.#members.get(field)?.get(value) ?? NONE).flatMap((uuid) => this.#records.get(uuid) ?? [])
+  }
+
   /** The unique field in which `record` collides with another one. */
-  collision(record: R): Unique<R> | undefined {
-    return this.#uniques.find(({ field, claimOf }) => {
-      const value = claimOf(record)
-      const holder = value === null || value === undefined ? undefined : this.by(field, value)
-      return holder !== undefined && holder.uuid !== record.uuid
-    })
+  collision(record: R): string | undefined {
+    for (const field of this.#holders.keys()) {
+      const value = claim(record, field)
+      const holder = value === undefined ? undefined : this.by(field, value)
+      if (holder && holder.uuid !== record.uuid) return field
+    }
+    return undefined
   }
 
   put(record: R): void {
     const before = this.#records.get(record.uuid)
-    if (before) this.#release(before)
     this.#records.set(record.uuid, record)
-    for (const { field, claimOf } of this.#uniques) {
-      const value = claimOf(record)
-      if (value !== null && value !== undefined) this.#holders.get(field)?.set(value, record.uuid)
-    }
+    this.#enter(before, record)
   }
 
   remove(uuid: string): void {
     const record = this.#records.get(uuid)
     if (!record) return
-    this.#release(record)
     this.#records.delete(uuid)
+    this.#enter(record, undefined)
   }
 
   /** Becomes the same as `other`. */
   become(other: Table<R>): void {
     this.#records.clear()
-    for (const holders of this.#holders.values()) holders.clear()
+    for (const values of [...this.#holders.values(), ...this.#members.values()]) values.clear()
     for (const record of other.all()) this.put(record)
   }
 
-  #release(record: R): void {
-    for (const { field, claimOf } of this.#uniques) {
-      const value = claimOf(record)
-      const holders = this.#holders.get(field)
-      if (value !== null && value !== undefined && holders?.get(value) === record.uuid) holders.delete(value)
+  #enter(before: R | undefined, after: R | undefined): void {
+    const uuid = (after ?? before)?.uuid ?? ''
+    for (const [field, holders] of this.#holders) {
+      const [was, is] = [claim(before, field), claim(after, field)]
+      if (was !== undefined && was !== is && holders.get(was) === uuid) holders.delete(was)
+      if (is !== undefined) holders.set(is, uuid)
+    }
+    for (const [field, members] of this.#members) {
+      const [was, is] = [claim(before, field), claim(after, field)]
+      if (was === is) continue
+      if (was !== undefined) leave(members, was, uuid)
+      if (is !== undefined) members.set(is, [...(members.get(is) ?? NONE), uuid])
     }
   }
+}
+
+function leave(members: Map<string, readonly string[]>, value: string, uuid: string): void {
+  const rest = (members.get(value) ?? NONE).filter((member) => member !== uuid)
+  if (rest.length > 0) members.set(value, rest)
+  else members.delete(value)
+}
+
+/** undefined: this record claims no value. */
+function claim(record: object | undefined, field: string): string | undefined {
+  const value = (record as Readonly<Record<string, unknown>> | undefined)?.[field]
+  return typeof value === 'string' ? value : undefined
 }

@@ -70,7 +70,6 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
  * well, and no other may come.
  */
 export const KNOWN_CIRCLES = [
-  'appliance/api/v1: node port-changes',
   // The registry.
   'registry-mirror: access bundle content holding http keeping storage sync upstream',
   // The tests.

@@ -1,7 +1,7 @@
 /** Ports created, patched and deleted: what is checked, and when the node lets it happen. */
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { Conflict, InvalidParameterValue, MissingParameterValue, NotFound } from '../../errors.ts'
+import { Conflict, InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 import { newPort, type Port } from '../../records/kinds/port.ts'
@@ -52,23 +52,12 @@ export async function createPort({ store }: ApiParts, body: unknown, minor: numb
   const node = nodeForPort(store, ident)
   checkPort(given)
   const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)) as Partial<Port>
-  const port = await store.ports.create(newPort({ ...fields, address: String(given.address), node_uuid: node.uuid }))
-  if (store.nodes.get(node.uuid)) return port
-  // The node was deleted meanwhile: no port stays behind.
-  await deleteIfThere(store, port.uuid)
-  throw new InvalidParameterValue(`Node ${ident} could not be found.`)
-}
-
-/** Of two that take the same port away, both are content. */
-export async function deleteIfThere({ ports }: Pick<ApiParts['store'], 'ports'>, uuid: string): Promise<void> {
-  await ports.delete(uuid).catch((error: unknown) => {
-    if (!(error instanceof NotFound)) throw error
-  })
+  return store.ports.create(newPort({ ...fields, address: String(given.address), node_uuid: node.uuid }))
 }
 
 /** @throws InvalidParameterValue  404 would mean the port */
 function nodeForPort(store: ApiParts['store'], ident: string): Node {
-  const node = store.nodes.get(ident) ?? store.nodes.byName(ident)
+  const node = store.nodes.get(ident) ?? store.nodes.by('name', ident)
   if (!node) throw new InvalidParameterValue(`Node ${ident.slice(0, 255)} could not be found.`)
   return node
 }

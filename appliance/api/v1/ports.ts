@@ -34,11 +34,11 @@ function portCollection({ store }: ApiParts): Collection<Port> {
     get: (wanted) => store.ports.get(wanted),
     candidates({ address, node, node_uuid }) {
       if (typeof address === 'string') {
-        const port = store.ports.byAddress(address)
+        const port = store.ports.by('address', address)
         return port ? [port] : []
       }
       const of = node ?? node_uuid
-      return typeof of === 'string' ? store.ports.ofNode(nodeNamed(of)) : store.ports.all()
+      return typeof of === 'string' ? store.ports.where('node_uuid', nodeNamed(of)) : store.ports.all()
     },
   }
 }
@@ -77,7 +77,7 @@ function addLists(app: App, parts: ApiParts, ports: Collection<Port>): void {
   app.get('/v1/ports/detail', (call) => answerList(call, parts, ports, true))
   const ofNode = (isDetail: boolean) => (call: Call) => {
     const { uuid: of } = nodeOf(call, parts)
-    return answerList(call, parts, { ...ports, candidates: () => parts.store.ports.ofNode(of) }, isDetail)
+    return answerList(call, parts, { ...ports, candidates: () => parts.store.ports.where('node_uuid', of) }, isDetail)
   }
   app.get('/v1/nodes/:node/ports', ofNode(false))
   app.get('/v1/nodes/:node/ports/detail', ofNode(true))

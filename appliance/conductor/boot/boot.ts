@@ -21,7 +21,7 @@ export const agentApiUrl = ({ config, api_url }: Pick<Parts, 'config' | 'api_url
 
 /** @param mac  lower case with colons */
 export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
-  const port = parts.store.ports.byAddress(mac)
+  const port = parts.store.ports.by('address', mac)
   if (!port) return { kind: 'unknown', mac }
   const node = nodeOf(parts, port.node_uuid)
   const who = { node: node.uuid, name: node.name ?? node.uuid }

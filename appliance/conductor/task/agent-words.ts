@@ -33,5 +33,5 @@ function withoutPullSecret({ image_pull_secret, ...fields }: Json): Json {
 }
 
 export function portsForAgent(store: Pick<Store, 'ports'>, node_uuid: string): Json[] {
-  return store.ports.ofNode(node_uuid).map((port: Port) => ({ ...port }))
+  return store.ports.where('node_uuid', node_uuid).map((port: Port) => ({ ...port }))
 }

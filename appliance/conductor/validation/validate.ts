@@ -19,7 +19,7 @@ export async function validateBoot(parts: Parts, node: Node): Promise<void> {
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateAgentBoot(parts: Parts, node: Node, o: { cleans?: boolean } = {}): Promise<void> {
-  if (parts.store.ports.ofNode(node.uuid).length === 0) {
+  if (parts.store.ports.where('node_uuid', node.uuid).length === 0) {
     throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
   }
   try {

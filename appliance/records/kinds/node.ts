@@ -1,7 +1,6 @@
 /** The node record: Ironic's fields by Ironic's names, and what the conductor must find again after a restart. */
-import { randomUUID } from 'node:crypto'
 import type { Json } from '../../plugin-api/index.ts'
-import { timestamp } from '../timestamp.ts'
+import { type Base, type Kind, newRecord } from '../kind.ts'
 
 /** @source Ironic states.py; the verbs that lead from one to the next are in conductor/states/state-machine.ts. */
 export type ProvisionState =
@@ -46,10 +45,7 @@ export type Wait = {
   note?: string
 }
 
-export type Node = {
-  uuid: string
-  created_at: string
-  updated_at: string | null
+export type Node = Base & {
   name: string | null
   description: string | null
   driver: string
@@ -119,57 +115,68 @@ export const INTERFACE_TYPES = [
 ] as const
 export type InterfaceType = (typeof INTERFACE_TYPES)[number]
 
-/** A node of which only these fields are known; the others are as in a node just enrolled. */
-export function newNode(fields: Partial<Node> & Pick<Node, 'driver' | 'interfaces'>): Node {
-  return {
-    uuid: randomUUID(),
-    created_at: timestamp(),
-    updated_at: null,
-    name: null,
-    description: null,
-    driver_info: {},
-    driver_internal_info: {},
-    properties: {},
-    instance_info: {},
-    instance_uuid: null,
-    instance_name: null,
-    extra: {},
-    network_data: {},
-    resource_class: null,
-    conductor_group: '',
-    owner: null,
-    lessee: null,
-    shard: null,
-    parent_node: null,
-    chassis_uuid: null,
-    provision_state: 'enroll',
-    target_provision_state: null,
-    provision_updated_at: null,
-    power_state: null,
-    target_power_state: null,
-    last_error: null,
-    fault: null,
-    maintenance: false,
-    maintenance_reason: null,
-    protected: false,
-    protected_reason: null,
-    retired: false,
-    retired_reason: null,
-    automated_clean: null,
-    disable_power_off: false,
-    console_enabled: false,
-    boot_mode: null,
-    secure_boot: null,
-    reservation: null,
-    deploy_step: {},
-    clean_step: {},
-    service_step: {},
-    raid_config: {},
-    target_raid_config: {},
-    traits: [],
-    inspection_started_at: null,
-    inspection_finished_at: null,
-    wait: null,
-    ...fields,
-  }
+const DEFAULTS = {
+  name: null,
+  description: null,
+  driver_info: {},
+  driver_internal_info: {},
+  properties: {},
+  instance_info: {},
+  instance_uuid: null,
+  instance_name: null,
+  extra: {},
+  network_data: {},
+  resource_class: null,
+  conductor_group: '',
+  owner: null,
+  lessee: null,
+  shard: null,
+  parent_node: null,
+  chassis_uuid: null,
+  provision_state: 'enroll',
+  target_provision_state: null,
+  provision_updated_at: null,
+  power_state: null,
+  target_power_state: null,
+  last_error: null,
+  fault: null,
+  maintenance: false,
+  maintenance_reason: null,
+  protected: false,
+  protected_reason: null,
+  retired: false,
+  retired_reason: null,
+  automated_clean: null,
+  disable_power_off: false,
+  console_enabled: false,
+  boot_mode: null,
+  secure_boot: null,
+  reservation: null,
+  deploy_step: {},
+  clean_step: {},
+  service_step: {},
+  raid_config: {},
+  target_raid_config: {},
+  traits: [],
+  inspection_started_at: null,
+  inspection_finished_at: null,
+  wait: null,
+} as const satisfies Partial<Node>
+
+/** The row of nodes. Sentences are Ironic's. */
+export const NODES: Kind<Node, 'name' | 'instance_uuid', never> = {
+  noun: 'Node',
+  defaults: DEFAULTS,
+  unique: {
+    name: { conflict: ({ name }) => `A node with name ${name} already exists.` },
+    instance_uuid: {
+      conflict: ({ instance_uuid, uuid }) =>
+        `Instance ${instance_uuid} is already associated with a node, it cannot be associated with this other node ${uuid}`,
+    },
+  },
+  // A reservation belongs to a task, and no task survives the process.
+  volatile: { reservation: null },
 }
+
+/** A node of which only these fields are known; the others are as in a node just enrolled. */
+export const newNode = (fields: Partial<Node> & Pick<Node, 'driver' | 'interfaces'>): Node => newRecord(NODES, fields)

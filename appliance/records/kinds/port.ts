@@ -1,12 +1,8 @@
 /** The port record: one network card of a machine, found by its MAC. */
-import { randomUUID } from 'node:crypto'
 import type { Json } from '../../plugin-api/index.ts'
-import { timestamp } from '../timestamp.ts'
+import { type Base, type Kind, newRecord } from '../kind.ts'
 
-export type Port = {
-  uuid: string
-  created_at: string
-  updated_at: string | null
+export type Port = Base & {
   /** MAC, lower case with colons; unique over all ports. */
   address: string
   node_uuid: string
@@ -23,12 +19,10 @@ export type Port = {
   internal_info: Json
 }
 
-/** A port of which only these fields are known. */
-export function newPort(fields: Partial<Port> & Pick<Port, 'address' | 'node_uuid'>): Port {
-  return {
-    uuid: randomUUID(),
-    created_at: timestamp(),
-    updated_at: null,
+/** The row of ports. Sentences are Ironic's. */
+export const PORTS: Kind<Port, 'address' | 'name', 'node_uuid'> = {
+  noun: 'Port',
+  defaults: {
     name: null,
     description: null,
     category: null,
@@ -40,6 +34,15 @@ export function newPort(fields: Partial<Port> & Pick<Port, 'address' | 'node_uui
     is_smartnic: false,
     extra: {},
     internal_info: {},
-    ...fields,
-  }
+  },
+  unique: {
+    address: { conflict: ({ address }) => `A port with MAC address ${address} already exists.` },
+    name: { conflict: ({ name }) => `A port with name ${name} already exists.` },
+  },
+  indexes: ['node_uuid'],
+  spelling: { address: (mac) => mac.toLowerCase() },
+  owner: { kind: 'nodes', field: 'node_uuid' },
 }
+
+/** A port of which only these fields are known. */
+export const newPort = (fields: Partial<Port> & Pick<Port, 'address' | 'node_uuid'>): Port => newRecord(PORTS, fields)

@@ -55,7 +55,7 @@ describe('POST /v1/ports', () => {
         { href: `${BASE}/ports/${UUID}`, rel: 'bookmark' },
       ],
     })
-    assert.equal(store.ports.byAddress(MAC)?.uuid, UUID)
+    assert.equal(store.ports.by('address', MAC)?.uuid, UUID)
   })
 
   const refused: readonly { what: string; body: Json; fault: string; status?: number; version?: string }[] = [
@@ -186,7 +186,7 @@ describe('PATCH and DELETE /v1/ports/{port}', () => {
     await ask('PATCH', `/v1/ports/${port.uuid}`, [{ op: 'replace', path: '/node_uuid', value: other.uuid }])
 
     assert.deepEqual(
-      store.ports.ofNode(other.uuid).map(({ uuid }) => uuid),
+      store.ports.where('node_uuid', other.uuid).map(({ uuid }) => uuid),
       [port.uuid],
     )
   })

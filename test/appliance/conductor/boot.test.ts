@@ -74,7 +74,7 @@ describe('machine that asks on the network', () => {
   it('is sent to its disk by a port that is not to boot', async (t) => {
     const trial = await startTrial(t)
     const { uuid } = await trial.createNode(ON_ITS_WAY)
-    const port = trial.store.ports.byAddress(MAC)
+    const port = trial.store.ports.by('address', MAC)
     assert.ok(port)
     await trial.store.ports.update(port.uuid, { pxe_enabled: false })
 

@@ -62,14 +62,14 @@ async function openDamaged(t: TestContext, killed: string, file: string, damage:
   const { log, lines } = keptLog()
   const store = await openAt(t, state_path, { log })
   const version = (name: string) => {
-    const node = store.nodes.byName(name)
+    const node = store.nodes.by('name', name)
     if (node) assert.equal(node.driver_info.ipmi_password, `secret ${node.extra.version}`)
     return node?.extra.version
   }
   const after: After = {
     old: version('old'),
     fresh: version('fresh'),
-    port: store.ports.ofNode(OLD)[0]?.address,
+    port: store.ports.where('node_uuid', OLD)[0]?.address,
     journalOnly: version('in the journal only'),
   }
   await store.close()

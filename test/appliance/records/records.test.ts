@@ -15,7 +15,7 @@ describe('a record', () => {
         store.nodes.create(someNode({ name, extra: { text: 'ü\u2028\n"', list: [1, null] } })),
       ),
     )
-    const port = await store.ports.create(somePort(UUID, '52:54:00:00:00:01'))
+    const port = await store.ports.create(somePort(nodes[0]?.uuid ?? '', '52:54:00:00:00:01'))
     const updated = await store.nodes.update(nodes[1]?.uuid ?? '', { description: 'second' })
     await store.close()
 
@@ -45,7 +45,7 @@ describe('a record', () => {
     assert.equal(node.uuid, UUID)
     assert.equal(nodes.find(UUID.toUpperCase()), node)
     assert.equal(nodes.find('rack-1'), node)
-    assert.equal(nodes.byInstance(OTHER), node)
+    assert.equal(nodes.by('instance_uuid', OTHER), node)
     assert.throws(() => nodes.find('rack-2'), { code: 404, message: 'Node rack-2 could not be found.' })
     assert.throws(() => nodes.find(OTHER), { code: 404, message: `Node ${OTHER} could not be found.` })
   })
@@ -135,8 +135,8 @@ describe('a unique field', () => {
     await nodes.delete(OTHER)
     await nodes.create(someNode({ uuid: OTHER, name: 'first' }))
 
-    assert.equal(nodes.byName('first')?.uuid, OTHER)
-    assert.equal(nodes.byName('renamed')?.uuid, UUID)
+    assert.equal(nodes.by('name', 'first')?.uuid, OTHER)
+    assert.equal(nodes.by('name', 'renamed')?.uuid, UUID)
   })
 })
 
@@ -192,8 +192,9 @@ describe('an update', () => {
 
 describe('the ports of a node', () => {
   it('follow creation, change, move and deletion', async (t) => {
-    const { ports } = await openAt(t, stateFolder(t))
-    const of = (node: string) => ports.ofNode(node).map(({ address }) => address)
+    const { nodes, ports } = await openAt(t, stateFolder(t))
+    for (const uuid of [UUID, OTHER]) await nodes.create(someNode({ uuid }))
+    const of = (node: string) => ports.where('node_uuid', node).map(({ address }) => address)
     const first = await ports.create(somePort(UUID, '52:54:00:00:00:01'))
     const second = await ports.create(somePort(UUID, '52:54:00:00:00:02'))
 
@@ -206,6 +207,6 @@ describe('the ports of a node', () => {
     assert.deepEqual(changed, ['52:54:00:00:00:0a', '52:54:00:00:00:02'])
     assert.deepEqual(moved, [['52:54:00:00:00:0a'], ['52:54:00:00:00:02']])
     assert.deepEqual(of(UUID), [])
-    assert.equal(ports.byAddress('52:54:00:00:00:02'.toUpperCase())?.uuid, second.uuid)
+    assert.equal(ports.by('address', '52:54:00:00:00:02'.toUpperCase())?.uuid, second.uuid)
   })
 })

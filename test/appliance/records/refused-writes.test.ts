@@ -73,7 +73,7 @@ describe('full disk', () => {
     await store.close()
     const again = await openAt(t, state_path)
 
-    assert.deepEqual(again.nodes.byName('first'), node)
+    assert.deepEqual(again.nodes.by('name', 'first'), node)
   })
 
   it('keeps what is in the journal when a checkpoint finds no room, and brings it into its document later', async (t) => {

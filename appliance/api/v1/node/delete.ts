@@ -1,8 +1,7 @@
-/** DELETE /v1/nodes/{node}: when it may go; its ports go with it. */
+/** DELETE /v1/nodes/{node}: when it may go. */
 import { Conflict, Forbidden } from '../../../errors.ts'
 import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 import type { ApiParts } from '../../parts.ts'
-import { deleteIfThere } from '../port-changes.ts'
 
 /** @source Ironic states.DELETE_ALLOWED_STATES, and [conductor] allow_deleting_available_nodes, which defaults to true */
 const DELETE_ALLOWED: readonly ProvisionState[] = ['manageable', 'enroll', 'adopt failed', 'available']
@@ -11,11 +10,7 @@ const DELETE_ALLOWED: readonly ProvisionState[] = ['manageable', 'enroll', 'adop
 export async function deleteNode({ conductor, store }: ApiParts, uuid: string): Promise<void> {
   await conductor.withNode(uuid, 'node deletion', async (node) => {
     checkDeletable(node)
-    const deletePorts = () => store.ports.ofNode(uuid).map((port) => deleteIfThere(store, port.uuid))
-    // Begun in one turn, so that they become durable together.
-    await Promise.all([...deletePorts(), store.nodes.delete(uuid)])
-    // One may have been created meanwhile.
-    await Promise.all(deletePorts())
+    await store.nodes.delete(uuid)
   })
 }
 

@@ -40,7 +40,7 @@ export const nodeOf = (call: Call, parts: Pick<ApiParts, 'store'>): Node =>
 
 /** @throws InvalidParameterValue  the node that a field of another record names is not there */
 export function linkedNode(parts: Pick<ApiParts, 'store'>, ident: string, field: string): Node {
-  const node = isUuid(ident) ? parts.store.nodes.get(ident) : parts.store.nodes.byName(ident)
+  const node = isUuid(ident) ? parts.store.nodes.get(ident) : parts.store.nodes.by('name', ident)
   if (node) return node
   throw new InvalidParameterValue(
     `Unable to apply the requested ${field} '${ident.slice(0, 60)}'. Requested value was invalid: there is no such node.`,

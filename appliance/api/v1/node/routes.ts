@@ -28,7 +28,7 @@ export function nodeCollection({ store, conductor }: ApiParts): Collection<Node>
     get: (uuid) => store.nodes.get(uuid),
     candidates(query) {
       if (typeof query.instance_uuid === 'string') {
-        const node = store.nodes.byInstance(query.instance_uuid)
+        const node = store.nodes.by('instance_uuid', query.instance_uuid)
         return node ? [node] : []
       }
       if (query.include_children || query.parent_node !== undefined) return store.nodes.all()
