@@ -8,11 +8,12 @@ import type { Log } from '../log.ts'
 import { createCache } from './cache/cache.ts'
 import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
 import { createFlights, type Waiter } from './cache/flights.ts'
-import { createLinks, subdirOf } from './cache/links.ts'
+import { createLinks, fileName, subdirOf } from './cache/links.ts'
 import { whyNotBootable } from './format/bootable-disk.ts'
 import { checkFormat, isRaw } from './format/image-format.ts'
-import type { ImageRequest, Images, ServedImage } from './images.ts'
+import type { FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
 import { lookUpstream } from './pass-through.ts'
+import { type FileOrder, identityOf, inWordsOf, prepareFile, readFileOrder } from './plain-file.ts'
 import { finishRaw, prepareImage, SIZE_LIMIT_BYTES } from './prepare-image.ts'
 import { createGzipMaker } from './serve/gzip-maker.ts'
 import { createImageServer } from './serve/image-server.ts'
@@ -68,10 +69,9 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   ready.catch((error: unknown) => log.error('image cache cannot be used', { error }))
 
   async function expectedChecksum(
-    order: ImageOrder,
-    { node_uuid, signal }: ImageRequest,
+    { stated, image_source }: Pick<ImageOrder, 'stated' | 'image_source'>,
+    { node_uuid, signal }: Pick<ImageRequest, 'node_uuid' | 'signal'>,
   ): Promise<Checksum | undefined> {
-    const { stated, image_source } = order
     if (stated === undefined || 'value' in stated) return stated
     const text = await upstream.text(stated.url, { method: 'GET', signal }, CHECKSUM_FILE_LIMIT_BYTES)
     return checksumFromFile(text, image_source, stated, { node_uuid, allow_md5: config.agent.allow_md5_checksum })
@@ -88,7 +88,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       : image_source
 
   /** Found in the cache, or made: once, however many ask. The node's link is there when it returns. */
-  async function publish(key: string, request: ImageRequest, what: Making): Promise<Entry> {
+  async function publish(key: string, request: Asking, what: Making): Promise<Entry> {
     using _held = cache.hold(key)
     const entry = await flights.join(`${key} ${what.from}`, request, async (flight) => {
       const cached = await cache.find(key)
@@ -102,17 +102,31 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     })
     what.check?.(entry)
     request.signal.throwIfAborted()
-    await links.set(request.node_uuid, key)
+    await links.set(what.link ?? request.node_uuid, key)
     return entry
   }
 
   function served(entry: Entry, node_uuid: string): ServedImage {
-    const { format, size_bytes, checksum, variants } = entry
-    const url = `${http_url()}/${subdir}/${node_uuid}`
-    return { url, format, size_bytes, checksum, stream: isStream(format), variants }
+    const { size_bytes, checksum, variants } = entry
+    const format = entry.format === 'qcow2' ? 'qcow2' : 'raw'
+    return { url: urlOf(node_uuid), format, size_bytes, checksum, stream: isStream(format), variants }
   }
+  const urlOf = (link: string) => `${http_url()}/${subdir}/${link}`
   const isStream = (format: string) => format === 'raw' && config.agent.stream_raw_images
   const permitted = config.conductor.permitted_image_formats
+
+  async function serveFile(order: FileOrder, request: FileRequest): Promise<ServedFile> {
+    const { node_uuid, signal } = request
+    const expected = await expectedChecksum({ stated: order.stated, image_source: order.href }, request)
+    const key = hashOf(await identityOf(order, expected, { config, upstream, signal }))
+    const name = fileName(node_uuid, key)
+    const { size_bytes, checksum, detected } = await publish(key, request, {
+      from: order.href,
+      link: name,
+      make: (folder, flight) => prepareFile(shop, { order, expected, folder, flight }),
+    })
+    return { name, url: urlOf(name), format: detected, size_bytes, checksum }
+  }
 
   /** undefined: it must be cached after all, as it is to be converted. */
   async function passThrough(order: ImageOrder, request: ImageRequest): Promise<ServedImage | undefined> {
@@ -168,9 +182,23 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       return served(entry, request.node_uuid)
     },
 
-    async release(node_uuid) {
+    validateFile: (request) => void readFileOrder(request, config),
+
+    async file(request) {
       await ready
-      await links.remove(node_uuid)
+      const order = readFileOrder(request, config)
+      try {
+        return await serveFile(order, request)
+      } catch (error) {
+        throw inWordsOf(request.field, error)
+      }
+    },
+
+    fileUrl: urlOf,
+
+    async release(node_uuid, keep = []) {
+      await ready
+      await links.removeAll(node_uuid, keep)
       await cache.evict()
     },
 
@@ -186,7 +214,10 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   }
 }
 
+type Asking = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'>
 type Making = {
+  /** Left out: the node's image. */
+  link?: string
   /** Who waits for the same key from elsewhere does not depend on this one. */
   from: string
   /** Fills the folder of a cache entry. */

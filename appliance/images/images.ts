@@ -1,5 +1,5 @@
 /** What the rest of the appliance knows of images: a node's image_source becomes a file that its agent can fetch. */
-import type { ImageVariant, Json, ServedImage } from '../plugin-api/index.ts'
+import type { ImageVariant, Json, ServedFile, ServedImage } from '../plugin-api/index.ts'
 
 export type ImageRequest = {
   node_uuid: string
@@ -8,6 +8,12 @@ export type ImageRequest = {
   signal: AbortSignal
   /** Cheap to call often. */
   progress(p: { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }): void
+}
+export type FileRequest = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'> & {
+  href: string
+  checksum?: string
+  /** Where a person wrote the address: instance_info/kernel. */
+  field: string
 }
 export type Images = {
   /** What is wrong with the node's image_* and checksum fields; touches no network. @throws InvalidParameterValue, MissingParameterValue */
@@ -21,8 +27,14 @@ export type Images = {
     build: (path: string, signal: AbortSignal, progress: ImageRequest['progress']) => Promise<void>,
     o?: { bootable?: boolean },
   ): Promise<ServedImage>
-  /** Takes the node's link under http_url away. Idempotent. */
-  release(node_uuid: string): Promise<void>
+  /** What is wrong with an address and its checksum; touches no network. @throws InvalidParameterValue */
+  validateFile(request: Pick<FileRequest, 'href' | 'checksum' | 'field'>): void
+  /** Any file as it is, fetched once and served under http_url until it is released. @throws ImageUnacceptable, InsufficientStorage */
+  file(request: FileRequest): Promise<ServedFile>
+  /** Where machines fetch a file of this name. */
+  fileUrl(name: string): string
+  /** Takes the node's links under http_url away, but for files of these names. Idempotent. */
+  release(node_uuid: string, keep?: readonly string[]): Promise<void>
   /**
    * The file behind a path of http_url (e.g. /agent_images/<uuid>), or undefined when this path is not an image's.
    * Answers it with Range, ETag and precompressed variants by Accept-Encoding; `onBytes` tells what has gone out to which node.
@@ -30,4 +42,4 @@ export type Images = {
   handle(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse): Promise<boolean>
   close(): Promise<void>
 }
-export type { ImageVariant, ServedImage }
+export type { ImageVariant, ServedFile, ServedImage }

@@ -6,13 +6,13 @@ import type { Config } from '../config/options.ts'
 import { isKey } from './cache/cache.ts'
 import { RECORD, readEntry } from './cache/entry.ts'
 import { diskBytes } from './cache/folders.ts'
-import { createLinks, subdirOf } from './cache/links.ts'
+import { createLinks, nodeOfLink, subdirOf } from './cache/links.ts'
 
 export type ListedImage = {
   key: string
   /** Where it came from, or what it was made of. */
   source: string
-  format: 'raw' | 'qcow2'
+  format: 'raw' | 'qcow2' | 'file'
   /** Of the disk that it makes. */
   size_bytes: number
   /** What it takes in the cache, with its compressed forms; holes take nothing. */
@@ -59,9 +59,10 @@ async function describe(folder: string, key: string, node_uuids: string[]): Prom
 async function usersOf(folder: string, cache_folder: string): Promise<Map<string, string[]>> {
   const links = createLinks(folder, cache_folder)
   const users = new Map<string, string[]>()
-  for (const node_uuid of await namesIn(folder)) {
-    const key = await links.get(node_uuid)
-    if (key !== undefined) users.set(key, [...(users.get(key) ?? []), node_uuid])
+  for (const name of await namesIn(folder)) {
+    const key = await links.get(name)
+    const known = users.get(key ?? '') ?? []
+    if (key !== undefined) users.set(key, [...new Set([...known, nodeOfLink(name)])])
   }
   return users
 }

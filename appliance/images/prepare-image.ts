@@ -100,7 +100,17 @@ export async function finishRaw(
   }
 }
 
-async function fetchImage(shop: Workshop, { order, expected, flight }: Preparation, path: string): Promise<Fetched> {
+type Fetching = Pick<Preparation, 'expected' | 'flight'> & {
+  order: Pick<ImageOrder, 'source' | 'authorization'>
+  /** As its progress calls it: image when left out. */
+  what?: string
+}
+
+export async function fetchImage(
+  shop: Workshop,
+  { order, expected, flight, what = 'image' }: Fetching,
+  path: string,
+): Promise<Fetched> {
   const { source } = order
   const verb = source.kind === 'http' ? 'downloading' : 'copying'
   const to: FetchTo = {
@@ -109,7 +119,7 @@ async function fetchImage(shop: Workshop, { order, expected, flight }: Preparati
     limit_bytes: SIZE_LIMIT_BYTES,
     makeRoom: (bytes) => shop.makeRoom(bytes, `Image ${source.shown}`),
     progress: (done, total) =>
-      flight.progress({ note: `${verb} the image`, done, unit: 'bytes', ...(total === undefined ? {} : { total }) }),
+      flight.progress({ note: `${verb} the ${what}`, done, unit: 'bytes', ...(total === undefined ? {} : { total }) }),
     signal: flight.signal,
   }
   return source.kind === 'http'
@@ -117,7 +127,7 @@ async function fetchImage(shop: Workshop, { order, expected, flight }: Preparati
     : copyFile(source, shop.config.conductor.file_url_allowed_paths, to)
 }
 
-function verify(fetched: Fetched, expected: Checksum | undefined, shown: string): void {
+export function verify(fetched: Fetched, expected: Checksum | undefined, shown: string): void {
   const found = expected && fetched.digests[expected.algorithm]
   if (expected === undefined || found === expected.value) return
   throw new ImageUnacceptable(
@@ -126,7 +136,7 @@ function verify(fetched: Fetched, expected: Checksum | undefined, shown: string)
 }
 
 /** The given one is kept when it is strong; sha256 otherwise. @source Ironic deploy_utils._cache_and_convert_image */
-function servedChecksum(fetched: Fetched, expected: Checksum | undefined): Checksum {
+export function servedChecksum(fetched: Fetched, expected: Checksum | undefined): Checksum {
   return isStrong(expected) ? expected : { algorithm: 'sha256', value: fetched.digests.sha256 ?? '' }
 }
 

@@ -168,6 +168,15 @@ export type Task<O extends Options = Options> = {
       build: (path: string, signal: AbortSignal, progress: (p: Progress) => void) => Promise<void>,
       o?: { bootable?: boolean },
     ): Promise<ServedImage>
+    /** What is wrong with the address of a file and its checksum. Touches no network. */
+    validateFile(href: string, o: FileOptions): void
+    /**
+     * Any file, as it is: a kernel, a ramdisk, an ISO, a squashfs. Fetched once however many nodes ask, verified when a checksum is given, kept
+     * in the image cache and served to this node until its deploy is over; what `boot.instance` was given, until the node is torn down.
+     * Without a checksum an upstream is asked at each call whether it has another file now.
+     * @param href  http(s)://, or file:// in [conductor] file_url_allowed_paths
+     */
+    file(href: string, o: FileOptions): Promise<ServedFile>
   }
   /** Container images, by way of this appliance's mirror; undefined: [registry] enabled is false. */
   readonly registry?: ContainerRegistry
@@ -226,6 +235,23 @@ export type ImageVariant = {
   /** Of the bytes on the wire. */
   size_bytes: number
   /** Of the bytes on the wire, so that the agent need not hash what it unpacks. */
+  checksum: { algorithm: string; value: string }
+}
+export type FileOptions = {
+  /** Where a person wrote the address, for messages: instance_info/kernel. */
+  field: string
+  /** Hex digits of md5, sha256 or sha512, ALGORITHM:HEX, or the http(s) address of a file of checksums. */
+  checksum?: string
+}
+export type ServedFile = {
+  /** By which the appliance knows it. */
+  name: string
+  /** For machines. */
+  url: string
+  /** By content, e.g. iso, gzip, xz; raw: nothing that is known here, such as a kernel. */
+  format: string
+  size_bytes: number
+  /** sha256, or the one that was asked for. */
   checksum: { algorithm: string; value: string }
 }
 export type ServedImage = {

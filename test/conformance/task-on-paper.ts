@@ -1,5 +1,6 @@
 /** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
 
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { readBoolean } from '@appliance/ground/booleans'
 import { readPullSecret } from '@appliance/registry-mirror'
@@ -11,6 +12,7 @@ import type {
   InBandStep,
   Json,
   Options,
+  ServedFile,
   ServedImage,
   Task,
   Values,
@@ -92,6 +94,7 @@ export const HARMLESS: readonly string[] = [
   'failure',
   'log',
   'images.validate',
+  'images.validateFile',
   'disk.validate',
   'agent.steps',
   'configDrive.encoded',
@@ -198,6 +201,11 @@ function imagesWith(
     },
     prefetch: () => note('images.prefetch', []),
     resolve: () => act('images.resolve', [], served),
+    validateFile(href, o) {
+      note('images.validateFile', [href, o])
+      if (!/^(https?|file):\/\//.test(href)) throw new Refusal(`${o.field} is no address that can be used`)
+    },
+    file: (href, o) => act('images.file', [href, o], fileOnPaper(href)),
     async make(key, build, o) {
       await act('images.make', [key, o], undefined)
       if (buildsAnew !== undefined)
@@ -233,6 +241,19 @@ function guestWith({ guest = 'kvm', layers }: TaskSetting, { act }: Paper): Task
     acceleration: guest,
     has: (wanted) => act('guest.has', [wanted], has(wanted)),
     run: (o) => act('guest.run', [o], {}),
+  }
+}
+
+export function fileOnPaper(href: string): ServedFile {
+  const value = createHash('sha256').update(href).digest('hex')
+  const name = `${NODE_UUID}.${value.slice(0, 16)}`
+  const url = `http://172.22.0.1:8080/agent_images/${name}`
+  return {
+    name,
+    url,
+    format: /\.iso$/.test(href) ? 'iso' : 'raw',
+    size_bytes: 1024,
+    checksum: { algorithm: 'sha256', value },
   }
 }
 

@@ -113,6 +113,8 @@ function imagesFor(
     validate: () => parts.images.validate(request()),
     prefetch: () => prefetch?.(request()),
     resolve: () => parts.images.resolve(request()),
+    validateFile: (href, o) => parts.images.validateFile({ href, ...o }),
+    file: (href, o) => parts.images.file({ node_uuid: uuid, href, ...o, signal, progress }),
     make: (key, build, o) => parts.images.make(key, request(), build, o),
   }
 }

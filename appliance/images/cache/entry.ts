@@ -12,7 +12,8 @@ const record = z.object({
   source: z.string(),
   /** By content, before any conversion. */
   detected: z.string(),
-  format: z.enum(['raw', 'qcow2']),
+  /** file: whatever it is, it is handed out as it came. */
+  format: z.enum(['raw', 'qcow2', 'file']),
   size_bytes: size,
   checksum,
   variants: z.array(z.object({ encoding: z.enum(['zstd', 'gzip']), size_bytes: size, checksum })),

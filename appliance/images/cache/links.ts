@@ -1,4 +1,4 @@
-/** Which node may fetch which image: links under http_root, as Ironic makes them. They are the record itself, and outlive the appliance. */
+/** Which node may fetch which image, and which files beside it: links under http_root, as Ironic makes them. They are the record itself, and outlive the appliance. */
 import { readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isMissing, sync, unfinishedName } from '@appliance/ground/files'
@@ -14,25 +14,32 @@ export const subdirOf = ({ deploy }: Pick<Config, 'deploy'>): string =>
 
 export type Links = {
   open(): Promise<void>
-  /** Durable when it resolves. */
-  set(node_uuid: string, key: string): Promise<void>
-  /** The key of the node's image. */
-  get(node_uuid: string): Promise<string | undefined>
-  remove(node_uuid: string): Promise<void>
+  /** Durable when it resolves. @param name  of the node's image: its uuid; of a file beside it: as `fileName` makes it */
+  set(name: string, key: string): Promise<void>
+  get(name: string): Promise<string | undefined>
+  remove(name: string): Promise<void>
+  /** All of the node's, but those to keep. */
+  removeAll(node_uuid: string, keep: readonly string[]): Promise<void>
   keys(): Promise<ReadonlySet<string>>
 }
 
-const NODE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const UUID_LENGTH = 36
+const NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[0-9a-f]{16})?$/
+
+/** Of a file that the node has beside its image: says nothing of where it came from. */
+export const fileName = (node_uuid: string, key: string): string => `${node_uuid}.${key.slice(0, 16)}`
+/** Whose link it is. */
+export const nodeOfLink = (name: string): string => name.slice(0, UUID_LENGTH)
 
 /**
  * @param folder  <http_root>/<http_image_subdir>
  * @param cache_folder  where the links lead to: <cache_folder>/<key>/image
  */
 export function createLinks(folder: string, cache_folder: string): Links {
-  async function get(node_uuid: string): Promise<string | undefined> {
-    if (!NODE.test(node_uuid)) return undefined
+  async function get(name: string): Promise<string | undefined> {
+    if (!NAME.test(name)) return undefined
     try {
-      const target = await readlink(join(folder, node_uuid))
+      const target = await readlink(join(folder, name))
       const key = basename(dirname(target))
       return target === join(cache_folder, key, FILES.identity) && isKey(key) ? key : undefined
     } catch (error) {
@@ -41,28 +48,34 @@ export function createLinks(folder: string, cache_folder: string): Links {
       throw error
     }
   }
+  const names = async () => (await readdir(folder)).filter((name) => NAME.test(name))
+
   return {
     get,
     async open() {
       await makeFolder(folder)
       await sweep(folder)
     },
-    async set(node_uuid, key) {
-      if (!NODE.test(node_uuid)) throw new InvalidParameterValue(`'${node_uuid}' is not the uuid of a node.`)
-      if ((await get(node_uuid)) === key) return
+    async set(name, key) {
+      if (!NAME.test(name)) throw new InvalidParameterValue(`'${nodeOfLink(name)}' is not the uuid of a node.`)
+      if ((await get(name)) === key) return
       const fresh = join(folder, unfinishedName())
       await symlink(join(cache_folder, key, FILES.identity), fresh)
-      await rename(fresh, join(folder, node_uuid))
+      await rename(fresh, join(folder, name))
       await sync(folder)
     },
-    async remove(node_uuid) {
-      if (!NODE.test(node_uuid)) return
-      await rm(join(folder, node_uuid), { force: true })
+    async remove(name) {
+      if (!NAME.test(name)) return
+      await rm(join(folder, name), { force: true })
       await sync(folder)
+    },
+    async removeAll(node_uuid, keep) {
+      const gone = (await names()).filter((name) => nodeOfLink(name) === node_uuid && !keep.includes(name))
+      for (const name of gone) await rm(join(folder, name), { force: true })
+      if (gone.length > 0) await sync(folder)
     },
     async keys() {
-      const names = (await readdir(folder)).filter((name) => NODE.test(name))
-      const keys = await Promise.all(names.map(get))
+      const keys = await Promise.all((await names()).map(get))
       return new Set(keys.filter((key) => key !== undefined))
     },
   }

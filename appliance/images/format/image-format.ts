@@ -72,11 +72,16 @@ export function checkFormat(
   )
 }
 
+/** Nobody's file, whatever it was fetched for. @throws ImageUnacceptable */
+export function refuseWebPage(detected: string, shown: string): void {
+  if (detected === 'html') throw new ImageUnacceptable(`Image ${shown} ${WEB_PAGE}`)
+}
+const WEB_PAGE =
+  'is a web page by its content, not an image: its server sends a page for people (a download page, a sign-in, an error). Set image_source to the address of the file itself.'
+
 /** What it is, and what to do, which is not the same for all: to convert a web page makes nothing better. */
 function whyRefused(detected: string, permitted: readonly string[]): string {
-  if (detected === 'html') {
-    return 'is a web page by its content, not an image: its server sends a page for people (a download page, a sign-in, an error). Set image_source to the address of the file itself.'
-  }
+  if (detected === 'html') return WEB_PAGE
   const unpack = UNPACKED_BY[detected]
   if (unpack !== undefined) {
     return `is packed (${detected}) by its content: an image is not unpacked here. Unpack it (${unpack}), and set image_source and the checksum to the file that comes out of it.`

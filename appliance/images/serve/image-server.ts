@@ -6,7 +6,7 @@ import { sendFile } from '@appliance/ground/send-file'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
-import type { Links } from '../cache/links.ts'
+import { type Links, nodeOfLink } from '../cache/links.ts'
 import type { GzipMaker } from './gzip-maker.ts'
 import { chooseEncoding } from './negotiate.ts'
 
@@ -26,11 +26,12 @@ type Form = { encoding: Encoding; size_bytes: number; etag: string }
 /** @returns whether the path was an image's */
 export function createImageServer(options: ImageServerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
-    const node = nodeOf(request.url ?? '', options)
-    if (node === undefined) return false
+    const name = linkOf(request.url ?? '', options)
+    if (name === undefined) return false
     await options.ready
-    const key = await options.links.get(node)
+    const key = await options.links.get(name)
     if (key === undefined) return false
+    const node = nodeOfLink(name)
     using _held = options.cache.hold(key)
     const entry = await options.cache.find(key)
     const form = entry && chooseForm(request, entry, options)
@@ -51,8 +52,8 @@ export function createImageServer(options: ImageServerOptions) {
   }
 }
 
-/** /<path of http_url>/<subdir>/<node uuid>; the path of http_url may have been taken away by a proxy. */
-function nodeOf(url: string, { subdir, http_url }: ImageServerOptions): string | undefined {
+/** /<path of http_url>/<subdir>/<name of the link>; the path of http_url may have been taken away by a proxy. */
+function linkOf(url: string, { subdir, http_url }: ImageServerOptions): string | undefined {
   const [path = ''] = url.split(/[?#]/, 1)
   const base = new URL(http_url()).pathname.replace(/\/+$/, '')
   const rest = base !== '' && path.startsWith(`${base}/`) ? path.slice(base.length) : path

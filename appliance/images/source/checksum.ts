@@ -62,18 +62,37 @@ export const missingChecksum = (node_uuid: string) =>
     `image_source's "image_checksum", or "image_os_hash_algo" and "image_os_hash_value" must be provided in instance_info for node ${node_uuid}`,
   )
 
+/** Of a file that is no node's image. @param about  how the sentence begins. @throws InvalidParameterValue */
+export function fileChecksum(given: string, about: string): StatedChecksum {
+  const found = parsed(given.trim(), undefined)
+  if ('problem' in found) {
+    throw new InvalidParameterValue(`${about} is '${found.problem}': expected ${wanted()}. Correct it.`)
+  }
+  return found
+}
+
 function stated(given: string, named: string | undefined, field: string, rules: Rules): StatedChecksum {
+  const found = parsed(given, named)
+  if ('problem' in found) {
+    throw new InvalidParameterValue(
+      `instance_info/${field} of node ${rules.node_uuid} is '${found.problem}': expected ${wanted(named)}. ${NEXT}`,
+    )
+  }
+  if (found.algorithm !== undefined && 'value' in found) refuseMd5(found.algorithm, rules)
+  return found
+}
+
+const wanted = (named?: string) =>
+  `${named ? `${DIGITS[named]} hex digits (${named})` : '32 (md5), 64 (sha256) or 128 (sha512) hex digits'}, or an http(s) address of a file of checksums`
+
+function parsed(given: string, named: string | undefined): StatedChecksum | { problem: string } {
   if (/^https?:\/\//i.test(given) && URL.canParse(given)) return { algorithm: named, url: new URL(given) }
   const [, prefix, bare = given] = /^(\w+):(.*)$/.exec(given) ?? []
   const algorithm = named ?? prefix?.toLowerCase() ?? BY_LENGTH[bare.length]
   const digits = algorithm === undefined ? undefined : DIGITS[algorithm]
   if (algorithm === undefined || digits === undefined || bare.length !== digits || !/^[0-9a-f]+$/i.test(bare)) {
-    const wanted = named ? `${DIGITS[named]} hex digits (${named})` : '32 (md5), 64 (sha256) or 128 (sha512) hex digits'
-    throw new InvalidParameterValue(
-      `instance_info/${field} of node ${rules.node_uuid} is '${bare.slice(0, 150)}': expected ${wanted}, or an http(s) address of a file of checksums. ${NEXT}`,
-    )
+    return { problem: bare.slice(0, 150) }
   }
-  refuseMd5(algorithm, rules)
   return { algorithm, value: bare.toLowerCase() }
 }
 

@@ -1,5 +1,6 @@
 /** A conductor on trial: real store, real plugin, machines of fake-hardware, images on paper. What it logs is what tests wait for. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { NodeRegistry } from '../../../appliance/conductor/parts/node-registry.ts'
@@ -13,7 +14,7 @@ import type { BmcDriver } from '../../../appliance/hardware/driver.ts'
 import { createFake } from '../../../appliance/hardware/fake.ts'
 import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
-import type { DeployPlugin, Json, ServedImage } from '../../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, Json, ServedFile, ServedImage } from '../../../appliance/plugin-api/index.ts'
 import { type Node, newNode, type PowerState, type PowerTarget } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
@@ -30,6 +31,13 @@ export const IMAGE: ServedImage = {
   stream: true,
   variants: [],
 }
+const servedFile = (name: string): ServedFile => ({
+  name,
+  url: `http://172.22.0.1:8080/agent_images/${name}`,
+  format: 'raw',
+  size_bytes: 1024,
+  checksum: { algorithm: 'sha256', value: 'a3'.repeat(32) },
+})
 export const INSTANCE = { image_source: 'http://images.example/debian.raw', image_checksum: 'a3'.repeat(32) }
 const API_URL = 'http://172.22.0.1:6385'
 const DEADLINE_MS = 10_000
@@ -54,6 +62,10 @@ export function imagesOnPaper(change: Partial<Images> = {}): Images & { released
     validate() {},
     resolve: async () => IMAGE,
     make: async () => IMAGE,
+    validateFile() {},
+    file: async ({ node_uuid, href }) =>
+      servedFile(`${node_uuid}.${createHash('sha256').update(href).digest('hex').slice(0, 16)}`),
+    fileUrl: (name) => servedFile(name).url,
     release: async (uuid) => void released.push(uuid),
     handle: async () => false,
     close: async () => {},

@@ -1,0 +1,150 @@
+/** Files beside an image, such as a kernel: fetched once, verified, served under the node's own name. A real upstream on loopback. */
+import assert from 'node:assert/strict'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { file, type ImageUpstream, startUpstream } from './image-upstream.ts'
+import { digest, fetchPlain, type ImagesInFolder, NODE, OTHER_NODE, openImages } from './images-in-folder.ts'
+
+const KERNEL = Buffer.from('a kernel, or what stands for one')
+const field = 'instance_info/kernel'
+
+describe('a file beside an image', () => {
+  let box: ImagesInFolder
+  let upstream: ImageUpstream
+  const other = { content: Buffer.from('one'), etag: '"1"' }
+
+  before(async () => {
+    box = await openImages()
+    upstream = await startUpstream({
+      '/vmlinuz': file(KERNEL),
+      '/nameless': (_request, response) => response.end('nothing told'),
+      '/changing': (request, response) => file(other.content, other.etag)(request, response),
+      '/page': file('<!DOCTYPE html><html><body>404</body></html>'),
+      '/SHA256SUMS': file(`${digest(KERNEL)}  vmlinuz\n`),
+    })
+  })
+  after(async () => {
+    await box[Symbol.asyncDispose]()
+    await upstream[Symbol.asyncDispose]()
+  })
+  const ask = (href: string, more: { checksum?: string; node_uuid?: string } = {}) =>
+    box.images.file({ ...box.request({}), href, field, ...more })
+  const get = async (url: string) => Buffer.from(await (await fetchPlain(url)).arrayBuffer())
+  const countOf = (path: string) => upstream.asked.filter((line) => line === `GET ${path}`).length
+
+  it('is downloaded once for all nodes, verified, and served to each by a name of its own', async () => {
+    const checksum = digest(KERNEL)
+    const href = `${upstream.url}/vmlinuz`
+
+    const [mine, theirs] = await Promise.all([
+      ask(href, { checksum }),
+      ask(href, { checksum: `${upstream.url}/SHA256SUMS`, node_uuid: OTHER_NODE }),
+    ])
+
+    assert.match(mine.name, new RegExp(`^${NODE}\\.[0-9a-f]{16}$`))
+    assert.deepEqual(mine, {
+      name: mine.name,
+      url: `${box.url}/agent_images/${mine.name}`,
+      format: 'raw',
+      size_bytes: KERNEL.length,
+      checksum: { algorithm: 'sha256', value: checksum },
+    })
+    assert.equal(box.images.fileUrl(mine.name), mine.url)
+    assert.deepEqual([await get(mine.url), await get(theirs.url)], [KERNEL, KERNEL])
+    assert.equal(countOf('/vmlinuz'), 1)
+    const part = await fetch(mine.url, { headers: { range: 'bytes=2-7' } })
+    assert.equal(await part.text(), 'kernel')
+  })
+
+  it('is fetched anew without a checksum when the upstream has another one, or does not say', async () => {
+    const first = await ask(`${upstream.url}/changing`)
+    await ask(`${upstream.url}/changing`)
+    const fetchedBefore = countOf('/changing')
+    Object.assign(other, { content: Buffer.from('two'), etag: '"2"' })
+    const second = await ask(`${upstream.url}/changing`)
+    await ask(`${upstream.url}/nameless`)
+    await ask(`${upstream.url}/nameless`)
+
+    assert.equal(fetchedBefore, 1)
+    assert.notEqual(first.name, second.name)
+    assert.deepEqual([String(await get(first.url)), String(await get(second.url))], ['one', 'two'])
+    assert.equal(countOf('/nameless'), 2)
+  })
+
+  it('is taken from an allowed folder', async () => {
+    writeFileSync(join(box.folder, 'initrd'), 'cpio')
+
+    const { url } = await ask(`file://${box.folder}/initrd`)
+
+    assert.equal(String(await get(url)), 'cpio')
+  })
+
+  it('stays after a restart, and goes with the release of its node, but for what is to stay', async () => {
+    const kernel = await ask(`${upstream.url}/vmlinuz`, { checksum: digest(KERNEL) })
+    const initrd = await ask(`file://${box.folder}/initrd`)
+    await box.restart()
+    const afterRestart = await get(kernel.url)
+
+    await box.images.release(NODE, [kernel.name])
+
+    assert.deepEqual(afterRestart, KERNEL)
+    assert.deepEqual(await get(kernel.url), KERNEL)
+    assert.equal((await fetchPlain(initrd.url)).status, 404)
+    await box.images.release(NODE)
+    assert.equal((await fetchPlain(kernel.url)).status, 404)
+    assert.deepEqual(
+      readdirSync(box.links).filter((name) => name.startsWith(NODE)),
+      [],
+    )
+  })
+
+  for (const [what, href, more, message] of [
+    [
+      'is no address',
+      () => 'vmlinuz',
+      {},
+      'Validation of image href vmlinuz failed, reason: it is no address. Set instance_info/kernel to one that begins with http://, https:// or file:///.',
+    ],
+    [
+      'lies in a folder that is not allowed',
+      () => 'file:///etc/passwd',
+      {},
+      'Validation of image href file:///etc/passwd failed, reason: Security: The path /etc is not permitted in file URLs.',
+    ],
+    [
+      'has a checksum that is none',
+      () => 'http://images.example/vmlinuz',
+      { checksum: 'abc' },
+      "The checksum of instance_info/kernel (http://images.example/vmlinuz) is 'abc': expected 32 (md5), 64 (sha256) or 128 (sha512) hex digits, or an http(s) address of a file of checksums. Correct it.",
+    ],
+  ] as const) {
+    it(`is refused before anything is asked for when it ${what}`, async () => {
+      const request = { href: href(), field, ...more }
+
+      assert.throws(() => box.images.validateFile(request), { name: 'InvalidParameterValue', message })
+      await assert.rejects(box.images.file({ ...box.request({}), ...request }), {
+        name: 'InvalidParameterValue',
+        message,
+      })
+    })
+  }
+
+  it('is refused in the words of its own field when it is not what it should be', async () => {
+    const url = `${upstream.url}/vmlinuz`
+    const wrong = 'b7'.repeat(32)
+
+    await assert.rejects(ask(url, { checksum: wrong }), {
+      name: 'ImageUnacceptable',
+      message: `The supplied image checksum is invalid or does not match: image ${url} has sha256 ${digest(KERNEL)} (${KERNEL.length} bytes), expected ${wrong}. Correct its checksum, or the image.`,
+    })
+    await assert.rejects(ask(`${upstream.url}/gone`), {
+      name: 'ImageUnacceptable',
+      message: `Image ${upstream.url}/gone cannot be fetched: Got HTTP code 404 instead of 200 in response to GET request. Correct instance_info/kernel, or the server.`,
+    })
+    await assert.rejects(ask(`${upstream.url}/page`), {
+      name: 'ImageUnacceptable',
+      message: `Image ${upstream.url}/page is a web page by its content, not an image: its server sends a page for people (a download page, a sign-in, an error). Set instance_info/kernel to the address of the file itself.`,
+    })
+  })
+})
