@@ -37,6 +37,10 @@ describe('the example of plugins/README.md', () => {
   writeFileSync(join(folder, 'package.json'), block('json'))
   writeFileSync(join(folder, 'index.ts'), block('ts'))
   writeFileSync(join(folder, 'README.md'), 'Says hello.\n')
+  const layer = join(folder, 'layers/hello')
+  mkdirSync(join(layer, 'steps'), { recursive: true })
+  writeFileSync(join(layer, 'layer.json'), '{}')
+  writeFileSync(join(layer, 'steps/index.ts'), block('typescript'))
   after(() => rmSync(place, { recursive: true }))
 
   testDeployPlugin(() => under)
@@ -49,6 +53,19 @@ describe('the example of plugins/README.md', () => {
     await assert.rejects(plugin.validate(task), {
       message: `driver_info/hello_volume of node ${NODE_UUID} is 12: expected a number from 1 to 11.`,
     })
+  })
+
+  it('brings the step that it has the machine run', async () => {
+    const script = join(place, 'steps.js')
+    writeFileSync(script, bundle(join(layer, 'steps/index.ts')))
+    const { steps } = createRequire(import.meta.url)(script) as { steps: Steps }
+    const said: string[] = []
+    const agent = { screen: { say: (text: string) => said.push(text) } } as unknown as StepAgent
+
+    const result = await steps.say_hello?.run(agent, { text: 'moin', volume: 2 }, { progress() {} })
+
+    assert.equal((await readLayer({ name: 'hello', folder: layer }, 'hardware')).steps, join(layer, 'steps/index.ts'))
+    assert.deepEqual([result, said], [{ said: 'moin' }, ['moin', 'moin']])
   })
 
   it('tells how many sentences the suite has', () => {

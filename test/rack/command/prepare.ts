@@ -15,17 +15,17 @@ const SHOW_INTERVAL_MS = 500
 const WORTH_TELLING_S = 2
 
 /** When one fails the others are ended. @throws what the first one that failed threw, when all have ended */
-export async function prepare<A, B>(
+export async function prepare<T extends readonly unknown[]>(
   display: Display,
   signal: AbortSignal,
-  makings: readonly [Making<A>, Making<B>],
-): Promise<[A, B]> {
+  makings: { readonly [K in keyof T]: Making<T[K]> },
+): Promise<T> {
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   const began_ms = Date.now()
   const elapsed_s = () => (Date.now() - began_ms) / 1000
   const going = new Map<string, Activity>()
-  const follow = async <T>({ name, make }: Making<T>): Promise<T> => {
+  const follow = async <One>({ name, make }: Making<One>): Promise<One> => {
     const activity: Activity = { name: 'looking for it in the cache', since_ms: began_ms }
     going.set(name, activity)
     const progress: Progress = (done, total) => Object.assign(activity, { name: 'downloading it', done, total })
@@ -51,10 +51,10 @@ export async function prepare<A, B>(
   }
   const timer = setInterval(show, SHOW_INTERVAL_MS)
   try {
-    const [a, b] = [follow(makings[0]), follow(makings[1])]
-    const both = Promise.all([a, b])
-    await Promise.allSettled([both, a, b])
-    return await both
+    const works = makings.map((making) => follow(making))
+    const all = Promise.all(works)
+    await Promise.allSettled([all, ...works])
+    return (await all) as unknown as T
   } finally {
     clearInterval(timer)
     display.end()
