@@ -1,4 +1,4 @@
-/** What network boot is told when it is made. */
+/** The configuration of network boot. */
 
 export type PxeLog = Record<
   'debug' | 'info' | 'warn' | 'error',
@@ -6,7 +6,7 @@ export type PxeLog = Record<
 >
 
 export type PxeConfig = {
-  /** none: no DHCP and TFTP of ours. */
+  /** none: this box serves neither DHCP nor TFTP. */
   dhcp_provider: 'none' | 'dnsmasq'
   /** Where dnsmasq's files are rendered to. */
   state_path: string
@@ -16,7 +16,7 @@ export type PxeConfig = {
   interface: string
   /** dnsmasq's own words, e.g. 172.22.0.50,172.22.0.200,255.255.255.0,10m; several, IPv6 too. */
   dhcp_ranges: readonly string[]
-  /** IPv4 addresses that machines are told. Empty: they are told none, not even this box. */
+  /** IPv4 addresses that DHCP gives to machines. Empty: DHCP names none, not even this box. */
   routers: readonly string[]
   dns_servers: readonly string[]
   ntp_servers: readonly string[]

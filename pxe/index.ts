@@ -32,9 +32,9 @@ export type PxeGiven = {
   log: PxeLog
   /** Decides what a machine boots; asked each time its iPXE asks. What it throws passes through handle(). */
   machineBootOf: MachineBootOf
-  /** Told of each boot that this box refuses and will go on refusing: whoever asked, and however. */
+  /** Called for each boot that this box refuses and will go on refusing, whoever asked for it. */
   onRefused?: (node: string, reason: string) => void
-  /** Told of each piece of a file as it goes out. */
+  /** Called for each chunk of a file that goes out. */
   onBytes?: (bytes: number) => void
 }
 

@@ -12,7 +12,7 @@ export type MachineBoot =
       layers: readonly string[]
       /** As Ironic's properties/cpu_arch has it; a kernel that is known to be of another kind is refused. */
       cpu_arch?: string
-      /** For this machine alone, over everything else; never told to a log. */
+      /** Files for this machine alone, laid over everything else. No log has them. */
       files?: readonly MachineFile[]
     }
   /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */

@@ -40,7 +40,7 @@ function parsed(file: string, text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text)
     if (value !== null && typeof value === 'object') return value as Record<string, unknown>
   } catch {
-    // Told below, like any other thing that is no object.
+    // The error below is for this case, too: it is no object.
   }
   throw damaged(file, 'no JSON object')
 }

@@ -1,4 +1,4 @@
-/** The HTTP face of network boot: scripts and files to machines, each told to the log. What they get decides handle-boot.ts. */
+/** The HTTP face of network boot: sends scripts and files to machines, and logs each. handle-boot.ts decides what a machine gets. */
 import { open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Sent, sendFile } from '@appliance/ground/send-file'
@@ -9,9 +9,9 @@ export type BootServer = {
   config: PxeConfig
   log: PxeLog
   machineBootOf: MachineBootOf
-  /** Told of each boot that this box refuses and will go on refusing. */
+  /** Called for each boot that this box refuses and will go on refusing. */
   onRefused?: (node: string, reason: string) => void
-  /** Told of each piece of a file as it goes out. */
+  /** Called for each chunk of a file that goes out. */
   onBytes?: (bytes: number) => void
 }
 

@@ -80,12 +80,12 @@ function nodeBinary(): string {
   try {
     return join(createRequire(import.meta.url).resolve(`${name}/package.json`), '../bin/node')
   } catch {
-    // A Node of the same version from elsewhere does as well: it runs this very code.
+    // The Node that runs this code will run the agent as well.
     return process.execPath
   }
 }
 
-/** In the order of their names, so that the same layers make the same digest. */
+/** @returns the layers in the order of their names, so that the same layers make the same digest */
 async function readLayers({ layers = [], flavour }: BuildOptions): Promise<Layer[]> {
   const sorted = [...layers].sort((a, b) => (a.name < b.name ? -1 : 1))
   const twice = sorted.find(({ name }, index) => sorted[index + 1]?.name === name)

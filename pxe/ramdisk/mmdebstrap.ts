@@ -1,4 +1,4 @@
-/** Runs mmdebstrap so that nothing of it stays behind: its own process group, which ends with us, and a folder of ours for its temporary files. */
+/** Runs mmdebstrap so that it leaves nothing: in a process group that ends with this process, with a folder for its temporary files. */
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { type ExecaError, execa } from 'execa'
@@ -9,7 +9,7 @@ export type MmdebstrapOptions = {
   timeout_ms: number
   /** Aborted: it is ended, with all that it started. */
   signal: AbortSignal
-  /** Told what it does now, e.g. "downloading 212 Debian packages (84.5 MB)". */
+  /** Called with what it does now, e.g. "downloading 212 Debian packages (84.5 MB)". */
   tell?: ((doing: string) => void) | undefined
 }
 
@@ -25,7 +25,7 @@ export async function runMmdebstrap(args: readonly string[], options: Mmdebstrap
   await mkdir(temporary, { recursive: true })
   // As /tmp: apt fetches and verifies as an account of its own.
   await chmod(temporary, 0o1777)
-  // It outlives not even a SIGKILL of ours.
+  // It ends even when this process is killed by SIGKILL.
   const child = execa('setpriv', ['--pdeathsig', 'TERM', 'mmdebstrap', '--verbose', ...args], {
     detached: true,
     stdin: 'ignore',

@@ -14,7 +14,7 @@ export type UnpackOptions = {
   /** Address of a Debian archive; left out: the one of this box's own apt sources, else mmdebstrap's default. */
   mirror?: string | undefined
   signal: AbortSignal
-  /** Told what goes on, e.g. "downloading 12 Debian packages (5887 kB)". */
+  /** Called with what goes on, e.g. "downloading 12 Debian packages (5887 kB)". */
   tell?: (doing: string) => void
 }
 

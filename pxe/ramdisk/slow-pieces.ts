@@ -1,4 +1,4 @@
-/** Kernel, base, modules, Node, and the packages of layers: what takes a quarter of a minute to make, kept in a cache under digests of their recipes. */
+/** Caches what takes a quarter of a minute to make (kernel, base, modules, Node, packages of layers) by the digests of their recipes. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PxeError } from '../config.ts'

@@ -81,7 +81,7 @@ async function waitForHardware(root: string, { disks, mirror }: Order): Promise<
 const hasAddress = () =>
   Object.values(networkInterfaces()).some((all) => all?.some(({ internal, family }) => !internal && family === 'IPv4'))
 
-/** @returns writes a line; what cannot be told is lost, and the appliance notices that nothing was */
+/** @returns a function that writes a line. A line that cannot be written is lost, and the appliance notices the silence. */
 function report(root: string): (line: object) => void {
   const file = openSync(join(root, REPORT_LINE), constants.O_WRONLY | constants.O_NOCTTY)
   return (line) => void writeSync(file, `${JSON.stringify(line)}\n`)

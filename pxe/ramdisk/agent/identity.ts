@@ -16,7 +16,7 @@ export type Identity = {
 const TOKEN_LENGTH = 32
 const fileOf = (root: string) => join(root, 'run/agent/identity.json')
 
-/** From the lookup, or from before the agent was started again in the same boot. */
+/** Taken from the lookup, or from the file that the agent wrote before it was started again in this boot. */
 export async function identityOf(
   { node, config }: Lookup,
   { address, api, agent }: { address: string; api: IronicApi; agent: AgentContext },

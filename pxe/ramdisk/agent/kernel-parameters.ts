@@ -1,4 +1,4 @@
-/** What the agent is told on the kernel's command line: ironic-python-agent's ipa-* parameters. Reads no file. */
+/** The agent's options on the kernel's command line: ironic-python-agent's ipa-* parameters. Reads no file. */
 
 export type AgentOptions = {
   api_urls: string[]

@@ -9,12 +9,12 @@ import type { Screen } from './screen.ts'
 export type ReachOptions = { root: string; screen: Screen; programs: Programs; timeout_s: number }
 
 const PAUSE_MS = 100
-/** After that long without a network the person in front of the machine is told. */
+/** After that long without a network the screen says so. */
 const TOLD_AFTER_MS = 15_000
 /** Below it the API's clock is no better than ours. */
 const CLOCK_SKEW_MS = 60_000
 
-/** @returns this machine's address on the way to the API. @throws Error  not within timeout_s */
+/** @returns the address from which this machine reaches the API. @throws Error  not within timeout_s */
 export async function reachApi(api: IronicApi, options: ReachOptions): Promise<string> {
   const { root, screen, programs, timeout_s } = options
   const started = performance.now()

@@ -20,7 +20,7 @@ const TIMEOUT_S = 120
 const VARIABLES = 'sys/firmware/efi/efivars'
 
 /**
- * In the place of those of the same name, and first in order.
+ * It takes the place of entries of the same name, and is the first in order.
  * @throws Error  the firmware's variables cannot be reached, or do not take it
  */
 export async function makeFirst(

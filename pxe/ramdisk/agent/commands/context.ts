@@ -12,7 +12,7 @@ export type AgentContext = {
   screen: Screen
   /** The node as Ironic sent it last, by lookup or with a step. */
   node: NodeRecord
-  /** Told at the lookup. */
+  /** Comes with the lookup's answer. */
   md5_enabled: boolean
   /** Set by write_image; asked for afterwards. */
   root_uuid: string | undefined

@@ -1,4 +1,4 @@
-/** How far an erasure is: told to the appliance, shown on the screen, with the time that it will still take. */
+/** The progress of an erasure, with the time that it will still take: for the appliance and for the screen. */
 import type { CommandContext } from '../protocol/commands.ts'
 import type { Screen } from '../screen.ts'
 

@@ -34,7 +34,7 @@ export function logCommands(agent: AgentContext): Record<string, CommandDefiniti
   return { collect_system_logs: { kind: 'sync', run: () => collect(agent) } }
 }
 
-/** What cannot be had is told in its place. */
+/** A file that cannot be read holds the reason instead. */
 async function collect({ root, programs, options }: AgentContext): Promise<{ system_logs: string }> {
   const files = new Map<string, Buffer>()
   const add = async (name: string, read: () => Promise<string>) => {

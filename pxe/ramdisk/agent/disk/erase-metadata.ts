@@ -13,7 +13,7 @@ const TAIL_BYTES = MIB
 
 /** @param known  partitions that the kernel knows, when the table on the disk may not tell of all: logical ones, damaged tables */
 export async function eraseMetadata(disk: DiskFile, known: readonly Partition[] = []): Promise<void> {
-  // A damaged table names no partitions; the disk's own ends go all the same.
+  // A damaged table names no partitions; both ends of the disk are erased all the same.
   const table = await readPartitionTable(disk).catch(() => undefined)
   const whole: Partition = { number: 0, start_bytes: 0, end_bytes: disk.size_bytes }
   for (const { start_bytes, end_bytes } of [...known, ...(table?.partitions ?? []), whole]) {

@@ -8,7 +8,7 @@ export type HintTest = (found: string | number | boolean | null) => boolean
 export class HintUnreadable extends Error {}
 
 type Compare = (found: string, wanted: readonly string[]) => boolean
-/** A text and its normal form are the same to all operators but `<in>`: "20" is not in "Samsung SSD", and is in "samsung%20ssd". */
+/** All operators but `<in>` treat a text and its normal form alike: "20" is not in "Samsung SSD", and is in "samsung%20ssd". */
 const asNumbers =
   (compare: (found: number, wanted: number) => boolean): Compare =>
   (found, [wanted = '']) =>

@@ -1,4 +1,4 @@
-/** The hints of a node's record: which disks they name, and what is wrong with them. The appliance refuses with the same words. Knows no disk. */
+/** The hints of a node's record: which disks they name, and what is wrong with them. The appliance uses the same sentences. Opens no disk. */
 import { messageOf } from '../errors.ts'
 import type { Disk } from './disks.ts'
 import { type HintTest, type HintType, HintUnreadable, hintTest } from './hints.ts'

@@ -25,7 +25,7 @@ export type DownloadOptions = {
   onRetry(why: string): void
 }
 export type Download = {
-  /** Of the image as it will be written, when the server or Ironic told it. */
+  /** Size of the image as it will be written, when the server or Ironic gave it. */
   size_bytes: number | undefined
   encoding: 'zstd' | 'gzip' | undefined
   /** Ends when all came and its checksum is right; fails with AgentError otherwise. Read it once. */
@@ -147,7 +147,7 @@ async function* receive(
   )
 }
 
-/** @throws CutOff  the rest of the same bytes cannot be had */
+/** @throws CutOff  the server does not give the rest of the same bytes */
 async function resume(options: DownloadOptions, done: number, etag: string): Promise<IncomingMessage> {
   const again = (why: string, cause: unknown) => new CutOff(failed(options, `it cannot be resumed: ${why}`, cause))
   const response = await connect(options, done, etag).catch((error: unknown) => {

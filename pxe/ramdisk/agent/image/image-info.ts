@@ -1,7 +1,7 @@
-/** What write_image is told about the image: checked by hand, because nothing but Node is in the ramdisk. */
+/** The argument image_info of write_image. It is checked by hand, because nothing but Node is in the ramdisk. */
 import { AgentError } from '../errors.ts'
 
-/** A precompressed form under the same address, asked for by Accept-Encoding. The appliance offers them; Ironic does not. */
+/** A precompressed form that the same address serves by Accept-Encoding. The appliance offers such forms; Ironic does not. */
 export type ImageVariant = {
   encoding: 'zstd' | 'gzip'
   /** Of the bytes on the wire. */

@@ -1,12 +1,12 @@
 /**
  * Writes a stream of bytes to a disk in large aligned blocks, several at a time, and past the page cache where the disk allows it.
- * Skips runs of zeros where it is told that the disk holds zeros already. Knows nothing of images.
+ * Skips runs of zeros where its caller says that the disk holds zeros already. Knows nothing of images.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 export type SparseWriter = AsyncDisposable & {
-  /** The disk holds zeros from its beginning up to here; they need not be written. To be told before the first write. */
+  /** The disk holds zeros from its beginning up to here; they need not be written. Call it before the first write. */
   zerosUntil(end_bytes: number): void
   /** Resolves when there is room for more; the chunk may be reused then. @throws Error  an earlier write failed, the disk is full */
   write(chunk: Buffer): Promise<void>

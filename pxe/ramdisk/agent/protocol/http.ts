@@ -17,7 +17,7 @@ export type Exchange = {
   status: number
   headers: IncomingHttpHeaders
   text: string
-  /** This machine's address on the way to the server. */
+  /** The address from which this machine reaches the server. */
   localAddress: string
 }
 

@@ -20,7 +20,7 @@ export type HeartbeatAnswer = { accepted: boolean; status: number; why: string }
 export type IronicApi = {
   /** The address that answered last, for people to read. */
   readonly url: string
-  /** Reaches the API for the first time. @returns this machine's address on the way there, and the server's time. @throws Error */
+  /** Reaches the API for the first time. @returns the address from which this machine reaches it, and the server's time. @throws Error */
   reach(): Promise<{ localAddress: string; date: Date | undefined }>
   /** Known after `reach`. */
   supportsTls(): boolean

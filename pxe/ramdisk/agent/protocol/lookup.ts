@@ -1,4 +1,4 @@
-/** Finds out which node this machine is. Asks until it is told, in ironic-python-agent's rhythm; tells the person why it waits. */
+/** Finds out which node this machine is. Asks until it is answered, in ironic-python-agent's rhythm; the screen says why it waits. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Screen } from '../screen.ts'
@@ -17,7 +17,7 @@ export type LookupOptions = {
 const LOCK_PAUSES_S = [5, 10, 30]
 const MAX_INTERVAL_S = 60
 
-/** @throws AgentError LookupNodeError  not told within timeout_s */
+/** @throws AgentError LookupNodeError  no answer within timeout_s */
 export async function waitForLookup(
   api: IronicApi,
   addresses: () => Promise<readonly string[]>,
