@@ -74,8 +74,6 @@ export const KNOWN_CIRCLES = [
   'registry-mirror: access bundle content holding http keeping storage sync upstream',
   // The tests.
   'test: appliance pxe',
-  // The virtual rack.
-  'test/rack: command deploy',
 ]
 
 /** Prose that is still longer or wider than it may be. A file or folder that has come down must go from this list. */
@@ -93,8 +91,7 @@ export const KNOWN_WIDE_DOCUMENTS = [
   'plugins/bootc/README.md',
   'plugins/bootc/layers/README.md',
   'plugins/direct/README.md',
-  // Network boot, and the tests.
-  'pxe/README.md',
+  // The tests.
   'test/README.md',
 ]
 export const KNOWN_WIDE_COMMENTS = [

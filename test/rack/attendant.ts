@@ -8,8 +8,15 @@ const LOOK_INTERVAL_MS = 500
 /** What our agent shows when it has locked itself down. */
 const DONE = 'This machine can be switched off.'
 
+type Buttons = Pick<Machine, 'power' | 'setBootDevice' | 'powerOn' | 'reset'> & { options: { console: string } }
+
 /** @param signal  when the person goes home */
-export function attend(machine: Machine, uuid: string, appliance: Appliance, signal: AbortSignal): void {
+export function attend(
+  machine: Buttons,
+  uuid: string,
+  appliance: Pick<Appliance, 'onLine'>,
+  signal: AbortSignal,
+): void {
   const stop = appliance.onLine(({ message, node, to }) => {
     if (message !== 'provision state changed' || node !== uuid || !/wait/.test(String(to))) return
     // The network comes first from now on: the appliance sends it to its disk when that is what it shall boot.
@@ -18,7 +25,7 @@ export function attend(machine: Machine, uuid: string, appliance: Appliance, sig
   void watchScreen(machine, signal).finally(stop)
 }
 
-async function watchScreen(machine: Machine, signal: AbortSignal): Promise<void> {
+async function watchScreen(machine: Buttons, signal: AbortSignal): Promise<void> {
   let seen = 0
   while (!signal.aborted) {
     await setTimeout(LOOK_INTERVAL_MS, undefined, { signal }).catch(() => {})

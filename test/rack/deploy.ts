@@ -2,14 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { attend } from './attendant.ts'
-import type { Ongoing } from './command/display.ts'
 import type { ContainerImage } from './container-image.ts'
 import { RackFailed } from './failure.ts'
 import type { Image } from './image.ts'
 import { bmcArguments, createArguments, DEFAULT_DRIVER, given, type NodeFields, reachesBmc } from './node-fields.ts'
 import type { Rack } from './rack.ts'
 import { lastConsoleLine } from './steel/console.ts'
-import { type Stage, Timeline } from './timeline.ts'
+import { type Ongoing, type Stage, Timeline } from './timeline.ts'
 
 export type DeployOptions = {
   image: Image | ContainerImage

@@ -6,6 +6,8 @@ export type Stage = { name: string; at_s: number; took_s?: number; bytes?: numbe
 /** What goes on now. */
 export type Activity = { name: string; since_ms: number; done?: number; total?: number; note?: string }
 
+/** What goes on with one machine; `activity` may be absent for a moment. */
+export type Ongoing = { name: string; elapsed_s: number; activity: Activity | undefined }
 type Mark = { name: string; at_ms: number; took_s?: number; bytes?: number; note?: string }
 export type TimelineOptions = {
   name: string

@@ -1,8 +1,6 @@
 /** What the person at the terminal sees: a line for each stage that ended, and below, on a terminal, what goes on now. */
-import type { Activity, Stage } from '../timeline.ts'
+import type { Ongoing, Stage } from '../timeline.ts'
 
-/** Something that goes on; `activity` may be absent for a moment. */
-export type Ongoing = { name: string; elapsed_s: number; activity: Activity | undefined }
 export type Display = {
   /** One line that stays. */
   say(line: string): void

@@ -33,24 +33,28 @@ describe('what is laid over the configuration of the rack', async () => {
   it('is each option of the file, and of two with one name the later', async () => {
     const path = await file('[agent]\nimage_download_source = http\n[DEFAULT]\na: 1\na = 2\n')
 
-    assert.deepEqual(await laidOver(path, []), { agent: { image_download_source: 'http' }, DEFAULT: { a: '2' } })
+    assert.deepEqual(await laidOver(path, []), {
+      config: { agent: { image_download_source: 'http' }, DEFAULT: { a: '2' } },
+      plugins: [],
+    })
   })
 
   it("enables a stranger's plugin beside those that come with the appliance", async () => {
     const path = await plugin('hello', MANIFEST)
 
-    const { DEFAULT } = await laidOver(undefined, [path])
+    const { config, plugins } = await laidOver(undefined, [path])
 
-    assert.equal(DEFAULT?.plugin_path, path)
+    const { DEFAULT } = config
+    assert.deepEqual([plugins, DEFAULT?.plugin_path], [[path], path])
     assert.match(String(DEFAULT?.enabled_deploy_interfaces), /^(?=.*\bdirect\b)(?=.*\bbootc\b).*,hello$/)
   })
 
   it('lets the file choose other plugins', async () => {
     const config = await file('[DEFAULT]\nenabled_deploy_interfaces = hello\n')
 
-    const { DEFAULT } = await laidOver(config, [await plugin('hello', MANIFEST)])
+    const over = await laidOver(config, [await plugin('hello', MANIFEST)])
 
-    assert.equal(DEFAULT?.enabled_deploy_interfaces, 'hello')
+    assert.equal(over.config.DEFAULT?.enabled_deploy_interfaces, 'hello')
   })
 
   it('refuses a file that is none, with the line', async () => {
@@ -63,6 +67,14 @@ describe('what is laid over the configuration of the rack', async () => {
       constructor: UsageError,
       message: `--config ${path}: line 2: "nonsense" is neither [section] nor name = value`,
     })
+  })
+
+  it('finds the plugins of a folder of plugins', async () => {
+    const path = await plugin('many/hello', MANIFEST)
+
+    const { config, plugins } = await laidOver(undefined, [join(folder, 'many')])
+
+    assert.deepEqual([plugins, config.DEFAULT?.plugin_path], [[path], join(folder, 'many')])
   })
 
   it('refuses a folder without a plugin, and a plugin that is none', async () => {

@@ -6,13 +6,17 @@ import { BUNDLED_PLUGINS, discoverPlugins } from '../../../appliance/plugin-host
 import { type ConfigChange, mergeConfig } from '../appliance-config.ts'
 import { UsageError } from './options.ts'
 
+/** `plugins`: the folder of each. */
+export type LaidOver = { config: ConfigChange; plugins: readonly string[] }
+
 /**
  * @param file  of --config; its options come last, and count
- * @param plugins  of --plugin
+ * @param folders  of --plugin
  * @throws UsageError  the file or a folder is none
  */
-export async function laidOver(file: string | undefined, plugins: readonly string[]): Promise<ConfigChange> {
-  return mergeConfig(await withPlugins(plugins), file === undefined ? {} : await readConfig(file))
+export async function laidOver(file: string | undefined, folders: readonly string[]): Promise<LaidOver> {
+  const { config, plugins } = folders.length === 0 ? { config: {}, plugins: [] } : await withPlugins(folders)
+  return { config: mergeConfig(config, file === undefined ? {} : await readConfig(file)), plugins }
 }
 
 async function readConfig(file: string): Promise<ConfigChange> {
@@ -28,8 +32,7 @@ async function readConfig(file: string): Promise<ConfigChange> {
 }
 
 /** Beside those that come with the appliance, which stay enabled and first. */
-async function withPlugins(folders: readonly string[]): Promise<ConfigChange> {
-  if (folders.length === 0) return {}
+async function withPlugins(folders: readonly string[]): Promise<LaidOver> {
   const paths = folders.map((folder) => resolve(folder))
   const [bundled, all] = [await discoverPlugins([]), await discoverPlugins(paths)]
   const [failure] = all.failures
@@ -43,7 +46,9 @@ async function withPlugins(folders: readonly string[]): Promise<ConfigChange> {
     )
   }
   const names = [...bundled.found, ...all.found].map(({ name }) => name)
+  const brought = all.found.filter(({ folder }) => !bundled.found.some((own) => own.folder === folder))
   return {
-    DEFAULT: { plugin_path: paths.join(','), enabled_deploy_interfaces: [...new Set(names)].join(',') },
+    config: { DEFAULT: { plugin_path: paths.join(','), enabled_deploy_interfaces: [...new Set(names)].join(',') } },
+    plugins: brought.map(({ folder }) => folder),
   }
 }

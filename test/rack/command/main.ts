@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { npmGone } from '../../../appliance/cli/parent.ts'
-import { type ConfigChange, mergeConfig } from '../appliance-config.ts'
+import { mergeConfig } from '../appliance-config.ts'
 import { createLogFolder } from '../cache.ts'
 import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
 import { deployRack } from '../deploy.ts'
@@ -12,12 +12,12 @@ import { type Image, prepareImage } from '../image.ts'
 import { DEFAULT_DISK_BYTES, type Rack, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
 import { createDisplay, type Display, inMiB } from './display.ts'
-import { laidOver } from './laid-over.ts'
+import { type LaidOver, laidOver } from './laid-over.ts'
 import { HELP, type RackCommand, readOptions, UsageError } from './options.ts'
 import { type Making, prepare } from './prepare.ts'
 import { howToLookAround, resultOf, summary } from './report.ts'
 
-type Run = { command: RackCommand; config: ConfigChange; display: Display; logs: string; signal: AbortSignal }
+type Run = LaidOver & { command: RackCommand; display: Display; logs: string; signal: AbortSignal }
 
 /** Room for the config drive and the second partition table behind an image. */
 const DISK_MARGIN_BYTES = 1024 ** 3
@@ -40,10 +40,10 @@ async function main(display: Display, signal: AbortSignal): Promise<number> {
   }
 }
 
-async function readCommand(display: Display): Promise<Pick<Run, 'command' | 'config'> | number> {
+async function readCommand(display: Display): Promise<(LaidOver & Pick<Run, 'command'>) | number> {
   try {
     const command = readOptions(process.argv.slice(2), process.env)
-    if (command !== 'help') return { command, config: await laidOver(command.config, command.plugins) }
+    if (command !== 'help') return { command, ...(await laidOver(command.config, command.plugins)) }
     display.say(HELP)
     return STATUS.done
   } catch (error) {
@@ -58,8 +58,7 @@ async function runRack(run: Run): Promise<number> {
   const [ramdisk, image] = await prepare(display, signal, [
     {
       name: 'ramdisk',
-      make: (either, _progress, tell) =>
-        ensureRamdisk(either, { tell, plugins: command.plugins.map((one) => resolve(one)) }),
+      make: (either, _progress, tell) => ensureRamdisk(either, { tell, plugins: run.plugins }),
     },
     { name: 'image', make: imageMaker(command) },
   ])
