@@ -8,6 +8,7 @@ import { addCaCommands } from './cli/ca.ts'
 import { addConfigCommands } from './cli/config.ts'
 import { outOfFiles, requireFiles } from './cli/file-limit.ts'
 import { addImageCommands } from './cli/images.ts'
+import { addJobsCommands } from './cli/jobs.ts'
 import { errorsWritten, print, ReaderGone, survivesLostErrors } from './cli/output.ts'
 import { addRamdiskCommands } from './cli/ramdisk.ts'
 import { addRegistryCommands } from './cli/registry.ts'
@@ -64,6 +65,7 @@ addRamdiskCommands(program, CONFIG_OPTION)
 addRegistryCommands(program, CONFIG_OPTION)
 addBundleCommands(program, CONFIG_OPTION)
 addCaCommands(program, CONFIG_OPTION)
+addJobsCommands(program, CONFIG_OPTION)
 addImageCommands(program, CONFIG_OPTION)
 
 /** As a shell tells of one that SIGPIPE ended, which is how other programs end there. */

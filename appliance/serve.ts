@@ -1,5 +1,6 @@
 /** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
 import { join } from 'node:path'
+import type { Jobs } from '@appliance/ground/jobs'
 import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi } from './api/app.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
@@ -9,7 +10,8 @@ import { messageOf } from './errors.ts'
 import { createGuests } from './guest/guest.ts'
 import { createBmcDrivers } from './hardware/drivers.ts'
 import { createImages } from './images/create-images.ts'
-import { certificateJob, cronTable, startJobs } from './jobs.ts'
+import { listenForJobs } from './jobs/jobs-socket.ts'
+import { certificateJob, conductorJobs, startJobs } from './jobs/own-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { startRackServer } from './rack-server.ts'
@@ -118,9 +120,11 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   api_port = api.port
 
   await conductor.recover()
-  const jobs = [...cronTable(conductor, config.conductor), ...(mirror ? [certificateJob(mirror)] : [])]
-  stack.defer(startJobs(jobs, log))
-  gauges(metrics, store)
+  const own = [...conductorJobs(conductor, config.conductor), ...(mirror ? [certificateJob(mirror)] : [])]
+  const jobs = startJobs(own, log)
+  stack.defer(() => jobs.close())
+  stack.defer(await listenForJobs(config.DEFAULT.state_path, [jobs, ...(mirror ? [mirror.jobs] : [])], log))
+  gauges(metrics, store, jobs)
   await pxe.start()
   const reason = await problemOfRamdisk(config.pxe.ramdisk_path)
   if (reason !== undefined) log.warn('no machine can be deployed or cleaned', { reason })
@@ -133,7 +137,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     isAlive: async () => (await storeHealth(config.DEFAULT.state_path)).healthy,
     async stop() {
       // At the same time: each may have to wait a moment for somebody outside. The rest then has nothing left to wait for.
-      await Promise.all([api.close(), rack.close(), pxe.stop(), conductor.stop(), mirror?.stop()])
+      await Promise.all([api.close(), rack.close(), pxe.stop(), conductor.stop(), jobs.close(), mirror?.stop()])
       await stack.disposeAsync()
     },
   }
@@ -197,7 +201,12 @@ function healthOf({ settings, store, pxe, mirror }: Watched) {
   })
 }
 
-function gauges(metrics: Metrics, { nodes }: Store): void {
+function gauges(metrics: Metrics, { nodes }: Store, jobs: Jobs): void {
+  metrics.gauge('rackstrap_job_failed', '1: the last run of a job failed.', 'job', () =>
+    Object.fromEntries(
+      jobs.states.filter(({ last_run }) => last_run).map(({ name, failed }) => [name, failed ? 1 : 0]),
+    ),
+  )
   metrics.gauge('rackstrap_nodes', 'Nodes, by provision_state.', 'provision_state', () => {
     const counts: Record<string, number> = {}
     for (const { provision_state } of nodes.all()) counts[provision_state] = (counts[provision_state] ?? 0) + 1

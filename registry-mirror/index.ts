@@ -1,6 +1,7 @@
 /** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Counts, Jobs } from '@appliance/ground/jobs'
 import type { Listening } from '@appliance/ground/listen'
 import { Access, type Gate, isLoopback } from './access/access.ts'
 import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config.ts'
@@ -11,7 +12,6 @@ import { listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
 import { type AdminAnswer, type AdminRequest, administer } from './keeping/admin.ts'
 import { askRunning, listenForAdmin } from './keeping/admin-socket.ts'
-import type { Counts } from './keeping/jobs.ts'
 import { Keeping } from './keeping/keeping.ts'
 import { METRICS_TYPE, RegistryMetrics } from './keeping/metrics.ts'
 import { scheduleFor } from './keeping/schedule.ts'
@@ -44,8 +44,8 @@ export { parseReference, type Reference } from './holding/reference.ts'
 export type { PullSecret } from './holding/secret.ts'
 export type { Authorize } from './http/handle.ts'
 export type { AdminAnswer, AdminRequest, Status } from './keeping/admin.ts'
-export type { Counts, JobState } from './keeping/jobs.ts'
 export type { Listed } from './keeping/list.ts'
+export { nextByClock } from './keeping/schedule.ts'
 export { syncJobNames } from './sync/sync.ts'
 export { readUpstream, type UpstreamSection, upstreamOptions } from './upstream/config.ts'
 export { inAuthFile, readPullSecret } from './upstream/pull-secret.ts'
@@ -61,6 +61,8 @@ export type Registry = ImageKeeper & {
   metrics(): Promise<string>
   /** How each was when it was asked last. */
   upstreams(): readonly UpstreamStatus[]
+  /** What it does by itself. */
+  readonly jobs: Jobs
   /** For the owner of the folder, who may do everything. */
   handleOwner(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** @throws RegistryError  in the operator's words */
@@ -90,7 +92,7 @@ export type RegistryGiven = {
 }
 
 export type RunningRegistry = ImageKeeper &
-  Pick<Registry, 'metrics' | 'upstreams'> & {
+  Pick<Registry, 'metrics' | 'upstreams' | 'jobs'> & {
     port: number
     /**
      * One more socket, on 127.0.0.1 at any free port, for who may pull and nothing else: not even what is open to anyone on this box.
@@ -158,6 +160,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     },
     metrics: () => metrics.render(measured),
     upstreams: measured.upstreams,
+    jobs: keeping.jobs,
     handleOwner: (request, response) => handle(request, response, served),
     gate: holding.gate,
     ...keeperOf(holding),
@@ -232,6 +235,7 @@ export async function startRegistry(
     port: listening.port,
     metrics: registry.metrics,
     upstreams: registry.upstreams,
+    jobs: registry.jobs,
     async openForPulls() {
       const door = await listen(
         async (request, response) => {

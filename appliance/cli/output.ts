@@ -35,6 +35,15 @@ export async function print(content: string | Uint8Array): Promise<void> {
   }
 }
 
+/** How far something is, in one line on a terminal; elsewhere nothing. */
+export function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`.slice(0, process.stderr.columns))
+}
+
+export function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+}
+
 /** What goes to standard error may be lost with its reader or its terminal; the work is not. */
 export function survivesLostErrors(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})

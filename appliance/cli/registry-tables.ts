@@ -1,5 +1,6 @@
 /** What the registry answers, as text for a terminal. */
-import type { Counts, JobState, Listed, Status } from '@appliance/registry-mirror'
+import type { Counts, JobState } from '@appliance/ground/jobs'
+import type { Listed, Status } from '@appliance/registry-mirror'
 import { sizeText } from './progress.ts'
 import { renderTable, shortTime } from './table.ts'
 
@@ -76,7 +77,13 @@ function renderUpstream({
   return [name, state, String(hits), String(misses), String(stale), sizeText(blob_bytes), reason ?? '']
 }
 
-function renderJob({ name, running, progress, last_run, next_run, failed, result }: JobState): string[] {
-  const told = running ? `running: ${renderCounts(progress ?? {})}` : `${failed ? 'failed: ' : ''}${result ?? '-'}`
-  return [name, shortTime(last_run), shortTime(next_run), told]
+function renderJob(job: JobState): string[] {
+  return [job.name, shortTime(job.last_run), shortTime(job.next_run), resultText(job)]
+}
+
+/** How the last run of a job ended, or how far the one is that is under way. */
+export function resultText({ running, progress, failed, result, last_run }: JobState): string {
+  if (running) return ['running', renderCounts(progress ?? {})].filter(Boolean).join(': ')
+  if (last_run === undefined) return '-'
+  return failed ? `failed: ${result}` : result || 'done'
 }

@@ -3,19 +3,19 @@ import {
   type AdminAnswer,
   type AdminRequest,
   askRegistry,
-  type Counts,
   RegistryError,
   syncJobNames,
 } from '@appliance/registry-mirror'
 import type { Command } from 'commander'
-import { certificateJob, startJobs } from '../jobs.ts'
+import { listenForJobs } from '../jobs/jobs-socket.ts'
+import { certificateJob, startJobs } from '../jobs/own-jobs.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { refuseForeignFolders } from '../serve/check/owners.ts'
 import { startMirror } from '../serve/mirror.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { requireFiles } from './file-limit.ts'
-import { print } from './output.ts'
+import { clearProgress, print, showProgress } from './output.ts'
 import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
 import { servingEnd, untilStopped } from './until-stopped.ts'
 
@@ -30,11 +30,9 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   for (const warning of settings.warnings) log.warn('configuration', { warning })
   const mirror = await startMirror(settings, log)
-  const stopJobs = startJobs([certificateJob(mirror)], log)
-  await untilStopped(ended, log, () => {
-    stopJobs()
-    return mirror.stop()
-  })
+  const jobs = startJobs([certificateJob(mirror)], log)
+  const closeSocket = await listenForJobs(settings.registry.storage_path, [jobs, mirror.jobs], log)
+  await untilStopped(ended, log, () => Promise.all([closeSocket(), jobs.close(), mirror.stop()]))
 }
 
 /** Warnings and errors of the folder that is opened for it go to stderr. */
@@ -42,14 +40,12 @@ const ASK_LOG = createLog('warn', (line) => process.stderr.write(`${line.trimEnd
 
 async function ask({ config, json }: AskOptions, request: AdminRequest): Promise<void> {
   const settings = await loadSettings(config, thisBox, () => ASK_LOG)
-  const answer = await askRegistry(settings.registry, ASK_LOG, { request, progress: showProgress })
-  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  const answer = await askRegistry(settings.registry, ASK_LOG, {
+    request,
+    progress: (counts) => showProgress(renderCounts(counts)),
+  })
+  clearProgress()
   await print(json ? `${JSON.stringify(Object.values(answer)[0], null, 2)}\n` : textOf(answer, request))
-}
-
-/** On a terminal only, in one line. */
-function showProgress(counts: Counts): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${renderCounts(counts)}`.slice(0, process.stderr.columns))
 }
 
 function textOf(answer: AdminAnswer, request: AdminRequest): string {

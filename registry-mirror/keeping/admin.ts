@@ -1,8 +1,9 @@
 /** What an operator asks a registry, as JSON: answered by the process that has the storage, whichever that is (see admin-socket.ts). */
+
+import type { Counts, JobState } from '@appliance/ground/jobs'
 import { RegistryError } from '../config.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { UpstreamStatus } from '../upstream/upstream.ts'
-import type { Counts, JobState } from './jobs.ts'
 import type { Keeping } from './keeping.ts'
 import { type Listed, listContent } from './list.ts'
 import { parseTarget } from './pins.ts'

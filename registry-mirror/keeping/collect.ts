@@ -2,10 +2,11 @@
  * Garbage collection while the registry serves. Marks what any manifest needs and what any repository may still need, then removes the
  * rest. Never removes a manifest or a tag. Exact by turns and by watching claims; the grace time is for clients that are half-way.
  */
+
+import type { Progress } from '@appliance/ground/jobs'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Progress } from './jobs.ts'
 import { type Needs, readNeeds, refersTo } from './needs.ts'
 
 export type CollectOptions = {

@@ -1,9 +1,10 @@
 /** Keeps the storage below its quota: removes what was pulled from upstreams and not used for longest. Never what was pushed or is pinned, nor what such needs. */
+
+import type { Progress } from '@appliance/ground/jobs'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { collect } from './collect.ts'
-import type { Progress } from './jobs.ts'
 import { type Needs, readNeeds, refersTo } from './needs.ts'
 import { pinnedIn } from './pins.ts'
 

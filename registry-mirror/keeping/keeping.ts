@@ -1,12 +1,12 @@
 /** Keeps the storage in order while the registry serves: garbage collection, quota and scrub as jobs, and what an operator asks about them. */
 import { statfs } from 'node:fs/promises'
+import { type Counts, Jobs, type Run } from '@appliance/ground/jobs'
 import type { RegistryConfig, RegistryLog } from '../config.ts'
 import type { Content } from '../content.ts'
 import type { Storage } from '../storage/storage.ts'
 import { collect } from './collect.ts'
 import { type Evicted, evict, usedBytes } from './evict.ts'
-import { type Counts, Jobs, type Run } from './jobs.ts'
-import { type ScheduleOptions, scheduleFor } from './schedule.ts'
+import { nextByClock, type ScheduleOptions, scheduleFor } from './schedule.ts'
 import { scrub } from './scrub.ts'
 
 export type KeepingConfig = Pick<
@@ -39,7 +39,7 @@ export class Keeping {
     this.config = config
     const { state } = storage
     if (state.damage) given.log.error('the state of the registry was damaged', { reason: state.damage })
-    this.jobs = new Jobs(state, given.log)
+    this.jobs = new Jobs({ owner: 'registry', log: given.log, records: state, nextByClock })
     this.jobs.add({ name: 'gc', ...scheduleFor(config, 'gc'), run: (run) => this.#collect(run) })
     this.jobs.add({ name: 'scrub', ...scheduleFor(config, 'scrub'), run: (run) => this.#scrub(run) })
     this.jobs.add({ name: 'evict', interval_s: 0, run: (run) => this.#evict(run) })

@@ -1,13 +1,7 @@
 /** When something is to be done by itself: in an interval, or by the clock as cron has it. */
+import type { Schedule } from '@appliance/ground/jobs'
 import { CronTime } from 'cron'
 import { type RegistryConfig, RegistryError } from '../config.ts'
-
-export type Schedule = {
-  /** 0: only by hand. */
-  interval_s: number
-  /** Cron expression, by this box's clock; counts before the interval. */
-  at?: string
-}
 
 type Job = 'gc' | 'scrub' | 'sync'
 export type ScheduleOptions = `${Job}_interval` | `${Job}_at`

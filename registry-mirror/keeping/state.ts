@@ -1,6 +1,7 @@
 /** What the registry remembers that is not content: what was pulled from an upstream, last uses, pins, runs of jobs. One lowdb document. */
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { JobRecord } from '@appliance/ground/jobs'
 import { Low } from 'lowdb'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
@@ -8,7 +9,6 @@ import { type Disk, unlessMissing } from '../storage/disk.ts'
 
 /** Pulled: from an upstream, where it can be had again. Only that may ever be evicted. */
 export type Origin = 'pulled' | 'pushed'
-export type JobRecord = { last_run: string; duration_s: number; result: string; failed: boolean }
 
 /** An image that somebody needs, with all it needs, until they let it go: see holding/. */
 export type Hold = {

@@ -1,10 +1,10 @@
 /** Sync sets: what `sync` of an upstream names is to be here before anybody asks for it, and not to be evicted while it is named. One job for each. */
+
+import type { Job, Run, Schedule } from '@appliance/ground/jobs'
 import { createSemaphore } from '@appliance/ground/semaphore'
 import { parsePlatform } from '../bundle/platforms.ts'
 import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config.ts'
 import type { Content } from '../content.ts'
-import type { Job, Run } from '../keeping/jobs.ts'
-import type { Schedule } from '../keeping/schedule.ts'
 import { parseName, parseTag } from '../names.ts'
 import type { Storage } from '../storage/storage.ts'
 import { parseSync, patternOf } from '../upstream/config.ts'

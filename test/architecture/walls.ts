@@ -34,7 +34,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     ],
   ],
   ['appliance/web', ['appliance/metrics', 'hono']],
-  ['appliance/jobs', ['appliance/conductor', 'appliance/config', 'cron', ...FOUNDATION]],
+  ['appliance/jobs', ['appliance/conductor', 'appliance/config', '@appliance/registry-mirror', ...FOUNDATION]],
   ['appliance/rack-server', FOUNDATION],
   [
     'appliance/conductor',

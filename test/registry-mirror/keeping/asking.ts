@@ -1,9 +1,9 @@
 /** What these tests ask a running registry by its socket, as the commands do, and how they look at its disk. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Counts } from '@appliance/ground/jobs'
 import type { AdminRequest } from '../../../registry-mirror/keeping/admin.ts'
 import { askRunning } from '../../../registry-mirror/keeping/admin-socket.ts'
-import type { Counts } from '../../../registry-mirror/keeping/jobs.ts'
 import type { Listed } from '../../../registry-mirror/keeping/list.ts'
 import { imageIn, type Json, pushManifest, sha256, type TestRegistry } from '../registry.ts'
 

@@ -1,0 +1,43 @@
+/** What the appliance does by itself, by the clock, beside what the registry mirror does. */
+import { type Job, Jobs } from '@appliance/ground/jobs'
+import { nextByClock } from '@appliance/registry-mirror'
+import type { ConductorService } from '../conductor/start.ts'
+import type { Config } from '../config/options.ts'
+import type { Log } from '../log.ts'
+
+const DAY_S = 24 * 3600
+
+type Conductor = Pick<ConductorService, 'checkDeadlines' | 'syncPowerStates'>
+type Intervals = Pick<Config['conductor'], 'check_provision_state_interval' | 'sync_power_state_interval'>
+
+export const conductorJobs = (conductor: Conductor, config: Intervals): Job[] => [
+  {
+    name: 'check-deadlines',
+    interval_s: config.check_provision_state_interval,
+    run: withoutCounts(() => conductor.checkDeadlines()),
+  },
+  {
+    name: 'sync-power-states',
+    interval_s: config.sync_power_state_interval,
+    run: withoutCounts(() => conductor.syncPowerStates()),
+  },
+]
+
+/** @param mirror  one that has a certificate */
+export const certificateJob = (mirror: { renewCertificate(): Promise<void> }): Job => ({
+  name: 'renew-certificate',
+  interval_s: DAY_S,
+  run: withoutCounts(() => mirror.renewCertificate()),
+})
+
+const withoutCounts = (run: () => Promise<void>) => async () => {
+  await run()
+  return undefined
+}
+
+/** Nothing is remembered over a restart: none of these minds running once more. */
+export function startJobs(jobs: readonly Job[], log: Log): Jobs {
+  const started = new Jobs({ owner: 'appliance', log, nextByClock })
+  for (const job of jobs) started.add(job)
+  return started
+}
