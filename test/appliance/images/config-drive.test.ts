@@ -14,7 +14,7 @@ import {
 } from '../../../appliance/images/config-drive.ts'
 import { temporaryFolder } from './images-in-folder.ts'
 
-const signal = AbortSignal.timeout(20_000)
+const signal = () => AbortSignal.timeout(20_000)
 const INSTANCE = { uuid: 'aaaaaaaa-0000-4000-8000-000000000001', name: 'rack7-n3' }
 
 /** meta_data.json of what was made. */
@@ -22,7 +22,7 @@ async function metaDataOf(drive: ConfigDrive, instance: Instance): Promise<unkno
   const folder = temporaryFolder()
   try {
     const path = join(folder, 'volume.iso')
-    writeFileSync(path, gunzipSync(Buffer.from(await encodeConfigDrive(drive, instance, signal), 'base64')))
+    writeFileSync(path, gunzipSync(Buffer.from(await encodeConfigDrive(drive, instance, signal()), 'base64')))
     return JSON.parse(execFileSync('isoinfo', ['-R', '-i', path, '-x', '/openstack/latest/meta_data.json']).toString())
   } finally {
     rmSync(folder, { recursive: true })
@@ -40,7 +40,7 @@ describe('a config drive made from JSON', () => {
       vendor_data: { key: 1 },
     }
 
-    const encoded = await encodeConfigDrive(drive, INSTANCE, signal)
+    const encoded = await encodeConfigDrive(drive, INSTANCE, signal())
 
     const volume = gunzipSync(Buffer.from(encoded, 'base64'))
     const path = join(folder, 'volume.iso')
@@ -62,7 +62,7 @@ describe('a config drive made from JSON', () => {
     const encoded = await encodeConfigDrive(
       { meta_data: {}, network_data: {}, user_data: { ignition: {} } },
       INSTANCE,
-      signal,
+      signal(),
     )
 
     const path = join(folder, 'volume.iso')
@@ -89,7 +89,7 @@ describe('a config drive made from JSON', () => {
   it('may not be larger than 64 MiB', async () => {
     const user_data = 'x'.repeat(33 * 1024 * 1024)
 
-    await assert.rejects(encodeConfigDrive({ user_data }, INSTANCE, signal), {
+    await assert.rejects(encodeConfigDrive({ user_data }, INSTANCE, signal()), {
       name: 'InvalidParameterValue',
       message: 'The config drive is too large: its files have 69206146 bytes, the most is 64 MiB. Put less into it.',
     })
@@ -109,7 +109,7 @@ describe('a config drive made elsewhere', () => {
     assert.rejects(checkConfigDrive(text), { name: 'InvalidParameterValue', code: 400, message }, text.slice(0, 80))
 
   it('is base64 of a gzipped ISO 9660 volume, lines broken or not, or an http(s) address', async () => {
-    const text = await encodeConfigDrive({ user_data: base64(randomBytes(3000)) }, INSTANCE, signal)
+    const text = await encodeConfigDrive({ user_data: base64(randomBytes(3000)) }, INSTANCE, signal())
 
     await checkConfigDrive(text)
     await checkConfigDrive(text.replace(/(.{76})/g, '$1\n'))
@@ -117,7 +117,7 @@ describe('a config drive made elsewhere', () => {
   })
 
   it('is refused otherwise, with what was found', async () => {
-    const whole = Buffer.from(await encodeConfigDrive({}, INSTANCE, signal), 'base64')
+    const whole = Buffer.from(await encodeConfigDrive({}, INSTANCE, signal()), 'base64')
 
     await refuses(' ', `The config drive is empty: ${EXPECTED}`)
     for (const text of ['hello', '#cloud-config', 'file:///etc/shadow', 'H4sI*']) {
