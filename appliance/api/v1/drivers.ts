@@ -4,12 +4,12 @@ import { InvalidParameterValue, NotFound } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import { INTERFACE_TYPES } from '../../records/kinds/node.ts'
 import { requireMinor } from '../microversions.ts'
+import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { links } from '../present.ts'
 import { readQuery } from '../query.ts'
 import { commaList, flag, text } from '../schema.ts'
 import { interfaceField, NODE_FIELDS } from './node/fields.ts'
-import { servedSince } from './not-served.ts'
 
 /** Interfaces that came after dynamic drivers did are left out below their version. */
 const interfacesServed = (minor: number) =>

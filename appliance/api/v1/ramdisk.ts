@@ -5,11 +5,11 @@ import { Forbidden, InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { readBody } from '../body.ts'
 import type { Collection } from '../collection.ts'
+import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { readQuery } from '../query.ts'
 import { commaList, text, uuid } from '../schema.ts'
 import { findNode } from './node/names.ts'
-import { servedSince } from './not-served.ts'
 
 const SINCE = 22
 /** @source Ironic api/controllers/v1/ramdisk.py _LOOKUP_RETURN_FIELDS */

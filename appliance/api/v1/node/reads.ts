@@ -4,10 +4,10 @@ import { NotFound } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { readBody } from '../../body.ts'
+import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { links } from '../../present.ts'
 import { text } from '../../schema.ts'
-import { servedSince } from '../not-served.ts'
 import { nodeOf } from './names.ts'
 
 type Read = { path: string; since: number; answer: (node: Node, call: Call) => Json }

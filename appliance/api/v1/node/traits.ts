@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { InvalidParameterValue, NotFound } from '../../../errors.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { readBody, readJson } from '../../body.ts'
+import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { limitedText, list, parse } from '../../schema.ts'
-import { servedSince } from '../not-served.ts'
 import { nodeOf } from './names.ts'
 
 const SINCE = 37

@@ -1,8 +1,8 @@
 /** The port as the API tells it: every field, since which microversion, what may be written and how. */
 import { z } from 'zod'
-import type { Port } from '../../records/kinds/port.ts'
-import type { Field, Fields } from '../fields.ts'
-import { dict, flag, limitedText, mac, text, uuid } from '../schema.ts'
+import type { Port } from '../../../records/kinds/port.ts'
+import type { Field, Fields } from '../../fields.ts'
+import { dict, flag, limitedText, mac, text, uuid } from '../../schema.ts'
 
 const LINK_KEYS = ['port_id', 'switch_id', 'hostname', 'switch_info', 'network_type'] as const
 const linkObject = z.strictObject(

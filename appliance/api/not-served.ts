@@ -1,6 +1,6 @@
 /** What a path is told that this appliance, or this microversion, does not have. */
-import { NotFound } from '../../errors.ts'
-import type { Call } from '../parts.ts'
+import { NotFound } from '../errors.ts'
+import type { Call } from './parts.ts'
 
 const PATH_LIMIT = 200
 

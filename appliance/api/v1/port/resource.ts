@@ -1,16 +1,16 @@
 /** /v1/ports, and /v1/nodes/{node}/ports. */
-import { InvalidParameterValue, NotFound } from '../../errors.ts'
-import type { Port } from '../../records/kinds/port.ts'
-import { readJson } from '../body.ts'
-import { answerList, askedFields, type Collection, filter } from '../collection.ts'
-import type { ApiParts, App, Call } from '../parts.ts'
-import { createPresent } from '../present.ts'
-import { readQuery } from '../query.ts'
-import { commaList, ident, isLogicalName, isUuid, mac, text, uuid } from '../schema.ts'
-import { nodeOf } from './node/names.ts'
-import { servedSince } from './not-served.ts'
-import { createPort, deletePort, patchPort, readPortPatch } from './port-changes.ts'
-import { PORT_DEFAULTS, PORT_FIELDS } from './port-fields.ts'
+import { InvalidParameterValue, NotFound } from '../../../errors.ts'
+import type { Port } from '../../../records/kinds/port.ts'
+import { readJson } from '../../body.ts'
+import { answerList, askedFields, type Collection, filter } from '../../collection.ts'
+import { servedSince } from '../../not-served.ts'
+import type { ApiParts, App, Call } from '../../parts.ts'
+import { createPresent } from '../../present.ts'
+import { readQuery } from '../../query.ts'
+import { commaList, ident, isLogicalName, isUuid, mac, text, uuid } from '../../schema.ts'
+import { nodeOf } from '../node/names.ts'
+import { createPort, deletePort, patchPort, readPortPatch } from './changes.ts'
+import { PORT_DEFAULTS, PORT_FIELDS } from './fields.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 

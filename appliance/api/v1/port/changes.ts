@@ -1,17 +1,17 @@
 /** Ports created, patched and deleted: what is checked, and when the node lets it happen. */
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { Conflict, InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
-import type { Json } from '../../plugin-api/index.ts'
-import type { Node, ProvisionState } from '../../records/kinds/node.ts'
-import { newPort, type Port } from '../../records/kinds/port.ts'
-import { checkWritten, fieldValue, writableNames } from '../fields.ts'
-import { applyPatch, type Patch, patchSchema, rootOf } from '../json-patch.ts'
-import { requireMinor } from '../microversions.ts'
-import type { ApiParts } from '../parts.ts'
-import { parse, text } from '../schema.ts'
-import { linkedNode } from './node/names.ts'
-import { PORT_FIELDS } from './port-fields.ts'
+import { Conflict, InvalidParameterValue, MissingParameterValue } from '../../../errors.ts'
+import type { Json } from '../../../plugin-api/index.ts'
+import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
+import { newPort, type Port } from '../../../records/kinds/port.ts'
+import { checkWritten, fieldValue, writableNames } from '../../fields.ts'
+import { applyPatch, type Patch, patchSchema, rootOf } from '../../json-patch.ts'
+import { requireMinor } from '../../microversions.ts'
+import type { ApiParts } from '../../parts.ts'
+import { parse, text } from '../../schema.ts'
+import { linkedNode } from '../node/names.ts'
+import { PORT_FIELDS } from './fields.ts'
 
 const CREATE_BODY = z.strictObject(
   {
