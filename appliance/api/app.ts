@@ -10,19 +10,20 @@ import { inTurn } from './in-turn.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import { notServed } from './not-served.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
+import { addResource } from './resource.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
 import { addManagement } from './v1/node/management.ts'
 import { addReads } from './v1/node/reads.ts'
-import { addNodes, nodeCollection } from './v1/node/resource.ts'
 import { addMaintenance, addStates } from './v1/node/states.ts'
 import { addTraits } from './v1/node/traits.ts'
-import { addPorts } from './v1/port/resource.ts'
+import { addPortgroups } from './v1/portgroups.ts'
 import { addRamdisk } from './v1/ramdisk.ts'
+import { resourcesOf } from './v1/resources.ts'
 import { addRoot } from './v1/root.ts'
 import { answerError } from './wire-error.ts'
 
 /** Answers by its `fetch`. A caller that routes other paths beside it hands over requests, not routes: paths are read in a way of its own. */
-export function createApi(given: ApiParts): App {
+export function createApi(given: ApiParts, rowsOf: typeof resourcesOf = resourcesOf): App {
   const parts = { ...given, conductor: inTurn(given.conductor) }
   const app: App = new Hono<ApiEnv>({ getPath: wirePath })
   app.use(async (call, next) => {
@@ -39,18 +40,18 @@ export function createApi(given: ApiParts): App {
     call.header(VERSION_HEADER, `1.${call.get('minor')}`)
     await next()
   })
-  const nodes = nodeCollection(parts)
-  addRoot(app)
-  addNodes(app, parts, nodes)
+  const rows = rowsOf(parts)
+  addRoot(app, rows)
+  for (const row of rows) addResource(app, parts, row)
+  addPortgroups(app)
   addStates(app, parts)
   addMaintenance(app, parts)
   addManagement(app, parts)
   addTraits(app, parts)
-  addPorts(app, parts)
   addReads(app, parts)
   addDrivers(app, parts)
   addConductors(app, parts, timestamp())
-  addRamdisk(app, parts, nodes)
+  addRamdisk(app, parts)
   app.notFound((call) => answerError(call, notServed(call), parts.log))
   app.onError((error, call) => answerError(call, error, parts.log))
   return app

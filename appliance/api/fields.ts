@@ -16,6 +16,10 @@ export type Field<R> = {
   /** What it is when removed; null when left out. */
   none?: unknown
   sortable?: false
+  /** Told of a patch that sets it, which is done in another way. */
+  notByPatch?: string
+  /** What a patch's value stands for, where the client may have been shown another one than there was. */
+  keep?(before: unknown, given: unknown): unknown
 }
 export type Fields<R> = Readonly<Record<string, Field<R>>>
 

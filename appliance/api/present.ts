@@ -13,12 +13,11 @@ export type Presentation<R> = {
   /** Path of the collection, e.g. 'nodes'. */
   path: string
   fields: Fields<R>
-  identOf(record: R): string
   /** Names of the link lists that a whole record has besides `links`, e.g. ports, with their first version. */
   subresources?: Readonly<Record<string, number>>
 }
 
-export function createPresent<R extends object>(presentation: Presentation<R>): Present<R> {
+export function createPresent<R extends { uuid: string }>(presentation: Presentation<R>): Present<R> {
   const texts = new WeakMap<R, Map<string, string>>()
   return (record, view) => {
     const key = `${view.minor} ${view.base} ${view.names ?? '*'}`
@@ -35,13 +34,13 @@ export function createPresent<R extends object>(presentation: Presentation<R>): 
   }
 }
 
-function shown<R extends object>(o: Presentation<R>, record: R, { minor, base, names }: View): Json {
+function shown<R extends { uuid: string }>(o: Presentation<R>, record: R, { minor, base, names }: View): Json {
   const entries = (names ?? namesServed(o.fields, minor)).map((name) => {
     const value = fieldValue(o.fields, record, name)
     const show = o.fields[name]?.show
     return [name, show ? show(value, minor) : value] as const
   })
-  const path = `${o.path}/${encodeURIComponent(o.identOf(record))}`
+  const path = `${o.path}/${record.uuid}`
   const subresources = Object.entries(names ? {} : (o.subresources ?? {}))
     .filter(([, since]) => minor >= since)
     .map(([name]) => [name, links(base, `${path}/${name}`)] as const)

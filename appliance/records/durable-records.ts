@@ -5,7 +5,7 @@
 import { Conflict, InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { deepFreeze, frozenCopy } from './frozen.ts'
-import type { Base, Kind } from './kind.ts'
+import { type Base, type Kind, newRecord } from './kind.ts'
 import type { Commits } from './storage/commits.ts'
 import { type Document, isUuid } from './storage/document.ts'
 import type { Secrets } from './storage/secrets.ts'
@@ -75,6 +75,10 @@ export class DurableRecords<R extends Base> implements Records<R> {
 
   notFound(ident: string): NotFound {
     return new NotFound(`${this.#kind.noun} ${ident} could not be found.`)
+  }
+
+  draft(fields: Partial<R>): R {
+    return newRecord(this.#kind, fields)
   }
 
   async create(given: R): Promise<R> {

@@ -19,6 +19,8 @@ export type Records<R extends Base, U extends string = string, I extends string 
   /** By uuid, or by name when it is none and records of this kind have unique names. @throws NotFound */
   find(ident: string): R
   notFound(ident: string): NotFound
+  /** A record of which only these fields are known, for `create`. */
+  draft(fields: Partial<R>): R
   /** Resolves when durable. @throws Conflict (uuid, or another unique field, is taken), InvalidParameterValue (its owner is not there) */
   create(record: R): Promise<R>
   /**

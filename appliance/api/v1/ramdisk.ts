@@ -2,13 +2,13 @@
 import { z } from 'zod'
 import type { Heartbeat } from '../../conductor/conductor.ts'
 import { Forbidden, InvalidParameterValue } from '../../errors.ts'
-import type { Node } from '../../records/kinds/node.ts'
 import { readBody } from '../body.ts'
-import type { Collection } from '../collection.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
+import { createPresent } from '../present.ts'
 import { readQuery } from '../query.ts'
 import { commaList, text, uuid } from '../schema.ts'
+import { NODE_FIELDS } from './node/fields.ts'
 import { findNode } from './node/names.ts'
 
 const SINCE = 22
@@ -34,7 +34,8 @@ const HEARTBEAT_SINCE: readonly { fields: readonly (keyof Heartbeat)[]; since: n
   },
 ]
 
-export function addRamdisk(app: App, parts: ApiParts, { present }: Collection<Node>): void {
+export function addRamdisk(app: App, parts: ApiParts): void {
+  const present = createPresent({ path: 'nodes', fields: NODE_FIELDS })
   const { conductor, config } = parts
   const guard = (call: Call) => {
     if (!config.api.enable_ramdisk_endpoints) {

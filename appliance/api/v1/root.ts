@@ -2,8 +2,8 @@
 import { MAX_VERSION, MIN_VERSION } from '../microversions.ts'
 import type { App } from '../parts.ts'
 
-/** Collections and the version that brought each. A row here is all the discovery that a new collection needs. */
-const COLLECTIONS = { nodes: 1, ports: 1, drivers: 1, lookup: 22, heartbeat: 22, portgroups: 23, conductors: 49 }
+/** Collections that are no resources of the table, and the version that brought each. */
+const OTHERS = { drivers: 1, lookup: 22, heartbeat: 22, portgroups: 23, conductors: 49 }
 
 const versionOf = (base: string) => ({
   id: 'v1',
@@ -13,7 +13,8 @@ const versionOf = (base: string) => ({
   version: MAX_VERSION,
 })
 
-export function addRoot(app: App): void {
+export function addRoot(app: App, rows: readonly { name: string; since?: number }[]): void {
+  const collections = [...rows.map(({ name, since = 1 }) => [name, since] as const), ...Object.entries(OTHERS)]
   app.get('/', (call) => {
     const version = versionOf(call.get('base'))
     return call.json({
@@ -25,8 +26,8 @@ export function addRoot(app: App): void {
   })
   app.get('/v1', (call) => {
     const base = call.get('base')
-    const served = Object.entries(COLLECTIONS).filter(([, since]) => call.get('minor') >= since)
-    const collections = served.map(([name]) => [
+    const served = collections.filter(([, since]) => call.get('minor') >= since)
+    const links = served.map(([name]) => [
       name,
       [
         { href: `${base}/v1/${name}/`, rel: 'self' },
@@ -45,7 +46,7 @@ export function addRoot(app: App): void {
       ],
       media_types: { base: 'application/json', type: 'application/vnd.openstack.ironic.v1+json' },
       version: versionOf(base),
-      ...Object.fromEntries(collections),
+      ...Object.fromEntries(links),
     })
   })
 }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createApi } from '../../../appliance/api/app.ts'
-import type { App } from '../../../appliance/api/parts.ts'
+import type { ApiParts, App } from '../../../appliance/api/parts.ts'
+import type { Resource } from '../../../appliance/api/resource.ts'
+import { resourcesOf } from '../../../appliance/api/v1/resources.ts'
 import type { Conductor } from '../../../appliance/conductor/conductor.ts'
 import { startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
@@ -11,10 +13,13 @@ import { createBmcDrivers } from '../../../appliance/hardware/drivers.ts'
 import type { Log } from '../../../appliance/log.ts'
 import { createMetrics, type Metrics } from '../../../appliance/metrics.ts'
 import type { DeployPlugin } from '../../../appliance/plugin-api/index.ts'
+import type { Base, Kinds } from '../../../appliance/records/kind.ts'
+import { KINDS } from '../../../appliance/records/kinds.ts'
+import { openStoreOf } from '../../../appliance/records/open-store.ts'
 import type { Store } from '../../../appliance/records/store.ts'
 import direct from '../../../plugins/direct/index.ts'
 import { configOf, imagesOnPaper } from '../conductor/trial.ts'
-import { keptLog, type LogLine, openAt, stateFolder } from '../records/state-folder.ts'
+import { keptLog, type LogLine, quiet, stateFolder } from '../records/state-folder.ts'
 import { type Recording, recording } from './conductors.ts'
 
 export const BASE = 'http://api.test:6385'
@@ -37,11 +42,18 @@ export type Rig = {
   lines: LogLine[]
 }
 
-type RigOptions = { api?: Partial<Config['api']>; conductor?: (real: Conductor) => Conductor }
+type RigOptions = {
+  api?: Partial<Config['api']>
+  conductor?: (real: Conductor) => Conductor
+  /** A kind of records, and a resource, beside the appliance's own. */
+  more?: { kinds: Kinds; resource(parts: ApiParts): Resource<Base> }
+}
 
 export async function openRig(t: TestContext, options: RigOptions = {}): Promise<Rig> {
   const state_path = stateFolder(t)
-  const store = await openAt(t, state_path)
+  const { more } = options
+  const store = await openStoreOf({ ...KINDS, ...more?.kinds }, { state_path, log: quiet })
+  t.after(() => store.close())
   const { log, lines }: { log: Log; lines: LogLine[] } = keptLog()
   const read = configOf(`[DEFAULT]\nstate_path = ${state_path}\n`)
   const config: Config = { ...read, api: { ...read.api, ...options.api } }
@@ -57,13 +69,23 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
   t.after(() => real.stop())
   const conductor = (options.conductor ?? recording)(real) as Recording
   const metrics = createMetrics()
-  const app = createApi({ conductor, store, config, log, metrics })
-  return { app, ask: asker(app), store, conductor, config, metrics, lines }
+  const rows = (parts: ApiParts) => [...resourcesOf(parts), ...(more ? [more.resource(parts)] : [])]
+  const app = createApi({ conductor, store, config, log, metrics }, rows)
+  return {
+    app,
+    ask: asker((path, init) => app.request(`${BASE}${path}`, init)),
+    store,
+    conductor,
+    config,
+    metrics,
+    lines,
+  }
 }
 
-function asker(app: App): Ask {
+/** @param send  brings a request to the API */
+export function asker(send: (path: string, init: RequestInit) => Response | Promise<Response>): Ask {
   return async (method, path, body, { version = '1.115', headers = {} } = {}) => {
-    const response = await app.request(`${BASE}${path}`, {
+    const response = await send(path, {
       method,
       headers: {
         ...(version === '' ? {} : { 'X-OpenStack-Ironic-API-Version': version }),

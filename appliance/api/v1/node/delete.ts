@@ -1,20 +1,12 @@
 /** DELETE /v1/nodes/{node}: when it may go. */
 import { Conflict, Forbidden } from '../../../errors.ts'
 import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
-import type { ApiParts } from '../../parts.ts'
 
 /** @source Ironic states.DELETE_ALLOWED_STATES, and [conductor] allow_deleting_available_nodes, which defaults to true */
 const DELETE_ALLOWED: readonly ProvisionState[] = ['manageable', 'enroll', 'adopt failed', 'available']
 
-/** @throws NodeLocked, Conflict, Forbidden */
-export async function deleteNode({ conductor, store }: ApiParts, uuid: string): Promise<void> {
-  await conductor.withNode(uuid, 'node deletion', async (node) => {
-    checkDeletable(node)
-    await store.nodes.delete(uuid)
-  })
-}
-
-function checkDeletable(node: Node): void {
+/** @throws Conflict, Forbidden */
+export function checkDeletable(node: Node): void {
   if (!node.maintenance && node.instance_uuid !== null) {
     throw new Conflict(`Node ${node.uuid} is associated with instance ${node.instance_uuid}.`)
   }

@@ -5,6 +5,7 @@ import type { Json } from '../../../plugin-api/index.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
 import type { Field, Fields } from '../../fields.ts'
 import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
+import { withSecretsKept } from './kept-secrets.ts'
 
 export const DESCRIPTION_LIMIT = 4096
 /** Minor versions of the interfaces that came one by one; the others came with 1.31. */
@@ -16,7 +17,7 @@ const INTERFACE_SINCE: Partial<Record<InterfaceType, number>> = {
   firmware: 86,
 }
 /** May hold a signed URL or a user's own secrets, whatever its key looks like. @source Ironic node_sanitize */
-export const HIDDEN_INSTANCE_KEYS: readonly string[] = ['configdrive', 'image_url']
+const HIDDEN_INSTANCE_KEYS: readonly string[] = ['configdrive', 'image_url']
 
 export const interfaceField = (type: InterfaceType) => `${type}_interface`
 
@@ -77,14 +78,14 @@ export const NODE_FIELDS: Fields<Node> = {
   description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
   disable_power_off: switchable(95),
   driver: { write: text },
-  driver_info: object({ ...writable, show: masked }),
+  driver_info: object({ ...writable, show: masked, keep: withSecretsKept() }),
   driver_internal_info: object({ since: 3, show: masked }),
   extra: object(writable),
   fault: { since: 42 },
   health: { since: 109, read: () => null, sortable: false },
   inspection_finished_at: { since: 6 },
   inspection_started_at: { since: 6 },
-  instance_info: object({ ...writable, show: maskedInstanceInfo }),
+  instance_info: object({ ...writable, show: maskedInstanceInfo, keep: withSecretsKept(HIDDEN_INSTANCE_KEYS) }),
   instance_name: { since: 104, write: nullable(limitedText(255).min(1, 'expected at least one character')) },
   instance_uuid: { write: nullable(uuid) },
   last_error: {},
@@ -112,7 +113,12 @@ export const NODE_FIELDS: Fields<Node> = {
   target_power_state: {},
   target_provision_state: {},
   target_raid_config: object({ since: 12 }),
-  traits: { since: 37, none: [], sortable: false },
+  traits: {
+    since: 37,
+    none: [],
+    sortable: false,
+    notByPatch: 'Cannot update node traits via node patch. Node traits should be updated via the node traits API.',
+  },
   ...interfaces,
 }
 

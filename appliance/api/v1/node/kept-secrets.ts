@@ -2,18 +2,12 @@
 import { hasMembers } from '@appliance/ground/exact-number'
 import { isSecretKey, MASK } from '../../../log.ts'
 import type { Json } from '../../../plugin-api/index.ts'
-import { HIDDEN_INSTANCE_KEYS } from './fields.ts'
 
-/** The fields that are told with masks, and which of their keys are masked. */
-const MASKED: Readonly<Record<string, (key: string) => boolean>> = {
-  driver_info: isSecretKey,
-  instance_info: (key) => isSecretKey(key) || HIDDEN_INSTANCE_KEYS.includes(key),
-}
-
-export function withSecretsKept(field: string, before: unknown, after: unknown): unknown {
-  const isHidden = MASKED[field]
-  return isHidden ? kept(before, after, isHidden) : after
-}
+/** @param hidden  keys that are masked beside the secret-looking ones */
+export const withSecretsKept =
+  (hidden: readonly string[] = []) =>
+  (before: unknown, given: unknown): unknown =>
+    kept(before, given, (key) => isSecretKey(key) || hidden.includes(key))
 
 function kept(before: unknown, after: unknown, isHidden: (key: string) => boolean): unknown {
   if (!isObject(before) || !isObject(after)) return after

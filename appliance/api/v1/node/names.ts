@@ -1,7 +1,8 @@
 /** Names of nodes, and how a path finds its node. */
-import { InvalidParameterValue, NotAcceptable, NotFound } from '../../../errors.ts'
+import { InvalidParameterValue, NotAcceptable } from '../../../errors.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import type { ApiParts, Call } from '../../parts.ts'
+import { findRecord } from '../../resource.ts'
 import { isLogicalName, isUuid } from '../../schema.ts'
 
 /** What stands at the place of a node in a path of ours. @source Ironic get_controller_reserved_names */
@@ -11,7 +12,7 @@ const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61
 
 /** @param refusal  begins the message, e.g. `Cannot create node with invalid name` */
 export function checkName(name: string, minor: number, refusal: string): void {
-  if (minor < 5) throw new NotAcceptable('Request not acceptable. Names of nodes came with API version 1.5')
+  if (minor < NAMED_SINCE) throw new NotAcceptable('Request not acceptable. Names of nodes came with API version 1.5')
   const fits = minor < 10 ? HOST_NAME.test(name) && name.length <= 255 : isLogicalName(name)
   if (!fits || isUuid(name)) {
     throw new InvalidParameterValue(
@@ -25,14 +26,12 @@ export function checkName(name: string, minor: number, refusal: string): void {
   }
 }
 
+/** Since when nodes have names. */
+export const NAMED_SINCE = 5
+
 /** @throws InvalidParameterValue (neither uuid nor name), NotFound */
-export function findNode({ store }: Pick<ApiParts, 'store'>, ident: string, minor: number): Node {
-  if (!isUuid(ident) && !isLogicalName(ident)) {
-    throw new InvalidParameterValue(`Expected UUID or name for node_ident: ${ident.slice(0, 60)}`)
-  }
-  if (!isUuid(ident) && minor < 5) throw new NotFound(`Node ${ident} could not be found.`)
-  return store.nodes.find(ident)
-}
+export const findNode = ({ store }: Pick<ApiParts, 'store'>, ident: string, minor: number): Node =>
+  findRecord({ noun: 'Node', named: NAMED_SINCE, records: store.nodes }, ident, minor)
 
 /** The node that the path names. */
 export const nodeOf = (call: Call, parts: Pick<ApiParts, 'store'>): Node =>

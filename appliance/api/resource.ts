@@ -1,0 +1,218 @@
+/**
+ * The one generic resource: list, detail, show, create, patch and delete of the records of one kind, from a row. Knows no
+ * resource: what is particular to one stands in its row, and in the functions that the row names.
+ */
+import { z } from 'zod'
+import { InvalidParameterValue } from '../errors.ts'
+import type { Json } from '../plugin-api/index.ts'
+import type { Base } from '../records/kind.ts'
+import type { Node } from '../records/kinds/node.ts'
+import type { Records } from '../records/store.ts'
+import { readJson } from './body.ts'
+import { answerList, askedFields, type Filter, type Query } from './collection.ts'
+import { checkWritten, type Fields, writableNames } from './fields.ts'
+import type { Patch } from './json-patch.ts'
+import { requireMinor } from './microversions.ts'
+import { servedSince } from './not-served.ts'
+import type { ApiParts, App, Call } from './parts.ts'
+import { createPatcher, type Patcher } from './patch.ts'
+import { createPresent, type Present } from './present.ts'
+import { type Parameters, readQuery } from './query.ts'
+import { commaList, isLogicalName, isUuid, parse } from './schema.ts'
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** What a request brought beside its path and its body. */
+export type Asked = { minor: number; ident: string; query: Query }
+
+export type Resource<R extends Base> = {
+  /** Of its collection: its place below /v1, and the key of the list in an answer. */
+  name: string
+  /** Minor version that brought it: below, there is no such path. */
+  since?: number
+  /** Minor version since when its records are found by name. They are found by uuid alone when left out. */
+  named?: number
+  /** As it begins a sentence: "Node ... could not be found." */
+  noun: string
+  records: Records<R>
+  fields: Fields<R>
+  /** Fields of a list that is not asked for more. */
+  defaults: readonly string[]
+  filters: Readonly<Record<string, Filter<R>>>
+  /** Names of the link lists that a whole record has besides `links`, e.g. ports, with their first version. */
+  subresources?: Readonly<Record<string, number>>
+  /** In order of creation: all records, or only those that an index finds for this query. All when left out. */
+  candidates?(query: Query): Iterable<R>
+  /** Other collections that list some of its records, e.g. `nodes/:node/ports`. */
+  within?: readonly { path: string; candidates(call: Call): Iterable<R> }[]
+  /** The node that is reserved while one of its records is patched or deleted, and asked whether it lets that happen. */
+  node?: {
+    uuidOf(record: R): string
+    checkPatch?(node: Node, record: R, asked: Asked): void
+    checkChange?(node: Node, record: R, change: Partial<R>): void
+    checkDelete?(node: Node, record: R): void
+  }
+  create?: {
+    /** Fields without which there is no record. */
+    required?: readonly string[]
+    /** What the body may hold beside the fields. */
+    also?: Parameters
+    /** Clients of old versions send empty fields of later ones: they do not count as given. */
+    ignoresEmpty?: boolean
+    /** From what was given, null left out, to a record. Its defaults make it whole when left out. */
+    draft?(given: Json, asked: Asked): Partial<R> | Promise<Partial<R>>
+  }
+  patch?: {
+    query?: Parameters
+    /** Whether a patch may remove a field that its microversion does not have. */
+    removesUnserved?: boolean
+    /** What no record could take. */
+    check?(patch: Patch, asked: Asked): void
+    /** What this record does not take now. */
+    checkRecord?(record: R, patch: Patch, asked: Asked): void
+    /** From the fields that the patch changes, checked, to the change; the fields themselves when left out. */
+    change?(record: R, fields: Json, asked: Asked): Partial<R>
+  }
+}
+
+/** What stands below the path of a collection for each of its records. */
+export function addResource<R extends Base>(app: App, parts: ApiParts, row: Resource<R>): void {
+  const { name, records } = row
+  const present = createPresent({ path: name, fields: row.fields, subresources: row.subresources ?? {} })
+  const patcher = createPatcher(row.fields, row.patch)
+  const bodySchema = creationSchema(row)
+  const limit = parts.config.api.max_json_body_size
+  const answer = (call: Call, record: R, o: { names?: readonly string[]; code?: 200 | 201 } = {}) => {
+    const view = { minor: call.get('minor'), base: call.get('base'), names: o.names ?? null }
+    return call.body(present(record, view), o.code ?? 200, JSON_TYPE)
+  }
+  const asked = (call: Call, query: Query = {}): Asked => {
+    servedSince(call, row.since ?? 0)
+    return { minor: call.get('minor'), ident: call.req.param('ident') ?? '', query }
+  }
+
+  addLists(app, parts, { row, present })
+  app.get(`/v1/${name}/:ident`, (call) => {
+    const { ident, minor } = asked(call)
+    const { fields } = readQuery(call, { fields: { schema: commaList } })
+    const record = findRecord(row, ident, minor)
+    return answer(call, record, fields ? { names: askedFields(row.fields, fields, minor) } : {})
+  })
+  app.post(`/v1/${name}`, async (call) => {
+    const request = asked(call)
+    const given = readCreation(row, parse(bodySchema, await readJson(call, limit), kindOf(row)), request.minor)
+    const draft = row.create?.draft ? await row.create.draft(given, request) : (given as Partial<R>)
+    const record = await records.create(records.draft(draft))
+    call.header('location', `${call.get('base')}/v1/${name}/${record.uuid}`)
+    return answer(call, record, { code: 201 })
+  })
+  app.patch(`/v1/${name}/:ident`, async (call) => {
+    const request = asked(call, row.patch?.query ? readQuery(call, row.patch.query) : {})
+    const patch = patcher.read(await readJson(call, limit), request.minor)
+    row.patch?.check?.(patch, request)
+    const record = findRecord(row, request.ident, request.minor)
+    return answer(call, await patched(parts, row, { record, patch, asked: request, patcher }))
+  })
+  app.delete(`/v1/${name}/:ident`, async (call) => {
+    const { ident, minor } = asked(call)
+    const record = findRecord(row, ident, minor)
+    await reserving(parts, row, { record, purpose: 'deletion' }, async (node) => {
+      if (node) row.node?.checkDelete?.(node, record)
+      await records.delete(record.uuid)
+    })
+    return call.body(null, 204)
+  })
+}
+
+/** As it stands inside a sentence. */
+const kindOf = ({ noun }: { noun: string }) => noun.toLowerCase()
+
+type Findable<R extends Base> = Pick<Resource<R>, 'noun' | 'named'> & { records: Pick<Records<R>, 'find' | 'notFound'> }
+
+/** By uuid, or by name. @throws InvalidParameterValue (neither of both), NotFound */
+export function findRecord<R extends Base>(row: Findable<R>, ident: string, minor: number): R {
+  if (!isUuid(ident) && (row.named === undefined || !isLogicalName(ident))) {
+    const expected = row.named === undefined ? 'UUID' : 'UUID or name'
+    throw new InvalidParameterValue(`Expected ${expected} for ${kindOf(row)}_ident: ${ident.slice(0, 60)}`)
+  }
+  if (!isUuid(ident) && minor < (row.named ?? 0)) throw row.records.notFound(ident)
+  return row.records.find(ident)
+}
+
+function addLists<R extends Base>(app: App, parts: ApiParts, o: { row: Resource<R>; present: Present<R> }): void {
+  const { row, present } = o
+  const all = (query: Query) => row.candidates?.(query) ?? row.records.all()
+  const collection = { ...row, present, get: (uuid: string) => row.records.get(uuid), candidates: all }
+  const lists = [{ path: row.name, candidates: () => all }, ...(row.within ?? []).map(listedWithin)]
+  for (const { path, candidates } of lists) {
+    for (const isDetail of [false, true]) {
+      app.get(`/v1/${path}${isDetail ? '/detail' : ''}`, (call) => {
+        servedSince(call, row.since ?? 0)
+        return answerList(call, parts, { ...collection, candidates: candidates(call) }, isDetail)
+      })
+    }
+  }
+}
+
+/** Filters narrow what another collection lists, too; its records are taken before the query is looked at. */
+function listedWithin<R>({ path, candidates }: { path: string; candidates(call: Call): Iterable<R> }) {
+  return {
+    path,
+    candidates(call: Call) {
+      const records = candidates(call)
+      return () => records
+    },
+  }
+}
+
+function creationSchema<R extends Base>({ fields, create = {} }: Resource<R>): z.ZodType<Json> {
+  const { required = [], also = {} } = create
+  const given = writableNames(fields, 'create').map((name) => {
+    const schema = fields[name]?.write ?? z.never()
+    return [name, required.includes(name) ? schema : schema.optional()] as const
+  })
+  const beside = Object.entries(also).map(([name, { schema }]) => [name, schema.optional()] as const)
+  return z.strictObject(Object.fromEntries([...given, ...beside]), 'expected an object')
+}
+
+/** What was given, null left out. @throws NotAcceptable  fields of a later version */
+function readCreation<R extends Base>({ fields, create = {} }: Resource<R>, given: Json, minor: number): Json {
+  for (const [name, { since = 0 }] of Object.entries(create.also ?? {})) if (name in given) requireMinor(minor, since)
+  const isEmpty = (name: string) => given[name] === null || given[name] === fields[name]?.none
+  const names = Object.keys(given)
+  checkWritten(fields, create.ignoresEmpty ? names.filter((name) => !isEmpty(name)) : names, minor)
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))
+}
+
+type Patching<R extends Base> = { record: R; patch: Patch; asked: Asked; patcher: Patcher<R> }
+
+/** Planned before the node is reserved, so that what cannot be is refused at once; and again on the record as it is by then. */
+async function patched<R extends Base>(parts: ApiParts, row: Resource<R>, o: Patching<R>): Promise<R> {
+  const { record, patch, asked } = o
+  const plan = (current: R): Partial<R> => {
+    row.patch?.checkRecord?.(current, patch, asked)
+    const fields = o.patcher.changes(current, patch)
+    return row.patch?.change?.(current, fields, asked) ?? (fields as Partial<R>)
+  }
+  plan(record)
+  const after = await reserving(parts, row, { record, purpose: 'update' }, async (node) => {
+    if (node) row.node?.checkPatch?.(node, record, asked)
+    return row.records.update(record.uuid, (current) => {
+      const change = plan(current)
+      if (node) row.node?.checkChange?.(node, current, change)
+      return change
+    })
+  })
+  return row.records.get(record.uuid) ?? after
+}
+
+/** @throws NodeLocked */
+function reserving<R extends Base, T>(
+  { conductor }: ApiParts,
+  row: Resource<R>,
+  { record, purpose }: { record: R; purpose: string },
+  work: (node?: Node) => Promise<T>,
+): Promise<T> {
+  if (!row.node) return work()
+  return conductor.withNode(row.node.uuidOf(record), `${kindOf(row)} ${purpose}`, work)
+}

@@ -1,0 +1,8 @@
+/** The table of resources. A row here, and one in records/kinds.ts, are all that another one needs. */
+import type { Base } from '../../records/kind.ts'
+import type { ApiParts } from '../parts.ts'
+import type { Resource } from '../resource.ts'
+import { nodeResource } from './node/resource.ts'
+import { portResource } from './port/resource.ts'
+
+export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [nodeResource(parts), portResource(parts)]
