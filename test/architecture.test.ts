@@ -21,6 +21,7 @@ import { KNOWN_CIRCLES, KNOWN_WIDE_COMMENTS, KNOWN_WIDE_DOCUMENTS, WALLS } from 
 
 const LINE_LIMIT = 400
 const README_LINE_LIMIT = 150
+const ROW_WIDTH_LIMIT = 200
 
 describe('the walls', () => {
   it('stand in one table, which has a row for each file, and names in each row only rows further down', () => {
@@ -126,13 +127,20 @@ describe('a document', () => {
     const large = documents
       .filter((file) => file !== 'CHANGELOG.md')
       .filter(
-        (file) =>
-          linesOf(file).some(isWide) || (file.endsWith('README.md') && linesOf(file).length - 1 > README_LINE_LIMIT),
+        (file) => isWideDocument(file) || (file.endsWith('README.md') && linesOf(file).length - 1 > README_LINE_LIMIT),
       )
 
     assertOnlyKnown(large, KNOWN_WIDE_DOCUMENTS)
   })
 })
+
+/** Commands stand as they are typed, and a row of a table cannot be broken: it may be wider. */
+function isWideDocument(file: string): boolean {
+  const prose = textOf(file)
+    .replaceAll(/^ *```[^\n]*\n[\s\S]*?^ *```$/gm, '')
+    .split('\n')
+  return prose.some((line) => (line.startsWith('|') ? [...line].length > ROW_WIDTH_LIMIT : isWide(line)))
+}
 
 /** @param known  files, or folders with all below, that are still so; each must be */
 function assertOnlyKnown(found: readonly string[], known: readonly string[]): void {

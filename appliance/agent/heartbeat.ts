@@ -34,7 +34,7 @@ const URL_LIMIT = 2048
 const CERTIFICATE_LIMIT = 32 * 1024
 const MESSAGE_LIMIT = 2000
 
-/** @throws InvalidParameterValue  in Ironic's words (wire section 2) */
+/** @throws InvalidParameterValue  in Ironic's words (CONTRIBUTING.md, Heartbeat) */
 export function checkHeartbeat(node: Node, heartbeat: Heartbeat, options: { require_tls: boolean }): void {
   const { callback_url, agent_token, agent_status, agent_version } = heartbeat
   checkCallbackUrl(callback_url)

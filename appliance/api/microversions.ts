@@ -11,7 +11,7 @@ export const VERSION_HEADER = 'X-OpenStack-Ironic-API-Version'
 const COMMON_HEADER = 'OpenStack-API-Version'
 const SERVICE = 'baremetal'
 
-/** The version as a whole is not served; its body differs from other refusals (wire section 0). */
+/** The version as a whole is not served; its body differs from other refusals (CONTRIBUTING.md, Versions). */
 export class UnsupportedVersion extends NotAcceptable {}
 
 /** @throws UnsupportedVersion */

@@ -21,7 +21,7 @@ export type Conductor = {
   drivers(): readonly Driver[]
   /**
    * The interfaces of a node to be created or patched: those asked for, checked, and the defaults for the rest.
-   * @throws InvalidParameterValue  unknown driver or interface, in Ironic's words (wire section 0, "node create")
+   * @throws InvalidParameterValue  unknown driver or interface, in Ironic's words (CONTRIBUTING.md, Node create)
    */
   chooseInterfaces(driver: string, wanted: Partial<Record<InterfaceType, string>>): Node['interfaces']
   /** Runs `change` while holding the node's reservation. @throws NodeLocked */

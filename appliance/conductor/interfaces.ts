@@ -54,7 +54,7 @@ export function drivers(parts: InterfaceParts): Driver[] {
   }))
 }
 
-/** @throws InvalidParameterValue  in Ironic's words (wire section 0, "node create") */
+/** @throws InvalidParameterValue  in Ironic's words (CONTRIBUTING.md, Node create) */
 export function chooseInterfaces(
   parts: InterfaceParts,
   driver: string,

@@ -78,12 +78,6 @@ export const KNOWN_CIRCLES = [
 
 /** Prose that is still longer or wider than it may be. A file or folder that has come down must go from this list. */
 export const KNOWN_WIDE_DOCUMENTS = [
-  'CONTRIBUTING.md',
-  'README.md',
-  'appliance/IRONIC.md',
-  'appliance/README.md',
-  'appliance/TROUBLESHOOTING.md',
-  'systemd/README.md',
   // The registry.
   'registry-mirror/README.md',
   // Plugins.

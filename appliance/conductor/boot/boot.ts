@@ -76,7 +76,7 @@ function whyDisk(node: Node): string {
   return `it is "${state}": nothing is to be deployed.`
 }
 
-/** @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (wire section 7) */
+/** @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (CONTRIBUTING.md, Kernel parameters) */
 function agentParameters(parts: BootParts, node: Node): KernelParameter[] {
   const { config } = parts
   return [

@@ -32,7 +32,7 @@ type Entry = {
   events?: Ways<Event>
 }
 
-/** @source Ironic common/states.py and common/state_machine.py (wire section 1) */
+/** @source Ironic common/states.py and common/state_machine.py (CONTRIBUTING.md, States) */
 export const STATES = {
   enroll: { target: null, verbs: { manage: 'verifying' } },
   verifying: { target: 'manageable', verbs: {}, events: { done: 'manageable', fail: 'enroll' } },

@@ -4,7 +4,7 @@ import { BASE, enrolled, openRig } from './rig.ts'
 
 const UUID = '5f2c0d9e-6f0b-4c43-9df3-6f1f7f4b8f10'
 const INSTANCE = 'b3f1ac1e-7e4f-4f4c-8d6a-3a0a1f1f9d11'
-/** Wire section 0, "Node object". */
+/** CONTRIBUTING.md, Node object. */
 const KEYS =
   `uuid created_at updated_at automated_clean bios_interface boot_interface boot_mode clean_step conductor_group
   console_enabled console_interface disable_power_off deploy_interface deploy_step description driver driver_info
