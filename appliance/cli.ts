@@ -33,7 +33,8 @@ type ConfigOption = { config?: string }
 async function serve({ config: path }: ConfigOption): Promise<void> {
   requireFiles()
   const ended = servingEnd()
-  // Most likely a plugin's: no reason to leave the other nodes alone. The plugins are loaded with the settings, hence this early.
+  // A plugin most likely left the promise: no reason to abandon the other nodes. Plugins are loaded with the
+  // settings, hence this early.
   process.on('unhandledRejection', (error) =>
     createLog('error').error('promise rejected, and nobody waited for it', { error }),
   )
@@ -68,7 +69,7 @@ addCaCommands(program, CONFIG_OPTION)
 addJobsCommands(program, CONFIG_OPTION)
 addImageCommands(program, CONFIG_OPTION)
 
-/** As a shell tells of one that SIGPIPE ended, which is how other programs end there. */
+/** The status that a shell reports for a program that SIGPIPE ended, as other programs end there. */
 const READER_GONE = 141
 
 async function act(): Promise<typeof process.exitCode> {
@@ -76,7 +77,7 @@ async function act(): Promise<typeof process.exitCode> {
     try {
       await program.parseAsync()
     } catch (error) {
-      // It has said what is wrong; help and version are to be printed.
+      // Commander has said what is wrong. Help and version are still to be printed.
       if (!(error instanceof CommanderError)) throw error
       process.exitCode = error.exitCode
     }
@@ -84,7 +85,7 @@ async function act(): Promise<typeof process.exitCode> {
     return process.exitCode
   } catch (error) {
     if (error instanceof ReaderGone) return READER_GONE
-    // One sentence for whoever typed it; the stack for whoever asks for it.
+    // Whoever typed the command gets one sentence; whoever asks for the stack gets it, too.
     const reason = outOfFiles(error) ?? [messageOf(error), foreignFile(error)].filter(Boolean).join('\n')
     process.stderr.write(`rackstrap: ${reason}\n`)
     if (process.env.RACKSTRAP_STACK && error instanceof Error) process.stderr.write(`${error.stack}\n`)

@@ -1,4 +1,7 @@
-/** The refusals that the appliance expects, each with Ironic's name and HTTP code. api/app.ts turns them into the wire's shape. */
+/**
+ * The refusals that the appliance expects, each with Ironic's name and HTTP code. api/app.ts turns them into the
+ * wire's shape.
+ */
 
 /** Fault of the caller (4xx) or of the service (5xx), in the operator's words. */
 export class ApplianceError extends Error {
@@ -32,11 +35,11 @@ export class NotAcceptable extends ApplianceError {
 export class Conflict extends ApplianceError {
   override readonly code = 409
 }
-/** Another task holds the node. Clients retry. */
+/** Another task has the lock of the node. Clients retry. */
 export class NodeLocked extends ApplianceError {
   override readonly code = 409
 }
-/** protected node, or an operation the policy forbids. */
+/** The node is protected, or a policy forbids the operation. */
 export class Forbidden extends ApplianceError {
   override readonly code = 403
 }

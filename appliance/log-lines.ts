@@ -1,4 +1,7 @@
-/** Lines of the log for a person at a terminal: time, level, message, the fields. What a field holds cannot move the cursor or hide a line. */
+/**
+ * Lines of the log for a person at a terminal: time, level, message, the fields. What a field holds cannot move the
+ * cursor or hide a line.
+ */
 import { inspect } from 'node:util'
 
 const LEVELS: Readonly<Record<string, { word: string; colour: string }>> = {
@@ -8,7 +11,10 @@ const LEVELS: Readonly<Record<string, { word: string; colour: string }>> = {
   error: { word: 'ERROR', colour: '1;31' },
 }
 
-/** Control characters (C0, C1), line and paragraph separators, and what turns the direction of writing. @source ECMA-48; Unicode TR9 */
+/**
+ * Control characters (C0, C1), line and paragraph separators, and what turns the direction of writing.
+ * @source ECMA-48; Unicode TR9
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 const PLAIN = /^[\w.:/@+,*%~-]+$/
 
@@ -29,7 +35,7 @@ export function readableLine(line: string, colours: boolean): string {
   return `${timeText(String(time))} ${paint(word, colour)} ${shown}${words.join('')}\n${stacks.join('')}`
 }
 
-/** In the time of this box, to the second. */
+/** The local time of this box, to the second. */
 function timeText(time: string): string {
   const date = new Date(time)
   return Number.isNaN(date.getTime()) ? printable(time) : date.toTimeString().slice(0, 8)
@@ -47,7 +53,7 @@ const stackLines = (stack: string) =>
     .map((line) => `    ${printable(line.trim())}\n`)
     .join('')
 
-/** Quoted where it would not read as one word. */
+/** Quotes a value that would not read as one word. */
 function valueText(value: unknown): string {
   if (typeof value === 'string') return PLAIN.test(value) ? value : printable(JSON.stringify(value))
   return printable(typeof value === 'object' ? JSON.stringify(value) : inspect(value))

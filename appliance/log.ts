@@ -1,4 +1,7 @@
-/** JSON lines on stdout for journald, readable ones on a terminal: a constant message, the variables as fields; secrets are cut out by key here. */
+/**
+ * Writes JSON lines for journald, and readable lines on a terminal: a constant message, the variables as fields.
+ * Masks secrets by their key.
+ */
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import { isatty } from 'node:tty'
@@ -15,7 +18,10 @@ export type Log = {
 }
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Keys whose values never leave the appliance, in logs or in answers, and are encrypted on the disk. @source Ironic masks the same words. */
+/**
+ * Keys whose values never leave the appliance, in logs or in answers, and are encrypted on the disk.
+ * @source Ironic masks the same words.
+ */
 const SECRET_KEY = /password|passwd|secret|token|authorization|private_key|pull_secret|credential|kg_key/i
 const DEPTH_LIMIT = 8
 
@@ -41,9 +47,9 @@ export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = 
   )
 }
 
-/** In texts, too: what stands after `password=` in a command line or a query, and before the @ of a URL. */
+/** Secrets in texts: what stands after `password=` in a command line or a query, and before the @ of a URL. */
 const SECRET_TEXT = /((?:password|passwd|secret|token|authorization|private_key|credential|kg_key)\w*=)[^\s&'"]+/gi
-/** In JSON that somebody quotes: "password": "x", "auth": "x" of a registry's auth file. */
+/** Secrets in JSON that a text quotes: "password": "x", "auth": "x" of a registry's auth file. */
 const SECRET_JSON =
   /("(?:\w*(?:password|passwd|secret|token|authorization|private_key|credential)\w*|auth)"\s*:\s*")[^"]+/gi
 const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g
@@ -51,7 +57,7 @@ const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g
 export const maskText = (text: string): string =>
   [SECRET_TEXT, SECRET_JSON, URL_PASSWORD].reduce((masked, secret) => masked.replace(secret, `$1${MASK}`), text)
 
-/** Errors with their causes, their own fields masked like all others. */
+/** Shows an error with its causes; its own fields are masked like all others. */
 function shownInLog(value: unknown): unknown {
   if (typeof value === 'string') return maskText(value)
   if (value instanceof ExactNumber) return value.source
@@ -79,7 +85,10 @@ const STDOUT = 1
 const FULL_PIPE_LIMIT_MS = 1_000
 const FULL_PIPE_PAUSE_MS = 10
 
-/** For people on a terminal, JSON elsewhere. A log that cannot be written, as on a terminal that is gone, is no reason to end. */
+/**
+ * Writes readable lines on a terminal, and JSON elsewhere. A log that cannot be written, as on a terminal that is
+ * gone, is no reason to end.
+ */
 function toStdout(): (line: string) => void {
   if (!isatty(STDOUT)) return writeLine
   const colours = !process.env.NO_COLOR && process.env.TERM !== 'dumb'

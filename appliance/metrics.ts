@@ -1,9 +1,9 @@
-/** What the appliance counts, for Prometheus. Values that others hold are read when somebody asks. */
+/** What the appliance counts, for Prometheus. Values of other rooms are read when somebody asks. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 export type Metrics = {
   readonly registry: Registry
-  /** Numbers that are read when the metrics are asked for: value by value of `label`. */
+  /** A gauge that is read when somebody asks for the metrics: a number for each value of `label`. */
   gauge(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void
   countBytes(kind: 'image' | 'boot', bytes: number): void
   observeRequest(method: string, code: number, duration_s: number): void

@@ -1,4 +1,4 @@
-/** Puts the appliance together: the only place that builds its parts, and the one that takes them apart again. */
+/** Builds all objects of the appliance, starts them and stops them again. No other file does. */
 import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
 import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
@@ -39,9 +39,9 @@ export type Appliance = {
   /** Where it listens. */
   api_url: string
   http_url: string
-  /** False: systemd had better start it anew. */
+  /** False: systemd should restart the appliance. */
   isAlive(): Promise<boolean>
-  /** Within 5 s. Waits go on after the next start. */
+  /** Ends within 5 s. Waits go on after the next start. */
   stop(): Promise<void>
 }
 
@@ -136,7 +136,8 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     http_url: rack.http_url,
     isAlive: async () => (await storeHealth(config.DEFAULT.state_path)).healthy,
     async stop() {
-      // At the same time: each may have to wait a moment for somebody outside. The rest then has nothing left to wait for.
+      // These stop at the same time: each may have to wait a moment for somebody outside. The rest has nothing to
+      // wait for then.
       await Promise.all([api.close(), rack.close(), pxe.stop(), conductor.stop(), jobs.close(), mirror?.stop()])
       await stack.disposeAsync()
     },

@@ -3,7 +3,10 @@ import { execa } from 'execa'
 import type { Log } from './log.ts'
 
 const NOTIFY_TIMEOUT_MS = 5_000
-/** Several pings fit into one watchdog period, so that a lost one does no harm. @source sd_watchdog_enabled(3): half or less */
+/**
+ * Several pings fit into one watchdog period, so that a lost one does no harm.
+ * @source sd_watchdog_enabled(3): half or less
+ */
 const PINGS_PER_PERIOD = 3
 
 export type SystemdNotify = {
@@ -15,7 +18,8 @@ export type SystemdNotify = {
 /**
  * Node has no datagram sockets of the unix kind: systemd-notify(1) speaks for us (NotifyAccess=all in the unit).
  * @param environment  NOTIFY_SOCKET and WATCHDOG_USEC as systemd sets them
- * @param alive  asked before each watchdog ping; false, a rejection or no answer keeps the ping back, and systemd restarts the unit
+ * @param alive  asked before each watchdog ping; false, a rejection or no answer keeps the ping back, and systemd
+ * restarts the unit
  */
 export function createSystemdNotify(
   environment: Readonly<Record<string, string | undefined>>,

@@ -1,4 +1,6 @@
-/** Calls the agent's API (ironic-python-agent's). Never trusts an answer: every call has a deadline and a size limit. */
+/**
+ * Calls the agent's API (ironic-python-agent's). Never trusts an answer: every call has a deadline and a size limit.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Dispatcher, request } from 'undici'
 import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
@@ -20,7 +22,7 @@ export type AgentClient = {
    * @throws AgentBusy, AgentUnreachable, AgentFailure  also for a command that failed at once
    */
   run(node: Node, name: string, params: Json, options: { wait: boolean; signal: AbortSignal }): Promise<Command>
-  /** Closes what is open to this node's agent. */
+  /** Closes the connections to this node's agent. */
   forget(node_uuid: string): void
   close(): Promise<void>
 }
@@ -90,7 +92,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     )
   }
 
-  /** Tries again at an agent that cannot be reached; `recover` may find out that the call had come through after all. */
+  /** Calls again when the agent cannot be reached; `recover` may find out that the first call had arrived after all. */
   async function insist<T>(
     call: Call,
     parse: (body: unknown) => T,
@@ -103,7 +105,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       } catch (error) {
         if (!(error instanceof AgentUnreachable)) throw error
         const recovered = await recover?.().catch((failure: unknown) => {
-          // The question was only whether the call had come through; that it cannot be told is what `error` says already.
+          // `recover` only asks whether the call had arrived. When that stays unknown, `error` already says why.
           if (!(failure instanceof AgentFailure)) throw failure
           return undefined
         })
@@ -135,7 +137,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
         signal,
         purpose: `command "${name}"`,
       }
-      /** It is possible that the agent took the command and its answer was lost. */
+      /** The agent may have taken the command, and its answer was lost. */
       const runningAlready = async () => {
         const newest = parseCommands(node.uuid, await ask(listCall(node, signal))).at(-1)
         return newest?.status === 'RUNNING' && newest.name === name.slice(name.indexOf('.') + 1) ? newest : undefined
@@ -166,7 +168,7 @@ function unreachable(call: Call, reason: string): string {
   return `Connection to agent failed: the agent running on node ${call.node.uuid} cannot be reached at ${call.node.driver_internal_info.agent_url} for ${call.purpose}: ${reason}`
 }
 
-/** Without Node's advice on how to start it: the operator has [agent] verify_ca. */
+/** Leaves out Node's advice on its own flags: the operator has [agent] verify_ca. */
 const NODE_ADVICE = /; if the root CA is installed locally.*$/
 
 function reasonOf(error: unknown): string {

@@ -87,7 +87,7 @@ const progressSchema = z.object({
   unit: z.enum(['bytes', 'steps']).optional(),
 })
 
-/** Only our own agent tells it. */
+/** Only our own agent reports progress. */
 function toProgress(progress: unknown): Progress | undefined {
   const parsed = progressSchema.safeParse(progress)
   if (!parsed.success) return undefined
@@ -109,7 +109,7 @@ const stepListsSchema = z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT
 
 export type OfferedStep = InBandStep & {
   reboot_requested: boolean
-  /** Of clean steps: it can be stopped halfway. */
+  /** Clean steps alone have it: the step can be stopped halfway. */
   abortable?: boolean
   argsinfo: Readonly<Record<string, { description: string; required?: boolean }>>
 }

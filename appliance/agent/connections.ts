@@ -1,4 +1,4 @@
-/** TLS connections to agents: each checked against the certificate that the agent brought with its heartbeat. */
+/** TLS connections to agents. Each is checked against the certificate that the agent sent with its heartbeat. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { TLSSocket } from 'node:tls'
@@ -59,8 +59,8 @@ async function trustFor(node: Node, verify_ca: string): Promise<Trust> {
 }
 
 /**
- * With a certificate of the agent's own, the peer must show that very certificate, or one that it signed for this address.
- * The first way does not look at dates: a machine whose clock is wrong makes certificates of the wrong year.
+ * The peer must show the very certificate that the agent sent, or one that it signed for this address.
+ * The first check does not look at dates: a machine whose clock is wrong makes certificates of the wrong year.
  */
 function connectorFor(trust: Trust): buildConnector.connector {
   if (typeof trust === 'boolean') return buildConnector({ rejectUnauthorized: trust, timeout: CONNECT_TIMEOUT_MS })

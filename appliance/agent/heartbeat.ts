@@ -1,4 +1,7 @@
-/** Heartbeat: is it this node's agent that calls, and what of it is to be kept. Decides nothing about the deploy. */
+/**
+ * Checks that a heartbeat comes from this node's agent, and picks what the record takes of it. Decides nothing about
+ * the deploy.
+ */
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
@@ -63,7 +66,7 @@ export function checkHeartbeat(node: Node, heartbeat: Heartbeat, options: { requ
 }
 
 function checkCallbackUrl(callback_url: string): void {
-  // Installers report one way only, and have no address to be called at.
+  // An installer only reports: it has no address to be called at.
   if (callback_url === '') return
   const url = callback_url.length <= URL_LIMIT && URL.canParse(callback_url) ? new URL(callback_url) : undefined
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
@@ -92,7 +95,7 @@ function checkCertificate(node: Node, pem: string): void {
   }
 }
 
-/** What of a heartbeat goes into driver_internal_info. */
+/** The fields of a heartbeat that go into driver_internal_info. */
 export function recordOf(heartbeat: Heartbeat, now: Date): Json {
   const { callback_url, agent_version, agent_verify_ca, agent_status, agent_status_message } = heartbeat
   return {

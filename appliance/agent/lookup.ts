@@ -1,4 +1,4 @@
-/** Lookup: which node asks, may it be told, and what an agent is told. Gives no token (see conductor/agent-calls.ts). */
+/** Finds the node that a lookup asks for, and makes the answer. Gives no token out: conductor/agent-calls.ts does. */
 import { InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
@@ -38,7 +38,7 @@ export function findForLookup(store: Store, query: LookupQuery, options: { restr
   return node
 }
 
-/** Addresses of two nodes name none of them. */
+/** Addresses of two nodes name neither of them. */
 function nodeOfAddresses(store: Store, addresses: readonly string[]): Node | undefined {
   const uuids = new Set(addresses.flatMap((address) => store.ports.by('address', address)?.node_uuid ?? []))
   const [uuid, ...others] = uuids
@@ -52,7 +52,10 @@ export type AgentConfigOptions = {
   permitted_image_formats: readonly string[]
 }
 
-/** The `config` of a lookup's answer, every key that ironic-python-agent reads. @source Ironic api/controllers/v1/ramdisk.py */
+/**
+ * The `config` of a lookup's answer, every key that ironic-python-agent reads.
+ * @source Ironic api/controllers/v1/ramdisk.py
+ */
 export function agentConfig(options: AgentConfigOptions): Json {
   return {
     heartbeat_timeout: options.heartbeat_timeout_s,

@@ -1,4 +1,7 @@
-/** The appliance's own CA: one key and certificate for the life of the box, made when they are first needed. Vouches for servers only. */
+/**
+ * The appliance's own CA: one key and one certificate for the life of the box, made when they are first needed. It
+ * signs certificates of servers only.
+ */
 import { createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -8,10 +11,10 @@ import { ApplianceError, messageOf } from '../errors.ts'
 import { certify } from './openssl.ts'
 
 export type Authority = {
-  /** PEM, for everybody. */
+  /** The certificate, as PEM; everybody may have it. */
   certificate: string
   valid_until: Date
-  /** Whether it vouches for a certificate (PEM). */
+  /** Whether this CA signed a certificate (PEM). */
   issued(certificate: string): boolean
   /** @param names  host names and addresses. @returns PEM: a key of its own, and its certificate */
   issue(names: readonly string[], valid: { from: Date; until: Date }): Promise<string>
@@ -51,7 +54,7 @@ export async function openAuthority(folder: string, now: Date): Promise<Authorit
   }
 }
 
-/** What everybody may know of it. @returns PEM; undefined: none was made yet */
+/** Reads the certificate of the CA. @returns PEM; undefined: no CA was made yet */
 export const readCaCertificate = (folder: string): Promise<string | undefined> =>
   readIfThere(join(folder, CERTIFICATE_FILE))
 
@@ -102,7 +105,7 @@ async function issue(folder: string, issuer: Issuer, { names, from, until }: Sub
 const LABEL = '[a-zA-Z0-9_](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?'
 const HOST = new RegExp(`^(?=.{1,253}$)(?:\\*\\.)?${LABEL}(?:\\.${LABEL})*$`)
 
-/** What ends in digits alone is an address, or nothing. @source WHATWG URL, "ends in a number" */
+/** A name whose last part has digits alone is an address, or it is invalid. @source WHATWG URL, "ends in a number" */
 export const isCertificateName = (name: string): boolean =>
   isIP(name) > 0 || (HOST.test(name) && !/(^|\.)\d+$/.test(name))
 

@@ -1,4 +1,7 @@
-/** Makes one certificate by the openssl program, in a folder of its own that is gone afterwards. Decides nothing about what is in it. */
+/**
+ * Makes one certificate by the openssl program, in a folder of its own that is gone afterwards. Decides nothing about
+ * what is in it.
+ */
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -12,7 +15,7 @@ export type CertificateRequest = {
   extensions: readonly string[]
   valid_from: Date
   valid_until: Date
-  /** PEM; left out: it vouches for itself. */
+  /** PEM; left out: the certificate signs itself. */
   issuer?: { certificate: string; key: string }
 }
 
@@ -23,7 +26,7 @@ const FILE_MODE = 0o600
 const COMMON_NAME = /^[\w.: -]{1,64}$/
 
 /**
- * @param folder  one that only its owner reads: keys lie there for the moment
+ * @param folder  one that only its owner reads: keys lie there for a moment
  * @returns PEM
  * @throws ApplianceError  openssl is not there, or refuses
  */
@@ -50,7 +53,7 @@ export async function certify(folder: string, request: CertificateRequest): Prom
 /** @source openssl-ca(1): YYYYMMDDHHMMSSZ */
 const timeOf = (date: Date) => `${date.toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`
 
-/** Complete: what a distribution or an administrator put into openssl.cnf changes nothing. */
+/** The whole configuration: what a distribution or an administrator put into openssl.cnf has no effect. */
 const configOf = ({ common_name, extensions }: CertificateRequest) => `[req]
 distinguished_name = subject
 prompt = no
@@ -71,7 +74,7 @@ commonName = supplied
 ${extensions.join('\n')}
 `
 
-/** @throws ApplianceError  it cannot be run */
+/** @throws ApplianceError  openssl cannot be run */
 export const requireOpenssl = async (): Promise<void> => void (await openssl('/', ['version']))
 
 async function openssl(cwd: string, args: readonly string[]): Promise<string> {

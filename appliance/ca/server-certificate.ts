@@ -1,4 +1,7 @@
-/** Keeps the certificate of a server of this box as it should be: of our CA, for these names, with time left. One file, so that key and certificate change together. */
+/**
+ * Renews the certificate of a server of this box when it is not from our CA, not for these names, or about to end.
+ * Key and certificate are one file, so that they change together.
+ */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { readIfThere, replaceFile } from '@appliance/ground/files'
@@ -9,7 +12,7 @@ const RENEW_BEFORE_DAYS = 30
 
 export type ServerCertificate = { path: string; names: readonly string[]; now: Date }
 
-/** @returns why it was made anew; undefined: it was right */
+/** @returns why the certificate was made anew; undefined: it was right */
 export async function keepCertificate(
   authority: Authority,
   { path, names, now }: ServerCertificate,
@@ -29,17 +32,17 @@ function whyNot(authority: Authority, text: string, wanted: Omit<ServerCertifica
     certificate = new X509Certificate(text)
     if (!authority.issued(text)) return 'it was of another CA'
   } catch {
-    // Whatever it is: a new one takes its place, and the reason is told.
+    // A new certificate takes the place of whatever lies there, and the reason is reported.
     return 'it could not be read'
   }
   if (namesOf(certificate).join() !== canonical(wanted.names).join()) return 'the names of this box changed'
   const left_ms = certificate.validToDate.getTime() - wanted.now.getTime()
   if (left_ms < RENEW_BEFORE_DAYS * DAY_MS) return 'it was about to end'
-  // By a clock that was wrong when it was made.
+  // The clock was wrong when it was made.
   return certificate.validFromDate.getTime() > wanted.now.getTime() ? 'it was not valid yet' : undefined
 }
 
-/** Node tells "DNS:box, IP Address:192.168.50.1, IP Address:0:0:0:0:0:0:0:1". */
+/** Node writes "DNS:box, IP Address:192.168.50.1, IP Address:0:0:0:0:0:0:0:1". */
 const namesOf = ({ subjectAltName = '' }: X509Certificate) =>
   canonical(subjectAltName.split(', ').map((entry) => entry.replace(/^(DNS|IP Address):/, '')))
 

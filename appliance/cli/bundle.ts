@@ -1,4 +1,7 @@
-/** `rackstrap bundle ...`: carries images and files over an air gap. What a bundle is, is for the registry mirror to know. */
+/**
+ * `rackstrap bundle ...`: carries images and files over an air gap. What a bundle is, is for the registry mirror to
+ * know.
+ */
 import { createReadStream } from 'node:fs'
 import { resolve } from 'node:path'
 import process from 'node:process'

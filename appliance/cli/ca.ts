@@ -1,4 +1,4 @@
-/** `rackstrap ca ...`: the appliance's own CA, as those see it who are to trust it. */
+/** `rackstrap ca ...`: shows the appliance's own CA to those who are to trust it. */
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import type { Command } from 'commander'
@@ -10,7 +10,7 @@ import { caFolderOf } from '../serve/mirror-tls.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { print } from './output.ts'
 
-/** The certificate alone to stdout, so that it can go into a file. */
+/** Prints the certificate alone to stdout, so that it can go into a file. */
 async function show({ config: path }: { config?: string }): Promise<void> {
   const { config } = await loadSettings(path, thisBox, () => createLog('error', () => {}))
   const folder = caFolderOf(config)

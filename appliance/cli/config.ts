@@ -1,4 +1,4 @@
-/** `rackstrap config ...`: the sample, the docs, and what is wrong with a configuration. */
+/** `rackstrap config ...`: prints the sample and the docs, and says what is wrong with a configuration. */
 import type { Command } from 'commander'
 import { placed } from '../config/place.ts'
 import { renderDocs, renderSample, renderValues } from '../config/render.ts'
@@ -12,14 +12,14 @@ import { print } from './output.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 const ERRORS = 1
-/** Only with --strict. */
+/** The status for warnings, with --strict alone. */
 const WARNINGS = 2
 
 type ConfigOption = { config?: string }
 type CheckOptions = ConfigOption & { strict?: boolean }
 type Findings = { errors: readonly string[]; warnings: readonly string[] }
 
-/** Everything that can be said of it, whatever else is wrong. */
+/** Finds all problems of a configuration, whatever else is wrong. */
 async function findingsOf(settings: Settings, problems: readonly string[]): Promise<Findings> {
   const mirror = await mirrorFindings(settings)
   const inFile = (message: string) => placed(settings.source, message)
@@ -36,7 +36,7 @@ async function findingsOf(settings: Settings, problems: readonly string[]): Prom
   }
 }
 
-/** On stdout all of it, and the problems last: a pager and a terminal then show them where people look. */
+/** Prints all of it to stdout, the problems last: a pager and a terminal then show them where people look. */
 async function check({ config, strict }: CheckOptions): Promise<void> {
   const { settings, problems } = await gatherSettings(config, thisBox, () => SILENT_LOG)
   const { file, tables, ironic } = settings

@@ -1,4 +1,4 @@
-/** How many files a process may have open: said before it runs short of them, and instead of what fails for want of one. */
+/** Warns of a low limit of open files before a server runs out of them, and explains errors that come of it. */
 import { readFileSync } from 'node:fs'
 import { codeOf } from '@appliance/ground/files'
 import { ApplianceError } from '../errors.ts'
@@ -15,7 +15,7 @@ export function requireFiles(): void {
   throw new ApplianceError(`At most ${limit} files may be open here: expected at least ${WANTED}. ${raise}`)
 }
 
-/** @returns undefined: it did not run out of files */
+/** @returns the explanation; undefined: the process did not run out of files */
 export function outOfFiles(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (codeOf(cause) === 'EMFILE') return `Too many files are open: the limit is ${fileLimit()}. ${raise}`
@@ -28,7 +28,7 @@ function fileLimit(): number {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
     return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
   } catch {
-    // Without /proc, or without one more file to read it by: nothing is said of a limit that is not known.
+    // There is no /proc, or no file left to read it by: nothing is said about a limit that is not known.
     return Number.POSITIVE_INFINITY
   }
 }

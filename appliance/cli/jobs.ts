@@ -1,4 +1,7 @@
-/** `rackstrap jobs ...`: what the appliance, or a registry mirror that runs alone, does by itself; and a run of it now. */
+/**
+ * `rackstrap jobs ...`: what the appliance, or a registry mirror that runs alone, does by itself; and a run of it
+ * now.
+ */
 import type { JobState } from '@appliance/ground/jobs'
 import type { Command } from 'commander'
 import { ApplianceError } from '../errors.ts'

@@ -1,4 +1,7 @@
-/** What commands print: it arrives whole, however slowly it is read, or the command fails. Logs go another way (see ../log.ts). */
+/**
+ * Prints the output of commands: it arrives whole, however slowly it is read, or the command fails. Logs are written
+ * by ../log.ts.
+ */
 import { write as writeWithCallback } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
@@ -8,14 +11,14 @@ import { ApplianceError, messageOf } from '../errors.ts'
 
 const write = promisify(writeWithCallback)
 const STDOUT = 1
-/** Somebody made the pipe one that does not wait (ssh does), and it is full. */
+/** Somebody made the pipe non-blocking, as ssh does, and it is full. */
 const FULL_PIPE_PAUSE_MS = 10
 
 /** Nobody reads standard output any more, as behind `| head -1`. */
 export class ReaderGone extends Error {}
 
 /**
- * Not by process.stdout: that writes to a pipe in its own time, which process.exit() cuts short, and takes a file on a full disk for written.
+ * Does not use process.stdout: process.exit() cuts short what it writes to a pipe, and it does not notice a full disk.
  * @throws ReaderGone, ApplianceError (what the system says)
  */
 export async function print(content: string | Uint8Array): Promise<void> {
@@ -35,7 +38,7 @@ export async function print(content: string | Uint8Array): Promise<void> {
   }
 }
 
-/** How far something is, in one line on a terminal; elsewhere nothing. */
+/** Shows progress in one line on a terminal; elsewhere it does nothing. */
 export function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`.slice(0, process.stderr.columns))
 }
@@ -44,7 +47,7 @@ export function clearProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 }
 
-/** What goes to standard error may be lost with its reader or its terminal; the work is not. */
+/** Keeps the process alive when standard error has lost its reader or its terminal. */
 export function survivesLostErrors(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }

@@ -1,8 +1,11 @@
-/** Tells how far something long is: on a terminal in one line that changes, elsewhere in a plain line now and then. */
+/**
+ * Shows the progress of something long: on a terminal in one line that changes, elsewhere in a plain line now and
+ * then.
+ */
 
 const TERMINAL_EVERY_MS = 200
 const PLAIN_EVERY_MS = 10_000
-/** Before that, nothing can be told of how long it will take. */
+/** Before that, the rest of the time cannot be estimated. */
 const SPEED_AFTER_MS = 1_000
 
 type Output = { write(text: string): unknown; isTTY?: boolean }
@@ -11,7 +14,7 @@ export class Progress {
   readonly #what: string
   readonly #output: Output
   readonly #now: () => number
-  /** What an earlier try had done says nothing of the speed. */
+  /** Bytes of an earlier attempt do not count for the speed. */
   #first: { bytes: number; at: number } | undefined
   #told: number
   #lineLength = 0
@@ -23,7 +26,7 @@ export class Progress {
     this.#told = output.isTTY ? Number.NEGATIVE_INFINITY : now()
   }
 
-  /** As a function of its own, to be handed on. */
+  /** A bound function, so that callers can pass it on. */
   readonly update = (done_bytes: number, total_bytes: number): void => {
     const now = this.#now()
     this.#first ??= { bytes: done_bytes, at: now }
@@ -52,7 +55,7 @@ function stateText({ done_bytes, total_bytes, first, ms }: State): string {
   return `${part}, ${sizeText(perMs * 1000)}/s, ${timeText((total_bytes - done_bytes) / perMs / 1000)} left`
 }
 
-/** Of three digits or so: 1.2 GiB. */
+/** A size with about three digits: 1.2 GiB. */
 export function sizeText(bytes: number): string {
   const power = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), 4)
   const value = bytes / 1024 ** power

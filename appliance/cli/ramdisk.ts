@@ -1,4 +1,4 @@
-/** `rackstrap ramdisk build`: the deploy ramdisk, with the layers of the enabled plugins. How it is built is pxe's affair. */
+/** `rackstrap ramdisk build`: builds the deploy ramdisk with the layers of the enabled plugins, by means of pxe. */
 import { mkdirSync, statSync } from 'node:fs'
 import { lchown, readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -27,7 +27,7 @@ async function build({ output, cache, flavour, mirror, layer, config }: BuildOpt
   void endingSignal().then(() => stop.abort(new Error('interrupted; nothing is left half-made')))
   const { plugins } = await loadSettings(config, thisBox, () => createLog('error', () => {}))
   const brought = await Promise.all(plugins.plugins.map(({ manifest }) => layersIn(manifest.folder)))
-  // One may be named that a plugin brings, too.
+  // `--layer` may name a layer that a plugin brings as well.
   const folders = new Set([...brought.flat(), ...layer.map((folder) => resolve(folder))])
   const folder = resolve(output)
   const owner = ownerOf(folder)
@@ -50,13 +50,16 @@ const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
 
 type Owner = { uid: number; gid: number }
 
-/** Whose folder it is, or the one that it is to be made in. */
+/** The owner of the folder, or of the folder in which it will be made. */
 function ownerOf(folder: string): Owner {
   const found = statSync(folder, { throwIfNoEntry: false })
   return found ?? ownerOf(dirname(folder))
 }
 
-/** Only root can build, and it is another account that serves what was built, be root's umask what it may. The cache stays root's. */
+/**
+ * Gives the result to the account that serves it, whatever root's umask is: only root can build. The cache stays
+ * root's.
+ */
 async function giveTo({ uid, gid }: Owner, folder: string, made: string | undefined): Promise<void> {
   if (uid === process.getuid?.()) return
   for (const { name } of (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile()))

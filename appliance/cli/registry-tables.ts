@@ -1,4 +1,4 @@
-/** What the registry answers, as text for a terminal. */
+/** Renders the answers of the registry for a terminal. */
 import type { Counts, JobState } from '@appliance/ground/jobs'
 import type { Listed, Status } from '@appliance/registry-mirror'
 import { sizeText } from './progress.ts'
@@ -56,7 +56,7 @@ export function renderStatus({
   return [`${facts.join('\n')}\n`, jobTable, ...(upstreams.length > 0 ? [upstreamTable] : [])].join('\n')
 }
 
-/** A hundred nodes may hold the same one. */
+/** Lists each image once: a hundred nodes may need the same one. */
 function renderHolds(holds: Status['holds']): string {
   const owners = Object.values(holds)
   const images = new Set(owners.flat().map(({ repository, tag, digest }) => `${repository}:${tag ?? digest}`))

@@ -1,4 +1,4 @@
-/** `rackstrap registry ...`: the registry mirror without the rest of the appliance, and what is asked of one that runs, there or here. */
+/** `rackstrap registry ...`: runs the registry mirror alone, and asks one that runs, alone or inside the appliance. */
 import {
   type AdminAnswer,
   type AdminRequest,
@@ -35,7 +35,7 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   await untilStopped(ended, log, () => Promise.all([closeSocket(), jobs.close(), mirror.stop()]))
 }
 
-/** Warnings and errors of the folder that is opened for it go to stderr. */
+/** A folder that is opened for the time of a command logs its warnings and errors to stderr. */
 const ASK_LOG = createLog('warn', (line) => process.stderr.write(`${line.trimEnd()}\n`))
 
 async function ask({ config, json }: AskOptions, request: AdminRequest): Promise<void> {
@@ -62,7 +62,10 @@ function textOf(answer: AdminAnswer, request: AdminRequest): string {
   return answer.changed ? `${target} is ${is} now.\n` : `${target} was ${is} already.\n`
 }
 
-/** One after the other, whatever becomes of each. @throws RegistryError  not all is as their upstreams have it */
+/**
+ * Syncs one set after the other, also when one fails.
+ * @throws RegistryError  some images differ from those of their upstreams
+ */
 async function syncSets({ config, json }: AskOptions, upstream: string | undefined): Promise<void> {
   const { registry } = await loadSettings(config, thisBox, () => ASK_LOG)
   const all = syncJobNames(registry.upstreams ?? [])

@@ -1,20 +1,20 @@
-/** What every command does that runs until somebody ends it. */
+/** Signals and the end of commands that run until somebody stops them. */
 import { constants } from 'node:os'
 import { createLog, type Log } from '../log.ts'
 import { npmGone } from './parent.ts'
 
-/** A stop that takes longer is no clean stop any more. */
+/** A stop that takes longer ends the process. */
 const STOP_DEADLINE_MS = 5_000
 
-/** How a shell tells of a program that a signal ended: this, and the signal's number. */
+/** A shell reports a program that a signal ended as this number plus that of the signal. */
 const SIGNALS_FROM = 128
 const { SIGTERM } = constants.signals
 
-/** SIGHUP is a terminal or an SSH session that is gone: nothing is read anew here, so there is no other use for it. */
+/** SIGHUP means that a terminal or an SSH session is gone. It does not reload anything here. */
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
- * For a server, before it starts: a signal in the middle of its start, or right after its first word, ends it in order as well.
+ * A server calls this before it starts, so that a signal in the middle of its start stops it cleanly as well.
  * Ends the process when that takes too long.
  */
 export function servingEnd(): Promise<string> {
@@ -36,8 +36,8 @@ export async function untilStopped(ended: Promise<string>, log: Log, stop: () =>
 }
 
 /**
- * Listens on after the first: what waits for child processes takes a signal that nobody else listens to as the process's end, and the
- * same goes for a supervisor's second one.
+ * Listens on after the first signal: a second one would end the process at once when nobody listens to it, and what
+ * waits for child processes takes it so, too.
  */
 export function endingSignal(): Promise<string> {
   return new Promise((done) => {
@@ -47,10 +47,13 @@ export function endingSignal(): Promise<string> {
   })
 }
 
-/** For a command that keeps nothing half: ends it at a signal, with the status that a shell tells of it, after what `exit` sweeps away. */
+/**
+ * Ends a command at a signal with the status that a shell reports; handlers of `exit` tidy up first. For commands
+ * that leave nothing half done.
+ */
 export function endAtSignal(): void {
   void endingSignal().then((signal) => process.exit(SIGNALS_FROM + (constants.signals[signal as 'SIGTERM'] ?? SIGTERM)))
 }
 
-/** Told by the launcher: Node takes up again a signal that its parent ignores. */
+/** The launcher sets it: Node handles again a signal that its parent ignores. */
 const isUnderNohup = () => process.env.RACKSTRAP_NOHUP !== undefined

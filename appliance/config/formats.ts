@@ -1,4 +1,4 @@
-/** What a text has to look like beyond its type: option tables name one of these as `format`. */
+/** Checks how a text has to look beyond its type. Tables of options name one of these as `format`. */
 import { isIPv4 } from 'node:net'
 import { isAbsolute } from 'node:path'
 import type { Option } from '../plugin-api/index.ts'

@@ -1,16 +1,19 @@
-/** Reads the ini grammar of Ironic's configuration files (oslo.config): nothing is cut at `;` or `#` inside a value. Knows no option. */
+/**
+ * Reads the ini grammar of Ironic's configuration files (oslo.config), which has no comments inside a value. Knows no
+ * option.
+ */
 
 export type IniEntry = { section: string; name: string; value: string; line: number }
 export type IniProblem = { line: number; text: string }
-/** In the order of the file; an option that is given twice stands there twice. */
+/** The entries in the order of the file; an option that is given twice is there twice. */
 export type Ini = { entries: readonly IniEntry[]; problems: readonly IniProblem[] }
 
 const SECTION = /^\[([^\]]+)\]$/
 const ASSIGNMENT = /^([^\s=:][^=:]*?)\s*[=:]\s*(.*)$/
 
 /**
- * `[section]`, `name = value` or `name: value`; a line that begins with # or ; is a comment, one that begins with white space
- * goes on with the value before (its line break is kept). Quotes around a whole value are taken away.
+ * `[section]`, `name = value` or `name: value`; a line that begins with # or ; is a comment, one that begins with
+ * white space goes on with the value before (its line break is kept). Quotes around a whole value are taken away.
  * @source oslo.config, iniparser.py
  */
 export function parseIni(text: string): Ini {

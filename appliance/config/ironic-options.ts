@@ -1,8 +1,8 @@
 /**
- * The names of Ironic's options by section, facts only: what tells an option of Ironic that this appliance does not have from a typing error.
- * Sections that have no meaning on one box are in ironic.ts, whole.
- * @source Ironic 39.0.0 and the oslo libraries that it loads, by oslo-config-generator --format json with the namespaces of
- * Ironic's tools/config/ironic-config-generator.conf
+ * The names of Ironic's options by section. They tell an option of Ironic that this appliance does not have from a
+ * typing error. Whole sections that have no meaning on one box are in ironic.ts.
+ * @source Ironic 39.0.0 and the oslo libraries that it loads, by oslo-config-generator --format json with the
+ * namespaces of Ironic's tools/config/ironic-config-generator.conf
  */
 export const IRONIC_OPTIONS: Readonly<Record<string, string>> = {
   DEFAULT: `

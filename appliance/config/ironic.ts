@@ -1,4 +1,7 @@
-/** A configuration file of Ironic: which of its options have no meaning on one box and why, and which are not built here yet. */
+/**
+ * A configuration file of Ironic: which of its options have no meaning on one box and why, and which are not built
+ * here yet.
+ */
 import { IRONIC_OPTIONS } from './ironic-options.ts'
 
 type Group = { why: string; sections?: readonly string[]; options?: Readonly<Record<string, string>> }
@@ -93,7 +96,10 @@ const NO_MEANING: readonly Group[] = [
   },
 ]
 
-/** Names that an option of ours had in Ironic before; its value counts all the same. @source Ironic 39.0.0, deprecated names */
+/**
+ * Names that an option of ours had in Ironic before; its value counts all the same.
+ * @source Ironic 39.0.0, deprecated names
+ */
 const FORMER: Readonly<Record<string, readonly string[]>> = { 'pxe/kernel_append_params': ['pxe_append_params'] }
 export const formerNamesOf = (section: string, name: string): readonly string[] => FORMER[`${section}/${name}`] ?? []
 export const isFormerName = (section: string, name: string): boolean =>

@@ -1,4 +1,4 @@
-/** Ironic's options by which container images are had of registries that do not give them to everybody. */
+/** Ironic's options for container images from registries that want credentials. */
 import type { Options } from '../plugin-api/index.ts'
 
 export const oci = {
@@ -8,7 +8,7 @@ export const oci = {
     format: 'path',
     help: 'Registry auth file (JSON, as podman login writes it) with pull secrets for container images of nodes that bring none. Read anew each time.',
   },
-  // By Ironic in [deploy]; the deploy interface direct hands them to agents, too.
+  // Ironic has them in [deploy]; the deploy interface direct hands them to agents, too.
   image_server_user: {
     section: 'deploy',
     type: 'string',

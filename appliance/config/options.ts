@@ -1,4 +1,7 @@
-/** Every option of the appliance: one table a section gives parser, defaults, sample file, docs and types. Ironic's names and defaults where it has the option. */
+/**
+ * Every option of the appliance. One table for each section gives parser, defaults, sample file, docs and types;
+ * names and defaults are Ironic's where it has the option.
+ */
 
 import type { Options, Values } from '../plugin-api/index.ts'
 import { conductor } from './conductor-options.ts'

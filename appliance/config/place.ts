@@ -1,8 +1,11 @@
-/** Where in the configuration file a sentence belongs: every message begins with the option that it is about, as `[section] name`. */
+/**
+ * Finds the line of the configuration file that a message is about: every message begins with its option, as
+ * `[section] name`.
+ */
 import type { ConfigFile } from './read.ts'
 
 /**
- * @param message  of the options in it, the first that stands in the file is pointed at
+ * @param message  the place is that of the first option in it that the file has
  * @returns `FILE:LINE: message`; without a line when the file has none of them, without a file when there is none
  */
 export function placed({ path, ini }: ConfigFile, message: string): string {
@@ -17,7 +20,7 @@ function lineOf({ ini }: ConfigFile, message: string): number | undefined {
     const entry = ini.entries.findLast((found) => found.section === section && found.name === name)
     if (entry) return entry.line
   }
-  // Further options of a section are told without it, such as "dhcp_provider is dnsmasq".
+  // A message names further options of the same section without it, as in "dhcp_provider is dnsmasq".
   const sections = [...named.map(([, section]) => section), 'DEFAULT']
   const words = new Set(message.match(/\w+/g))
   const close = ini.entries.findLast(({ section, name }) => sections.includes(section) && words.has(name))

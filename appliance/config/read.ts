@@ -1,4 +1,4 @@
-/** From the entries of a file to the values of option tables. All problems are found at once; nothing is guessed. */
+/** Turns the entries of a file into the values of tables of options. Finds all problems at once; guesses nothing. */
 import { ApplianceError } from '../errors.ts'
 import type { Option, Options } from '../plugin-api/index.ts'
 import { problemOfFormat } from './formats.ts'
@@ -12,15 +12,15 @@ import { parseValue, renderValue, type Value } from './values.ts'
 export class ConfigInvalid extends ApplianceError {}
 
 export type ConfigFile = { path: string; ini: Ini }
-/** What this box says of itself where the file is silent. */
+/** The values of this box for options that the file does not set. */
 export type BoxDefaults = { host: string; my_ip(dhcpInterface: string | undefined): string }
 type Values = Record<string, Value | undefined>
 
 export const readConfigFile = (path: string, text: string): ConfigFile => ({ path, ini: parseIni(text) })
-/** For a box that has none. */
+/** Stands for the file of a box that has none. */
 export const NO_FILE: ConfigFile = { path: '(no file)', ini: { entries: [], problems: [] } }
 
-/** The appliance's own options. @param problems  where they are told; left out: the first reading that has some throws. @throws ConfigInvalid */
+/** The appliance's own options. @param problems  takes them; left out: problems are thrown. @throws ConfigInvalid */
 export function readConfig(file: ConfigFile, box: BoxDefaults, problems?: string[]): Config {
   const found = file.ini.problems.map(({ line, text }) => `${file.path}:${line}: ${text}`)
   const lookup = lookupIn(file, Object.values(SECTIONS))
@@ -53,7 +53,10 @@ export function readOptions(
   return values
 }
 
-/** A section of its own for each name: `table` stands for [PREFIX:NAME], the section that its options have. @throws ConfigInvalid */
+/**
+ * A section of its own for each name: `table` stands for [PREFIX:NAME], the section that its options have.
+ * @throws ConfigInvalid
+ */
 export function readNamedSections(
   file: ConfigFile,
   table: Options,
@@ -75,7 +78,7 @@ export function readNamedSections(
 }
 export type NamedSection = { name: string; options: Options; values: Readonly<Record<string, Value | undefined>> }
 
-/** What stands in a table for all sections of a kind, as upstream:NAME for upstream:quay.io. */
+/** The section that stands in a table for all sections of a kind, as upstream:NAME for upstream:quay.io. */
 const FAMILY = /^(.+:)NAME$/
 
 /** The family among these that a section belongs to, else the section itself. */
@@ -92,7 +95,7 @@ function tell(found: readonly string[], problems: string[] | undefined): void {
   else if (found.length > 0) throw new ConfigInvalid(found.join('\n'))
 }
 
-/** What the file says, else the default; an option that no table has counts as well, as $pybasedir does. */
+/** The value of the file, else the default. An option that no table has counts as well, as $pybasedir does. */
 function lookupIn({ ini }: ConfigFile, tables: readonly Options[]): Lookup {
   const options = new Map(
     tables.flatMap((table) => Object.entries(table)).map(([name, option]) => [`${option.section}/${name}`, option]),
@@ -105,7 +108,7 @@ function lookupIn({ ini }: ConfigFile, tables: readonly Options[]): Lookup {
   }
 }
 
-/** [DEFAULT] as it came out: there the box told what the file does not. */
+/** The values of [DEFAULT], with those of the box where the file has none. */
 function lookupWith(file: ConfigFile, table: Options, { DEFAULT }: Config): Lookup {
   const lookup = lookupIn(file, [...Object.values(SECTIONS), table])
   return (section, name) =>
@@ -122,7 +125,7 @@ function readOption({ file, lookup, problems }: Reading, name: string, option: O
   const { section } = option
   const names = [name, ...formerNamesOf(section, name)]
   const entry = file.ini.entries.findLast((found) => found.section === section && names.includes(found.name))
-  // Nothing after the sign is "not set", as in the sample file.
+  // An empty value means "not set", as in the sample file.
   const isSet = entry !== undefined && (entry.value !== '' || option.type === 'list')
   if (!isSet && option.default === undefined) return undefined
   const text = isSet ? entry.value : renderValue(option, option.default)

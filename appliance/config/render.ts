@@ -1,4 +1,4 @@
-/** The option tables as text: the sample file, the docs, and what a box would use. */
+/** Renders the tables of options: the sample file, the docs, and the values that a box would use. */
 import { isSecretKey, MASK } from '../log.ts'
 import type { Option, Options } from '../plugin-api/index.ts'
 import { renderValue, type Value } from './values.ts'
@@ -48,7 +48,7 @@ function rangeOf({ min, max, unit }: Extract<Option, { type: 'integer' }>): stri
 
 const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** The same as Markdown tables. */
+/** All options as Markdown tables. */
 export function renderDocs(tables: readonly Options[]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|')
   return [...bySection(tables)]
@@ -63,7 +63,7 @@ export function renderDocs(tables: readonly Options[]): string {
     .join('\n')
 }
 
-/** What a box would use, as a configuration file; secrets are masked. */
+/** The values that a box would use, as a configuration file; secrets are masked. */
 export function renderValues(
   tables: readonly { options: Options; values: Readonly<Record<string, Value | undefined>> }[],
 ): string {

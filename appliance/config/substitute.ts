@@ -1,4 +1,4 @@
-/** `$name` in a value stands for another option. Only text: what the value means is decided afterwards. */
+/** Replaces `$name` in a value by another option. Handles text only: its meaning is decided afterwards. */
 
 /** The text of an option; undefined: there is no such option, or nothing is set. */
 export type Lookup = (section: string, name: string) => string | undefined
@@ -8,7 +8,8 @@ const NESTING_LIMIT = 8
 const REFERENCE = /\\\$|\$(?:\$|(\w+(?:\.\w+)?)|\{(\w+(?:\.\w+)?)\})/g
 
 /**
- * `$name` and `${name}` stand for an option of the same section, else of [DEFAULT]; `$section.name` for one of that section;
+ * `$name` and `${name}` stand for an option of the same section, else of [DEFAULT]; `$section.name` for one of that
+ * section;
  * `$$` and `\$` for a dollar sign. A name that no option has stays as it is.
  * @source oslo.config cfg.py, ConfigOpts._substitute and StrSubWrapper
  */
@@ -37,7 +38,7 @@ function textFor(name: string, section: string, lookup: Lookup, depth: number): 
   return undefined
 }
 
-/** `$host.example.org`: what is no section in front of the dot is an option of its own. */
+/** In `$host.example.org`, `host` is an option, because no section has that name. */
 function restOf(name: string, section: string, lookup: Lookup, depth: number): string | undefined {
   const dot = name.indexOf('.')
   if (dot < 0) return undefined

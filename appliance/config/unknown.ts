@@ -1,14 +1,17 @@
-/** What a configuration file sets and this appliance does not read: options of Ironic, as one summary, and names that nobody knows. */
+/**
+ * Finds what a configuration file sets and this appliance does not read: options of Ironic, as one summary, and
+ * unknown names.
+ */
 import type { Options } from '../plugin-api/index.ts'
 import type { IniEntry } from './ini.ts'
 import { ironicSectionsWith, isFormerName, isIronics, noMeaning } from './ironic.ts'
 import { nearest } from './nearest.ts'
 import { type ConfigFile, familyOf } from './read.ts'
 
-/** Of a file that holds options of Ironic which are not read here. */
+/** The summary of a file with options of Ironic that are not read here. */
 export type IronicSummary = {
   path: string
-  /** How many options of the file are read. */
+  /** The number of options of the file that are read. */
   works: number
   noMeaning: ReadonlyMap<string, readonly IniEntry[]>
   notBuilt: readonly IniEntry[]
@@ -27,7 +30,7 @@ function knownOf(tables: readonly Options[]): Known {
 const isKnown = (known: Known, { section, name }: IniEntry) =>
   known.get(familyOf(section, known.keys()))?.has(name) || isFormerName(section, name)
 
-/** Names that neither a table nor Ironic has, each with what may have been meant; and options that are given twice. */
+/** Warns of names that neither a table nor Ironic has, each with a suggestion, and of options that are given twice. */
 export function warningsOf({ path, ini }: ConfigFile, tables: readonly Options[]): string[] {
   const known = knownOf(tables)
   const seen = new Map<string, IniEntry>()
@@ -63,13 +66,13 @@ const countOf = (summary: IronicSummary) => [...summary.noMeaning.values()].flat
 const verb = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`
 const options = (count: number) => (count === 1 ? '1 option' : `${count} options`)
 
-/** One sentence, for a log. */
+/** The summary in one sentence, for a log. */
 export function summarySentence(summary: IronicSummary): string {
   const { path, works, notBuilt } = summary
   return `${path} holds options of Ironic: ${options(works)} ${works === 1 ? 'works' : 'work'} here, ${verb(countOf(summary), 'has', 'have')} no meaning on one box, ${verb(notBuilt.length, 'is', 'are')} not built here yet and without effect`
 }
 
-/** The sentence, and then all of them with their lines. */
+/** The sentence, then each option with its line. */
 export function renderSummary(summary: IronicSummary): string {
   const groups = [...summary.noMeaning].map(([why, entries]) => `  No meaning on one box: ${why}.\n${listOf(entries)}`)
   const notBuilt = summary.notBuilt.length === 0 ? [] : [`  Not built here yet.\n${listOf(summary.notBuilt)}`]
@@ -83,7 +86,7 @@ function listOf(entries: readonly IniEntry[]): string {
     .join('')
 }
 
-/** Only what does the same: a name such as `enabled` says nothing without its section. */
+/** Suggests only an option that does the same: a name such as `enabled` says nothing without its section. */
 function hint(known: Known, section: string, name: string): string {
   const family = familyOf(section, known.keys())
   const own = known.get(family)
@@ -102,14 +105,14 @@ function hint(known: Known, section: string, name: string): string {
   return further === undefined ? '' : `: did you mean [${further.section}] ${further.name}?`
 }
 
-/** By the word in front of the colon where sections of a kind have one. */
+/** The kind of a section: the word before the colon, where there is one. */
 function sectionMeant(known: Known, section: string): string | undefined {
   const prefix = (name: string) => name.split(':')[0] ?? name
   const meant = nearest(prefix(section), [...known.keys()].map(prefix))
   return [...known.keys()].find((name) => prefix(name) === meant)
 }
 
-/** Several words, or an option of [DEFAULT], which holds for everything; and no second section of ours or Ironic's that has it. */
+/** True for a name of several words or of [DEFAULT], unless a second section, of ours or Ironic's, has it. */
 function onlySectionWith(known: Known, name: string): string | undefined {
   const ours = [...known].filter(([, names]) => names.has(name)).map(([section]) => section)
   const [only] = ours

@@ -1,4 +1,4 @@
-/** One option's text becomes its value, or a sentence about what is wrong with it. */
+/** Turns the text of an option into its value, or into a sentence about what is wrong. */
 import { readBoolean } from '@appliance/ground/booleans'
 import type { Option } from '../plugin-api/index.ts'
 
@@ -41,7 +41,7 @@ function splitList({ separator = ',' }: Extract<Option, { type: 'list' }>, text:
 const oneOf = (choices: readonly string[]) =>
   choices.length === 1 ? `"${choices[0]}"` : `one of ${choices.join(', ')}`
 
-/** As it would stand in the file; the empty text for what has no value. */
+/** The text of a value in the file; empty for an option without a value. */
 export function renderValue(option: Option, value: Value | undefined): string {
   if (value === undefined) return ''
   if (option.type === 'list') return (value as readonly string[]).join(option.separator === ';' ? '; ' : ',')

@@ -1,4 +1,7 @@
-/** What a program does by itself from time to time: each job with its last run, next run and result, and by hand as well. */
+/**
+ * What a program does by itself from time to time: each job with its last run, next run and result, and by hand as
+ * well.
+ */
 
 /** Numbers, and names of what is being worked on, that somebody who waits may look at. */
 export type Counts = Readonly<Record<string, number | string>>
@@ -174,7 +177,10 @@ export class Jobs {
     return running
   }
 
-  /** Counts from the start of this run. @returns to be called when the run has ended: a time that came meanwhile is left out */
+  /**
+   * Counts from the start of this run.
+   * @returns to be called when the run has ended: a time that came meanwhile is left out
+   */
   #scheduleNext(entry: Entry): () => void {
     const { interval_s, at } = entry.job
     clearTimeout(entry.timer)

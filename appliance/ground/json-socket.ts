@@ -1,6 +1,6 @@
 /**
- * How a command reaches the program that runs: a unix socket, which the owner of the program alone may open. A command sends one JSON
- * request; lines of progress come back, then the answer.
+ * How a command reaches the program that runs: a unix socket, which the owner of the program alone may open. A
+ * command sends one JSON request; lines of progress come back, then the answer.
  */
 import { once } from 'node:events'
 import { chmod, rm } from 'node:fs/promises'

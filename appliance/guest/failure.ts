@@ -2,7 +2,7 @@
 import { ApplianceError } from '../errors.ts'
 
 export class GuestFailure extends ApplianceError {
-  /** The end of what it wrote to its console, for the log: a stranger's words. */
+  /** The last lines of its console, for the log. A stranger wrote them. */
   readonly console: string
 
   constructor(message: string, o: { cause?: unknown; console?: string } = {}) {

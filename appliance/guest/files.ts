@@ -10,20 +10,23 @@ import type { GuestOrder } from './order.ts'
 export type GuestFiles = AsyncDisposable & {
   kernel: FileHandle
   initrd: FileHandle
-  /** Each for writing, and for reading. */
+  /** Each disk is open twice: for writing, and for reading. */
   disks: readonly (readonly [FileHandle, FileHandle])[]
   kernel_params: string
 }
 
-/** Read by the agent, see pxe/ramdisk/agent/guest.ts. */
+/** The agent reads it: pxe/ramdisk/agent/guest.ts. */
 const ORDER_FILE = '/run/rackstrap/guest.json'
-/** Of archives behind one another. @source Documentation/driver-api/early-userspace/buffer-format.rst */
+/**
+ * The alignment of archives that follow one another.
+ * @source Documentation/driver-api/early-userspace/buffer-format.rst
+ */
 const ALIGNMENT = 4
 const DISK_MODE = 0o600
 
 type Wanted = { folder: string; ramdisk_path: string; ramdisk: RamdiskFiles; order: GuestOrder }
 
-/** What an appliance that was killed left behind. */
+/** Removes what a killed appliance left behind. */
 export async function clearGuestFiles(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
@@ -63,7 +66,7 @@ const orderArchive = ({ step, args, mirror, disks }: GuestOrder): Promise<Buffer
   packMachineFiles([{ path: ORDER_FILE, content: JSON.stringify({ step, args, mirror, disks: disks.length }) }])
 
 async function joinArchives(paths: readonly string[], last: Buffer, target: string): Promise<void> {
-  // For QEMU, which is nobody; others do not get into the folder.
+  // QEMU runs as nobody and must read it; the folder keeps others out.
   await using file = await open(target, 'wx', 0o644)
   const add = async (archive: Buffer) => {
     await file.writeFile(archive)

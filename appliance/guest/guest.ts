@@ -1,4 +1,7 @@
-/** Runs one deploy step in a virtual machine of its own: what must not run on the appliance itself. The machine boots the deploy ramdisk, and nothing else. */
+/**
+ * Runs a deploy step that must not run on the appliance itself in a virtual machine of its own. The machine boots the
+ * deploy ramdisk, and nothing else.
+ */
 
 import { untilAborted } from '@appliance/ground/until-aborted'
 import { PxeError, type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
@@ -16,26 +19,30 @@ const SILENCE_S = 900
 export type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
 export type Guests = {
   /**
-   * One at a time; others wait for their turn.
-   * @returns what the step returned. A stranger's code may have run beside it: it can be anything that JSON holds
-   * @throws GuestFailure  in the operator's words; `signal.reason`. Nothing runs any more then; the disks' files stay
+   * One guest runs at a time; others wait in line.
+   * @returns the result of the step. A stranger's code may have run beside it, so it can be any JSON
+   * @throws GuestFailure  in the operator's words; `signal.reason`. The guest has ended then; the files of its disks
+   * stay
    */
   run(order: GuestOrder, waiter: GuestWaiter): Promise<unknown>
-  /** Whether virtual machines can run on this box, and by what. */
+  /** Whether virtual machines can run on this box, and with which acceleration. */
   accelerator(): Accelerator
-  /** Whether the ramdisk that is there now brings these layers. */
+  /** Whether the present ramdisk has these layers. */
   has(layers: readonly string[]): Promise<boolean>
 }
 export type GuestsGiven = {
   ramdisk_path: string
-  /** Holds what a guest needs while it runs; emptied at once, and by nobody else meanwhile. */
+  /** The folder for the files of the guest that runs. It is emptied at the start, and nobody else may use it. */
   folder: string
-  /** Where the registry mirror listens for guests, who are strangers on this box's own loopback; undefined: there is none. */
+  /**
+   * Where the registry mirror listens for guests, who are strangers on this box's own loopback; undefined: there is
+   * none.
+   */
   mirror(): MirrorAddress | undefined
   log: Log
-  /** Left out: by what this box has. */
+  /** Left out: KVM where this box has it. */
   accelerator?(): Accelerator
-  /** How long one may tell nothing; left out: 15 min, as one on a busy box boots or makes its disks durable. */
+  /** How long a guest may be silent; left out: 15 min, for a busy box on which it boots or syncs its disks. */
   silence_s?: number
 }
 type Box = GuestsGiven & { accelerator(): Accelerator; kvmFailed(): void }
@@ -43,10 +50,10 @@ type Box = GuestsGiven & { accelerator(): Accelerator; kvmFailed(): void }
 export function createGuests(given: GuestsGiven): Guests {
   const { folder, log } = given
   let last: Promise<unknown> = Promise.resolve()
-  // Disks of a guest may be large: they are not left lying until another one runs.
+  // Disks of a guest may be large, so they do not lie there until the next guest runs.
   const cleared = clearGuestFiles(folder)
   cleared.catch((error: unknown) => log.error('files of former guests not removed', { folder, error }))
-  /** Those that run or wait. */
+  /** The guests that run or wait. */
   let taken = 0
   let kvm_failed = false
   const accelerator = () => {
@@ -63,7 +70,7 @@ export function createGuests(given: GuestsGiven): Guests {
         const ramdisk = await readRamdiskFiles(given.ramdisk_path)
         return layers.every((name) => Object.hasOwn(ramdisk.layers, name))
       } catch (error) {
-        // None, or half of one: who needs it is told when machines boot it.
+        // There is no whole ramdisk: whoever needs it learns that when machines boot it.
         if (error instanceof PxeError) return false
         throw error
       }
@@ -82,7 +89,7 @@ export function createGuests(given: GuestsGiven): Guests {
         .finally(() => {
           taken -= 1
         })
-      // Who gives up waiting keeps its place, and does nothing in it.
+      // A caller that gives up waiting stays in line, and does nothing when its time comes.
       await untilAborted(before, waiter.signal)
       const started = performance.now()
       try {

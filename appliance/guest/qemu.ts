@@ -1,4 +1,4 @@
-/** A guest as a QEMU process: without rights, without a network but for the mirror, and gone with the appliance. */
+/** A guest as a QEMU process. It has no rights, no network but the mirror, and ends with the appliance. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node:fs'
 import { availableParallelism, setPriority } from 'node:os'
@@ -9,11 +9,11 @@ import { GuestFailure } from './failure.ts'
 import type { GuestFiles } from './files.ts'
 import { printable } from './report.ts'
 
-/** Where it listens. */
+/** Where the mirror listens. */
 export type MirrorAddress = {
   host: string
   port: number
-  /** By which port guests call it; left out: its own. */
+  /** The port by which guests call the mirror; left out: the one on which it listens. */
   called_port?: number
 }
 export type Accelerator = 'kvm' | 'tcg' | undefined
@@ -25,15 +25,18 @@ export type QemuOptions = {
   mirror: MirrorAddress | undefined
   accelerator: Accelerator
   signal: AbortSignal
-  /** @returns whether it has told all that it has to tell */
+  /** @returns whether the guest has reported all that it has to report */
   onReport(bytes: Buffer): boolean
 }
 export type Ended = {
   /** `ended with code 1`, `did not end within 60 s` */
   how: string
-  /** The end of what it wrote to its first serial line. */
+  /** The last lines of its first serial line. */
   console: string
-  /** /dev/kvm is there and of no use, e.g. inside of another virtual machine: nothing of the guest has run, or it stood still. */
+  /**
+   * /dev/kvm is there and does not work, as inside of some virtual machines: the guest has not run, or it stood
+   * still.
+   */
   kvm_failed: boolean
 }
 
@@ -48,26 +51,29 @@ const NOBODY = 65534
 /** Machines that are being served come first. */
 const NICE = 10
 const PROCESSORS_LIMIT = 4
-/** QEMU starts the relay in a session of its own, which counts as elevation. It has no privileges to elevate: see privileges(). */
+/**
+ * QEMU starts the relay in a session of its own, which counts as elevation. It has no privileges to elevate: see
+ * privileges().
+ */
 const RELAY_SANDBOX = 'elevateprivileges=allow'
-/** For switching itself off, once it has told its result. */
+/** How long a guest may take to switch itself off after its result. */
 const LEAVING_MS = 10_000
-/** Read and write, for the group. */
+/** The group may read and write. */
 const GROUP_BITS = 0o060
-/** Where QEMU finds its files: behind standard input, output and error. */
+/** The first descriptor of QEMU's files: it follows standard input, output and error. */
 const CONSOLE_FD = 3
 const REPORT_FD = 4
 const KERNEL_FD = 5
 const INITRD_FD = 6
 const FIRST_DISK_FD = 7
 
-/** What a guest calls the mirror by; its certificate is good for the address, too. */
+/** The address by which a guest calls the mirror; the mirror's certificate is valid for it, too. */
 export const guestMirror = (port: number): string => `${GUEST_MIRROR_HOST}:${port}`
 
-/** For translated code, when there is no KVM: by itself QEMU takes 1 GiB beside the guest's own memory. */
+/** The memory for translated code where there is no KVM: the default of QEMU is 1 GiB beside the guest's own memory. */
 const TRANSLATED_MIB = 256
 
-/** By what is there; whether KVM is of any use shows when a guest runs. */
+/** Looks only whether /dev/kvm is there; whether it works shows when a guest runs. */
 export function acceleratorOfThisBox(): Accelerator {
   if (process.arch !== 'x64' || !isInstalled()) return undefined
   return canUseKvm() ? 'kvm' : 'tcg'
@@ -75,7 +81,7 @@ export function acceleratorOfThisBox(): Accelerator {
 
 const isInstalled = () => (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, PROGRAM)))
 
-/** By the group that it belongs to: root's rights are not handed on. */
+/** The group of /dev/kvm: root's own rights are not handed on. */
 function canUseKvm(): boolean {
   const found = statSync(KVM, { throwIfNoEntry: false })
   if (!found) return false
@@ -84,12 +90,12 @@ function canUseKvm(): boolean {
     accessSync(KVM, constants.R_OK | constants.W_OK)
     return true
   } catch {
-    // Of a group that we are not in.
+    // The appliance is not in that group.
     return false
   }
 }
 
-/** @returns when the process is gone. @throws GuestFailure  it could not be started; signal's reason */
+/** Resolves when the process is gone. @throws GuestFailure  it could not be started; signal's reason */
 export async function runQemu(options: QemuOptions): Promise<Ended> {
   const { files, signal, onReport, accelerator } = options
   signal.throwIfAborted()
@@ -119,7 +125,7 @@ export async function runQemu(options: QemuOptions): Promise<Ended> {
   let kvm_failed = false
   child.stderr?.on('data', () => {
     kvm_failed ||= accelerator === 'kvm' && KVM_FAILURE.test(complaint())
-    // QEMU would stand still for ever.
+    // QEMU would otherwise stand still for ever.
     if (kvm_failed) child.kill('SIGKILL')
   })
   const how = await ending(child, signal)
@@ -172,8 +178,8 @@ export function qemuArguments(
 }
 
 /**
- * What is on them counts only when all went well, and is made durable then: no flush of the guest needs to wait.
- * Two descriptors of each: QEMU looks at a disk before it opens it for writing, and takes the one that fits.
+ * The content of the disks counts only when all went well, and is synced then: no flush of the guest needs to wait.
+ * Each disk has two descriptors: QEMU looks at a disk before it opens it for writing, and takes the one that fits.
  */
 function diskArguments(index: number): string[] {
   const set = index + 1
@@ -198,12 +204,12 @@ function keepEnd(stream: Duplex, limit: number): () => string {
   stream.on('data', (chunk: string) => {
     text = (text + chunk).slice(-limit)
   })
-  // Closed by the other side: then it is gone, which is told elsewhere.
+  // The other side has closed it: QEMU is gone, which its exit reports.
   stream.on('error', () => {})
   return () => text
 }
 
-/** A stranger's code may have killed whoever would tell, or keep them from it. */
+/** A stranger's code may have killed the agent, or may keep it from reporting. */
 function watchTime(child: ChildProcess, { timeout_s, silence_s }: Pick<QemuOptions, 'timeout_s' | 'silence_s'>) {
   let late: string | undefined
   const killAfter = (seconds: number, why: string) =>
@@ -238,9 +244,9 @@ function lower({ pid }: ChildProcess): void {
   try {
     if (pid === undefined) return
     setPriority(pid, NICE)
-    // Where memory runs out, it goes before anything else does.
+    // QEMU is the first to go when memory runs out.
     writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
   } catch {
-    // It is gone already, or may not be told: that does not stop it.
+    // QEMU is gone already, or the file may not be written: neither is a reason to stop.
   }
 }

@@ -1,11 +1,14 @@
-/** Reads what the agent in a guest tells on its serial line: JSON, a line each. The guest ran a stranger's code, which may write there too. */
+/**
+ * Reads the reports of the agent in a guest from its serial line, one JSON object a line. A stranger's code ran in
+ * the guest and may write there, too.
+ */
 import { z } from 'zod'
 import type { Progress } from '../plugin-api/index.ts'
 
 const LINE_LIMIT = 64 * 1024
 const ERROR_LIMIT = 2000
 const NOTE_LIMIT = 200
-/** Of progress: each of it may become a line of the appliance's log. */
+/** The limit of progress reports: each may become a line of the appliance's log. */
 const BURST = 20
 const EACH_S = 2
 
@@ -26,7 +29,7 @@ const line = z.union([
 export type Outcome = { result: unknown } | { error: string }
 export type Report = {
   add(bytes: Buffer): void
-  /** The first one that was told. */
+  /** The first result that was reported. */
   outcome(): Outcome | undefined
 }
 
@@ -81,10 +84,10 @@ function parsed(text: string): z.infer<typeof line> | undefined {
   try {
     return line.safeParse(JSON.parse(text)).data
   } catch {
-    // The kernel's, or a stranger's.
+    // The kernel or a stranger wrote this line.
     return undefined
   }
 }
 
-/** For logs and last_error: no control characters. */
+/** Removes control characters, for logs and last_error. */
 export const printable = (text: string, limit: number): string => text.slice(0, limit).replace(/\p{C}/gu, ' ').trim()

@@ -1,20 +1,22 @@
-/** Looks after the disks that a guest's files are on: they are sparse, and grow by what a stranger's code writes. */
+/**
+ * Watches the room on the disks of a guest's files: the files are sparse, and grow by what a stranger's code writes.
+ */
 import { dirname } from 'node:path'
 import { freeBytes } from '@appliance/ground/files'
 import { GuestFailure } from './failure.ts'
 import type { GuestOrder } from './order.ts'
 
 const MIB = 1024 * 1024
-/** Left to the appliance. Once nothing is left, QEMU stands still and waits for room. */
+/** The room that stays for the appliance. Without any, QEMU stands still and waits. */
 const RESERVE_BYTES = 256 * MIB
 const LOOK_EVERY_MS = 2000
 
 export type Room = Disposable & {
-  /** Aborted with a GuestFailure when there is too little. */
+  /** Aborted with a GuestFailure when there is too little room. */
   signal: AbortSignal
 }
 
-/** @throws GuestFailure  there is too little already */
+/** @throws GuestFailure  there is too little room already */
 export async function watchRoom(folder: string, { step, disks }: GuestOrder): Promise<Room> {
   const folders = [...new Set([folder, ...disks.flatMap(({ path }) => (path === undefined ? [] : [dirname(path)]))])]
   const full = new AbortController()

@@ -13,7 +13,8 @@ type Progress = (counts: Counts) => void
 export const jobsSocketPath = (folder: string) => join(folder, 'jobs.sock')
 
 /**
- * @param folder  one that no other program uses: state_path of an appliance, storage_path of a registry mirror that runs alone
+ * @param folder  one that no other program uses: state_path of an appliance, storage_path of a registry mirror that
+ * runs alone
  * @param engines  whose jobs make one list
  * @returns how to close it
  */

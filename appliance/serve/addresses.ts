@@ -1,4 +1,4 @@
-/** Which addresses machines and agents are told. Only computes. */
+/** The addresses that machines and agents are told. Only computes. */
 import type { Config } from '../config/options.ts'
 import { ConfigInvalid } from '../config/read.ts'
 
@@ -30,7 +30,8 @@ export function rackAddressOf({ deploy, api, DEFAULT }: Config): RackAddress {
   const port = url.port === '' ? 80 : Number(url.port)
   const external = deploy.external_http_url
   return {
-    // An address that is this box's own, or the loopback: there and nowhere else. A name: wherever the API listens.
+    // An address of this box, or the loopback, is listened on itself. With a name, the server listens where the API
+    // does.
     listen: { host: /^[\d.]+$|^\[/.test(url.hostname) ? unbracketed(url.hostname) : api.host_ip, port },
     urlFor: (listened) => (external ? withoutSlash(external) : `http://${url.hostname}:${listened}`),
   }

@@ -1,4 +1,4 @@
-/** What this box says of itself where its configuration is silent: its name, and its address on the rack's side. */
+/** What this box tells where its configuration is silent: its name, and its address on the rack's side. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
@@ -8,7 +8,7 @@ import type { BoxDefaults } from '../config/read.ts'
 const LOOPBACK = '127.0.0.1'
 const DEADLINE_MS = 5_000
 
-/** What of this box a configuration has to fit. */
+/** The facts of this box that a configuration has to fit. */
 export type Box = BoxDefaults & {
   /** Its network interfaces, each with its addresses as ADDRESS/PREFIX. */
   interfaces(): Interfaces
@@ -36,8 +36,8 @@ type Interfaces = ReadonlyMap<string, readonly string[]>
 type Shown = { ifname?: string; addr_info?: { local?: string; prefixlen?: number }[] }
 
 /**
- * By ip(8), of our own network namespace: Node leaves out interfaces that have no carrier, as the rack's has before a switch is up,
- * and those without an address.
+ * Asks ip(8) in our own network namespace: Node leaves out interfaces that have no carrier, as the rack's has before
+ * a switch is up, and those without an address.
  */
 function readInterfaces(): Interfaces {
   const { stdout } = spawnSync('ip', ['-json', 'address'], { cwd: '/', encoding: 'utf8', timeout: DEADLINE_MS })
@@ -45,7 +45,7 @@ function readInterfaces(): Interfaces {
   try {
     shown = JSON.parse(stdout)
   } catch {
-    // Without iproute2 Node's own are known.
+    // Without iproute2, the interfaces that Node knows have to do.
     return new Map(
       Object.entries(networkInterfaces()).map(([name, all = []]) => [name, all.flatMap(({ cidr }) => cidr ?? [])]),
     )
@@ -64,7 +64,7 @@ function defaultRoute(): string | undefined {
   try {
     table = readFileSync('/proc/net/route', 'utf8')
   } catch {
-    // Without /proc there is no route to be found; the loopback address is told then.
+    // Without /proc no route is found, and the loopback address is used.
     return undefined
   }
   const routes = table.split('\n').map((line) => line.split(/\s+/))

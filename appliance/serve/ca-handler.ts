@@ -1,8 +1,8 @@
-/** GET /ca.crt on the rack's side: what machines need to trust the registry mirror. */
+/** Serves GET /ca.crt on the rack's side, which machines need to trust the registry mirror. */
 import type { RackHandler } from '../rack-server.ts'
 import { CA_PATH, CA_TYPE } from '../web/operations.ts'
 
-/** @param ca  PEM; undefined: there is none to be trusted */
+/** @param ca  PEM; undefined: no CA has to be trusted */
 export const caHandler =
   (ca: () => string | undefined): RackHandler =>
   async (request, response) => {

@@ -1,4 +1,7 @@
-/** What is wrong with a configuration whose every option is right by itself: told by `config check`, and before anything starts. */
+/**
+ * Finds what is wrong with a configuration whose every option is right by itself, for `config check` and before a
+ * start.
+ */
 import { checkRegistry, type Findings } from '@appliance/registry-mirror'
 import { requireOpenssl } from '../ca/openssl.ts'
 import { problemOfPriorities } from '../conductor/clean/priorities.ts'
@@ -13,7 +16,10 @@ import { problemsOfFolders } from './check/folders.ts'
 import { isLoopback, readCa, tlsOf } from './mirror-tls.ts'
 import type { Settings } from './settings.ts'
 
-/** Of the registry mirror, whether it is to run inside the appliance or alone: its own files, and how they go with the appliance's. */
+/**
+ * The problems of the registry mirror, inside the appliance or alone: its own files, and how they fit the
+ * appliance's.
+ */
 export async function mirrorFindings(settings: Pick<Settings, 'config' | 'registry'>): Promise<Findings> {
   const { errors, warnings } = await checkRegistry(settings.registry)
   const tls = await checkTls(settings).then(
@@ -38,7 +44,7 @@ async function checkTls(settings: Pick<Settings, 'config' | 'registry'>): Promis
   if (tlsOf(settings) === 'own') await requireOpenssl()
 }
 
-/** What keeps the appliance from starting. @returns one sentence each, with its place in the file; none when it can be used */
+/** Finds what prevents a start. @returns one sentence each, with its place in the file; none when it can be used */
 export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnings'>, log: Log): string[] {
   const { config, plugins, registry, box, source } = settings
   const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
@@ -67,7 +73,7 @@ const driversOf = ({ DEFAULT, deploy }: Config) => ({
   default_boot_mode: deploy.default_boot_mode,
 })
 
-/** One that is enabled and did not load is told with the plugins. */
+/** A plugin that is enabled and did not load is reported with the plugins. */
 function noSuchDefault({ DEFAULT }: Config, loaded: readonly string[]): string | undefined {
   const { default_deploy_interface: name, enabled_deploy_interfaces: enabled } = DEFAULT
   if (name === undefined || loaded.includes(name) || enabled.includes(name)) return undefined

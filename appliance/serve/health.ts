@@ -1,4 +1,4 @@
-/** How the parts of the appliance are, for /healthz and the watchdog. */
+/** The health of each part, for /healthz and the watchdog. */
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { freeBytes } from '@appliance/ground/files'
@@ -8,7 +8,7 @@ import { messageOf } from '../errors.ts'
 import type { PluginFailure } from '../plugin-host/discover.ts'
 import type { PartHealth } from '../web/operations.ts'
 
-/** Less than that, and records soon cannot be kept. */
+/** With less room than that, records soon cannot be written. */
 const ROOM_NEEDED_BYTES = 16 * 1024 * 1024
 
 export async function storeHealth(state_path: string): Promise<PartHealth> {
@@ -23,8 +23,8 @@ export async function storeHealth(state_path: string): Promise<PartHealth> {
 }
 
 /**
- * Upstreams are told of and change nothing: being without them is what a mirror is for.
- * @param storage_path  what is pushed and pulled is kept there
+ * Upstreams are reported and change nothing: a mirror is there for the time without them.
+ * @param storage_path  where the content lies
  */
 export async function mirrorHealth(storage_path: string, upstreams: readonly UpstreamStatus[]): Promise<PartHealth> {
   const storage = await storeHealth(storage_path)
@@ -35,7 +35,7 @@ export async function mirrorHealth(storage_path: string, upstreams: readonly Ups
   return { healthy: storage.healthy, ...(message !== '' && { message }) }
 }
 
-/** What repairs the store made at its start stands here until the next start: somebody should look at the disk. */
+/** Repairs that the store made at its start are shown until the next start: somebody should look at the disk. */
 export function withRepairs(health: PartHealth, repairs: readonly string[]): PartHealth {
   return health.healthy && repairs.length > 0
     ? { healthy: true, message: `repaired at the start: ${repairs.join('; ')}` }
@@ -48,13 +48,16 @@ export function pluginHealth(failures: readonly PluginFailure[]): PartHealth {
     : { healthy: false, message: failures.map(({ reason }) => reason).join('; ') }
 }
 
-/** Told of, and changes nothing: without it the API, the images and the registry mirror do their work, and no machine can be deployed. */
+/**
+ * A missing ramdisk is reported and changes nothing: the API, the images and the registry mirror work without it, but
+ * no machine can be deployed.
+ */
 export async function ramdiskHealth(ramdisk_path: string): Promise<PartHealth> {
   const message = await problemOfRamdisk(ramdisk_path)
   return { healthy: true, ...(message !== undefined && { message }) }
 }
 
-/** @returns a sentence, when no machine can be deployed or cleaned with what is there */
+/** @returns a sentence when no machine can be deployed or cleaned with the present ramdisk */
 export async function problemOfRamdisk(ramdisk_path: string): Promise<string | undefined> {
   return checkRamdisk(ramdisk_path).then(
     () => undefined,

@@ -7,7 +7,7 @@ import { ApplianceError } from '../errors.ts'
 type Fetch = Parameters<typeof getRequestListener>[0]
 
 const HEADERS_TIMEOUT_MS = 10_000
-/** Long enough for the slowest body of the largest size; an answer may take longer, a BMC is asked behind some. */
+/** Enough for the slowest body of the largest size. An answer may take longer: some ask a BMC. */
 const REQUEST_TIMEOUT_MS = 60_000
 
 /** @throws ApplianceError  in the operator's words */

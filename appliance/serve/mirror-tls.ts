@@ -1,4 +1,7 @@
-/** How the registry mirror is reached: by a certificate that is given, by one of the appliance's own CA, or in plain http. */
+/**
+ * Decides how clients reach the registry mirror: with a given certificate, with one of the appliance's own CA, or in
+ * plain http.
+ */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,13 +19,13 @@ import type { Settings } from './settings.ts'
 type Given = Pick<Settings, 'config' | 'registry'>
 
 export type MirrorTls = {
-  /** For the registry; without cert_file it is plain http. */
+  /** The registry's options; without cert_file it is plain http. */
   config: Pick<RegistryConfig, 'cert_file' | 'key_file' | 'ca'>
-  /** To be called now and then: makes a certificate anew that is about to end. */
+  /** Makes a certificate anew that is about to end; a job calls it. */
   renew(): Promise<void>
 }
 
-/** Beside each other: their own files, and nothing that a registry would touch. */
+/** The folder of the CA and of certificates; the registry writes nothing there. */
 export const caFolderOf = ({ DEFAULT }: Config): string => join(DEFAULT.state_path, 'ca')
 const CERTIFICATE_FILE = 'registry.pem'
 const WARN_BEFORE_MS = 180 * 24 * 3600_000
@@ -58,14 +61,14 @@ export function tlsOf({ config, registry }: Given): 'given' | 'own' | 'plain' {
   return tls === 'off' || (tls === 'auto' && isLoopback(host_ip)) ? 'plain' : 'own'
 }
 
-/** Under which clients may reach the mirror. */
+/** The names and addresses by which clients may reach the mirror. */
 export function namesOf({ config: { DEFAULT, registry: options }, registry }: Given): string[] {
   const all = [DEFAULT.host, DEFAULT.my_ip, registry.host_ip, ...THIS_BOX, ...options.tls_names]
   return [...new Set(all)].filter((name) => isCertificateName(name) && !isAnyAddress(name))
 }
 
 /**
- * What machines call the mirror: its address; or a name, when the certificate is good for that alone.
+ * The name by which machines call the mirror: its address, or a name when the certificate is valid for that alone.
  * @param cert_file  undefined: plain http
  */
 export function hostOf({ config, registry }: Given, cert_file: string | undefined): string {
@@ -75,7 +78,7 @@ export function hostOf({ config, registry }: Given, cert_file: string | undefine
   try {
     certificate = new X509Certificate(readFileSync(cert_file))
   } catch {
-    // The registry reads it next, and says what is wrong with it.
+    // The registry reads the file next, and says what is wrong with it.
     return address
   }
   if (certificate.checkIP(address) !== undefined) return address

@@ -1,4 +1,4 @@
-/** The registry mirror with what the appliance adds to it: TLS. Inside the appliance, and alone. */
+/** The registry mirror with TLS, which the appliance adds to it; inside the appliance and alone. */
 import { type RunningRegistry, startRegistry } from '@appliance/registry-mirror'
 import type { Log } from '../log.ts'
 import { hostOf, openMirrorTls } from './mirror-tls.ts'
@@ -7,9 +7,9 @@ import type { Settings } from './settings.ts'
 export type Mirror = RunningRegistry & {
   /** PEM: what clients need to trust it; undefined: nothing. */
   ca: string | undefined
-  /** A matter of the cron table. */
+  /** A job calls it. */
   renewCertificate(): Promise<void>
-  /** More than once, too. */
+  /** May be called more than once. */
   stop(): Promise<void>
 }
 

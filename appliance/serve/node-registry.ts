@@ -1,4 +1,4 @@
-/** The registry mirror as the conductor uses it: what it says of an image is an error like any other of a deploy. */
+/** The registry mirror as the conductor uses it: turns its refusals into errors of a deploy. */
 import { type ImageKeeper, ImageUnavailable, RegistryError, readPullSecret } from '@appliance/registry-mirror'
 import type { NodeRegistry } from '../conductor/parts/node-registry.ts'
 import { DeployFailure } from '../errors.ts'
@@ -7,14 +7,14 @@ import { type BoxSecrets, base64Of, generalSecret, secretInFile } from './regist
 
 type Wanted = { architecture: string; secret?: PullSecret }
 
-/** @param secrets  for images of nodes that bring none */
+/** @param secrets  the pull secrets for nodes that bring none */
 export function nodeRegistryOf(mirror: ImageKeeper, secrets: BoxSecrets = {}): NodeRegistry {
   const general = generalSecret(secrets)
   const withOwn = async <O extends { secret?: PullSecret }>(reference: string, o: O): Promise<O> => {
     const secret = o.secret ?? (await secretInFile(secrets.authentication_config, reference))
     return secret === undefined ? o : { ...o, secret }
   }
-  /** Who gives it to everybody is not shown what is meant for all registries. */
+  /** A registry that gives the image to everybody does not see the secret that is meant for all registries. */
   async function inspect(reference: string, o: Wanted) {
     const own = await withOwn(reference, o)
     if (own.secret !== undefined || general === undefined) return mirror.inspect(reference, own)
@@ -56,7 +56,7 @@ type Secret = { secret?: PullSecret }
 const isRefusal = (error: unknown): error is ImageUnavailable =>
   error instanceof ImageUnavailable && error.problem === 'refused'
 
-/** What is here of an image whose registry is out of reach may be kept for who has its secret. */
+/** An image that is here while its registry is out of reach may be for those alone who have its secret. */
 const mayNeedSecret = (error: unknown) =>
   isRefusal(error) || (error instanceof ImageUnavailable && error.problem === 'unreachable')
 

@@ -1,26 +1,26 @@
-/** Pull secrets of the box, for container images of nodes that bring none. Never tells what they are. */
+/** Pull secrets of the box, for container images of nodes that bring none. Never shows them. */
 import { readFile } from 'node:fs/promises'
 import { inAuthFile } from '@appliance/registry-mirror'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
 
-/** As the configuration has them. */
+/** The credentials as the configuration has them. */
 export type BoxSecrets = {
   /** A registry auth file as podman and docker have it. */
   authentication_config?: string | undefined
-  /** For every registry that asks for credentials. */
+  /** Credentials for every registry that asks for some. */
   image_server_user?: string | undefined
   image_server_password?: string | undefined
 }
 export const base64Of = ({ username, password }: { username: string; password: string }): PullSecret =>
   Buffer.from(`${username}:${password}`).toString('base64')
 
-/** @returns undefined: neither is of use without the other */
+/** @returns undefined: one of the two is missing */
 export function generalSecret({ image_server_user: username, image_server_password: password }: BoxSecrets) {
   return username && password ? base64Of({ username, password }) : undefined
 }
 
-/** @returns undefined: there is none for it @throws DeployFailure  the file cannot be used */
+/** @returns undefined: this registry has none. @throws DeployFailure  the file cannot be used */
 export async function secretInFile(path: string | undefined, reference: string): Promise<PullSecret | undefined> {
   if (path === undefined || path === '') return undefined
   const unusable = (why: string) =>

@@ -1,4 +1,4 @@
-/** Everything that a configuration file settles: the appliance's options, the plugins that it enables, and their options. */
+/** Loads all that a configuration file determines: the appliance's options, the enabled plugins, and their options. */
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
@@ -43,7 +43,7 @@ export type Settings = {
   file: string | undefined
   config: Config
   plugins: LoadedPlugins
-  /** Of each loaded plugin, by its name. */
+  /** The options of each loaded plugin, by its name. */
   pluginValues: Readonly<Record<string, Table['values']>>
   registry: RegistryConfig
   /** The appliance's tables, the registry mirror's, then the plugins'. */
@@ -51,7 +51,7 @@ export type Settings = {
   /** All options that a file may set; one table stands for all sections of a kind. */
   known: readonly Options[]
   warnings: readonly string[]
-  /** Of a file that was Ironic's. */
+  /** The summary of a file that was Ironic's. */
   ironic: IronicSummary | undefined
 }
 
@@ -70,7 +70,7 @@ export async function loadSettings(
 }
 
 /**
- * The same for who wants to know of everything that is wrong: the default stands in for a value that cannot be used.
+ * Loads as loadSettings does, and collects problems: the default stands in for a value that cannot be used.
  * @throws ConfigInvalid  the file cannot be read
  */
 export async function gatherSettings(
@@ -82,7 +82,7 @@ export async function gatherSettings(
   const problems: string[] = []
   const config = readConfig(file, box, problems)
   const discovery = await discoverPlugins(config.DEFAULT.plugin_path)
-  // Beside what is wrong, nobody wants to hear of what went well.
+  // Nobody wants to read what went well beside what is wrong.
   const log = problems.length > 0 ? SILENT_LOG : logOf(config)
   const plugins = await loadPlugins(enabledOf(config, discovery), discovery, log)
   const own = Object.entries(SECTIONS).map(([name, options]) => ({ options, values: config[name as keyof Config] }))

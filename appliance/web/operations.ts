@@ -1,4 +1,4 @@
-/** /healthz, /metrics and /ca.crt, for whoever watches or trusts the box. Never anything about a node's content. */
+/** /healthz, /metrics and /ca.crt, for whoever watches or trusts the box. Shows nothing of a node's content. */
 import { Hono } from 'hono'
 import type { Metrics } from '../metrics.ts'
 
@@ -9,7 +9,7 @@ export type Health = Readonly<Record<string, PartHealth>>
 export type OperationsGiven = {
   health: () => Promise<Health>
   metrics: Metrics
-  /** Metrics of parts that count for themselves, as text. */
+  /** Metrics that other rooms count themselves, as text. */
   moreMetrics: () => Promise<string>
   version: string
   /** PEM: what clients of the registry mirror need to trust it; undefined: nothing. */

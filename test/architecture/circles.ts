@@ -24,8 +24,8 @@ const isSource = new Set(sources)
 type Graph = Map<string, Map<string, Import>>
 
 /**
- * For each folder, which of its entries imports which other, with one import that shows it. The entries are subfolders, with
- * everything below, and loose files; serve.ts and serve/ are one.
+ * For each folder, which of its entries imports which other, with one import that shows it. The entries are
+ * subfolders, with everything below, and loose files; serve.ts and serve/ are one.
  */
 function entryGraphs(): Map<string, Graph> {
   const graphs = new Map<string, Graph>()

@@ -4,9 +4,10 @@
 const FOUNDATION = ['appliance/errors', 'appliance/log', 'appliance/plugin-api', '@appliance/ground', 'node:']
 
 /**
- * Folder, may import. From the roof to the cellar: a row names only rows further down. A folder stands for everything below
- * it, and for the file of the same name (serve.ts and serve/); the longest row that fits a file counts. What a row does not
- * name, such as a package of npm, is not to be imported. `type X`: X, but its types alone. `*`: any folder, or anything.
+ * Folder, may import. From the roof to the cellar: a row names only rows further down. A folder stands for everything
+ * below it, and for the file of the same name (serve.ts and serve/); the longest row that fits a file counts. What a
+ * row does not name, such as a package of npm, is not to be imported. `type X`: X, but its types alone. `*`: any
+ * folder, or anything.
  */
 export const WALLS: readonly (readonly [folder: string, mayImport: readonly string[]])[] = [
   ['test', ['*']],
@@ -66,8 +67,8 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
 ]
 
 /**
- * Circles of folders that are still there: `folder: entries`. The list only shrinks: a circle that is gone must go from here as
- * well, and no other may come.
+ * Circles of folders that are still there: `folder: entries`. The list only shrinks: a circle that is gone must go
+ * from here as well, and no other may come.
  */
 export const KNOWN_CIRCLES = [
   // The registry.
@@ -89,17 +90,6 @@ export const KNOWN_WIDE_DOCUMENTS = [
   'test/README.md',
 ]
 export const KNOWN_WIDE_COMMENTS = [
-  'appliance/agent',
-  'appliance/ca',
-  'appliance/cli',
-  'appliance/config',
-  'appliance/errors',
-  'appliance/guest',
-  'appliance/jobs',
-  'appliance/log',
-  'appliance/log-lines',
-  'appliance/serve',
-  'appliance/systemd-notify',
   // The ground and the registry.
   'appliance/ground',
   'registry-mirror',

@@ -1,4 +1,7 @@
-/** Addresses and ports of the configuration against this box: whether they are addresses, its own, and used once. Opens nothing. */
+/**
+ * Checks the addresses and ports of the configuration: they must be addresses, this box's own, and used once. Opens
+ * nothing.
+ */
 import { isIP, isIPv6 } from 'node:net'
 import type { RegistryConfig } from '@appliance/registry-mirror'
 import type { Config } from '../../config/options.ts'
@@ -15,7 +18,7 @@ export function problemsOfAddresses(
   const { api, deploy, DEFAULT } = config
   const rack = rackOf(config)
   const mine = problemOfMyIp(DEFAULT.my_ip, box)
-  // By default http_url is made of my_ip: what is wrong with that is said once.
+  // The default of http_url is made of my_ip: a problem of my_ip is reported once.
   const isOfMyIp = mine !== undefined && deploy.http_url.startsWith(`http://${DEFAULT.my_ip}:`)
   const theirs = typeof rack === 'string' ? rack : problemOfHttpUrl(config, rack, box)
   return [
@@ -48,7 +51,7 @@ const isLoopback = (address: string) => /^127\./.test(address) || address === ':
 const isOwn = (address: string, box: Box) =>
   isLoopback(address) || addressesOf(box).map(canonical).includes(canonical(address))
 
-/** "192.0.2.1 (eth1)", of addresses that others reach. */
+/** Lists addresses that others reach, as "192.0.2.1 (eth1)". */
 function ownAddresses(box: Box): string {
   const found = [...box.interfaces()].flatMap(([name, cidrs]) =>
     cidrs
@@ -81,7 +84,7 @@ function problemOfHost(option: string, host: string, box: Box): string | undefin
   return `${option} is ${host}, which is not an address of this box, so that nothing can listen there. It has ${ownAddresses(box)}.`
 }
 
-/** A name is no address that is listened on: see rackAddressOf. */
+/** A name is not listened on: see rackAddressOf. */
 function problemOfHttpUrl({ deploy }: Config, { host }: Place, box: Box): string | undefined {
   const { hostname } = new URL(deploy.http_url)
   const address = hostname.replace(/^\[|\]$/g, '')
@@ -89,7 +92,7 @@ function problemOfHttpUrl({ deploy }: Config, { host }: Place, box: Box): string
   return `[deploy] http_url is "${deploy.http_url}", and ${address} is not an address of this box, so that nothing can listen there. It has ${ownAddresses(box)}. When machines are to call another address, set external_http_url.`
 }
 
-/** Said here, it is not another program that is looked for in vain. */
+/** Two own ports that collide would otherwise look like another program. */
 function problemsOfPorts(config: Config, registry: Place | Pick<RegistryConfig, 'host_ip' | 'port'>): string[] {
   const rack = rackOf(config)
   const places: [string, Place][] = [['[api] port', { host: config.api.host_ip, port: config.api.port }]]

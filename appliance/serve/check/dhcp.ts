@@ -1,4 +1,7 @@
-/** [dhcp] against this box: whether the interface is there, and whether dnsmasq could give the addresses of each range. Starts nothing. */
+/**
+ * Checks [dhcp] against this box: the interface must be there, and dnsmasq must be able to give the addresses of each
+ * range. Starts nothing.
+ */
 import { isIPv6 } from 'node:net'
 import type { Config } from '../../config/options.ts'
 import type { Box } from '../box.ts'
@@ -52,7 +55,10 @@ function networksOf(cidrs: readonly string[]): Network[] {
 
 type Rack = { addresses: readonly string[]; networks: readonly Network[]; hasSeveral: boolean }
 
-/** @source dnsmasq(8) --dhcp-range=[tag:..,][set:..,]start[,end|mode][,netmask[,broadcast]][,lease]; of IPv6, dnsmasq itself is the judge */
+/**
+ * @source dnsmasq(8) --dhcp-range=[tag:..,][set:..,]start[,end|mode][,netmask[,broadcast]][,lease]; of IPv6, dnsmasq
+ * itself is the judge
+ */
 function problemOfRange(range: string, rack: Rack): string | undefined {
   const words = range
     .split(',')
@@ -93,7 +99,7 @@ function problemOfTail(rest: readonly string[]): string | undefined {
 
 type Range = { first: number; last: number; isMode: boolean; netmask: string | undefined }
 
-/** A range with a netmask for another network is a relay's, where a second range is for this one. */
+/** A range with a netmask of another network belongs to a relay, if a second range is for this network. */
 function problemOfPlace({ first, last, isMode, netmask }: Range, rack: Rack): string | undefined {
   const { networks, addresses, hasSeveral } = rack
   const mask = netmask === undefined ? undefined : networkOf(first, prefixOf(netmask) ?? 32)

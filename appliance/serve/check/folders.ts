@@ -1,4 +1,7 @@
-/** The folders and files that the configuration names: of the right kind, and open to the account that runs this. Changes nothing. */
+/**
+ * Checks the folders and files that the configuration names: they must be of the right kind, and open to this
+ * account. Changes nothing.
+ */
 import { accessSync, constants, statSync } from 'node:fs'
 import type { RegistryConfig } from '@appliance/registry-mirror'
 import type { Config } from '../../config/options.ts'
@@ -6,7 +9,7 @@ import { nearest } from './owners.ts'
 
 const { R_OK, W_OK, X_OK } = constants
 
-/** @returns one sentence each; what is not there yet is made by who needs it */
+/** @returns one sentence each; a missing folder is no problem, its user makes it */
 export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig, 'storage_path'>): string[] {
   const { DEFAULT, deploy, pxe, oci, agent } = config
   const written: [string, string][] = [
@@ -25,7 +28,7 @@ export function problemsOfFolders(config: Config, registry: Pick<RegistryConfig,
     ['[DEFAULT] webserver_verify_ca', pathIn(DEFAULT.webserver_verify_ca)],
     ['[agent] verify_ca', pathIn(agent.verify_ca)],
   ]
-  // A file where one folder is wanted keeps all others from lying in it: told once.
+  // A file in the place of a folder blocks all folders below it: reported once.
   const lieElsewhere = written.filter(([, path]) => !written.some(([, above]) => isBelowFile(path, above)))
   return [
     ...lieElsewhere.map(([option, path]) => problemOfFolder(option, path, R_OK | W_OK | X_OK)),
@@ -74,7 +77,7 @@ function isOpen(path: string, mode: number): boolean {
     accessSync(path, mode)
     return true
   } catch {
-    // Whatever keeps it closed, the sentence names the account.
+    // The sentence names the account, whatever the reason is.
     return false
   }
 }

@@ -1,4 +1,4 @@
-/** Whose the folders are that the appliance writes to: what is written there is for the account that reads it. */
+/** Checks who owns the folders that the appliance writes to: the account that reads them must be able to. */
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
@@ -52,7 +52,7 @@ export function nearest(path: string): { path: string; stats: Stats | undefined 
   try {
     return { path, stats: statSync(path) }
   } catch (error) {
-    // What may not be looked at is told of when it is used.
+    // A path that may not be looked at is reported when it is used.
     if (!isMissing(error) || path === dirname(path)) return { path, stats: undefined }
     return nearest(dirname(path))
   }
@@ -64,7 +64,10 @@ export function nameOf(uid: number): string {
   return accounts.map((line) => line.split(':')).find(([, , id]) => id === String(uid))?.[0] ?? String(uid)
 }
 
-/** Of a process that runs as another account than the one whose file or folder it is. @returns undefined: permissions are not the reason */
+/**
+ * Explains an error that comes from running as another account than the file's owner.
+ * @returns undefined: permissions are not the reason
+ */
 export function foreignFile(error: unknown): string | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { path } = cause as NodeJS.ErrnoException
