@@ -62,6 +62,8 @@ export function renderFirstScript(http_url: string): string {
 /** What one machine boots. @throws PxeError  a parameter that cannot be carried over, a layer that is not there */
 export function renderIpxeScript(boot: MachineBoot, context: ScriptContext): string {
   if (boot.kind === 'agent') return agentScript(boot, context)
+  if (boot.kind === 'kernel') return kernelScript(boot)
+  if (boot.kind === 'iso') return isoScript(boot)
   return boot.kind === 'disk' ? diskScript(boot) : unknownScript(boot)
 }
 
@@ -73,24 +75,57 @@ function agentScript(boot: Extract<MachineBoot, { kind: 'agent' }>, { http_url, 
     own.includes(name) ? `${http_url}/boot/${mac.replaceAll(':', '-')}.cpio` : `${http_url}/boot/files/${name}`
   const fetch = (command: string, name: string) =>
     `${command} --timeout ${FETCH_TIMEOUT_MS} --name ${name} ${url(name)}`
+  return untilItBoots(boot, 'the deploy ramdisk', [
+    `${fetch('kernel', ramdisk.kernel)} ${commandLine(boot.parameters, cpios, mac, ramdisk)} || goto retry`,
+    ...cpios.map((name) => `${fetch('initrd', name)} || goto retry`),
+    'boot || goto give-up',
+  ])
+}
+
+/** @source Ironic ipxe_config.template :boot_ramdisk */
+function kernelScript(boot: Extract<MachineBoot, { kind: 'kernel' }>): string {
+  const ramdisks = boot.ramdisk_urls.map((url, index) => ({ name: `ramdisk-${index}`, url: plainUrl(url) }))
+  const initrds = ramdisks.map(({ name }): KernelParameter => ['initrd', name])
+  const fetch = `--timeout ${FETCH_TIMEOUT_MS} --name`
+  return untilItBoots(boot, 'the kernel of its instance', [
+    `${['kernel', fetch, 'kernel', plainUrl(boot.kernel_url), textOf([...boot.parameters, ...initrds])].join(' ')} || goto retry`,
+    ...ramdisks.map(({ name, url }) => `initrd ${fetch} ${name} ${url} || goto retry`),
+    'boot || goto give-up',
+  ])
+}
+
+/** @source Ironic ipxe_config.template, boot_iso_url */
+const isoScript = (boot: Extract<MachineBoot, { kind: 'iso' }>): string =>
+  untilItBoots(boot, 'the ISO of its instance', [`sanboot ${plainUrl(boot.iso_url)} || goto retry`])
+
+/** Fetched until it is there, and started. */
+function untilItBoots(
+  boot: Exclude<MachineBoot, { kind: 'unknown' }>,
+  what: string,
+  commands: readonly string[],
+): string {
   return lines(
     '#!ipxe',
     '',
-    'set verdict agent',
-    `echo Rackstrap: ${nodeOf(boot)} boots the deploy ramdisk.`,
+    `set verdict ${boot.kind}`,
+    `echo Rackstrap: ${nodeOf(boot)} boots ${what}.`,
     'set attempt:int32 0',
     '',
     ':fetch',
     'imgfree',
-    `${fetch('kernel', ramdisk.kernel)} ${commandLine(boot.parameters, cpios, mac, ramdisk)} || goto retry`,
-    ...cpios.map((name) => `${fetch('initrd', name)} || goto retry`),
-    'boot || goto give-up',
+    ...commands,
     '',
     ':retry',
     ...retry('goto fetch'),
     '',
-    ...giveUp('The deploy ramdisk could not be fetched or started; the reason is above.'),
+    ...giveUp(`${what[0]?.toUpperCase()}${what.slice(1)} could not be fetched or started; the reason is above.`),
   )
+}
+
+/** An address that iPXE takes as it stands: one word, nothing that it expands. @throws PxeError */
+function plainUrl(url: string): string {
+  if (/^https?:\/\/[\w.:[\]-]+\/[\w./~%@:+=,-]*$/.test(url)) return url
+  throw new PxeError(`The address ${screenText(url)} cannot stand in a boot script: plain characters are expected.`)
 }
 
 /**
@@ -126,13 +161,17 @@ function unknownScript({ mac }: Extract<MachineBoot, { kind: 'unknown' }>): stri
   )
 }
 
-/** A machine that is to boot the ramdisk and cannot: its screen says why, and it asks again after a reboot. */
-export function renderRefusal(boot: { node: string; name: string }, why: string): string {
+/** A machine that is to boot something of this box and cannot: its screen says why, and it asks again after a reboot. */
+export function renderRefusal(
+  boot: Pick<Exclude<MachineBoot, { kind: 'unknown' }>, 'kind' | 'node' | 'name'>,
+  why: string,
+): string {
+  const what = boot.kind === 'agent' ? 'be deployed' : 'boot its instance'
   return lines(
     '#!ipxe',
     '',
-    'set verdict agent',
-    ...giveUp(`Rackstrap: ${nodeOf(boot)} cannot be deployed. ${screenText(why)}`),
+    `set verdict ${boot.kind}`,
+    ...giveUp(`Rackstrap: ${nodeOf(boot)} cannot ${what}. ${screenText(why)}`),
   )
 }
 
@@ -146,7 +185,11 @@ function commandLine(
   const bootif: KernelParameter[] = all.some(([key]) => key === 'BOOTIF') ? [] : [['BOOTIF', mac]]
   // The kernel's EFI stub loads what initrd= names; on BIOS iPXE passes them all by itself.
   const initrds = cpios.map((name): KernelParameter => ['initrd', name])
-  const text = [...all, ...bootif, ...initrds].map(renderKernelParameter).join(' ')
+  return textOf([...all, ...bootif, ...initrds])
+}
+
+function textOf(parameters: readonly KernelParameter[]): string {
+  const text = parameters.map(renderKernelParameter).join(' ')
   if (text.length <= COMMAND_LINE_LIMIT) return text
   throw new PxeError(
     `The kernel's command line has ${text.length} characters: it takes ${COMMAND_LINE_LIMIT}. Shorten it.`,

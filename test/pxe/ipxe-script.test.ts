@@ -1,6 +1,7 @@
 /** The whole text of what a machine's iPXE gets. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PxeError } from '../../pxe/config.ts'
 import { renderFirstScript, renderIpxeScript, renderRefusal } from '../../pxe/ipxe-script.ts'
 import type { MachineBoot } from '../../pxe/machine-boot.ts'
 import type { RamdiskFiles } from '../../pxe/ramdisk-files.ts'
@@ -249,9 +250,114 @@ exit 1
   })
 })
 
+describe('boot script of a machine whose instance is a kernel or an ISO', () => {
+  const files = `${http_url}/agent_images`
+  const kernel: MachineBoot = {
+    kind: 'kernel',
+    node: '5f2c1d',
+    name: 'n1',
+    kernel_url: `${files}/5f2c1d.aaaa`,
+    ramdisk_urls: [`${files}/5f2c1d.bbbb`, `${files}/5f2c1d.cccc`],
+    parameters: [
+      ['root', '/dev/ram0'],
+      ['text', ''],
+    ],
+  }
+
+  it('fetches kernel and ramdisks from the appliance, and starts them with their parameters alone', () => {
+    assert.equal(
+      render(kernel),
+      `#!ipxe
+
+set verdict kernel
+echo Rackstrap: node n1 (5f2c1d) boots the kernel of its instance.
+set attempt:int32 0
+
+:fetch
+imgfree
+kernel --timeout 60000 --name kernel http://192.168.50.1:8080/agent_images/5f2c1d.aaaa root=/dev/ram0 text initrd=ramdisk-0 initrd=ramdisk-1 || goto retry
+initrd --timeout 60000 --name ramdisk-0 http://192.168.50.1:8080/agent_images/5f2c1d.bbbb || goto retry
+initrd --timeout 60000 --name ramdisk-1 http://192.168.50.1:8080/agent_images/5f2c1d.cccc || goto retry
+boot || goto give-up
+
+:retry
+inc attempt
+iseq \${attempt} 10 && goto give-up ||
+echo Trying again in \${attempt} s.
+sleep \${attempt}
+goto fetch
+
+:give-up
+echo The kernel of its instance could not be fetched or started; the reason is above.
+prompt --timeout 30000 Rebooting in 30 s; press any key to reboot now. ||
+reboot
+`,
+    )
+  })
+
+  it('boots an ISO as a drive', () => {
+    assert.equal(
+      render({ kind: 'iso', node: '5f2c1d', name: 'n1', iso_url: `${files}/5f2c1d.dddd` }),
+      `#!ipxe
+
+set verdict iso
+echo Rackstrap: node n1 (5f2c1d) boots the ISO of its instance.
+set attempt:int32 0
+
+:fetch
+imgfree
+sanboot http://192.168.50.1:8080/agent_images/5f2c1d.dddd || goto retry
+
+:retry
+inc attempt
+iseq \${attempt} 10 && goto give-up ||
+echo Trying again in \${attempt} s.
+sleep \${attempt}
+goto fetch
+
+:give-up
+echo The ISO of its instance could not be fetched or started; the reason is above.
+prompt --timeout 30000 Rebooting in 30 s; press any key to reboot now. ||
+reboot
+`,
+    )
+  })
+
+  it('takes no parameter and no address by which a record would say more than it should', () => {
+    const parameters = [
+      ['quiet', ''],
+      ['a', 'b || shell'],
+    ] as const
+    for (const iso_url of [
+      'http://a/b c',
+      'http://a/${x}',
+      'http://a/b\nshell',
+      'http://a',
+      'tftp://a/b',
+      "http://a/b'",
+    ]) {
+      assert.throws(() => render({ kind: 'iso', node: '5f2c1d', name: 'n1', iso_url }), PxeError, iso_url)
+    }
+    assert.throws(() => render({ ...kernel, parameters }), PxeError)
+    assert.throws(() => render({ ...kernel, kernel_url: 'http://a/b || shell' }), PxeError)
+    assert.throws(() => render({ ...kernel, parameters: [['x', 'y'.repeat(2048)]] }), /command line has \d+ characters/)
+    assert.doesNotMatch(render({ ...kernel, name: 'n1\nshell || ${x}' }), /^shell|\$\{x/m)
+  })
+
+  it('says on the screen why it cannot be started', () => {
+    const script = renderRefusal({ kind: 'kernel', node: '5f2c1d', name: '' }, 'There is no kernel.')
+
+    assert.match(script, /^set verdict kernel$/m)
+    assert.match(script, /^echo Rackstrap: node 5f2c1d cannot boot its instance\. There is no kernel\.$/m)
+  })
+})
+
 describe('boot script of a machine that cannot be deployed', () => {
   it('says why on its screen, and reboots to ask again', () => {
-    const script = renderRefusal({ node: '5f2c1d', name: '' }, 'Kernel parameters hold "${", which iPXE would expand.')
+    const script = renderRefusal(
+      { kind: 'agent', node: '5f2c1d', name: '' },
+      'Kernel parameters hold "${", which iPXE would expand.',
+    )
 
     assert.equal(
       script,
