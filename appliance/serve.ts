@@ -32,6 +32,7 @@ import {
 import { cannotListen, listen } from './serve/listen.ts'
 import { type Mirror, startMirror } from './serve/mirror.ts'
 import { nodeRegistryOf } from './serve/node-registry.ts'
+import { publishedHandler } from './serve/published-handler.ts'
 import type { Settings } from './serve/settings.ts'
 import { createOperations } from './web/operations.ts'
 
@@ -100,6 +101,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     folder: join(config.DEFAULT.state_path, 'procedures'),
     api_url: () => apiUrlOf(config, api_port),
+    http_url: () => rack.http_url,
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},
     onDeployEnd: (result) => metrics.countDeploy(result),
     onCleanEnd: (result) => metrics.countCleaning(result),
@@ -109,6 +111,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const pxe = rack.serve(conductor, [
     (request, response) => images.handle(request, response),
     caHandler(() => mirror?.ca),
+    publishedHandler(conductor, log),
   ])
   const health = healthOf({ settings, store, pxe, mirror })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''

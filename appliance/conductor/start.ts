@@ -5,6 +5,7 @@ import type { BootDevice } from '../hardware/driver.ts'
 import type { Node } from '../records/kinds/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
+import { publishedText } from './boot/published.ts'
 import { createClean } from './clean/clean.ts'
 import type { Conductor } from './conductor.ts'
 import { createDeploy } from './deploy/deploy.ts'
@@ -26,6 +27,8 @@ export type ConductorService = Conductor & {
   recover(): Promise<void>
   /** @param mac  lower case with colons */
   machineBootOf(mac: string): MachineBoot
+  /** What a plugin published under an address of a node, by the path of that address. */
+  publishedText(path: string): { node: string; name: string; text: string } | undefined
   /** A boot of the agent that the box itself refuses ends the node's wait for it. */
   bootRefused(node: string, reason: string): void
   /** Fails what has waited too long; each wait has a timer, too. */
@@ -54,7 +57,10 @@ export function startConductor(options: ConductorOptions): ConductorService {
     withNode: (uuid, _purpose, change) =>
       held(uuid, async (node) => {
         const result = await change(node)
-        if (!parts.store.nodes.get(node.uuid)) await releaseImage(parts, node.uuid)
+        if (!parts.store.nodes.get(node.uuid)) {
+          await releaseImage(parts, node.uuid)
+          await parts.images.release(node.uuid)
+        }
         return result
       }),
     provision: createProvision(parts, runner),
@@ -81,6 +87,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
       await recover(parts, runner, () => true)
     },
     machineBootOf: (mac) => machineBootOf(parts, mac),
+    publishedText: (path) => publishedText(parts, path),
     bootRefused: (uuid, reason) => runner.refused(uuid, reason),
     async checkDeadlines() {
       runner.checkDeadlines()

@@ -92,6 +92,11 @@ export type AgentCommand = {
 }
 export type InBandStep = { interface: string; step: string; priority: number }
 
+/** What a machine boots as its instance; files are what `images.file` gave. */
+export type InstanceToBoot =
+  /** `parameters`: as on a kernel's command line; `initrd=` is added for each ramdisk. */
+  { kernel: ServedFile; ramdisks?: readonly ServedFile[]; parameters?: string } | { iso: ServedFile }
+
 export type Progress = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
 
 /** Everything a step may touch. Handed in, never imported: so a plugin folder needs no node_modules. */
@@ -122,7 +127,7 @@ export type Task<O extends Options = Options> = {
   readonly boot: {
     /** Starts the machine anew into the deploy ramdisk, with this plugin's layers. Follow it with `{ wait: 'agent-boot' }`. */
     agent(): Promise<void>
-    /** From now on, the machine is sent to its own disk when it asks on the network. */
+    /** From now on, the machine is sent to its own disk when it asks on the network. Ends what `instance` said. */
     disk(): Promise<void>
     /**
      * Files that this machine finds in its ramdisk, ours or a stock one, at each boot into it from now on, until the deploy has ended.
@@ -130,6 +135,19 @@ export type Task<O extends Options = Options> = {
      * @throws Error  a path that is not absolute and plain, or too much
      */
     files(files: readonly BootFile[]): Promise<void>
+    /**
+     * From now on the machine gets this whenever it asks on the network, also after a restart of the appliance, until the node is torn down or
+     * its deploy fails; only the deploy ramdisk goes before it. Starts nothing: `power.bootFrom('network', { persistent: true })`, `power.on()`.
+     * @throws Error  parameters that a boot script cannot carry unchanged; a file that is no ISO 9660 image; one that is not this node's
+     */
+    instance(instance: InstanceToBoot): Promise<void>
+    /**
+     * A text that this machine fetches, such as ks.cfg. Kept like a secret; its address cannot be guessed. The same name again replaces it.
+     * `until`: gone when the deploy ends (default), or with the instance, when the node is torn down. At most 256 KiB in all.
+     * @returns its address, for kernel parameters
+     * @throws Error  a name with other characters than letters, digits and ._-, or too much
+     */
+    publish(name: string, text: string, o?: { until?: 'deploy' | 'instance' }): Promise<string>
   }
   readonly agent: {
     /** Where the agent listens, once it has called; its host is the machine's address. */
@@ -281,8 +299,11 @@ export type Kit<O extends Options = Options> = {
 
 /** Written so that a plugin with options of its own is still a DeployPlugin. */
 export type LayersOf<O extends Options> = {
-  /** @param given.kept  as Task.kept: empty before the first `keep` of a deploy */
-  of(given: { node: Task<O>['node']; options: Values<O>; kept: Json }): readonly string[]
+  /**
+   * @param given.procedure  for which the machine boots the agent
+   * @param given.kept  as Task.kept: empty before the first `keep` of a procedure
+   */
+  of(given: { node: Task<O>['node']; options: Values<O>; kept: Json; procedure: 'deploy' | 'clean' }): readonly string[]
 }['of']
 
 /**
@@ -299,7 +320,8 @@ export type DeployPlugin<O extends Options = Options> = {
   properties?: Readonly<Record<string, string>>
   /**
    * Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use it; e.g. ['podman'].
-   * A function chooses for one node; it is asked at each boot, does no work, and what it throws fails the boot.
+   * A list is for each procedure that boots the agent, a cleaning too. A function chooses for one node and procedure; it is asked at
+   * each boot, does no work, and what it throws fails the boot.
    */
   ramdiskLayers?: readonly string[] | LayersOf<O>
   /** False: no agent is booted; the plugin drives boot and power itself. */
@@ -312,7 +334,7 @@ export type DeployPlugin<O extends Options = Options> = {
   deploySteps(kit: Kit<O>): readonly Step<O>[]
   /**
    * What this plugin has to do when a machine is cleaned, beside the agent's own clean steps; describes, as deploySteps does.
-   * The agent is up then, without layers; steps with a priority run in each automated cleaning, those of 0 when they are asked for.
+   * The agent is up then; steps with a priority run in each automated cleaning, those of 0 when they are asked for.
    */
   cleanSteps?(kit: Kit<O>): readonly Step<O>[]
   /** Always runs: after success, failure, abort and tear down; with `cleanSteps` after a cleaning, too. Idempotent; may run without `prepare` before it. */

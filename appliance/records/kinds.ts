@@ -1,6 +1,7 @@
 /** The kinds of records: each has a folder of its own in state_path, by this name. A row here is all that the store needs to keep another. */
 import type { Kinds } from './kind.ts'
+import { BOOTS } from './kinds/boot.ts'
 import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 
-export const KINDS = { nodes: NODES, ports: PORTS } as const satisfies Kinds
+export const KINDS = { nodes: NODES, ports: PORTS, boots: BOOTS } as const satisfies Kinds

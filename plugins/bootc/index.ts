@@ -94,7 +94,10 @@ export default {
     bootc_day2: 'Whether the installed host is set up to upgrade through the mirror. Optional.',
   },
   // What is only written and finished needs no podman, and the machine its memory.
-  ramdiskLayers: ({ kept }) => (settledWay(kept) === 'appliance' ? ['disk-tools'] : LAYERS),
+  ramdiskLayers({ kept, procedure }) {
+    if (procedure === 'clean') return []
+    return settledWay(kept) === 'appliance' ? ['disk-tools'] : LAYERS
+  },
   async validate(task) {
     task.disk.validate()
     await examine(task)

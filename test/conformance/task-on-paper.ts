@@ -129,6 +129,9 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       agent: () => act('boot.agent', [], undefined),
       disk: () => act('boot.disk', [], undefined),
       files: (files) => act('boot.files', [files], undefined),
+      instance: (instance) => act('boot.instance', [instance], undefined),
+      publish: (name, ...more) =>
+        act('boot.publish', [name, ...more], `http://172.22.0.1:8080/nodes/${NODE_UUID}/${'k'.repeat(32)}/${name}`),
     },
     agent: agentWith(setting, { note, act }),
     disk: { validate: () => note('disk.validate', []) },

@@ -95,7 +95,7 @@ describe('ramdisk layers of bootc', () => {
     const layersAfter = async (setting: TaskSetting) => {
       const { kept } = await ran('deploy', { ...nodeWith(), ...setting })
       const { node, options } = paperFor({ ...nodeWith(), ...setting }).bootc
-      return plugin.ramdiskLayers({ node, options, kept })
+      return plugin.ramdiskLayers({ node, options, kept, procedure: 'deploy' })
     }
 
     assert.deepEqual(await layersAfter(MACHINE), ['disk-tools', 'podman'])

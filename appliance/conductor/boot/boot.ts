@@ -8,12 +8,13 @@ import {
 } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
-import { CLEAN, underWay } from '../procedures/procedure.ts'
+import { type Procedure, underWay } from '../procedures/procedure.ts'
 
-type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values'>
+type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
 
 /** Base of the API as agents are told it, without a slash at the end. */
 export const agentApiUrl = ({ config, api_url }: Pick<Parts, 'config' | 'api_url'>): string =>
@@ -28,14 +29,29 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
   if (!port.pxe_enabled) {
     return { kind: 'disk', ...who, why: `its port ${mac} has pxe_enabled false.` }
   }
-  if (!bootsAgent(node)) return { kind: 'disk', ...who, why: whyDisk(node) }
+  const boot = parts.store.boots.get(node.uuid)
+  const procedure = underWay(node)
+  if (boot?.agent && procedure) {
+    return {
+      kind: 'agent',
+      ...who,
+      parameters: agentParameters(parts, node),
+      layers: layersFor(parts, node, procedure),
+      ...archOf(node),
+      ...filesFor(node, boot),
+    }
+  }
+  if (boot?.instance) return { ...who, ...instanceOf(parts, boot.instance) }
+  return { kind: 'disk', ...who, why: whyDisk(node) }
+}
+
+function instanceOf({ images }: BootParts, instance: InstanceBoot) {
+  if (instance.kind === 'iso') return { kind: 'iso' as const, iso_url: images.fileUrl(instance.iso) }
   return {
-    kind: 'agent',
-    ...who,
-    parameters: agentParameters(parts, node),
-    layers: layersFor(parts, node),
-    ...archOf(node),
-    ...filesFor(node),
+    kind: 'kernel' as const,
+    kernel_url: images.fileUrl(instance.kernel),
+    ramdisk_urls: instance.ramdisks.map(images.fileUrl),
+    parameters: parametersOf(instance.parameters),
   }
 }
 
@@ -43,14 +59,13 @@ export const archOf = ({ properties: { cpu_arch } }: Node): { cpu_arch?: string 
   typeof cpu_arch === 'string' ? { cpu_arch } : {}
 
 /** @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names */
-export function layersFor(parts: BootParts, node: Node): readonly string[] {
-  // A cleaning needs the agent alone.
-  if (underWay(node) === CLEAN) return []
+export function layersFor(parts: BootParts, node: Node, { kind: procedure, keys }: Procedure): readonly string[] {
   const plugin = parts.plugins.get(node.interfaces.deploy)
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
-  const kept = (node.driver_internal_info.deploy_kept as Json | undefined) ?? {}
-  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options: optionsFor(parts, node, plugin), kept })
+  const kept = (node.driver_internal_info[keys.kept] as Json | undefined) ?? {}
+  const options = optionsFor(parts, node, plugin)
+  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options, kept, procedure })
   if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
   const found = JSON.stringify(layers)
   throw new InvalidParameterValue(
@@ -59,12 +74,9 @@ export function layersFor(parts: BootParts, node: Node): readonly string[] {
 }
 
 /** Until its agent has called: nobody else is to have them after that. */
-function filesFor({ driver_internal_info }: Node): { files?: readonly MachineFile[] } {
-  const files = driver_internal_info.boot_files_secret
-  return Array.isArray(files) && driver_internal_info.agent_url === undefined ? { files } : {}
+function filesFor({ driver_internal_info }: Node, { files_secret: files }: Boot): { files?: readonly MachineFile[] } {
+  return files.length > 0 && driver_internal_info.agent_url === undefined ? { files } : {}
 }
-
-const bootsAgent = (node: Node) => node.driver_internal_info.network_boot === 'agent' && underWay(node) !== undefined
 
 function whyDisk(node: Node): string {
   const state = node.provision_state

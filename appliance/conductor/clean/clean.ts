@@ -65,5 +65,5 @@ async function open(parts: Parts, task: Task): Promise<StepResult> {
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateCleaning(parts: Parts, node: Node): Promise<void> {
   validatePower(parts, node)
-  if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, { cleans: true })
+  if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, CLEAN)
 }

@@ -1,6 +1,7 @@
 /** The end of a cleaning, good or bad: the machine is off, nothing is left in the record, and that says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { endProcedureBoot } from '../boot/record.ts'
 import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 import { forgetAgent, setPower } from '../power/power.ts'
 import { keyOf, planOf } from '../procedures/plan.ts'
@@ -35,11 +36,9 @@ export async function finishClean(parts: Parts, uuid: string): Promise<void> {
   await parts.store.nodes.update(uuid, (node) => ({
     wait: null,
     clean_step: {},
-    driver_internal_info: merged(node.driver_internal_info, {
-      [CLEAN.keys.index]: planOf(node).length,
-      network_boot: undefined,
-    }),
+    driver_internal_info: merged(node.driver_internal_info, { [CLEAN.keys.index]: planOf(node).length }),
   }))
+  await endProcedureBoot(parts, uuid)
   await cleanUp(parts, uuid)
   try {
     await tearDownAgent(parts, uuid)
@@ -80,7 +79,6 @@ export async function failClean(
     // Until the machine is as it shall be: found again after a restart.
     driver_internal_info: merged(node.driver_internal_info, {
       [CLEAN.keys.cleanup_pending]: true,
-      network_boot: undefined,
     }),
   }))
   parts.onCleanEnd?.('failed')
@@ -89,6 +87,7 @@ export async function failClean(
 
 /** May come again after a restart. */
 export async function endCleanFailure(parts: Parts, uuid: string): Promise<void> {
+  await endProcedureBoot(parts, uuid)
   await cleanUp(parts, uuid)
   const isHalfWay = nodeOf(parts, uuid).fault === FAULT
   if (!isHalfWay || parts.config.conductor.poweroff_in_cleanfail) {

@@ -1,5 +1,6 @@
 /** A deploy, as the engine of steps sees it. */
 import type { Kit } from '../../plugin-api/index.ts'
+import { forgetBoot } from '../boot/record.ts'
 import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
 import { userSteps } from '../procedures/plan.ts'
 import { DEPLOY } from '../procedures/procedure.ts'
@@ -14,6 +15,8 @@ export function createDeploy(parts: Parts): Way {
   return {
     procedure: DEPLOY,
     async open(task) {
+      // Of the instance before, when a node is rebuilt.
+      await forgetBoot(parts, task.node.uuid)
       await pluginOf(parts, nodeOf(parts, task.node.uuid)).prepare?.(task)
       return { done: true }
     },

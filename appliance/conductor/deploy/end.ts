@@ -1,5 +1,6 @@
 /** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
+import { endProcedureBoot, filesOfInstance, forgetBoot } from '../boot/record.ts'
 import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 import { setPower } from '../power/power.ts'
 import { DEPLOY, tracesOf, underWay } from '../procedures/procedure.ts'
@@ -10,11 +11,11 @@ import { endTickets, keepOnlyDeployed } from '../task/container-images.ts'
 /** What of a deploy is in driver_internal_info, and gone with its end. */
 export const DEPLOY_TRACES = { ...tracesOf(DEPLOY), container_image_deployed: undefined } as const
 
-/** The plugin's cleanUp, and the image's link. Their failures are noted, and change nothing. */
+/** The plugin's cleanUp, and links to images and files, but those that the instance boots from. Their failures are noted, and change nothing. */
 export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
   await cleanUpByPlugin(parts, uuid)
   await endTickets(parts, uuid)
-  await parts.images.release(uuid).catch((error: unknown) => {
+  await parts.images.release(uuid, filesOfInstance(parts, uuid)).catch((error: unknown) => {
     parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })
   })
 }
@@ -23,6 +24,7 @@ export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
 export async function finishDeploy(parts: Parts, uuid: string): Promise<void> {
   await cleanUp(parts, uuid)
   const image = await keepOnlyDeployed(parts, nodeOf(parts, uuid))
+  await endProcedureBoot(parts, uuid)
   await move(parts, uuid, 'done', (node) => ({
     last_error: null,
     deploy_step: {},
@@ -47,7 +49,6 @@ export async function failDeploy(
     // Until the machine is off: found again after a restart.
     driver_internal_info: merged(node.driver_internal_info, {
       [DEPLOY.keys.cleanup_pending]: true,
-      network_boot: undefined,
     }),
   }))
   parts.onDeployEnd?.('failed')
@@ -56,6 +57,7 @@ export async function failDeploy(
 
 /** May come again after a restart. */
 export async function endFailure(parts: Parts, uuid: string): Promise<void> {
+  await forgetBoot(parts, uuid)
   await cleanUp(parts, uuid)
   if (parts.config.deploy.power_off_after_deploy_failure && !nodeOf(parts, uuid).disable_power_off) {
     await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping }).catch((error: unknown) => {

@@ -33,6 +33,8 @@ export type ConductorOptions = {
   folder: string
   /** Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the port may be 0 before listening. */
   api_url(): string
+  /** Base of what machines fetch by HTTP, without a slash at the end. */
+  http_url(): string
   /** The values of a plugin's own options, before a node's overrides; none when left out. */
   option_values?(plugin: string): Json
   /**

@@ -91,7 +91,5 @@ export const tracesOf = ({ keys }: Procedure) => ({
   [keys.user]: undefined,
   [keys.kept]: undefined,
   [keys.cleanup_pending]: undefined,
-  boot_files_secret: undefined,
   agent_command_id: undefined,
-  network_boot: undefined,
 })

@@ -1,8 +1,10 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
 import type { BootDevice } from '../../hardware/driver.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
-import { bmcOf, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import { setBoot } from '../boot/record.ts'
+import { bmcOf, nodeOf, type Parts } from '../parts/parts.ts'
 import { setBootDevice, setPower } from '../power/power.ts'
+import { procedureOf } from '../procedures/procedure.ts'
 
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
 
@@ -26,10 +28,10 @@ export async function bootFrom(
 
 /** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
 export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
-  await validateRamdisk(parts, nodeOf(parts, uuid))
+  await validateRamdisk(parts, nodeOf(parts, uuid), procedureOf(nodeOf(parts, uuid)))
   const keepsPower = nodeOf(parts, uuid).disable_power_off
   if (!keepsPower) await setPower(parts, uuid, 'power off', { signal })
-  await setInternal(parts, uuid, { network_boot: 'agent' })
+  await setBoot(parts, uuid, () => ({ agent: true }))
   await bootFrom(parts, uuid, 'network', { persistent: false, signal })
   await setPower(parts, uuid, keepsPower ? 'rebooting' : 'power on', { signal })
 }

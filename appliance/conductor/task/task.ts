@@ -6,6 +6,9 @@ import type { ImageRequest } from '../../images/images.ts'
 import type { Json, Progress, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { agentApiUrl } from '../boot/boot.ts'
+import { instanceBoot } from '../boot/instance.ts'
+import { publish } from '../boot/published.ts'
+import { setBoot } from '../boot/record.ts'
 import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { setPower } from '../power/power.ts'
@@ -90,11 +93,16 @@ function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task,
     },
     boot: {
       agent: () => bootAgent(parts, uuid, signal),
-      disk: async () => void (await setInternal(parts, uuid, { network_boot: undefined })),
+      disk: () => setBoot(parts, uuid, () => ({ agent: false, instance: null })),
       async files(files) {
         checkMachineFiles(files)
-        await setInternal(parts, uuid, { boot_files_secret: files.map((file) => ({ ...file })) })
+        await setBoot(parts, uuid, () => ({ files_secret: files.map((file) => ({ ...file })) }))
       },
+      async instance(instance) {
+        const boot = instanceBoot(uuid, instance)
+        await setBoot(parts, uuid, () => ({ agent: false, instance: boot }))
+      },
+      publish: (name, text, { until = 'deploy' } = {}) => publish(parts, uuid, name, { text, until }),
     },
   }
 }

@@ -5,6 +5,7 @@ import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/ki
 import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { bmcOf, nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
+import { DEPLOY, type Procedure } from '../procedures/procedure.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 
@@ -14,11 +15,11 @@ export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, no
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateBoot(parts: Parts, node: Node): Promise<void> {
-  if (pluginOf(parts, node).usesAgent) await validateAgentBoot(parts, node)
+  if (pluginOf(parts, node).usesAgent) await validateAgentBoot(parts, node, DEPLOY)
 }
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export async function validateAgentBoot(parts: Parts, node: Node, o: { cleans?: boolean } = {}): Promise<void> {
+export async function validateAgentBoot(parts: Parts, node: Node, procedure: Procedure): Promise<void> {
   if (parts.store.ports.where('node_uuid', node.uuid).length === 0) {
     throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
   }
@@ -28,7 +29,7 @@ export async function validateAgentBoot(parts: Parts, node: Node, o: { cleans?: 
     if (!(error instanceof PxeError)) throw error
     throw new InvalidParameterValue(`kernel_append_params of node ${node.uuid}: ${error.message}`, { cause: error })
   }
-  await validateRamdisk(parts, node, o)
+  await validateRamdisk(parts, node, procedure)
 }
 
 /** Whatever the plugin throws. */

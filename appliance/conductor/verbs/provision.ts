@@ -8,6 +8,7 @@ import { cleanRequest } from '../clean/request.ts'
 import { aborted, DEPLOY_TRACES, failDeploy } from '../deploy/end.ts'
 import { deployRequest } from '../deploy/request.ts'
 import { merged, nodeOf, type Parts } from '../parts/parts.ts'
+import { CLEAN } from '../procedures/procedure.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
 import { type Verb, verbFor } from '../states/state-machine.ts'
 import { move } from '../states/transitions.ts'
@@ -58,7 +59,7 @@ function verbsOf(parts: Parts, runner: StepRunner): Verbs {
     },
     async provide(node) {
       if (node.retired) throw retired(node, 'provide')
-      if (isCleanedByItself(parts, node)) await validateRamdisk(parts, node, { cleans: true })
+      if (isCleanedByItself(parts, node)) await validateRamdisk(parts, node, CLEAN)
       await move(parts, node.uuid, 'provide', { last_error: null, clean_step: {} })
       // Where there is nothing to do, the answer tells of an available node.
       return (await passCleaning(parts, node.uuid)) ? undefined : () => runner.begin(node.uuid)

@@ -1,5 +1,6 @@
 /** The verb `deleted`: takes a node's instance away, and has its machine cleaned. */
 import { messageOf } from '../../errors.ts'
+import { forgetBoot } from '../boot/record.ts'
 import { cleanUp, DEPLOY_TRACES } from '../deploy/end.ts'
 import { merged, nodeOf, type Parts } from '../parts/parts.ts'
 import { setPower } from '../power/power.ts'
@@ -20,6 +21,7 @@ const INSTANCE_TRACES = {
 /** The node is held and `deleting`; afterwards it is cleaned. May come again after a restart. */
 export async function tearDown(parts: Parts, runner: StepRunner, uuid: string): Promise<void> {
   try {
+    await forgetBoot(parts, uuid)
     await cleanUp(parts, uuid)
     if (!nodeOf(parts, uuid).disable_power_off) {
       await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping })

@@ -65,6 +65,7 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
     plugins: [direct as unknown as DeployPlugin],
     folder: join(state_path, 'procedures'),
     api_url: () => BASE,
+    http_url: () => 'http://172.22.0.1:8080',
   })
   t.after(() => real.stop())
   const conductor = (options.conductor ?? recording)(real) as Recording

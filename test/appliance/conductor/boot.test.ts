@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
-import { MAC, startTrial } from './trial.ts'
+import { createBooting, MAC, startTrial } from './trial.ts'
 
-const ON_ITS_WAY: Partial<Node> = { provision_state: 'wait call-back', driver_internal_info: { network_boot: 'agent' } }
+const ON_ITS_WAY: Partial<Node> = { provision_state: 'wait call-back' }
 
 describe('machine that asks on the network', () => {
   it('boots the agent while its node waits for it, with the parameters of the node', async (t) => {
     const trial = await startTrial(t, { ini: '[DEFAULT]\ndebug = True\n' })
-    const { uuid } = await trial.createNode({
+    const { uuid } = await createBooting(trial, {
       ...ON_ITS_WAY,
       name: 'n1',
       driver_info: { kernel_append_params: '%default% console=ttyS0 dyndbg="file a.c +p"' },
@@ -33,14 +33,10 @@ describe('machine that asks on the network', () => {
   it('is handed the files that its deploy keeps for it until its agent has called, and then nobody is', async (t) => {
     const trial = await startTrial(t)
     const files = [{ path: '/etc/a', content: 'secret' }]
-    const { uuid } = await trial.createNode({
-      ...ON_ITS_WAY,
-      driver_internal_info: { network_boot: 'agent', boot_files_secret: files },
-    })
+    const { uuid } = await createBooting(trial, ON_ITS_WAY, { files_secret: files })
 
     const before = trial.conductor.machineBootOf(MAC)
-    const internal = { network_boot: 'agent', boot_files_secret: files, agent_url: 'https://172.22.0.9:9999' }
-    await trial.store.nodes.update(uuid, { driver_internal_info: internal })
+    await trial.store.nodes.update(uuid, { driver_internal_info: { agent_url: 'https://172.22.0.9:9999' } })
     const after = trial.conductor.machineBootOf(MAC)
 
     assert.deepEqual(before.kind === 'agent' && before.files, files)
@@ -49,7 +45,7 @@ describe('machine that asks on the network', () => {
 
   it('is told the callback URL of the configuration, when there is one', async (t) => {
     const trial = await startTrial(t, { ini: '[deploy]\nexternal_callback_url = https://rack.example/api/\n' })
-    await trial.createNode(ON_ITS_WAY)
+    await createBooting(trial, ON_ITS_WAY)
 
     const boot = trial.conductor.machineBootOf(MAC)
 
@@ -58,7 +54,7 @@ describe('machine that asks on the network', () => {
 
   it('is handed a parameter that no script can carry as it is, so that its screen tells why', async (t) => {
     const trial = await startTrial(t)
-    await trial.createNode({ ...ON_ITS_WAY, instance_info: { kernel_append_params: 'nofb\nshell' } })
+    await createBooting(trial, { ...ON_ITS_WAY, instance_info: { kernel_append_params: 'nofb\nshell' } })
 
     const boot = trial.conductor.machineBootOf(MAC)
 
@@ -73,7 +69,7 @@ describe('machine that asks on the network', () => {
 
   it('is sent to its disk by a port that is not to boot', async (t) => {
     const trial = await startTrial(t)
-    const { uuid } = await trial.createNode(ON_ITS_WAY)
+    const { uuid } = await createBooting(trial, ON_ITS_WAY)
     const port = trial.store.ports.by('address', MAC)
     assert.ok(port)
     await trial.store.ports.update(port.uuid, { pxe_enabled: false })
@@ -102,14 +98,14 @@ describe('machine that asks on the network', () => {
     ['enrolled', { provision_state: 'enroll' }, 'it is "enroll": nothing is to be deployed.'],
     [
       'gone on, though it was to boot the agent once',
-      { provision_state: 'active', driver_internal_info: { network_boot: 'agent' } },
+      { provision_state: 'active' },
       'it is active, so its operating system is there.',
     ],
   ]
   for (const [what, fields, why] of cases) {
     it(`is sent to its disk when its node is ${what}, and told why`, async (t) => {
       const trial = await startTrial(t)
-      const { uuid } = await trial.createNode(fields)
+      const { uuid } = what.startsWith('gone on') ? await createBooting(trial, fields) : await trial.createNode(fields)
 
       assert.deepEqual(trial.conductor.machineBootOf(MAC), { kind: 'disk', node: uuid, name: uuid, why })
     })

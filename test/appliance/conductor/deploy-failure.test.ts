@@ -89,7 +89,7 @@ describe('deploy that fails', () => {
     assert.equal(hand.state, 'power off')
     assert.equal(node.power_state, 'power off')
     assert.deepEqual(hand.switched, ['power on', 'power off'])
-    assert.equal(node.driver_internal_info.network_boot, undefined)
+    assert.equal(trial.store.boots.get(uuid), undefined)
   })
 
   it('fails when no agent calls within [conductor] deploy_callback_timeout, and says where to look', async (t) => {

@@ -74,6 +74,7 @@ const conductor = startConductor({
   plugins: [plugin],
   folder: `${state_path}/procedures`,
   api_url: () => 'http://127.0.0.1',
+  http_url: () => 'http://127.0.0.1:8080',
 })
 
 openDoor({

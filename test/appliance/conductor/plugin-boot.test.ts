@@ -4,10 +4,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { DeployPlugin, Task } from '../../../appliance/plugin-api/index.ts'
-import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { stateFolder } from '../records/state-folder.ts'
 import { DONE, deployed, pluginOf, withStep } from './odd-plugin.ts'
-import { MAC, startTrial } from './trial.ts'
+import { createBooting, MAC, startTrial } from './trial.ts'
 
 describe('deploy plugin', () => {
   it('chooses its ramdisk layers by node and options, anew at each boot', async (t) => {
@@ -18,8 +17,7 @@ describe('deploy plugin', () => {
       ramdiskLayers: ({ node, options }) => [String(options.odd_layer), String(node.name)],
     })
     const trial = await startTrial(t, { plugins: [plugin] })
-    const state: Partial<Node> = { provision_state: 'wait call-back', driver_internal_info: { network_boot: 'agent' } }
-    const { uuid } = await trial.createNode({ ...state, name: 'n1' })
+    const { uuid } = await createBooting(trial, { provision_state: 'wait call-back', name: 'n1' })
 
     const first = trial.conductor.machineBootOf(MAC)
     await trial.store.nodes.update(uuid, { instance_info: { odd_layer: 'skopeo' } })
@@ -71,7 +69,7 @@ describe('deploy plugin', () => {
     const state_path = stateFolder(t)
     const { trial, uuid } = await deployed(t, withStep({ run }), { state_path })
     await given.promise
-    const kept = trial.node(uuid).driver_internal_info.boot_files_secret
+    const kept = trial.store.boots.get(uuid)?.files_secret
     const onDisk = globSync('**/*', { cwd: state_path, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
@@ -80,8 +78,9 @@ describe('deploy plugin', () => {
     const { driver_internal_info } = await trial.untilState(uuid, 'active')
 
     assert.deepEqual(kept, [{ path: '/etc/containers/auth.json', content: 'hunter2' }])
-    assert.ok(onDisk.includes('boot_files_secret') && !onDisk.includes('hunter2'))
-    assert.equal(driver_internal_info.boot_files_secret, undefined)
+    assert.ok(onDisk.includes('files_secret') && !onDisk.includes('hunter2'))
+    assert.deepEqual(driver_internal_info, {})
+    assert.equal(trial.store.boots.get(uuid), undefined)
   })
 
   it('that gives a file no place in the ramdisk is told so', async (t) => {

@@ -15,6 +15,7 @@ import { createFake } from '../../../appliance/hardware/fake.ts'
 import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json, ServedFile, ServedImage } from '../../../appliance/plugin-api/index.ts'
+import { type Boot, newBoot } from '../../../appliance/records/kinds/boot.ts'
 import { type Node, newNode, type PowerState, type PowerTarget } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
@@ -139,6 +140,7 @@ export class Trial {
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       folder: join(state_path, 'procedures'),
       api_url: () => API_URL,
+      http_url: () => 'http://172.22.0.1:8080',
       onDeployEnd: (result) => this.deploys.push(result),
       onCleanEnd: (result) => this.cleanings.push(result),
     })
@@ -229,6 +231,13 @@ export class Trial {
     await this.conductor.stop()
     await this.store.close()
   }
+}
+
+/** A node whose machine is to boot the deploy ramdisk. */
+export async function createBooting(trial: Trial, fields: Partial<Node>, boot: Partial<Boot> = {}): Promise<Node> {
+  const node = await trial.createNode(fields)
+  await trial.store.boots.create(newBoot(node.uuid, { agent: true, ...boot }))
+  return node
 }
 
 /** Stopped with the test, when the test has not done so. */

@@ -108,6 +108,7 @@ const conductor = startConductor({
   plugins: [bootc as unknown as DeployPlugin],
   folder: join(folder, 'procedures'),
   api_url: () => 'http://127.0.0.1',
+  http_url: () => 'http://127.0.0.1:8080',
 })
 
 openDoor({

@@ -1,0 +1,50 @@
+/** Changes the record of what a machine boots, and says what belongs to its instance. What it means to a machine is in boot.ts. */
+import { NotFound } from '../../errors.ts'
+import { type Boot, type InstanceBoot, newBoot } from '../../records/kinds/boot.ts'
+import type { Parts } from '../parts/parts.ts'
+
+type BootRecords = { store: Pick<Parts['store'], 'boots'> }
+
+/** Resolves when durable: the machine may be started then. */
+export async function setBoot(
+  { store }: BootRecords,
+  uuid: string,
+  change: (boot: Boot) => Partial<Boot>,
+): Promise<void> {
+  try {
+    await store.boots.update(uuid, change)
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error
+    const fresh = newBoot(uuid)
+    await store.boots.create({ ...fresh, ...change(fresh) })
+  }
+}
+
+/** The agent is no longer to be booted, and what was for its deploy alone is gone. */
+export const endProcedureBoot = (parts: BootRecords, uuid: string): Promise<void> =>
+  leave(parts, uuid, ({ instance, texts_secret }) => {
+    const texts = Object.entries(texts_secret).filter(([, { until }]) => until === 'instance')
+    return { instance, texts_secret: Object.fromEntries(texts) }
+  })
+
+/** The machine boots nothing of this box any more. */
+export const forgetBoot = (parts: BootRecords, uuid: string): Promise<void> => leave(parts, uuid, () => ({}))
+
+type Left = Partial<Pick<Boot, 'instance' | 'texts_secret'>>
+
+async function leave({ store }: BootRecords, uuid: string, left: (boot: Boot) => Left): Promise<void> {
+  const boot = store.boots.get(uuid)
+  if (!boot) return
+  const { instance = null, texts_secret = {} } = left(boot)
+  if (instance === null && Object.keys(texts_secret).length === 0) await store.boots.delete(uuid)
+  else await store.boots.update(uuid, { agent: false, files_secret: [], instance, texts_secret })
+}
+
+/** The files that a machine fetches at each start of its instance, by name. */
+export function filesOfInstance({ store }: BootRecords, uuid: string): readonly string[] {
+  const instance = store.boots.get(uuid)?.instance
+  return instance ? namesOf(instance) : []
+}
+
+const namesOf = (instance: InstanceBoot): readonly string[] =>
+  instance.kind === 'iso' ? [instance.iso] : [instance.kernel, ...instance.ramdisks]

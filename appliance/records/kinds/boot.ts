@@ -1,0 +1,35 @@
+/** The boot record: what a machine gets when its firmware asks on the network. One a node, with the node's uuid; it outlives a deploy. */
+import type { BootFile } from '../../plugin-api/index.ts'
+import { type Base, type Kind, newRecord } from '../kind.ts'
+
+/** Files are names of the image cache's links: the address of this box may change. */
+export type InstanceBoot =
+  | { kind: 'kernel'; kernel: string; ramdisks: readonly string[]; parameters: string }
+  | { kind: 'iso'; iso: string }
+
+/** `key`: part of its address, so that only who was told it can fetch it. `until`: with what it goes. */
+export type PublishedText = { key: string; text: string; until: 'deploy' | 'instance' }
+
+export type Boot = Base & {
+  node_uuid: string
+  /** The deploy ramdisk, while a procedure is under way; before everything else. */
+  agent: boolean
+  /** For the deploy ramdisk of this machine alone. */
+  files_secret: readonly BootFile[]
+  /** null: its own disk. */
+  instance: InstanceBoot | null
+  /** By name. */
+  texts_secret: Readonly<Record<string, PublishedText>>
+}
+
+/** The row of boot records. A node has none until something is to be booted. */
+export const BOOTS: Kind<Boot, never, 'node_uuid'> = {
+  noun: 'Boot record',
+  defaults: { agent: false, files_secret: [], instance: null, texts_secret: {} },
+  unique: {},
+  indexes: ['node_uuid'],
+  owner: { kind: 'nodes', field: 'node_uuid' },
+}
+
+export const newBoot = (node_uuid: string, fields: Partial<Boot> = {}): Boot =>
+  newRecord(BOOTS, { uuid: node_uuid, node_uuid, ...fields })

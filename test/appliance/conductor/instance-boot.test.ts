@@ -1,0 +1,244 @@
+/** What a machine boots as its instance, from the deploy that says so until it is torn down; and texts that it fetches. */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import type { DeployPlugin, ServedFile, Task } from '../../../appliance/plugin-api/index.ts'
+import { newBoot } from '../../../appliance/records/kinds/boot.ts'
+import { stateFolder } from '../records/state-folder.ts'
+import { DONE, deployed, pluginOf, withStep } from './odd-plugin.ts'
+import { imagesOnPaper, MAC, startTrial, type Trial } from './trial.ts'
+
+const FILES = 'http://172.22.0.1:8080/agent_images'
+
+/** Deploys a kernel with two ramdisks. */
+function livePlugin(
+  more: Partial<DeployPlugin> = {},
+  then: (task: Task) => Promise<void> = async () => {},
+): DeployPlugin {
+  return withStep(
+    {
+      async run(task) {
+        const file = (name: string) =>
+          task.images.file(`http://images.example/${name}`, { field: `instance_info/${name}` })
+        await task.boot.instance({
+          kernel: await file('kernel'),
+          ramdisks: [await file('ramdisk'), await file('more')],
+          parameters: 'root=/dev/ram0 quiet',
+        })
+        await then(task)
+        return DONE
+      },
+    },
+    more,
+  )
+}
+const bootOf = (trial: Trial) => trial.conductor.machineBootOf(MAC)
+const publishedAt = (trial: Trial, url: string) => trial.conductor.publishedText(new URL(url).pathname)
+
+describe('instance that a machine boots from the appliance', () => {
+  it('is given to it at each boot once it is active, after a restart too, and no more after the tear down', async (t) => {
+    const released: unknown[] = []
+    const images = imagesOnPaper({ release: async (_uuid, keep) => void released.push(keep) })
+    const state_path = stateFolder(t)
+    const { trial, uuid } = await deployed(t, livePlugin(), { state_path, images })
+    await trial.untilState(uuid, 'active')
+    const first = bootOf(trial)
+    await trial.stop()
+
+    const again = await startTrial(t, { plugins: [livePlugin()], state_path, images })
+    await again.conductor.recover()
+    const afterRestart = bootOf(again)
+    const keptFiles = released.at(-1)
+    await again.conductor.provision(uuid, { target: 'deleted' })
+    await again.untilState(uuid, 'available')
+
+    assert.ok(first.kind === 'kernel')
+    const names = [first.kernel_url, ...first.ramdisk_urls].map((url) => url.slice(FILES.length + 1))
+    assert.deepEqual(first, {
+      kind: 'kernel',
+      node: uuid,
+      name: uuid,
+      kernel_url: `${FILES}/${names[0]}`,
+      ramdisk_urls: [`${FILES}/${names[1]}`, `${FILES}/${names[2]}`],
+      parameters: [
+        ['root', '/dev/ram0'],
+        ['quiet', ''],
+      ],
+    })
+    assert.equal(new Set(names).size, 3)
+    assert.deepEqual(afterRestart, first)
+    assert.deepEqual(keptFiles, names)
+    assert.equal(bootOf(again).kind, 'disk')
+    assert.deepEqual([released.at(-1), again.store.boots.size], [[], 0])
+  })
+
+  it('may be an ISO, and is refused when the file is none by its content', async (t) => {
+    const formats = { good: 'iso', bad: 'html' }
+    const images = imagesOnPaper()
+    const plugin = withStep({
+      async run(task) {
+        const which = task.node.instance_info.which as 'good' | 'bad'
+        const iso = await task.images.file('http://images.example/live.iso', { field: 'instance_info/boot_iso' })
+        await task.boot.instance({ iso: { ...iso, format: formats[which] } })
+        return DONE
+      },
+    })
+    const trial = await startTrial(t, { plugins: [plugin], images })
+    const good = await trial.createNode({ instance_info: { which: 'good' } })
+    const bad = await trial.createNode({ instance_info: { which: 'bad' } }, null)
+
+    for (const { uuid } of [good, bad]) await trial.conductor.provision(uuid, { target: 'active' })
+    await trial.untilState(good.uuid, 'active')
+    const { last_error } = await trial.untilState(bad.uuid, 'deploy failed')
+    const boot = bootOf(trial)
+
+    assert.ok(boot.kind === 'iso' && boot.iso_url.startsWith(`${FILES}/${good.uuid}.`))
+    assert.equal(
+      last_error,
+      `Deploy step deploy.only failed: The file that node ${bad.uuid} is to boot as an ISO is none by its content (html): an ISO 9660 image is expected.`,
+    )
+  })
+
+  it('is gone when its deploy fails after it, and when the disk is named instead', async (t) => {
+    const failing = await deployed(
+      t,
+      livePlugin({}, (task) => Promise.reject(task.failure('the installer gave up'))),
+    )
+    const written = await deployed(
+      t,
+      livePlugin({}, (task) => task.boot.disk()),
+    )
+
+    await failing.trial.untilState(failing.uuid, 'deploy failed')
+    await written.trial.untilState(written.uuid, 'active')
+
+    assert.deepEqual([bootOf(failing.trial).kind, failing.trial.store.boots.size], ['disk', 0])
+    assert.deepEqual([bootOf(written.trial).kind, written.trial.store.boots.size], ['disk', 0])
+  })
+
+  it('gives way to the deploy ramdisk while a procedure wants that', async (t) => {
+    const { trial, uuid } = await deployed(t, livePlugin())
+    await trial.untilState(uuid, 'active')
+
+    await trial.store.boots.update(uuid, { agent: true })
+    const whileActive = bootOf(trial).kind
+    await trial.store.nodes.update(uuid, { provision_state: 'clean wait' })
+    const whileCleaned = bootOf(trial).kind
+
+    assert.deepEqual([whileActive, whileCleaned], ['kernel', 'agent'])
+  })
+
+  it('takes no parameter that no script can carry, and no file of another node', async (t) => {
+    const other = `aaaaaaaa-0000-4000-8000-000000000001.${'0'.repeat(16)}`
+    const run = (parameters: string, change: Partial<ServedFile> = {}) =>
+      withStep({
+        async run(task) {
+          const kernel = await task.images.file('http://images.example/kernel', { field: 'instance_info/kernel' })
+          await task.boot.instance({ kernel: { ...kernel, ...change }, parameters })
+          return DONE
+        },
+      })
+    const hostile = await deployed(t, run('quiet || shell'))
+    const foreign = await deployed(t, run('', { name: other }))
+
+    const [one, two] = [
+      await hostile.trial.untilState(hostile.uuid, 'deploy failed'),
+      await foreign.trial.untilState(foreign.uuid, 'deploy failed'),
+    ]
+
+    assert.equal(
+      one.last_error,
+      `Deploy step deploy.only failed: The kernel of node ${hostile.uuid} cannot be started: Kernel parameters hold a word "||", "&&" or ";", which would end the command in iPXE. Remove it.`,
+    )
+    assert.match(two.last_error ?? '', /what images\.file gave for this node is expected/)
+  })
+})
+
+describe('text that is published for a machine', () => {
+  it('has an address that nobody guesses, is a secret on the disk, and goes with the deploy or with the instance', async (t) => {
+    const urls: Record<string, string> = {}
+    const seen: unknown[] = []
+    const plugin = livePlugin({}, async (task) => {
+      await task.boot.publish('ks.cfg', 'old')
+      urls.ks = await task.boot.publish('ks.cfg', 'rootpw hunter2')
+      urls.more = await task.boot.publish('user-data', '#cloud-config', { until: 'instance' })
+      seen.push(
+        publishedAt(trial, urls.ks),
+        publishedAt(trial, urls.ks.replace(/\/.{32}\/ks/, `/${'A'.repeat(32)}/ks`)),
+      )
+      seen.push(publishedAt(trial, urls.ks.replace('ks.cfg', 'constructor')))
+      seen.push(readDisk(state_path).includes('hunter2'))
+    })
+    const state_path = stateFolder(t)
+    const trial = await startTrial(t, { plugins: [plugin], state_path })
+    const { uuid } = await trial.createNode()
+    await trial.conductor.provision(uuid, { target: 'active' })
+    await trial.untilState(uuid, 'active')
+    const whileActive = [urls.ks, urls.more].map((url = '') => publishedAt(trial, url)?.text)
+
+    await trial.conductor.provision(uuid, { target: 'deleted' })
+    await trial.untilState(uuid, 'available')
+
+    assert.match(urls.ks ?? '', new RegExp(`^http://172\\.22\\.0\\.1:8080/nodes/${uuid}/[A-Za-z0-9_-]{32}/ks\\.cfg$`))
+    assert.deepEqual(seen, [{ node: uuid, name: 'ks.cfg', text: 'rootpw hunter2' }, undefined, undefined, false])
+    assert.deepEqual(whileActive, [undefined, '#cloud-config'])
+    assert.equal(publishedAt(trial, urls.more ?? ''), undefined)
+    assert.doesNotMatch(JSON.stringify(trial.lines), /hunter2/)
+  })
+
+  it('is refused by a name that is none, and when it is too much', async (t) => {
+    const failures: string[] = []
+    const plugin = withStep({
+      async run(task) {
+        for (const [name, text] of [
+          ['../ks.cfg', ''],
+          ['a b', ''],
+          ['ks.cfg', 'x'.repeat(256 * 1024 + 1)],
+        ] as const) {
+          await task.boot.publish(name, text).catch((error: Error) => failures.push(error.message))
+        }
+        return DONE
+      },
+    })
+
+    const { trial, uuid } = await deployed(t, plugin)
+    await trial.untilState(uuid, 'active')
+
+    const names = 'letters, digits, ".", "_" and "-" are expected, at most 64.'
+    assert.deepEqual(failures, [
+      `What was published for a machine has the name "../ks.cfg": ${names}`,
+      `What was published for a machine has the name "a b": ${names}`,
+      'What was published for a machine has 262145 bytes: at most 262144 are taken.',
+    ])
+  })
+})
+
+describe('ramdisk layers', () => {
+  it('are asked for by the procedure that boots the agent: a list is for each, a function chooses', async (t) => {
+    const asked: string[] = []
+    const layers: unknown[] = []
+    const choosing = pluginOf({
+      ramdiskLayers({ procedure }) {
+        asked.push(procedure)
+        return procedure === 'clean' ? ['sshd'] : ['podman']
+      },
+    })
+    for (const plugin of [choosing, pluginOf({ ramdiskLayers: ['podman'] })]) {
+      const trial = await startTrial(t, { plugins: [plugin] })
+      const { uuid } = await trial.createNode({ provision_state: 'clean wait' })
+      await trial.store.boots.create(newBoot(uuid, { agent: true }))
+      const boot = bootOf(trial)
+      layers.push(boot.kind === 'agent' && boot.layers)
+    }
+
+    assert.deepEqual(layers, [['sshd'], ['podman']])
+    assert.deepEqual(asked, ['clean'])
+  })
+})
+
+const readDisk = (folder: string) =>
+  globSync('**/*', { cwd: folder, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
+    .join()
