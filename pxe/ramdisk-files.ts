@@ -1,6 +1,8 @@
 /** Which files make up the deploy ramdisk: reads ramdisk.json, which the builder in ramdisk/ writes beside them. */
+
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { isObject } from '@appliance/ground/json'
 import { PxeError } from './config.ts'
 import { checkKernelParameters } from './kernel-parameters.ts'
 
@@ -38,7 +40,7 @@ export async function readRamdiskFiles(ramdisk_path: string): Promise<RamdiskFil
 function parsed(file: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
-    if (value !== null && typeof value === 'object') return value as Record<string, unknown>
+    if (isObject(value)) return value
   } catch {
     // The error below is for this case, too: it is no object.
   }

@@ -1,4 +1,5 @@
 /** What a manifest says: its media type, what it refers to, what it is about. Judges only its form; keeps nothing. */
+import { isObject, type JsonObject } from '@appliance/ground/json'
 import { type Digest, parseDigest } from './digest.ts'
 import { manifestInvalid, type OciError } from './errors.ts'
 
@@ -66,10 +67,9 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
   }
 }
 
-type Json = Record<string, unknown>
 type Descriptor = { mediaType: string | undefined; digest: Digest; urls: unknown }
 
-function parseObject(bytes: Uint8Array): Json {
+function parseObject(bytes: Uint8Array): JsonObject {
   try {
     const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     if (isObject(json)) return json
@@ -79,10 +79,9 @@ function parseObject(bytes: Uint8Array): Json {
   throw manifestInvalid('The manifest is no JSON object.')
 }
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
 
-function mediaTypeOf({ mediaType }: Json, contentType: string | undefined): string {
+function mediaTypeOf({ mediaType }: JsonObject, contentType: string | undefined): string {
   const told = contentType?.split(';')[0]?.trim().toLowerCase()
   const type = told ?? textOf(mediaType)
   if (type === undefined) throw manifestInvalid('Neither Content-Type nor mediaType says what the manifest is.')
@@ -93,7 +92,7 @@ function mediaTypeOf({ mediaType }: Json, contentType: string | undefined): stri
   return type
 }
 
-function descriptorsOf(json: Json, field: string): Descriptor[] {
+function descriptorsOf(json: JsonObject, field: string): Descriptor[] {
   const list = json[field]
   if (list === undefined || list === null) return []
   if (!Array.isArray(list)) throw manifestInvalid(`The manifest's ${field} are no list.`)
@@ -119,7 +118,7 @@ const isOtherThanManifest = ({ mediaType }: Descriptor) =>
   mediaType !== undefined && mediaType !== '' && !Object.hasOwn(MEDIA_TYPES, mediaType.toLowerCase())
 
 /** Of everything that looks like a descriptor, wherever it stands; in schema 1 a layer's field is blobSum. Other tools read names of fields in any case. */
-function digestsIn(json: Json): Digest[] {
+function digestsIn(json: JsonObject): Digest[] {
   const found = new Set<Digest>()
   // No recursion: the nesting is the sender's.
   const open: unknown[] = [json]

@@ -22,7 +22,7 @@ export async function keepCertificate(
   if (reason === undefined) return undefined
   const from = new Date(now.getTime() - CLOCK_SKEW_MS)
   const until = new Date(now.getTime() + VALID_FOR_DAYS * DAY_MS)
-  await replaceFile(path, await authority.issue(names, { from, until }), 0o600)
+  await replaceFile(path, await authority.issue(names, { from, until }))
   return reason
 }
 

@@ -1,6 +1,6 @@
 /** Warns of a low limit of open files before a server runs out of them, and explains errors that come of it. */
 import { readFileSync } from 'node:fs'
-import { codeOf } from '@appliance/ground/files'
+import { codeOf } from '@appliance/ground/errno'
 import { ApplianceError } from '../errors.ts'
 
 /** Node and the appliance at rest have some 60 open, and each connection needs one or two. */

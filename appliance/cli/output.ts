@@ -6,7 +6,7 @@ import { write as writeWithCallback } from 'node:fs'
 import process from 'node:process'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { codeOf } from '@appliance/ground/files'
+import { codeOf } from '@appliance/ground/errno'
 import { ApplianceError, messageOf } from '../errors.ts'
 
 const write = promisify(writeWithCallback)

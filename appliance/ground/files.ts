@@ -1,41 +1,65 @@
-/** Files that are there as a whole or not at all, and durable; room on a disk. (Records have a disk of their own, which tests can let fail.) */
+/** Files that appear whole or not at all, and are durable when the call resolves; room on a disk. Never decides who may read what. */
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { type FileHandle, link, open, readFile, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { codeOf, leadsNowhere } from './errno.ts'
 
-/** How the names begin of what is not finished, and of what is being removed: to be swept away by who owns the folder. */
+/** Names of unfinished files, and of folders under removal, begin with this. The owner of the folder sweeps them away at its start. */
 export const UNFINISHED = '.new-'
-
-export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
 
 export const unfinishedName = () => `${UNFINISHED}${randomUUID()}`
 
+/** @returns undefined  no such file */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (isMissing(error)) return undefined
+    if (leadsNowhere(error)) return undefined
     throw error
   }
 }
 
-/** @param path  file or folder: its bytes, or its names */
+/** fsync(2). @param path  a file: its bytes become durable; a folder: the names in it */
 export async function sync(path: string): Promise<void> {
   await using file = await open(path, 'r')
   await file.sync()
 }
 
-type FileMode = 0o600 | 0o644
+/** The bytes, or what writes them into the open file. */
+export type Content = string | Uint8Array | ((file: FileHandle) => Promise<unknown>)
 
-/** Takes the place of what was there. */
-export const replaceFile = (path: string, text: string, mode: FileMode = 0o600): Promise<void> =>
-  place(path, { text, mode }, rename)
-
-/** Two processes may come at once: @returns what is there then, of whoever was first */
-export async function makeFile(path: string, text: string, mode: FileMode): Promise<string> {
+/**
+ * Makes a new file with durable bytes. Its name is durable once the folder is synced. A failure leaves no file.
+ * @throws EEXIST  there is one
+ */
+export async function writeNewFile(path: string, content: Content, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode)
   try {
-    await place(path, { text, mode }, link)
+    await using _closed = file
+    if (typeof content === 'function') await content(file)
+    else await file.writeFile(content)
+    await file.sync()
+  } catch (error) {
+    await rm(path, { force: true })
+    throw error
+  }
+}
+
+type Making = {
+  /** Default: 0o600. */
+  mode?: number
+  /** Path of the file until it is whole, on the same file system. A file of that path is overwritten. Default: a new name beside it. */
+  unfinished?: string
+}
+
+/** Takes the place of the file that was there. */
+export const replaceFile = (path: string, content: Content, making: Making = {}): Promise<void> =>
+  place(path, content, making, rename)
+
+/** Two processes may make the same file at once. @returns the content that is there then, from whichever was first */
+export async function makeFile(path: string, text: string, mode: number): Promise<string> {
+  try {
+    await place(path, text, { mode }, link)
     return text
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return readFile(path, 'utf8')
@@ -43,12 +67,11 @@ export async function makeFile(path: string, text: string, mode: FileMode): Prom
   }
 }
 
-async function place(path: string, { text, mode }: { text: string; mode: FileMode }, put: typeof rename) {
-  const fresh = join(dirname(path), unfinishedName())
+async function place(path: string, content: Content, { mode = 0o600, unfinished }: Making, put: typeof rename) {
+  const fresh = unfinished ?? join(dirname(path), unfinishedName())
+  if (unfinished !== undefined) await rm(unfinished, { force: true })
+  await writeNewFile(fresh, content, mode)
   try {
-    await using file = await open(fresh, 'wx', mode)
-    await file.writeFile(text)
-    await file.sync()
     await put(fresh, path)
   } finally {
     await rm(fresh, { force: true })
@@ -56,7 +79,13 @@ async function place(path: string, { text, mode }: { text: string; mode: FileMod
   await sync(dirname(path))
 }
 
-/** On the disk that `path` is on, for who is not root. */
+/** Renames a file whose bytes, or a folder whose files, are durable already. Both are in the same file system. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to)
+  await sync(dirname(to))
+}
+
+/** On the disk of `path`, for accounts other than root. */
 export async function freeBytes(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return bavail * bsize

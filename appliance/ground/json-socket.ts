@@ -7,7 +7,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { codeOf } from './files.ts'
+import { codeOf } from './errno.ts'
 
 export type Answering<Asked, Answer, Progress> = {
   /** @throws what the command is to say */

@@ -1,9 +1,11 @@
 /** The config drive of a deploy: from its JSON to what agents take, base64 of a gzipped ISO 9660 volume. Looks no node up. */
+
 import { mkdir, mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
+import { codeOf } from '@appliance/ground/errno'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { NotInstalled, runProgram } from './file/programs.ts'
@@ -118,7 +120,7 @@ async function unpacked(bytes: Buffer): Promise<Buffer> {
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: LIMIT_BYTES })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge('its volume is larger')
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge('its volume is larger')
     throw new InvalidParameterValue(`The config drive cannot be unpacked: ${messageOf(error)}. ${MAKE}`, {
       cause: error,
     })

@@ -1,7 +1,7 @@
 /** What lies in the image cache, for people. Only looks: the appliance may be at work on the same folder, and need not run. */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '@appliance/ground/files'
+import { leadsNowhere } from '@appliance/ground/errno'
 import type { Config } from '../config/options.ts'
 import { isKey } from './cache/cache.ts'
 import { RECORD, readEntry } from './cache/entry.ts'
@@ -51,7 +51,7 @@ async function describe(folder: string, key: string, node_uuids: string[]): Prom
     }
   } catch (error) {
     // Evicted meanwhile.
-    if (isMissing(error)) return undefined
+    if (leadsNowhere(error)) return undefined
     throw error
   }
 }
@@ -72,7 +72,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
-    if (isMissing(error)) return []
+    if (leadsNowhere(error)) return []
     throw error
   }
 }

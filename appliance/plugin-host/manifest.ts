@@ -1,6 +1,8 @@
 /** Reads and checks a plugin's manifest, the "appliance" key of its package.json. Runs none of the plugin's code. */
+
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
+import { leadsNowhere } from '@appliance/ground/errno'
 import { isObject } from '@appliance/ground/json'
 import { ApplianceError, messageOf } from '../errors.ts'
 import type { ApiVersion } from '../plugin-api/index.ts'
@@ -48,8 +50,8 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 async function readPackage(file: string): Promise<string | undefined> {
   const size = await stat(file).then(
     (found) => found.size,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    (error: Error) => {
+      if (leadsNowhere(error)) return undefined
       throw new PluginRefused(`${file} cannot be read: ${error.message}`)
     },
   )

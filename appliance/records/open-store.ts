@@ -1,6 +1,7 @@
 /** Opens the store: locks state_path, reads documents and journal, says loudly what it had to repair. Knows no kind of record but by the table. */
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { FolderLock } from '@appliance/ground/folder-lock'
 import { ApplianceError, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type Backing, DurableRecords } from './durable-records.ts'
@@ -9,7 +10,7 @@ import { KINDS } from './kinds.ts'
 import { Commits } from './storage/commits.ts'
 import { type Disk, FOLDER_MODE, disk as realDisk } from './storage/disk.ts'
 import { Journal } from './storage/journal.ts'
-import { type Lock, lockStatePath } from './storage/lock.ts'
+import { lockStatePath } from './storage/lock.ts'
 import { type Found, recover } from './storage/recover.ts'
 import { Secrets } from './storage/secrets.ts'
 import type { Store, StoreOf } from './store.ts'
@@ -44,7 +45,7 @@ export async function openStoreOf<K extends Kinds>(kinds: K, options: OpenStoreO
   }
 }
 
-async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Lock): Promise<StoreOf<K>> {
+async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: FolderLock): Promise<StoreOf<K>> {
   const { state_path, log, disk } = options
   const found = await recover(disk, state_path, Object.keys(kinds))
   const secrets = new Secrets(join(state_path, 'secret.key'))

@@ -1,5 +1,6 @@
 /** Pull secrets of the box, for container images of nodes that bring none. Never shows them. */
 import { readFile } from 'node:fs/promises'
+import { isMissing } from '@appliance/ground/errno'
 import { inAuthFile } from '@appliance/registry-mirror'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
@@ -27,8 +28,8 @@ export async function secretInFile(path: string | undefined, reference: string):
     new DeployFailure(
       `[oci] authentication_config ${path} cannot be used: ${why}. Correct it, or take the option away.`,
     )
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw unusable(error.code === 'ENOENT' ? 'there is no such file' : error.message)
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw unusable(isMissing(error) ? 'there is no such file' : error.message)
   })
   const found = inAuthFile(text, reference)
   if (found && 'problem' in found) throw unusable(found.problem)

@@ -1,6 +1,7 @@
 /** Loads all that a configuration file determines: the appliance's options, the enabled plugins, and their options. */
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isMissing } from '@appliance/ground/errno'
 import {
   type RegistryConfig,
   RegistryError,
@@ -134,7 +135,7 @@ async function openConfigFile(path: string | undefined): Promise<ConfigFile> {
   try {
     return readConfigFile(name, await readFile(name, 'utf8'))
   } catch (error) {
-    if (path === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return NO_FILE
+    if (path === undefined && isMissing(error)) return NO_FILE
     throw new ConfigInvalid(`The configuration file ${name} cannot be read: ${messageOf(error)}`, { cause: error })
   }
 }

@@ -1,6 +1,8 @@
 /** The folder of TFTP: holds iPXE's boot files, written whole, and only when they have changed. */
+
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { leadsNowhere } from '@appliance/ground/errno'
 import { type PxeConfig, PxeError } from '../config.ts'
 import { writeDurably } from '../ramdisk/files.ts'
 import { FILE_NAME } from '../ramdisk-files.ts'
@@ -30,7 +32,7 @@ export async function fillTftpRoot(config: PxeConfig): Promise<void> {
 /** @returns false  there is none */
 async function copyFile(name: string, { ipxe_path, tftp_root }: PxeConfig): Promise<boolean> {
   const content = await readFile(join(ipxe_path, name)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    if (leadsNowhere(error)) return undefined
     throw new PxeError(
       `${join(ipxe_path, name)} cannot be read (${error.code}). Correct its mode, or [pxe] ipxe_path.`,
       { cause: error },

@@ -1,10 +1,12 @@
 /** Disk images, ramdisks and other files of a bundle: found and hashed on one side, put in their place, whole, on the other. */
+
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOf, unlessMissing } from '@appliance/ground/errno'
+import { replaceFile } from '@appliance/ground/files'
 import { digestOfHash } from '../digest.ts'
-import { codeOf, unlessMissing } from '../storage/disk.ts'
 import { receive } from '../storage/receive.ts'
 import { BundleError, type BundleFile, isFileName } from './format.ts'
 
@@ -93,20 +95,9 @@ export async function placeFile(
   if (there?.isFile() && there.size === file.size_bytes && (await hashed(path, () => {})).digest === file.digest)
     return false
   const partial = join(dirname(path), `.${basename(path)}.partial`)
-  await rm(partial, { force: true })
-  try {
-    {
-      await using output = await open(partial, 'wx', 0o644)
-      await receive(content as AsyncIterable<Buffer>, output, { offset: 0, hash: undefined })
-      await output.datasync()
-    }
-    await rename(partial, path)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
-  await using parent = await open(dirname(path), 'r')
-  await parent.sync()
+  const write = (output: FileHandle) =>
+    receive(content as AsyncIterable<Buffer>, output, { offset: 0, hash: undefined })
+  await replaceFile(path, write, { mode: 0o644, unfinished: partial })
   return true
 }
 

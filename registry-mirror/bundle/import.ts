@@ -1,5 +1,7 @@
 /** Takes a bundle into a registry: content first, manifests when all they need is there, tags when the whole bundle has proven right. */
-import { mkdir, statfs } from 'node:fs/promises'
+
+import { mkdir } from 'node:fs/promises'
+import { freeBytes } from '@appliance/ground/files'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
 import { type Naming, readArchive } from './archive.ts'
@@ -114,10 +116,10 @@ async function blobsThere(client: RegistryClient, { blobs }: BundleIndex): Promi
 
 async function checkRoom(storage_path: string, blobs: readonly BundleBlob[]): Promise<void> {
   const wanted = blobs.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
-  const { bavail, bsize } = await statfs(storage_path)
-  if (wanted > bavail * bsize)
+  const free = await freeBytes(storage_path)
+  if (wanted > free)
     throw new BundleError(
-      `The bundle brings ${wanted} bytes that are not there yet, and ${storage_path} has room for ${bavail * bsize}. Nothing of it was taken.`,
+      `The bundle brings ${wanted} bytes that are not there yet, and ${storage_path} has room for ${free}. Nothing of it was taken.`,
     )
 }
 

@@ -1,8 +1,8 @@
 /** Keeps a bundle that is being made in a file, whole or not at all; one that was interrupted is gone on with. */
 import { createReadStream } from 'node:fs'
-import { open, rename, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { unlessMissing } from '../storage/disk.ts'
+import { open, stat } from 'node:fs/promises'
+import { unlessMissing } from '@appliance/ground/errno'
+import { renameDurably } from '@appliance/ground/files'
 import { receive } from '../storage/receive.ts'
 import { parseBundleIndex } from './check-index.ts'
 import { BundleError, type BundleIndex, sizeOfBundle } from './format.ts'
@@ -40,9 +40,7 @@ export async function saveBundle(
     await receive(counted(), file, progress)
     await file.datasync()
   }
-  await rename(partial, path)
-  await using folder = await open(dirname(path), 'r')
-  await folder.sync()
+  await renameDurably(partial, path)
   return begun?.end ?? 0
 }
 

@@ -7,10 +7,11 @@ import { createHmac, randomBytes, scrypt } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { unlessMissing } from '@appliance/ground/errno'
 import { createSemaphore } from '@appliance/ground/semaphore'
 import { tooManyRequests } from '../errors.ts'
 import { parseName, type RepositoryName } from '../names.ts'
-import { type Disk, unlessMissing } from '../storage/disk.ts'
+import type { Disk } from '../storage/disk.ts'
 import type { PullSecret } from './secret.ts'
 
 type Guard = { salt: string; hashes: readonly string[] }

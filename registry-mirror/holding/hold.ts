@@ -1,11 +1,12 @@
 /** Brings an image here with all it needs, and keeps it for its owner. Many owners of one image share one pull. */
+
+import { isDiskFull } from '@appliance/ground/errno'
 import { createSemaphore } from '@appliance/ground/semaphore'
 import { RegistryError, type RegistryLog } from '../config.ts'
 import type { Content } from '../content.ts'
 import { type Digest, parseDigest } from '../digest.ts'
 import type { Hold } from '../keeping/state.ts'
 import { parseManifest } from '../manifest.ts'
-import { isDiskFull } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
 import { pullManifest } from '../sync/pull.ts'
 import { type ContainerImage, ImageUnavailable } from './image.ts'

@@ -1,10 +1,10 @@
 /** The HTTP face: one table of endpoints and methods, and the one place where errors become answers. Bare node:http (see README.md). */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isDiskFull } from '@appliance/ground/errno'
 import type { RegistryLog } from '../config.ts'
 import { localContent } from '../content.ts'
 import { methodNotAllowed, OciError } from '../errors.ts'
-import { isDiskFull } from '../storage/disk.ts'
 import { answer, answerError, answerErrors, answerJson } from './answer.ts'
 import { deleteBlob, headBlob, pullBlob } from './blobs.ts'
 import type { Exchange, Sees, Served } from './exchange.ts'

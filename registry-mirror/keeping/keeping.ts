@@ -1,5 +1,5 @@
 /** Keeps the storage in order while the registry serves: garbage collection, quota and scrub as jobs, and what an operator asks about them. */
-import { statfs } from 'node:fs/promises'
+import { freeBytes } from '@appliance/ground/files'
 import { type Counts, Jobs, type Run } from '@appliance/ground/jobs'
 import type { RegistryConfig, RegistryLog } from '../config.ts'
 import type { Content } from '../content.ts'
@@ -76,11 +76,10 @@ export class Keeping {
   }
 
   async #allowedBytes(quota: number): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#storage.disk.root)
     return allowedBytes({
       quota_bytes: quota * MIB,
       min_free_bytes: this.config.min_free * MIB,
-      free_bytes: bavail * bsize,
+      free_bytes: await freeBytes(this.#storage.disk.root),
       used_bytes: await this.usedBytes(0),
     })
   }

@@ -3,12 +3,12 @@ import { createHash, type Hash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { codeOf, unlessMissing } from '@appliance/ground/errno'
 import type { Progress } from '@appliance/ground/jobs'
 import type { RegistryLog } from '../config.ts'
 import type { Content } from '../content.ts'
 import { algorithmOf, type Digest, digestOfHash } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
-import { codeOf, unlessMissing } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
 
 export type ScrubOptions = {

@@ -1,11 +1,12 @@
 /** What the registry remembers that is not content: what was pulled from an upstream, last uses, pins, runs of jobs. One lowdb document. */
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unlessMissing } from '@appliance/ground/errno'
 import type { JobRecord } from '@appliance/ground/jobs'
 import { Low } from 'lowdb'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
-import { type Disk, unlessMissing } from '../storage/disk.ts'
+import type { Disk } from '../storage/disk.ts'
 
 /** Pulled: from an upstream, where it can be had again. Only that may ever be evicted. */
 export type Origin = 'pulled' | 'pushed'

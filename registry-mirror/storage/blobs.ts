@@ -1,8 +1,9 @@
 /** The content of all repositories, each once, by digest: plain files in blobs/ as in an OCI image layout. A file that is visible is whole and right. */
 import { type FileHandle, open, opendir, readFile, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unlessMissing } from '@appliance/ground/errno'
 import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../digest.ts'
-import { type Disk, unlessMissing } from './disk.ts'
+import type { Disk } from './disk.ts'
 
 /** Something to read from at any place; a blob that is still coming may let its reader wait. */
 export type BlobReader = {

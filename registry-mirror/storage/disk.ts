@@ -2,15 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-
-export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
-export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')
-/** @returns undefined when the thing is not there */
-export const unlessMissing = (error: unknown): undefined => {
-  if (!isMissing(error)) throw error
-  return undefined
-}
+import { isMissing } from '@appliance/ground/errno'
+import { sync, writeNewFile } from '@appliance/ground/files'
 
 const FILE_MODE = 0o640
 const FOLDER_MODE = 0o750
@@ -48,10 +41,8 @@ export class Disk {
   /** A file with these bytes, there as a whole or not at all; it takes the place of what was there. */
   async write(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = this.temporaryPath()
+    await writeNewFile(temporary, bytes, FILE_MODE)
     try {
-      await using file = await open(temporary, 'wx', FILE_MODE)
-      await file.writeFile(bytes)
-      await file.datasync()
       await this.place(temporary, path)
     } catch (error) {
       await rm(temporary, { force: true })
@@ -118,13 +109,8 @@ export class Disk {
   }
 
   #syncNow(path: string): Promise<void> {
-    const sync = syncFolder(path).finally(() => this.#syncing.delete(path))
-    this.#syncing.set(path, sync)
-    return sync
+    const syncing = sync(path).finally(() => this.#syncing.delete(path))
+    this.#syncing.set(path, syncing)
+    return syncing
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r')
-  await folder.sync()
 }

@@ -3,8 +3,8 @@ import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import process from 'node:process'
+import { unlessMissing } from '@appliance/ground/errno'
 import { RegistryError } from '../config.ts'
-import { unlessMissing } from './disk.ts'
 
 const ROOT = 0
 

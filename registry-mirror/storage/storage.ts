@@ -38,7 +38,7 @@ export async function openStorage({ storage_path, max_blob_size, ...limits }: Gi
       { cause: error },
     )
   })
-  const release = lockStorage(storage_path)
+  const lock = lockStorage(storage_path)
   try {
     await disk.clear()
     const blobs = new BlobStore(disk)
@@ -50,9 +50,20 @@ export async function openStorage({ storage_path, max_blob_size, ...limits }: Gi
     const state = await KeepingState.open(disk)
     const max_blob_bytes = max_blob_size > 0 ? max_blob_size * 1024 ** 2 : Number.POSITIVE_INFINITY
     const guards = await Guards.open(disk)
-    return { disk, blobs, repositories, manifests, uploads, state, guards, turns, max_blob_bytes, release }
+    return {
+      disk,
+      blobs,
+      repositories,
+      manifests,
+      uploads,
+      state,
+      guards,
+      turns,
+      max_blob_bytes,
+      release: lock.release,
+    }
   } catch (error) {
-    release()
+    lock.release()
     throw error
   }
 }

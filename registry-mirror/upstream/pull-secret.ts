@@ -2,9 +2,9 @@
  * The one reader of pull secrets: auth files as docker, podman and Kubernetes write them, and what people set for one image. What it says
  * of one that cannot be used never quotes it.
  */
+import { isObject, type JsonObject } from '@appliance/ground/json'
 import type { Credentials } from '../config.ts'
 
-type Json = Record<string, unknown>
 /** A sentence's end, such as "it is not JSON". */
 export type Problem = { problem: string }
 export type Found = { credentials: Credentials } | Problem
@@ -18,7 +18,7 @@ export const hostsOf = (host: string): readonly string[] => (DOCKER_HOSTS.includ
  * @param reference  HOST[:PORT][/PATH][:TAG][@DIGEST]
  * @returns undefined: nothing
  */
-export function inAuthFile(file: string | Json, reference: string): Found | undefined {
+export function inAuthFile(file: string | JsonObject, reference: string): Found | undefined {
   const auths = authsOf(file)
   if (typeof auths === 'string') return { problem: auths }
   const entries = entriesOf(auths)
@@ -50,22 +50,20 @@ export function readPullSecret(value: unknown, reference: string): Found {
   const none = {
     problem: `is no pull secret: expected base64 of USER:PASSWORD as in a registry's auth file, USER:PASSWORD itself, or the auth file's JSON with an entry for ${host}`,
   }
-  const fromFile = (file: string | Json): Found => {
+  const fromFile = (file: string | JsonObject): Found => {
     const found = inAuthFile(file, reference)
     if (found === undefined || 'credentials' in found) return found ?? none
     return { problem: `cannot be used: ${found.problem}` }
   }
-  if (isTable(value)) return 'auths' in value || isSecretObject(value) ? fromFile(value) : none
+  if (isObject(value)) return 'auths' in value || isSecretObject(value) ? fromFile(value) : none
   if (typeof value !== 'string') return none
   const text = value.trim()
-  if (text.startsWith('{')) return isTable(parsed(text)) ? fromFile(text) : none
+  if (text.startsWith('{')) return isObject(parsed(text)) ? fromFile(text) : none
   const plain = decoded(text)
-  if (plain?.trimStart().startsWith('{')) return isTable(parsed(plain)) ? fromFile(plain) : none
+  if (plain?.trimStart().startsWith('{')) return isObject(parsed(plain)) ? fromFile(plain) : none
   const credentials = splitAt(plain) ?? splitAt(decoded(text.slice(text.indexOf(':') + 1))) ?? splitAt(text)
   return credentials ? { credentials } : none
 }
-
-const isTable = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function parsed(text: string): unknown {
   try {
@@ -77,33 +75,33 @@ function parsed(text: string): unknown {
 }
 
 const SECRET_FIELDS = ['.dockerconfigjson', '.dockercfg'] as const
-const dataOf = (value: Json): Json => {
+const dataOf = (value: JsonObject): JsonObject => {
   const data = value.data ?? value.stringData
-  return isTable(data) ? data : value
+  return isObject(data) ? data : value
 }
-const isSecretObject = (value: Json) => SECRET_FIELDS.some((field) => field in dataOf(value))
+const isSecretObject = (value: JsonObject) => SECRET_FIELDS.some((field) => field in dataOf(value))
 
 /** Of `{"auths": {}}`, of a Kubernetes secret around it, or of the older file without `auths`. @returns a text: why it has none */
-function authsOf(file: string | Json): Json | string {
+function authsOf(file: string | JsonObject): JsonObject | string {
   const json = typeof file === 'string' ? (parsed(file) ?? parsed(decoded(file.trim()) ?? '')) : file
   if (json === undefined) return 'it is not JSON'
-  if (!isTable(json)) return 'it has no object "auths"'
-  if (isTable(json.auths)) return json.auths
+  if (!isObject(json)) return 'it has no object "auths"'
+  if (isObject(json.auths)) return json.auths
   const data = dataOf(json)
   const field = SECRET_FIELDS.find((one) => one in data)
   if (field !== undefined) {
     const inner =
       typeof data[field] === 'string' ? (parsed(data[field]) ?? parsed(decoded(data[field]) ?? '')) : data[field]
-    const auths = isTable(inner) ? (inner.auths ?? (field === '.dockercfg' ? inner : undefined)) : undefined
-    return isTable(auths) ? auths : `its ${field} holds no object "auths"`
+    const auths = isObject(inner) ? (inner.auths ?? (field === '.dockercfg' ? inner : undefined)) : undefined
+    return isObject(auths) ? auths : `its ${field} holds no object "auths"`
   }
   const entries = Object.values(json)
-  const isOlder = entries.length > 0 && entries.every((one) => isTable(one) && ('auth' in one || 'username' in one))
+  const isOlder = entries.length > 0 && entries.every((one) => isObject(one) && ('auth' in one || 'username' in one))
   return isOlder ? json : 'it has no object "auths"'
 }
 
 /** By their plain places; one that is written plainly counts before an address that means the same. */
-function entriesOf(auths: Json): Map<string, unknown> {
+function entriesOf(auths: JsonObject): Map<string, unknown> {
   const entries = new Map<string, unknown>()
   const isPlain = (key: string) => placeOf(key) === key
   for (const [key, entry] of Object.entries(auths).sort(([a], [b]) => Number(isPlain(a)) - Number(isPlain(b))))
@@ -133,7 +131,7 @@ function placesOf(reference: string): string[] {
 /** @returns undefined: it holds nothing, as where a helper of this machine keeps it */
 function credentialsOf(entry: unknown, place: string): Found | undefined {
   const text = (value: unknown) => (typeof value === 'string' && value.trim() !== '' ? value : undefined)
-  if (!isTable(entry)) return { problem: `its entry for ${place} is no object` }
+  if (!isObject(entry)) return { problem: `its entry for ${place} is no object` }
   const [auth, username, password] = [text(entry.auth), text(entry.username), text(entry.password)]
   if (username !== undefined && password !== undefined && isPair(username, password))
     return { credentials: { username, password } }

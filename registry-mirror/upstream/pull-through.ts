@@ -1,4 +1,6 @@
 /** Upstreams in front of local storage: a Content that fetches what is not here, and keeps it. Names of no upstream are local. */
+
+import { unlessMissing } from '@appliance/ground/errno'
 import type { RegistryLog, UpstreamConfig } from '../config.ts'
 import { type Content, localContent } from '../content.ts'
 import type { Digest } from '../digest.ts'
@@ -6,7 +8,6 @@ import { denied } from '../errors.ts'
 import { parseManifest } from '../manifest.ts'
 import type { RepositoryName } from '../names.ts'
 import type { BlobReader } from '../storage/blobs.ts'
-import { unlessMissing } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Patience } from './client.ts'
 import { refusalOf, UpstreamFailure } from './failure.ts'

@@ -1,11 +1,11 @@
 /** Manifests of upstreams' repositories: by digest never asked for twice, by tag asked for anew after the tag's ttl, and stale when that fails. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDiskFull } from '@appliance/ground/errno'
 import type { RegistryLog } from '../config.ts'
 import { type FoundManifest, isDigest } from '../content.ts'
 import type { Digest } from '../digest.ts'
 import { parseManifest } from '../manifest.ts'
 import type { RepositoryName, Tag } from '../names.ts'
-import { isDiskFull } from '../storage/disk.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from './failure.ts'

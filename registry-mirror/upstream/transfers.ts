@@ -1,10 +1,10 @@
 /** All blobs on their way from upstreams: one transfer for each, however many ask. When it ends, the blob is in the cache. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unlessMissing } from '@appliance/ground/errno'
 import type { RegistryLog } from '../config.ts'
 import type { Digest } from '../digest.ts'
 import type { RepositoryName } from '../names.ts'
-import { unlessMissing } from '../storage/disk.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from './failure.ts'
 import { Transfer } from './transfer.ts'

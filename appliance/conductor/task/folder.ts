@@ -1,7 +1,7 @@
 /** A folder of a node's own for the time of a procedure: only the appliance's account looks into it. It outlives a restart, and no procedure. */
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '@appliance/ground/files'
+import { leadsNowhere } from '@appliance/ground/errno'
 import { messageOf } from '../../errors.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
 import { hasProcedure } from '../procedures/procedure.ts'
@@ -37,7 +37,7 @@ export async function removeProcedureFolder(
 /** At the start: those whose procedure came to its end, or whose node went, while nobody looked. */
 export async function sweepProcedureFolders(parts: FolderParts): Promise<void> {
   const names = await readdir(parts.folder).catch((error: unknown) => {
-    if (isMissing(error)) return []
+    if (leadsNowhere(error)) return []
     throw error
   })
   for (const name of names) {

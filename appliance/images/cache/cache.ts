@@ -1,7 +1,8 @@
 /** The folder of finished images: each appears whole, stays while a node is linked to it, and goes when it is the least used. */
-import { readdir, rename, stat, utimes } from 'node:fs/promises'
+import { readdir, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, freeBytes, isMissing, sync, unfinishedName } from '@appliance/ground/files'
+import { codeOf, leadsNowhere } from '@appliance/ground/errno'
+import { freeBytes, renameDurably, unfinishedName } from '@appliance/ground/files'
 import { InsufficientStorage } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import { type Entry, type EntryRecord, readEntry, writeEntry } from './entry.ts'
@@ -77,12 +78,11 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, log }: CacheOp
     if (await readEntry(place(key), key)) return removeFolder(fresh)
     await removeFolder(place(key))
     try {
-      await rename(fresh, place(key))
+      await renameDurably(fresh, place(key))
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
       return removeFolder(fresh)
     }
-    await sync(folder)
   }
 
   function hold(key: string): Disposable {
@@ -148,7 +148,7 @@ async function weigh(folder: string, key: string): Promise<Unused> {
     const { mtimeMs: used_ms } = await stat(folder)
     return { key, used_ms, bytes: await diskBytes(folder) }
   } catch (error) {
-    if (!isMissing(error)) throw error
+    if (!leadsNowhere(error)) throw error
     // Evicted meanwhile.
     return { key, used_ms: 0, bytes: 0 }
   }

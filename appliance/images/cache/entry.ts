@@ -1,7 +1,8 @@
 /** What the cache knows of an image: the file entry.json beside it. Vouches for sizes, so that a damaged entry is noticed and made anew. */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing, replaceFile } from '@appliance/ground/files'
+import { leadsNowhere } from '@appliance/ground/errno'
+import { replaceFile } from '@appliance/ground/files'
 import { z } from 'zod'
 
 const checksum = z.object({ algorithm: z.string(), value: z.string() })
@@ -44,7 +45,7 @@ export async function readEntry(folder: string, key: string): Promise<Entry | un
       sizes[0] === entry.size_bytes && entry.variants.every((v, index) => sizes[index + 1] === v.size_bytes)
     return isWhole ? { ...entry, key, folder } : undefined
   } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError || error instanceof z.ZodError) return undefined
+    if (leadsNowhere(error) || error instanceof SyntaxError || error instanceof z.ZodError) return undefined
     throw error
   }
 }

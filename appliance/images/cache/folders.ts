@@ -1,7 +1,8 @@
 /** What the cache does with folders: folders that go away, and what they take. */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { codeOf, isMissing, UNFINISHED, unfinishedName } from '@appliance/ground/files'
+import { isDiskFull, leadsNowhere } from '@appliance/ground/errno'
+import { UNFINISHED, unfinishedName } from '@appliance/ground/files'
 import { InsufficientStorage } from '../../errors.ts'
 
 /** When the appliance starts: what one that was killed left behind. */
@@ -17,7 +18,7 @@ export async function removeFolder(path: string): Promise<void> {
   try {
     await rename(path, gone)
   } catch (error) {
-    if (isMissing(error)) return
+    if (leadsNowhere(error)) return
     throw error
   }
   await rm(gone, { recursive: true, force: true })
@@ -37,7 +38,7 @@ export async function diskBytes(folder: string): Promise<number> {
 
 /** Turns what the kernel says of a full disk into a sentence. */
 export function asStorageError(error: unknown, folder: string): unknown {
-  if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error) ?? '')) return error
+  if (!isDiskFull(error)) return error
   return new InsufficientStorage(
     `There is no space left in the image cache ${folder} ([pxe] instance_master_path). Free some, or move it to a larger disk.`,
     { cause: error },

@@ -1,7 +1,8 @@
 /** Which node may fetch which image, and which files beside it: links under http_root, as Ironic makes them. They are the record itself, and outlive the appliance. */
-import { readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isMissing, sync, unfinishedName } from '@appliance/ground/files'
+import { codeOf, leadsNowhere } from '@appliance/ground/errno'
+import { renameDurably, sync, unfinishedName } from '@appliance/ground/files'
 import type { Config } from '../../config/options.ts'
 import { InvalidParameterValue } from '../../errors.ts'
 import { isKey } from './cache.ts'
@@ -44,7 +45,7 @@ export function createLinks(folder: string, cache_folder: string): Links {
       return target === join(cache_folder, key, FILES.identity) && isKey(key) ? key : undefined
     } catch (error) {
       // EINVAL: somebody put a file there.
-      if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EINVAL') return undefined
+      if (leadsNowhere(error) || codeOf(error) === 'EINVAL') return undefined
       throw error
     }
   }
@@ -61,8 +62,7 @@ export function createLinks(folder: string, cache_folder: string): Links {
       if ((await get(name)) === key) return
       const fresh = join(folder, unfinishedName())
       await symlink(join(cache_folder, key, FILES.identity), fresh)
-      await rename(fresh, join(folder, name))
-      await sync(folder)
+      await renameDurably(fresh, join(folder, name))
     },
     async remove(name) {
       if (!NAME.test(name)) return

@@ -1,7 +1,7 @@
 /** Answers machines that fetch their image: whole or in part, compressed when they ask for it. Reads only what a node is linked to. */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isMissing } from '@appliance/ground/files'
+import { leadsNowhere } from '@appliance/ground/errno'
 import { sendFile } from '@appliance/ground/send-file'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
@@ -74,7 +74,7 @@ function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServe
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   return open(path, 'r').catch((error) => {
-    if (isMissing(error)) return undefined
+    if (leadsNowhere(error)) return undefined
     throw error
   })
 }

@@ -1,7 +1,9 @@
 /** What image_source means: an upstream's address, or a file in one of the allowed folders. Reads nothing of either. */
+
 import { realpathSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { leadsNowhere } from '@appliance/ground/errno'
 import { InvalidParameterValue, messageOf } from '../../errors.ts'
 
 export type ImageSource =
@@ -58,9 +60,7 @@ function allowedPath(image_source: string, shown: string, allowed: readonly stri
 }
 
 function notFound(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return 'Specified image file not found. Put it there, or correct image_source.'
+  if (leadsNowhere(error)) return 'Specified image file not found. Put it there, or correct image_source.'
   return `Specified image file cannot be read: ${messageOf(error)}`
 }
 

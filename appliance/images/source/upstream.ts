@@ -1,7 +1,9 @@
 /** Asks image servers: redirects with a limit, deadlines, certificates. Knows nothing of files. */
+
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { codeOf } from '@appliance/ground/errno'
 import { Agent, type Dispatcher, request } from 'undici'
 import { ImageUnacceptable, InvalidParameterValue, messageOf } from '../../errors.ts'
 import { shownUrl } from './image-source.ts'
@@ -186,12 +188,12 @@ function decoded(text: string): string {
 }
 
 /** To have waited once for a silent server is enough. */
-const isSilence = (error: Unanswered) => codeOf(error.cause).endsWith('TIMEOUT')
-const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+const isSilence = (error: Unanswered) => isTimeout(error.cause)
+const isTimeout = (error: unknown) => String(codeOf(error)).endsWith('TIMEOUT')
 
 export function reasonOf(error: unknown, timeout_s: number): string {
   const cause = error instanceof AggregateError ? error.errors[0] : error
-  if (codeOf(cause).endsWith('TIMEOUT')) {
+  if (isTimeout(cause)) {
     return `its server was silent for ${timeout_s} s ([DEFAULT] webserver_connection_timeout)`
   }
   return messageOf(cause) || codeOf(cause) || 'the connection broke'

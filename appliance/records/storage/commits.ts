@@ -2,9 +2,10 @@
  * Group commit: what was asked for while the disk was busy shares one journal write and one sync. Behind it, checkpoints
  * bring the changes from the journal into their documents. Never shows a change before it is durable.
  */
+import { isDiskFull } from '@appliance/ground/errno'
 import { ApplianceError, InsufficientStorage, messageOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
-import { codeOf, type Disk } from './disk.ts'
+import type { Disk } from './disk.ts'
 import { type Document, nameOf, seal } from './document.ts'
 import { writeDocuments } from './documents.ts'
 import type { Journal } from './journal.ts'
@@ -162,10 +163,8 @@ export class Commits {
   }
 }
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
-
 function refusal(state_path: string, cause: unknown): Error {
-  return FULL.has(codeOf(cause) ?? '')
+  return isDiskFull(cause)
     ? new InsufficientStorage(
         `Nothing was changed: there is no room left in ${state_path} (${messageOf(cause)}). Free some, then try again.`,
         { cause },

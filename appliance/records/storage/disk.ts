@@ -1,6 +1,8 @@
 /** The few file-system calls that durability rests on, in one place so that tests can count them and let them fail. Knows no records. */
 import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isMissing } from '@appliance/ground/errno'
+import { sync } from '@appliance/ground/files'
 
 export type DiskFile = Pick<FileHandle, 'write' | 'datasync' | 'truncate' | 'close'>
 export type Disk = {
@@ -23,10 +25,7 @@ export const disk: Disk = {
   rename,
   link,
   unlink,
-  async syncFolder(path) {
-    await using folder = await open(path, 'r')
-    await folder.sync()
-  },
+  syncFolder: sync,
 }
 
 /** write(2) may take less than it is given; a disk that takes nothing is full. */
@@ -58,6 +57,4 @@ export async function unlinkIfThere(on: Disk, path: string): Promise<void> {
   }
 }
 
-export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
 export const folderOf = dirname

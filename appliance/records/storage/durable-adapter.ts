@@ -1,7 +1,8 @@
 /** lowdb adapter for one document: appears whole or not at all, vouches for itself, and keeps the generation before it. */
 import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { codeOf, isMissing } from '@appliance/ground/errno'
 import type { Adapter } from 'lowdb'
-import { codeOf, type Disk, isMissing, NEW_SUFFIX, unlinkIfThere, writeFileDurably } from './disk.ts'
+import { type Disk, NEW_SUFFIX, unlinkIfThere, writeFileDurably } from './disk.ts'
 import { type Document, seal, unseal } from './document.ts'
 
 export const PREVIOUS = '.previous'

@@ -1,11 +1,12 @@
 /** Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in plain. */
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { codeOf, isMissing } from '@appliance/ground/errno'
 import { hasMembers, parseExact } from '@appliance/ground/exact-number'
 import { ApplianceError } from '../../errors.ts'
 import { isSecretKey } from '../../log.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import { codeOf, type Disk, folderOf, isMissing, NEW_SUFFIX, writeFileDurably } from './disk.ts'
+import { type Disk, folderOf, NEW_SUFFIX, writeFileDurably } from './disk.ts'
 
 const PREFIX = 'aes-256-gcm:'
 const KEY_BYTES = 32

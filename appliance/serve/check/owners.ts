@@ -3,7 +3,7 @@ import { readFileSync, type Stats, statSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import process from 'node:process'
-import { codeOf, isMissing } from '@appliance/ground/files'
+import { codeOf, leadsNowhere } from '@appliance/ground/errno'
 import { ConfigInvalid } from '../../config/read.ts'
 import type { Settings } from '../settings.ts'
 
@@ -53,7 +53,7 @@ export function nearest(path: string): { path: string; stats: Stats | undefined 
     return { path, stats: statSync(path) }
   } catch (error) {
     // A path that may not be looked at is reported when it is used.
-    if (!isMissing(error) || path === dirname(path)) return { path, stats: undefined }
+    if (!leadsNowhere(error) || path === dirname(path)) return { path, stats: undefined }
     return nearest(dirname(path))
   }
 }
