@@ -11,6 +11,9 @@ import { parseValue, renderValue, type Value } from './values.ts'
 /** The configuration cannot be used; each line says where, what was found and what was expected. */
 export class ConfigInvalid extends ApplianceError {}
 
+/** Read where it is there and none is named. */
+export const DEFAULT_CONFIG_FILE = '/etc/rackstrap/rackstrap.conf'
+
 export type ConfigFile = { path: string; ini: Ini }
 /** The values of this box for options that the file does not set. */
 export type BoxDefaults = { host: string; my_ip(dhcpInterface: string | undefined): string }

@@ -15,6 +15,7 @@ import { placed } from '../config/place.ts'
 import {
   type ConfigFile,
   ConfigInvalid,
+  DEFAULT_CONFIG_FILE,
   type NamedSection,
   NO_FILE,
   readConfig,
@@ -30,8 +31,6 @@ import type { Options } from '../plugin-api/index.ts'
 import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
 import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
 import type { Box } from './box.ts'
-
-export const DEFAULT_CONFIG_FILE = '/etc/rackstrap/rackstrap.conf'
 
 const SILENT_LOG = createLog('error', () => {})
 
