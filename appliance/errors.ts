@@ -20,6 +20,12 @@ export class InvalidParameterValue extends ApplianceError {
 export class MissingParameterValue extends ApplianceError {
   override readonly code = 400
 }
+/** The node has no such interface, or one that does nothing. */
+export class UnsupportedDriverExtension extends InvalidParameterValue {
+  constructor(driver: string, extension: string) {
+    super(`Driver ${driver} does not support ${extension} (disabled or not implemented).`)
+  }
+}
 /** The verb does not fit the node's provision_state. */
 export class InvalidStateRequested extends ApplianceError {
   override readonly code = 400

@@ -8,7 +8,7 @@ import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { createGuests } from './guest/guest.ts'
-import { createBmcDrivers } from './hardware/drivers.ts'
+import { createHardware } from './hardware/hardware.ts'
 import { createImages } from './images/create-images.ts'
 import { listenForJobs } from './jobs/jobs-socket.ts'
 import { certificateJob, conductorJobs, startJobs } from './jobs/own-jobs.ts'
@@ -48,7 +48,7 @@ export type Appliance = {
 
 /** @throws ApplianceError, PxeError  in the operator's words; nothing is left running then */
 export async function startAppliance(settings: Settings, log: Log, version: string): Promise<Appliance> {
-  const problems = problemsOf(settings, log)
+  const problems = problemsOf(settings)
   if (problems.length > 0) throw new ConfigInvalid(problems.join('\n'))
   refuseForeignFolders(settings)
   const stack = new AsyncDisposableStack()
@@ -81,15 +81,11 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const mirror = config.registry.enabled ? await startMirror(settings, log) : undefined
   stack.defer(() => mirror?.stop())
   const mirror_port = (await mirror?.openForPulls()) ?? 0
-  const bmc = createBmcDrivers({
-    enabled: config.DEFAULT.enabled_hardware_types,
-    log,
-    default_boot_mode: config.deploy.default_boot_mode,
-  })
   let api_port = config.api.port
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
-    ...{ store, config, log, bmc, images },
+    ...{ store, config, log, images },
+    hardware: createHardware({ config, log }),
     ...(mirror && { registry: nodeRegistryOf(mirror, config.oci) }),
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,

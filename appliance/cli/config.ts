@@ -25,7 +25,7 @@ async function findingsOf(settings: Settings, problems: readonly string[]): Prom
   const inFile = (message: string) => placed(settings.source, message)
   const errors = [
     ...problems,
-    ...problemsOf(settings, SILENT_LOG),
+    ...problemsOf(settings),
     ...settings.plugins.failures.map(({ reason }) => inFile(reason)),
     ...mirror.errors.map(inFile),
   ]

@@ -1,21 +1,13 @@
 /** What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it. */
 import type { Heartbeat } from '../agent/heartbeat.ts'
-import type { BootDevice } from '../hardware/driver.ts'
 import type { Json } from '../plugin-api/index.ts'
-import type { InterfaceType, Node, PowerTarget } from '../records/kinds/node.ts'
+import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'
+import type { InterfaceType, Node } from '../records/kinds/node.ts'
+import type { Driver } from './interfaces/choose.ts'
 import type { ProvisionRequest } from './procedures/request.ts'
 import type { ValidationResult } from './validation/validate.ts'
 
-export type { Heartbeat }
-export type Driver = {
-  name: string
-  hosts: readonly string[]
-  /** By interface type: the enabled ones, the default first. */
-  interfaces: Readonly<Partial<Record<InterfaceType, readonly string[]>>>
-  /** Name to help text, the deploy plugins' own included. */
-  properties: Readonly<Record<string, string>>
-}
-
+export type { Driver, Heartbeat }
 export type Conductor = {
   readonly hostname: string
   drivers(): readonly Driver[]

@@ -1,7 +1,7 @@
 /** Puts the conductor together. What it does is in the files beside it. */
 import type { MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
-import type { BootDevice } from '../hardware/driver.ts'
+import type { BootDevice } from '../plugin-api/interfaces.ts'
 import type { Node } from '../records/kinds/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
@@ -9,10 +9,11 @@ import { publishedText } from './boot/published.ts'
 import { createClean } from './clean/clean.ts'
 import type { Conductor } from './conductor.ts'
 import { createDeploy } from './deploy/deploy.ts'
-import { chooseInterfaces, drivers } from './interfaces.ts'
+import { chooseInterfaces, drivers } from './interfaces/choose.ts'
+import { interfaceOf } from './interfaces/interface-of.ts'
 import { createHolds } from './parts/holds.ts'
 import { createJobs } from './parts/jobs.ts'
-import { bmcOf, type ConductorOptions, nodeOf, type Parts } from './parts/parts.ts'
+import { type ConductorOptions, nodeOf, type Parts } from './parts/parts.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power/power.ts'
 import { createPowerSync } from './power/power-sync.ts'
 import { isOrphan, recover } from './recover.ts'
@@ -74,7 +75,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
       )
     },
     validate: (ident) => validate(parts, nodeOf(parts, ident).uuid),
-    supportedBootDevices: (ident) => bmcOf(parts, nodeOf(parts, ident)).supportedBootDevices,
+    supportedBootDevices: (ident) => interfaceOf(parts, nodeOf(parts, ident), 'management').supportedBootDevices,
     getBootDevice: (ident) => held(ident, ({ uuid }) => getBootDevice(parts, uuid, parts.jobs.stopping)),
     setBootDevice: (ident, device, persistent) =>
       held(ident, ({ uuid }) =>

@@ -6,6 +6,7 @@
 import type { Options, Values } from '../plugin-api/index.ts'
 import { conductor } from './conductor-options.ts'
 import { deploy } from './deploy-options.ts'
+import { interfaces } from './interface-options.ts'
 import { oci } from './oci-options.ts'
 
 const DEFAULT = {
@@ -49,6 +50,7 @@ const DEFAULT = {
     help: 'Deploy plugins to load; the first is the default. Empty: all that come with the appliance.',
   },
   default_deploy_interface: { section: 'DEFAULT', type: 'string', help: 'Deploy interface of nodes that name none.' },
+  ...interfaces,
   plugin_path: {
     section: 'DEFAULT',
     type: 'list',

@@ -5,6 +5,7 @@ import { InvalidParameterValue } from '../errors.ts'
 import type { Node } from '../records/kinds/node.ts'
 
 export type BootMode = 'bios' | 'uefi'
+type BootModeNode = Pick<Node, 'uuid' | 'instance_info' | 'properties' | 'driver_internal_info'>
 
 /**
  * Ironic's order: secure boot asked for; instance_info.capabilities; instance_info.deploy_boot_mode;
@@ -12,7 +13,7 @@ export type BootMode = 'bios' | 'uefi'
  * @throws InvalidParameterValue  not a boot mode, or an instance that asks for another than the node's properties allow
  * @source Ironic drivers/modules/boot_mode_utils.py
  */
-export function bootModeOf(node: Node, default_boot_mode: BootMode): BootMode {
+export function bootModeOf(node: BootModeNode, default_boot_mode: BootMode): BootMode {
   const instance = capabilitiesOf(node, 'instance_info', node.instance_info.capabilities)
   if (instance.secure_boot?.toLowerCase() === 'true') return 'uefi'
   const allowed = capabilitiesOf(node, 'properties', node.properties.capabilities).boot_mode?.toLowerCase()
@@ -31,7 +32,7 @@ export function bootModeOf(node: Node, default_boot_mode: BootMode): BootMode {
 }
 
 /** Both forms are in use: 'boot_mode:uefi,cpus:4' and {"boot_mode": "uefi"}, the latter also as JSON text. */
-function capabilitiesOf(node: Node, field: string, value: unknown): Record<string, string> {
+function capabilitiesOf(node: Pick<Node, 'uuid'>, field: string, value: unknown): Record<string, string> {
   if (value === undefined || value === null || value === '') return {}
   if (hasMembers(value)) return stringValues(value)
   const text = String(value)

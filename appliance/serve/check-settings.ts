@@ -8,8 +8,7 @@ import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'
-import { createBmcDrivers } from '../hardware/drivers.ts'
-import type { Log } from '../log.ts'
+import { settle } from '../hardware/enabled.ts'
 import { problemsOfAddresses } from './check/addresses.ts'
 import { problemsOfDhcp } from './check/dhcp.ts'
 import { problemsOfFolders } from './check/folders.ts'
@@ -45,33 +44,18 @@ async function checkTls(settings: Pick<Settings, 'config' | 'registry'>): Promis
 }
 
 /** Finds what prevents a start. @returns one sentence each, with its place in the file; none when it can be used */
-export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnings'>, log: Log): string[] {
+export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnings'>): string[] {
   const { config, plugins, registry, box, source } = settings
   const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
   return [
     ...problemsOfAddresses(config, registry, box),
-    said(() => createBmcDrivers({ ...driversOf(config), log })),
+    ...settle(config, []).problems,
     ...problemsOfDhcp(config, box),
     ...problemsOfFolders(config, registry),
     problemOfPriorities(config),
     noSuchDefault(config, loaded),
   ].flatMap((problem) => (problem === undefined ? [] : [placed(source, problem)]))
 }
-
-function said(act: () => unknown): string | undefined {
-  try {
-    act()
-    return undefined
-  } catch (error) {
-    if (error instanceof ApplianceError) return error.message
-    throw error
-  }
-}
-
-const driversOf = ({ DEFAULT, deploy }: Config) => ({
-  enabled: DEFAULT.enabled_hardware_types,
-  default_boot_mode: deploy.default_boot_mode,
-})
 
 /** A plugin that is enabled and did not load is reported with the plugins. */
 function noSuchDefault({ DEFAULT }: Config, loaded: readonly string[]): string | undefined {

@@ -15,7 +15,7 @@ function runThere(lines: string): { stdout: string; stderr: string } {
     import { rmdirSync } from 'node:fs'
     import { createLog } from '${APPLIANCE}/log.ts'
     import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/hardware/ipmi/ipmitool.ts'
-    import { exec } from '${APPLIANCE}/conductor/task/exec.ts'
+    import { exec } from '${APPLIANCE}/conductor/plugin/exec.ts'
     import { runProgram } from '${APPLIANCE}/images/file/programs.ts'
     import { createSystemdNotify } from '${APPLIANCE}/systemd-notify.ts'
     rmdirSync(${JSON.stringify(folder)})

@@ -64,6 +64,6 @@ async function open(parts: Parts, task: Task): Promise<StepResult> {
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateCleaning(parts: Parts, node: Node): Promise<void> {
-  validatePower(parts, node)
+  await validatePower(parts, node)
   if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, CLEAN)
 }

@@ -19,7 +19,7 @@ const CONFIG_DRIVE_KEYS = ['meta_data', 'network_data', 'user_data', 'vendor_dat
 /** @throws InvalidParameterValue, MissingParameterValue  in Ironic's words */
 export async function deployRequest(parts: Parts, node: Node, request: ProvisionRequest): Promise<DeployRequest> {
   try {
-    validatePower(parts, node)
+    await validatePower(parts, node)
     await validateBoot(parts, node)
     await validateDeploy(parts, node)
   } catch (error) {

@@ -5,7 +5,7 @@ import type { AgentClient } from '../../agent/client.ts'
 import type { Config } from '../../config/options.ts'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Guests } from '../../guest/guest.ts'
-import type { BmcDriver, BmcDrivers } from '../../hardware/driver.ts'
+import type { Hardware } from '../../hardware/hardware.ts'
 import type { Images } from '../../images/images.ts'
 import type { Log } from '../../log.ts'
 import type { DeployPlugin, Json, Task } from '../../plugin-api/index.ts'
@@ -21,7 +21,7 @@ export type ConductorOptions = {
   store: Store
   config: Config
   log: Log
-  bmc: BmcDrivers
+  hardware: Hardware
   images: Images
   /** Left out: [registry] enabled is false. */
   registry?: NodeRegistry
@@ -63,16 +63,6 @@ export const nodeOf = (parts: Pick<Parts, 'store'>, uuid: string): Node =>
 export function nodeForPlugin(node: Node): Task['node'] {
   const { uuid, name, driver, properties, driver_info, instance_info, extra } = node
   return deepFreeze(withPlainNumbers({ uuid, name, driver, properties, driver_info, instance_info, extra }))
-}
-
-/** @throws InvalidParameterValue  the node's hardware type is not enabled on this appliance */
-export function bmcOf(parts: Pick<Parts, 'bmc'>, node: Node): BmcDriver {
-  const driver = parts.bmc.get(node.driver)
-  if (driver) return driver
-  throw new InvalidParameterValue(
-    `Node ${node.uuid} has the driver "${node.driver}", which is not enabled here (enabled: ${[...parts.bmc.keys()].join(', ') || 'none'}). ` +
-      'Add it to [DEFAULT] enabled_hardware_types, or give the node another driver.',
-  )
 }
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded on this appliance */

@@ -1,12 +1,16 @@
 /** A plugin's options for one node: what the configuration says, overridden by the node's own fields where the option allows it. */
 import { readBoolean } from '@appliance/ground/booleans'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { DeployPlugin, Option, Options, Values } from '../../plugin-api/index.ts'
+import type { Option, Options, Values } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 
 /** @throws InvalidParameterValue  a node's field that is not what the option takes */
-export function optionsFor(parts: Pick<Parts, 'option_values'>, node: Node, plugin: DeployPlugin): Values<Options> {
+export function optionsFor(
+  parts: Pick<Parts, 'option_values'>,
+  node: Node,
+  plugin: { name: string; options: Options },
+): Values<Options> {
   const configured = parts.option_values(plugin.name)
   const entries = Object.entries(plugin.options).map(([name, option]): [string, unknown] => {
     const base = Object.hasOwn(configured, name) ? configured[name] : option.default

@@ -1,7 +1,8 @@
 /** Reads the power states of all machines now and then: people press buttons. Never switches anything. */
 import { messageOf, NotFound } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { bmcOf, type Parts } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
+import { askPowerState } from './power.ts'
 
 /** BMCs are slow, and the box is small. */
 const AT_ONCE = 8
@@ -16,7 +17,7 @@ export function createPowerSync(parts: Parts): () => Promise<void> {
     const { uuid, power_state } = node
     try {
       const limit = AbortSignal.any([parts.jobs.stopping, AbortSignal.timeout(DEADLINE_MS)])
-      const found = await bmcOf(parts, node).getPowerState(node, limit)
+      const found = await askPowerState(parts, node, limit)
       if (failing.delete(uuid)) parts.log.info('power state can be read again', { node: uuid })
       if (found === power_state) return
       const after = await parts.store.nodes.update(uuid, (now) =>

@@ -1,9 +1,10 @@
 /** A machine's power: switched through its BMC, written to its record. Everything that must not survive power off is dropped here. */
 
 import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../../errors.ts'
-import type { BootDevice } from '../../hardware/driver.ts'
-import type { Node, PowerState, PowerTarget } from '../../records/kinds/node.ts'
-import { bmcOf, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import type { BootDevice, PowerState, PowerTarget } from '../../plugin-api/interfaces.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
 /** Longest power action; BMCs have their own, shorter, limits for one command. */
@@ -36,10 +37,16 @@ export function checkPowerTarget(node: Node, target: string): asserts target is 
   }
 }
 
-/** The state that the machine is in, asked of its BMC and written down. @throws BmcFailure */
-export async function readPowerState(parts: Parts, uuid: string, signal: AbortSignal): Promise<PowerState> {
+/** Of its power interface, without a deadline. @throws BmcFailure, InvalidParameterValue */
+export function askPowerState(parts: Parts, node: Node, signal: AbortSignal): Promise<PowerState | null> {
+  const power = interfaceOf(parts, node, 'power')
+  return power.getPowerState(interfaceTask(parts, node, power, signal))
+}
+
+/** The state that the machine is in, asked of its BMC and written down; null: it cannot be told. @throws BmcFailure */
+export async function readPowerState(parts: Parts, uuid: string, signal: AbortSignal): Promise<PowerState | null> {
   const node = nodeOf(parts, uuid)
-  const state = await limited(signal, BMC_DEADLINE_S, (limit) => bmcOf(parts, node).getPowerState(node, limit))
+  const state = await limited(signal, BMC_DEADLINE_S, (limit) => askPowerState(parts, node, limit))
   if (state !== node.power_state) {
     await parts.store.nodes.update(uuid, { power_state: state })
     parts.log.info('power changed', { node: uuid, power_state: state })
@@ -67,7 +74,10 @@ export async function setPower(
   const node = await parts.store.nodes.update(uuid, { target_power_state: wanted })
   const deadline_s = o.timeout_s ?? (target.startsWith('soft') ? SOFT_POWER_DEADLINE_S : POWER_DEADLINE_S)
   try {
-    await limited(o.signal, deadline_s, (limit) => bmcOf(parts, node).setPowerState(node, target, limit))
+    const power = interfaceOf(parts, node, 'power')
+    await limited(o.signal, deadline_s, (limit) =>
+      power.setPowerState(interfaceTask(parts, node, power, limit), target),
+    )
   } catch (error) {
     await parts.store.nodes.update(uuid, { target_power_state: null })
     throw error
@@ -107,20 +117,23 @@ export async function setBootDevice(
   o: { persistent: boolean; signal: AbortSignal },
 ): Promise<void> {
   const node = nodeOf(parts, uuid)
-  const driver = bmcOf(parts, node)
-  if (!driver.supportedBootDevices.includes(device)) {
+  const management = interfaceOf(parts, node, 'management')
+  if (!management.supportedBootDevices.includes(device)) {
     throw new InvalidParameterValue(
-      `Invalid boot device ${device} specified. The driver ${node.driver} supports ${driver.supportedBootDevices.join(', ')}.`,
+      `Invalid boot device ${device} specified. The driver ${node.driver} supports ${management.supportedBootDevices.join(', ')}.`,
     )
   }
-  await limited(o.signal, BMC_DEADLINE_S, (limit) => driver.setBootDevice(node, device, o.persistent, limit))
-  const remembered = driver.bootDeviceToRemember?.(node, device, o.persistent) ?? {}
-  if (Object.keys(remembered).length > 0) await setInternal(parts, uuid, remembered)
+  await limited(o.signal, BMC_DEADLINE_S, (limit) =>
+    management.setBootDevice(interfaceTask(parts, node, management, limit), device, o.persistent),
+  )
 }
 
 export async function getBootDevice(parts: Parts, uuid: string, signal: AbortSignal) {
   const node = nodeOf(parts, uuid)
-  return limited(signal, BMC_DEADLINE_S, (limit) => bmcOf(parts, node).getBootDevice(node, limit))
+  const management = interfaceOf(parts, node, 'management')
+  return limited(signal, BMC_DEADLINE_S, (limit) =>
+    management.getBootDevice(interfaceTask(parts, node, management, limit)),
+  )
 }
 
 /** A BMC that hangs is a BMC that failed. */

@@ -1,8 +1,9 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
-import type { BootDevice } from '../../hardware/driver.ts'
+import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
-import { bmcOf, nodeOf, type Parts } from '../parts/parts.ts'
+import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import { nodeOf, type Parts } from '../parts/parts.ts'
 import { setBootDevice, setPower } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
 
@@ -19,7 +20,7 @@ export async function bootFrom(
   o: { persistent: boolean; signal: AbortSignal },
 ): Promise<void> {
   const node = nodeOf(parts, uuid)
-  if (bmcOf(parts, node).supportedBootDevices.includes(DEVICES[device])) {
+  if (interfaceOf(parts, node, 'management').supportedBootDevices.includes(DEVICES[device])) {
     await setBootDevice(parts, uuid, DEVICES[device], o)
   } else {
     parts.log.warn('boot device not supported', { node: uuid, driver: node.driver, boot_device: DEVICES[device] })
@@ -32,6 +33,15 @@ export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal)
   const keepsPower = nodeOf(parts, uuid).disable_power_off
   if (!keepsPower) await setPower(parts, uuid, 'power off', { signal })
   await setBoot(parts, uuid, () => ({ agent: true }))
-  await bootFrom(parts, uuid, 'network', { persistent: false, signal })
+  await prepareRamdisk(parts, uuid, signal)
   await setPower(parts, uuid, keepsPower ? 'rebooting' : 'power on', { signal })
+}
+
+async function prepareRamdisk(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
+  const node = nodeOf(parts, uuid)
+  const boot = interfaceOf(parts, node, 'boot')
+  await boot.prepareRamdisk({
+    ...interfaceTask(parts, node, boot, signal),
+    bootFrom: (device, o) => bootFrom(parts, uuid, device, { ...o, signal }),
+  })
 }

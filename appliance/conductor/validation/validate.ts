@@ -1,17 +1,29 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
 import { checkKernelParameters, PxeError } from '@appliance/pxe'
-import { InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
+import { InvalidParameterValue, MissingParameterValue, messageOf, UnsupportedDriverExtension } from '../../errors.ts'
+import type { Implementation } from '../../plugin-api/interfaces.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/kinds/node.ts'
 import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
-import { bmcOf, nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
+import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
 import { DEPLOY, type Procedure } from '../procedures/procedure.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 
 const PLUGIN_DEADLINE_S = 30
+
+/** Whatever the implementation throws. */
+async function validateInterface(parts: Parts, node: Node, type: Exclude<InterfaceType, 'deploy'>): Promise<void> {
+  const implementation: Implementation = interfaceOf(parts, node, type)
+  const what = `The validate of ${type} interface ${implementation.name}`
+  await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, async ({ signal }) =>
+    implementation.validate(interfaceTask(parts, node, implementation, signal)),
+  )
+}
+
 /** @throws InvalidParameterValue, MissingParameterValue */
-export const validatePower = (parts: Parts, node: Node): void => bmcOf(parts, node).validate(node)
+export const validatePower = (parts: Parts, node: Node): Promise<void> => validateInterface(parts, node, 'power')
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateBoot(parts: Parts, node: Node): Promise<void> {
@@ -20,6 +32,8 @@ export async function validateBoot(parts: Parts, node: Node): Promise<void> {
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateAgentBoot(parts: Parts, node: Node, procedure: Procedure): Promise<void> {
+  await validateInterface(parts, node, 'boot')
+  if (!interfaceOf(parts, node, 'boot').bootsFromNetwork) return
   if (parts.store.ports.where('node_uuid', node.uuid).length === 0) {
     throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
   }
@@ -42,34 +56,24 @@ export async function validateDeploy(parts: Parts, node: Node): Promise<void> {
 }
 
 export type ValidationResult = { result: boolean | null; reason?: string }
-type Check = (parts: Parts, node: Node) => void | Promise<void>
 
-const CHECKS: Readonly<Partial<Record<InterfaceType, Check>>> = {
-  boot: validateBoot,
-  deploy: validateDeploy,
-  management: validatePower,
-  power: validatePower,
-  network: () => {},
-  storage: () => {},
+function validateType(parts: Parts, node: Node, type: InterfaceType): Promise<void> {
+  if (type === 'boot') return validateBoot(parts, node)
+  return type === 'deploy' ? validateDeploy(parts, node) : validateInterface(parts, node, type)
 }
 
 export async function validate(parts: Parts, uuid: string): Promise<Record<string, ValidationResult>> {
   const node = nodeOf(parts, uuid)
   const results = INTERFACE_TYPES.filter((type) => type !== 'vendor').map(
     async (type): Promise<[string, ValidationResult]> => {
-      const check = CHECKS[type]
-      if (!check) return [type, { result: null, reason: unsupported(node, type) }]
       try {
-        await check(parts, node)
+        await validateType(parts, node, type)
         return [type, { result: true }]
       } catch (error) {
-        return [type, { result: false, reason: messageOf(error) }]
+        // An interface that is not there is no fault of the node.
+        return [type, { result: error instanceof UnsupportedDriverExtension ? null : false, reason: messageOf(error) }]
       }
     },
   )
   return Object.fromEntries(await Promise.all(results))
 }
-
-/** @source Ironic UnsupportedDriverExtension */
-const unsupported = ({ driver }: Node, type: InterfaceType) =>
-  `Driver ${driver} does not support ${type} (disabled or not implemented).`

@@ -1,14 +1,15 @@
 /** The verb `manage`: a node whose machine answers by its BMC is manageable. */
 import { messageOf } from '../../errors.ts'
-import { bmcOf, nodeOf, type Parts } from '../parts/parts.ts'
+import { nodeOf, type Parts } from '../parts/parts.ts'
 import { readPowerState } from '../power/power.ts'
 import { move } from '../states/transitions.ts'
+import { validatePower } from '../validation/validate.ts'
 
 /** The node is held and `verifying`. May come again after a restart. @source Ironic conductor/verify.py */
 export async function verify(parts: Parts, uuid: string): Promise<void> {
   try {
     const node = nodeOf(parts, uuid)
-    bmcOf(parts, node).validate(node)
+    await validatePower(parts, node)
     await readPowerState(parts, uuid, parts.jobs.stopping)
   } catch (error) {
     if (parts.jobs.stopping.aborted) return

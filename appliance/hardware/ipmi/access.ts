@@ -32,6 +32,8 @@ const BRIDGING_NEEDS = {
   dual: ['ipmi_target_channel', 'ipmi_target_address', 'ipmi_transit_channel', 'ipmi_transit_address'],
 } as const
 
+type IpmiNode = Pick<Node, 'uuid' | 'driver_info'>
+
 /** How to reach one BMC, checked. */
 export type IpmiAccess = {
   node: string
@@ -71,7 +73,7 @@ export const IPMI_PROPERTIES: Readonly<Record<string, string>> = {
 }
 
 /** @throws MissingParameterValue, InvalidParameterValue  with Ironic's words where it has the check */
-export function ipmiAccessOf(node: Node): IpmiAccess {
+export function ipmiAccessOf(node: IpmiNode): IpmiAccess {
   const info = node.driver_info
   if (!text(info, 'ipmi_address')) {
     throw new MissingParameterValue("Missing the following IPMI credentials in node's driver_info: ['ipmi_address'].")
@@ -135,7 +137,7 @@ function oneOf<T extends string>(
 /** Labels of letters, digits and hyphens, never a hyphen first: so an address can be no option of ipmitool either. */
 const HOSTNAME = /^(?=.{1,255}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?$/i
 
-function addressOf(node: Node): string {
+function addressOf(node: IpmiNode): string {
   const address = text(node.driver_info, 'ipmi_address')
   if (isIP(address) || HOSTNAME.test(address)) return address
   throw new InvalidParameterValue(
@@ -151,7 +153,7 @@ function portOf(info: Json): number {
   throw new InvalidParameterValue(`ipmi_port "${given}" is not a valid port.`)
 }
 
-function refuseTooLong(node: Node, key: string, value: string, limit_bytes: number): void {
+function refuseTooLong(node: IpmiNode, key: string, value: string, limit_bytes: number): void {
   const size_bytes = Buffer.byteLength(value)
   if (size_bytes <= limit_bytes) return
   throw new InvalidParameterValue(

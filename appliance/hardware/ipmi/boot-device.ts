@@ -1,6 +1,7 @@
 /** The boot device in IPMI's words: which commands set it, and what `chassis bootparam get 5` tells. @source Ironic drivers/modules/ipmitool.py */
+
+import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import type { BootMode } from '../boot-mode.ts'
-import type { BootDevice } from '../driver.ts'
 
 /** IPMI 2.0 section 28.13, table 28-14, boot flags, data 2 bits 5:2. */
 const SELECTORS: Readonly<Record<BootDevice, string>> = {

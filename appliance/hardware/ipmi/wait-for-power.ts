@@ -1,7 +1,7 @@
 /** Waits until a machine is on or off, asking quickly at first: a BMC acknowledges a command before the machine has followed it. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { BmcFailure, messageOf } from '../../errors.ts'
-import type { PowerState } from '../../records/kinds/node.ts'
+import type { PowerState } from '../../plugin-api/interfaces.ts'
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 500

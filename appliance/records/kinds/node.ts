@@ -1,5 +1,6 @@
 /** The node record: Ironic's fields by Ironic's names, and what the conductor must find again after a restart. */
 import type { Json } from '../../plugin-api/index.ts'
+import type { PowerState } from '../../plugin-api/interfaces.ts'
 import { type Base, type Kind, newRecord } from '../kind.ts'
 
 /** @source Ironic states.py; the verbs that lead from one to the next are in conductor/states/state-machine.ts. */
@@ -34,8 +35,6 @@ export type ProvisionState =
   | 'service wait'
   | 'service hold'
   | 'service failed'
-export type PowerState = 'power on' | 'power off' | 'error'
-export type PowerTarget = 'power on' | 'power off' | 'rebooting' | 'soft power off' | 'soft rebooting'
 
 /** What a node waits for. Kept in the store: after a restart the node goes on from here, or fails at the deadline. */
 export type Wait = {

@@ -9,7 +9,7 @@ import { resourcesOf } from '../../../appliance/api/v1/resources.ts'
 import type { Conductor } from '../../../appliance/conductor/conductor.ts'
 import { startConductor } from '../../../appliance/conductor/start.ts'
 import type { Config } from '../../../appliance/config/options.ts'
-import { createBmcDrivers } from '../../../appliance/hardware/drivers.ts'
+import { createHardware } from '../../../appliance/hardware/hardware.ts'
 import type { Log } from '../../../appliance/log.ts'
 import { createMetrics, type Metrics } from '../../../appliance/metrics.ts'
 import type { DeployPlugin } from '../../../appliance/plugin-api/index.ts'
@@ -60,7 +60,7 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
   const real = startConductor({
     hostname: 'rack-1',
     ...{ store, config, log },
-    bmc: createBmcDrivers({ enabled: ['ipmi', 'fake-hardware'], log, default_boot_mode: 'uefi' }),
+    hardware: createHardware({ config, log }),
     images: imagesOnPaper(),
     plugins: [direct as unknown as DeployPlugin],
     folder: join(state_path, 'procedures'),

@@ -94,9 +94,9 @@ describe('cleaning that fails', () => {
     const { hand, driver } = bmcByHand()
     const bmc = {
       ...driver,
-      setPowerState: async (...[node, target, signal]: Parameters<typeof driver.setPowerState>) => {
+      setPowerState: async (...[task, target]: Parameters<typeof driver.setPowerState>) => {
         if (target === 'power off') throw new BmcFailure('BMC 10.0.0.1 refused')
-        return driver.setPowerState(node, target, signal)
+        return driver.setPowerState(task, target)
       },
     }
 

@@ -72,10 +72,10 @@ describe('deploy that fails', () => {
     const isAsked = Promise.withResolvers<void>()
     const bmc = {
       ...driver,
-      setPowerState: async (...[node, target, signal]: Parameters<typeof driver.setPowerState>) => {
+      setPowerState: async (...[task, target]: Parameters<typeof driver.setPowerState>) => {
         isAsked.resolve()
         if (target === 'power on') await pause(BMC_TAKES_MS)
-        return driver.setPowerState(node, target, signal)
+        return driver.setPowerState(task, target)
       },
     }
 

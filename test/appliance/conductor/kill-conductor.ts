@@ -5,14 +5,14 @@
 
 import { writeSync } from 'node:fs'
 import { startConductor } from '../../../appliance/conductor/start.ts'
-import type { BmcDriver } from '../../../appliance/hardware/driver.ts'
-import { createFake } from '../../../appliance/hardware/fake.ts'
+import { fakePower } from '../../../appliance/hardware/power/fake.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json } from '../../../appliance/plugin-api/index.ts'
 import { type Node, newNode } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
 import direct from '../../../plugins/direct/index.ts'
+import { type BmcOnPaper, hardwareOnPaper } from '../hardware/hardware-on-paper.ts'
 import { openDoor, tell } from './killed-door.ts'
 import { configOf, INSTANCE, imagesOnPaper } from './trial.ts'
 
@@ -25,17 +25,17 @@ async function passOrHang(node: { uuid: string; properties: Json }, place: strin
   await new Promise(() => {})
 }
 
-const fake = createFake()
-const bmc: BmcDriver = {
-  ...fake,
-  async getPowerState(node, signal) {
-    await passOrHang(node, `read in ${node.provision_state}`)
-    return fake.getPowerState(node, signal)
+const bmc: BmcOnPaper = {
+  async getPowerState(task) {
+    const { provision_state } = store.nodes.find(task.node.uuid)
+    await passOrHang(task.node, `read in ${provision_state}`)
+    return fakePower.getPowerState(task)
   },
-  async setPowerState(node, target, signal) {
-    const step = node.deploy_step.step ? ` ${node.deploy_step.step}` : ''
-    await passOrHang(node, `${target} in ${node.provision_state}${step}`)
-    return fake.setPowerState(node, target, signal)
+  async setPowerState(task, target) {
+    const { provision_state, deploy_step } = store.nodes.find(task.node.uuid)
+    const step = deploy_step.step ? ` ${deploy_step.step}` : ''
+    await passOrHang(task.node, `${target} in ${provision_state}${step}`)
+    return fakePower.setPowerState(task, target)
   },
 }
 const images = imagesOnPaper()
@@ -64,12 +64,13 @@ const plugin: DeployPlugin = {
 }
 
 const store = await openStore({ state_path, log: createLog('error', () => {}) })
+const config = configOf()
 const conductor = startConductor({
   hostname: 'rackstrap',
   store,
-  config: configOf(),
+  config,
   log: createLog('info', (line) => writeSync(1, line)),
-  bmc: new Map([[bmc.name, bmc]]),
+  hardware: hardwareOnPaper(config, bmc),
   images,
   plugins: [plugin],
   folder: `${state_path}/procedures`,

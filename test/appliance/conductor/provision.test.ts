@@ -2,14 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { BmcFailure } from '../../../appliance/errors.ts'
-import type { BmcDriver } from '../../../appliance/hardware/driver.ts'
-import { createFake } from '../../../appliance/hardware/fake.ts'
 import { encodeConfigDrive } from '../../../appliance/images/config-drive.ts'
+import type { BmcOnPaper } from '../hardware/hardware-on-paper.ts'
 import { INSTANCE, imagesOnPaper, startTrial } from './trial.ts'
 
 /** A machine whose BMC is gone. */
-const brokenBmc: BmcDriver = {
-  ...createFake(),
+const brokenBmc: BmcOnPaper = {
   getPowerState: () => Promise.reject(new BmcFailure('BMC 10.0.0.1 did not answer. Is it plugged in?')),
 }
 

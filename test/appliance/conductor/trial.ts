@@ -10,17 +10,17 @@ import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
 import type { Guests } from '../../../appliance/guest/guest.ts'
-import type { BmcDriver } from '../../../appliance/hardware/driver.ts'
-import { createFake } from '../../../appliance/hardware/fake.ts'
 import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json, ServedFile, ServedImage } from '../../../appliance/plugin-api/index.ts'
+import type { BootDevice, InterfaceTask, PowerState, PowerTarget } from '../../../appliance/plugin-api/interfaces.ts'
 import { type Boot, newBoot } from '../../../appliance/records/kinds/boot.ts'
-import { type Node, newNode, type PowerState, type PowerTarget } from '../../../appliance/records/kinds/node.ts'
+import { type Node, newNode } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
 import type { Store } from '../../../appliance/records/store.ts'
 import direct from '../../../plugins/direct/index.ts'
+import { type BmcOnPaper, hardwareOnPaper } from '../hardware/hardware-on-paper.ts'
 import { type LogLine, stateFolder } from '../records/state-folder.ts'
 
 export const MAC = '52:54:00:12:34:56'
@@ -86,17 +86,18 @@ export function bmcByHand() {
     if (hand.isGone) throw new BmcFailure('BMC 10.0.0.1 did not answer')
     return value
   }
-  const driver: BmcDriver = {
-    ...createFake(),
-    supportedBootDevices: ['pxe', 'disk'],
+  const driver = {
+    supportedBootDevices: ['pxe', 'disk'] as const,
     getPowerState: () => answer(hand.state),
-    setPowerState: async (_node, target) => {
+    setPowerState: async (_task: InterfaceTask, target: PowerTarget) => {
       hand.state = await answer(target.endsWith('off') ? 'power off' : 'power on')
       hand.switched.push(target)
     },
-    setBootDevice: async (_node, device, persistent) => void hand.devices.push(`${device} ${persistent}`),
-    bootDeviceToRemember: (_node, device, persistent) => (persistent ? { persistent_boot_device: device } : {}),
-  }
+    setBootDevice: async (task: InterfaceTask, device: BootDevice, persistent: boolean) => {
+      hand.devices.push(`${device} ${persistent}`)
+      if (persistent) await task.remember({ persistent_boot_device: device })
+    },
+  } satisfies BmcOnPaper
   return { hand, driver }
 }
 
@@ -109,7 +110,7 @@ export type TrialOptions = {
   guests?: Guests
   /** Of each plugin, by its name; what is left out has its default. */
   option_values?: (plugin: string) => Json
-  bmc?: BmcDriver
+  bmc?: BmcOnPaper
   checkRamdisk?: ConductorOptions['checkRamdisk']
   onLine?: (line: LogLine) => void
 }
@@ -125,13 +126,13 @@ export class Trial {
   constructor(store: Store, options: TrialOptions & { state_path: string }) {
     this.store = store
     const { state_path } = options
-    const bmc = options.bmc ?? createFake()
+    const config = configOf(`[DEFAULT]\nenabled_hardware_types = fake-hardware\n${options.ini ?? ''}`)
     this.conductor = startConductor({
       hostname: 'rackstrap',
       store,
-      config: configOf(options.ini),
+      config,
       log: createLog('debug', (line) => this.#take(JSON.parse(line) as LogLine, options)),
-      bmc: new Map([[bmc.name, bmc]]),
+      hardware: hardwareOnPaper(config, options.bmc),
       images: options.images ?? imagesOnPaper(),
       ...(options.registry && { registry: options.registry }),
       ...(options.checkRamdisk && { checkRamdisk: options.checkRamdisk }),
@@ -205,11 +206,11 @@ export class Trial {
     const node = await this.store.nodes.create(
       newNode({
         driver: 'fake-hardware',
-        interfaces,
         provision_state: 'available',
         power_state: 'power off',
         instance_info: INSTANCE,
         ...fields,
+        interfaces: { ...interfaces, ...fields.interfaces },
       }),
     )
     if (mac) await this.store.ports.create(newPort({ address: mac, node_uuid: node.uuid }))

@@ -1,7 +1,8 @@
 /** /v1/nodes/{node}/states: read them, ask for others; maintenance, validate. The conductor decides what may follow. */
 import { z } from 'zod'
 import { InvalidParameterValue, InvalidStateRequested, NotAcceptable, NotFound } from '../../../errors.ts'
-import type { Node, PowerTarget } from '../../../records/kinds/node.ts'
+import type { PowerTarget } from '../../../plugin-api/interfaces.ts'
+import type { Node } from '../../../records/kinds/node.ts'
 import { readBody } from '../../body.ts'
 import { fieldValue, isServed } from '../../fields.ts'
 import { requireMinor } from '../../microversions.ts'

@@ -4,15 +4,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { createLog } from '../../../../appliance/log.ts'
 import { problemsOf } from '../../../../appliance/serve/check-settings.ts'
 import { settingsOf } from '../settings.ts'
 
 const problemsIn = async (text: string) =>
-  problemsOf(
-    await settingsOf(text),
-    createLog('error', () => {}),
-  ).map((problem) => problem.replace(/^.*rackstrap\.conf:(\d+): /, '$1: '))
+  problemsOf(await settingsOf(text)).map((problem) => problem.replace(/^.*rackstrap\.conf:(\d+): /, '$1: '))
 
 const dhcp = (range: string, name = 'eth1') =>
   problemsIn(`[dhcp]\ndhcp_provider = dnsmasq\ninterface = ${name}\ndhcp_range = ${range}\n`)

@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { startConductor } from '../../../../appliance/conductor/start.ts'
 import { createGuests, type Guests } from '../../../../appliance/guest/guest.ts'
-import { createFake } from '../../../../appliance/hardware/fake.ts'
+import { createHardware } from '../../../../appliance/hardware/hardware.ts'
 import { createImages } from '../../../../appliance/images/create-images.ts'
 import type { Images } from '../../../../appliance/images/images.ts'
 import { createLog } from '../../../../appliance/log.ts'
@@ -84,13 +84,13 @@ const hanging: Images = {
     ),
 }
 const store = await openStore({ state_path: join(folder, 'state'), log: createLog('error', silent) })
-const fake = createFake()
+const ofConductor = conductorConfig('[conductor]\nautomated_clean = false\n')
 const conductor = startConductor({
   hostname: 'rackstrap',
   store,
-  config: conductorConfig('[conductor]\nautomated_clean = false\n'),
+  config: ofConductor,
   log: createLog('info', (line) => writeSync(1, line)),
-  bmc: new Map([[fake.name, fake]]),
+  hardware: createHardware({ config: ofConductor, log: createLog('error', silent) }),
   images: hanging,
   guests,
   registry: {

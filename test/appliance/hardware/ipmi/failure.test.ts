@@ -6,16 +6,23 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { createIpmi } from '../../../appliance/hardware/ipmi.ts'
-import { createLog } from '../../../appliance/log.ts'
-import { freeUdpPort } from '../../rack/free-port.ts'
-import { type IpmiSim, startIpmiSim } from '../../rack/ipmi-sim.ts'
-import { createMachineOnPaper } from '../../rack/machine-on-paper.ts'
-import { nodeOnPaper } from './node-on-paper.ts'
+import { createIpmi, type IpmiOptions } from '../../../../appliance/hardware/ipmi/ipmi.ts'
+import { ipmitoolManagement } from '../../../../appliance/hardware/management/ipmitool.ts'
+import { ipmitoolPower } from '../../../../appliance/hardware/power/ipmitool.ts'
+import { createLog } from '../../../../appliance/log.ts'
+import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { freeUdpPort } from '../../../rack/free-port.ts'
+import { type IpmiSim, startIpmiSim } from '../../../rack/ipmi-sim.ts'
+import { createMachineOnPaper } from '../../../rack/machine-on-paper.ts'
+import { nodeOnPaper } from '../node-on-paper.ts'
 
 const UUID = nodeOnPaper().uuid
-const signal = () => AbortSignal.timeout(10_000)
 const timing = { packet_timeout_s: 1, packet_tries: 1, process_timeout_ms: 5_000, tries: 1, pause_between_tries_ms: 0 }
+
+const ipmi = (given: IpmiOptions['timing']) => {
+  const shared = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'bios', timing: given ?? {} })
+  return { ...ipmitoolPower(shared), ...ipmitoolManagement(shared) }
+}
 
 describe('a BMC that does not do as told', { concurrency: true }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'ipmi-'))
@@ -26,13 +33,13 @@ describe('a BMC that does not do as told', { concurrency: true }, () => {
   let sim: IpmiSim
   let port: number
 
-  const driver = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'bios', timing })
+  const driver = ipmi(timing)
   const powerState = (driver_info: object) => {
     const account = { ipmi_username: 'admin', ipmi_password: 'secret-word' }
     const node = nodeOnPaper({
       driver_info: { ipmi_address: '127.0.0.1', ipmi_port: port, ...account, ...driver_info },
     })
-    return driver.getPowerState(node, signal())
+    return driver.getPowerState(interfaceTask(node))
   }
   const says = (message: string) => ({ name: 'BmcFailure', message })
 
@@ -127,7 +134,7 @@ describe('a BMC that does not do as told', { concurrency: true }, () => {
     })
 
     await assert.rejects(
-      driver.setBootDevice(node, 'safe', false, signal()),
+      driver.setBootDevice(interfaceTask(node), 'safe', false),
       says(
         `The BMC 127.0.0.1 port ${port} of node ${UUID} refused "raw 0x00 0x08 0x03 0x08; chassis bootdev safe": Set Chassis Boot Parameter 5 failed: Unspecified error`,
       ),
@@ -146,7 +153,7 @@ describe('a BMC that does not do as told', { concurrency: true }, () => {
     })
 
     await assert.rejects(
-      driver.setBootDevice(node, 'pxe', false, signal()),
+      driver.setBootDevice(interfaceTask(node), 'pxe', false),
       says(
         `The BMC 127.0.0.1 port ${port} of node ${UUID} gives user 'admin' too few rights. Raise its privilege level on the BMC, or lower ipmi_priv_level in driver_info.`,
       ),
@@ -157,7 +164,7 @@ describe('a BMC that does not do as told', { concurrency: true }, () => {
 describe('ipmitool itself', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ipmitool-'))
   const { PATH } = process.env
-  const driver = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'bios', timing })
+  const driver = ipmi(timing)
   const node = nodeOnPaper({ driver_info: { ipmi_address: '192.0.2.1', ipmi_password: 'secret-word' } })
   const standIn = (script: string) => {
     writeFileSync(join(folder, 'ipmitool'), `#!/bin/sh\n${script}\n`)
@@ -173,7 +180,7 @@ describe('ipmitool itself', () => {
   })
 
   it('is asked for when it is missing', async () => {
-    await assert.rejects(driver.getPowerState(node, signal()), {
+    await assert.rejects(driver.getPowerState(interfaceTask(node)), {
       name: 'BmcFailure',
       message: 'ipmitool is not installed on the appliance: install the package ipmitool.',
     })
@@ -182,7 +189,7 @@ describe('ipmitool itself', () => {
   it('is not believed when it tells neither on nor off', async () => {
     standIn('echo Chassis Power is purple')
 
-    await assert.rejects(driver.getPowerState(node, signal()), {
+    await assert.rejects(driver.getPowerState(interfaceTask(node)), {
       name: 'BmcFailure',
       message: `The BMC 192.0.2.1 port 623 of node ${UUID} answered "Chassis Power is purple" when asked for its power state: expected on or off. Reset the BMC.`,
     })
@@ -191,7 +198,7 @@ describe('ipmitool itself', () => {
   it('is quoted when it gives another reason, but never with the password', async () => {
     standIn('echo "Loading IANA PEN Registry..." >&2; echo "no luck with $IPMI_PASSWORD" >&2; exit 1')
 
-    await assert.rejects(driver.getPowerState(node, signal()), {
+    await assert.rejects(driver.getPowerState(interfaceTask(node)), {
       name: 'BmcFailure',
       message: `The BMC 192.0.2.1 port 623 of node ${UUID} refused "power status": no luck with ******`,
     })
@@ -201,28 +208,20 @@ describe('ipmitool itself', () => {
     standIn(
       `[ -e '${folder}/again' ] && echo Chassis Power is on || { echo Node busy >&2; : > '${folder}/again'; exit 1; }`,
     )
-    const patient = createIpmi({
-      log: createLog('error', () => {}),
-      default_boot_mode: 'bios',
-      timing: { ...timing, tries: 2 },
-    })
+    const patient = ipmi({ ...timing, tries: 2 })
 
-    assert.equal(await patient.getPowerState(node, signal()), 'power on')
+    assert.equal(await patient.getPowerState(interfaceTask(node)), 'power on')
   })
 
   it('is ended when it hangs', async () => {
     standIn('while :; do :; done')
-    const hasty = createIpmi({
-      log: createLog('error', () => {}),
-      default_boot_mode: 'bios',
-      timing: { ...timing, process_timeout_ms: 200 },
-    })
+    const hasty = ipmi({ ...timing, process_timeout_ms: 200 })
 
     const mute = createSocket('udp4').bind(0, '127.0.0.1')
     await once(mute, 'listening')
     const silent = nodeOnPaper({ driver_info: { ipmi_address: '127.0.0.1', ipmi_port: mute.address().port } })
 
-    await assert.rejects(hasty.getPowerState(silent, signal()), { name: 'BmcFailure', message: /does not answer/ })
+    await assert.rejects(hasty.getPowerState(interfaceTask(silent)), { name: 'BmcFailure', message: /does not answer/ })
 
     mute.close()
   })

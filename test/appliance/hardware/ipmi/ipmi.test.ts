@@ -4,19 +4,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { createIpmi, type IpmiOptions } from '../../../appliance/hardware/ipmi.ts'
-import { createLog } from '../../../appliance/log.ts'
-import type { Node } from '../../../appliance/records/kinds/node.ts'
-import { testBmcDriver } from '../../conformance/bmc-driver.ts'
-import { freeUdpPort } from '../../rack/free-port.ts'
-import { type IpmiSim, startIpmiSim } from '../../rack/ipmi-sim.ts'
-import { createMachineOnPaper, type MachineOnPaper } from '../../rack/machine-on-paper.ts'
-import { nodeOnPaper } from './node-on-paper.ts'
+import { createIpmi, type IpmiOptions } from '../../../../appliance/hardware/ipmi/ipmi.ts'
+import { ipmitoolManagement } from '../../../../appliance/hardware/management/ipmitool.ts'
+import { ipmitoolPower } from '../../../../appliance/hardware/power/ipmitool.ts'
+import { createLog } from '../../../../appliance/log.ts'
+import type { Node } from '../../../../appliance/records/kinds/node.ts'
+import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { testManagementInterface } from '../../../conformance/management-interface.ts'
+import { testPowerInterface } from '../../../conformance/power-interface.ts'
+import { freeUdpPort } from '../../../rack/free-port.ts'
+import { type IpmiSim, startIpmiSim } from '../../../rack/ipmi-sim.ts'
+import { createMachineOnPaper, type MachineOnPaper } from '../../../rack/machine-on-paper.ts'
+import { nodeOnPaper } from '../node-on-paper.ts'
 
 const PASSWORD = 'correct-horse'
-const signal = () => AbortSignal.timeout(10_000)
 
-describe('hardware type ipmi', () => {
+describe('interfaces ipmitool', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ipmi-'))
   let lines: string[] = []
   const log = createLog('debug', (line) => lines.push(line))
@@ -24,7 +27,10 @@ describe('hardware type ipmi', () => {
   let port: number
   let machine: MachineOnPaper
 
-  const ipmi = (change: Partial<IpmiOptions> = {}) => createIpmi({ log, default_boot_mode: 'bios', ...change })
+  const ipmi = (change: Partial<IpmiOptions> = {}) => {
+    const shared = createIpmi({ log, default_boot_mode: 'bios', ...change })
+    return { ...ipmitoolPower(shared), ...ipmitoolManagement(shared) }
+  }
   const node = (driver_info = {}, change: Partial<Node> = {}) =>
     nodeOnPaper({
       driver_info: {
@@ -51,9 +57,13 @@ describe('hardware type ipmi', () => {
     rmSync(folder, { recursive: true })
   })
 
-  testBmcDriver(() => {
+  testPowerInterface(() => {
     reset()
-    return { driver: ipmi(), node: () => node(), record: () => {} }
+    return { power: ipmi(), node: () => node(), record: () => {} }
+  })
+  testManagementInterface(() => {
+    reset()
+    return { management: ipmi(), node: () => node() }
   })
 
   describe('power', () => {
@@ -61,7 +71,7 @@ describe('hardware type ipmi', () => {
       reset()
       machine.lag(3)
 
-      await ipmi().setPowerState(node(), 'power on', signal())
+      await ipmi().setPowerState(interfaceTask(node()), 'power on')
 
       assert.deepEqual(machine.calls(), ['set power 1', 'get power', 'get power', 'get power', 'get power'])
       assert.equal(machine.power(), 'on')
@@ -71,18 +81,21 @@ describe('hardware type ipmi', () => {
       reset()
       machine.goDeaf()
 
-      await assert.rejects(ipmi({ power_state_change_timeout_s: 0.3 }).setPowerState(node(), 'power on', signal()), {
-        name: 'BmcFailure',
-        message: `The BMC 127.0.0.1 port ${port} of node ${node().uuid} did not reach "power on" within 0.3 s: it still says power off. Look at the machine.`,
-      })
+      await assert.rejects(
+        ipmi({ power_state_change_timeout_s: 0.3 }).setPowerState(interfaceTask(node()), 'power on'),
+        {
+          name: 'BmcFailure',
+          message: `The BMC 127.0.0.1 port ${port} of node ${node().uuid} did not reach "power on" within 0.3 s: it still says power off. Look at the machine.`,
+        },
+      )
     })
 
     it('resets a machine that must not be powered off', async () => {
       reset()
-      await ipmi().setPowerState(node(), 'power on', signal())
+      await ipmi().setPowerState(interfaceTask(node()), 'power on')
       machine.calls()
 
-      await ipmi().setPowerState(node({}, { disable_power_off: true }), 'rebooting', signal())
+      await ipmi().setPowerState(interfaceTask(node({}, { disable_power_off: true })), 'rebooting')
 
       assert.deepEqual(machine.calls(), ['set reset 1', 'get power'])
     })
@@ -91,7 +104,7 @@ describe('hardware type ipmi', () => {
       reset()
       const driver = ipmi()
 
-      const states = await Promise.all([1, 2, 3, 4].map(() => driver.getPowerState(node(), signal())))
+      const states = await Promise.all([1, 2, 3, 4].map(() => driver.getPowerState(interfaceTask(node()))))
 
       assert.deepEqual(states, Array(4).fill('power off'))
       assert.deepEqual(machine.calls(), Array(4).fill('get power'))
@@ -100,9 +113,12 @@ describe('hardware type ipmi', () => {
     it('ends with the reason of the abort when it is aborted, also while it waits its turn', async () => {
       reset()
       const driver = ipmi()
-      const first = driver.getPowerState(node(), signal())
+      const first = driver.getPowerState(interfaceTask(node()))
 
-      await assert.rejects(driver.getPowerState(node(), AbortSignal.abort(new Error('shutdown'))), /^Error: shutdown$/)
+      await assert.rejects(
+        driver.getPowerState(interfaceTask(node(), { signal: AbortSignal.abort(new Error('shutdown')) })),
+        /^Error: shutdown$/,
+      )
 
       assert.equal(await first, 'power off')
     })
@@ -115,7 +131,7 @@ describe('hardware type ipmi', () => {
     it('is set in one session, without the 60 seconds after which a BMC forgets it', async () => {
       reset()
 
-      await device().setBootDevice(node(), 'pxe', true, signal())
+      await device().setBootDevice(interfaceTask(node()), 'pxe', true)
 
       assert.deepEqual(ran(), ['raw 0x00 0x08 0x03 0x08; chassis bootdev pxe options=persistent'])
       assert.equal(machine.boot(), 'pxe')
@@ -125,8 +141,8 @@ describe('hardware type ipmi', () => {
       reset()
       const uefi = node({}, { properties: { capabilities: 'boot_mode:uefi' } })
 
-      await device().setBootDevice(uefi, 'disk', true, signal())
-      await device().setBootDevice(uefi, 'pxe', false, signal())
+      await device().setBootDevice(interfaceTask(uefi), 'disk', true)
+      await device().setBootDevice(interfaceTask(uefi), 'pxe', false)
 
       assert.deepEqual(ran(), [
         'raw 0x00 0x08 0x03 0x08; raw 0x00 0x08 0x05 0xe0 0x08 0x00 0x00 0x00',
@@ -137,7 +153,7 @@ describe('hardware type ipmi', () => {
     it('leaves the timeout alone with ipmi_disable_boot_timeout=False', async () => {
       reset()
 
-      await device().setBootDevice(node({ ipmi_disable_boot_timeout: 'False' }), 'disk', false, signal())
+      await device().setBootDevice(interfaceTask(node({ ipmi_disable_boot_timeout: 'False' })), 'disk', false)
 
       assert.deepEqual(ran(), ['chassis bootdev disk'])
     })
@@ -146,13 +162,15 @@ describe('hardware type ipmi', () => {
       reset()
       const driver = device()
       const info = { ipmi_force_boot_device: true, ipmi_disable_boot_timeout: false }
-      const remembered = driver.bootDeviceToRemember?.(node(info), 'disk', true)
-      assert.deepEqual(remembered, { persistent_boot_device: 'disk' })
-      const forced = node(info, { driver_internal_info: remembered })
+      const told = interfaceTask(node(info))
+      await driver.setBootDevice(told, 'disk', true)
+      assert.deepEqual(told.remembered, { persistent_boot_device: 'disk' })
+      lines = []
+      const forced = node(info, { driver_internal_info: told.remembered })
 
-      await driver.setPowerState(forced, 'power on', signal())
-      await driver.setBootDevice(forced, 'pxe', false, signal())
-      await driver.setPowerState(forced, 'power on', signal())
+      await driver.setPowerState(interfaceTask(forced), 'power on')
+      await driver.setBootDevice(interfaceTask(forced), 'pxe', false)
+      await driver.setPowerState(interfaceTask(forced), 'power on')
 
       assert.deepEqual(
         ran().filter((command) => command !== 'power status'),
@@ -161,7 +179,7 @@ describe('hardware type ipmi', () => {
     })
 
     it('is refused when it is none', async () => {
-      await assert.rejects(device().setBootDevice(node(), 'floppy' as 'disk', false, signal()), {
+      await assert.rejects(device().setBootDevice(interfaceTask(node()), 'floppy' as 'disk', false), {
         name: 'InvalidParameterValue',
         message: 'Invalid boot device floppy specified.',
       })
@@ -172,7 +190,7 @@ describe('hardware type ipmi', () => {
     reset()
     machine.spy()
 
-    await ipmi().setPowerState(node(), 'power on', signal())
+    await ipmi().setPowerState(interfaceTask(node()), 'power on')
 
     assert.match(machine.seen(), /ipmitool .*-U admin/)
     assert.doesNotMatch(machine.seen(), /correct-horse/)

@@ -1,15 +1,16 @@
 /** driver_info of IPMI nodes, as validate judges it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ipmiAccessOf } from '../../../appliance/hardware/ipmi/access.ts'
-import { createIpmi } from '../../../appliance/hardware/ipmi.ts'
-import { createLog } from '../../../appliance/log.ts'
-import { nodeOnPaper } from './node-on-paper.ts'
+import { ipmiAccessOf } from '../../../../appliance/hardware/ipmi/access.ts'
+import { createIpmi } from '../../../../appliance/hardware/ipmi/ipmi.ts'
+import { createLog } from '../../../../appliance/log.ts'
+import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { nodeOnPaper } from '../node-on-paper.ts'
 
 const UUID = nodeOnPaper().uuid
 const driver = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'uefi' })
 const validate = (driver_info: Record<string, unknown>) =>
-  driver.validate(nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ...driver_info } }))
+  driver.validate(interfaceTask(nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ...driver_info } })))
 
 describe('driver_info of an ipmi node', () => {
   it('needs ipmi_address and nothing else', () => {

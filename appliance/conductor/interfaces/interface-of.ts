@@ -1,0 +1,87 @@
+/** What a node names is what is called: its implementation of an interface, and the task that this is handed. */
+import { withPlainNumbers } from '@appliance/ground/exact-number'
+import { BmcFailure, InvalidParameterValue } from '../../errors.ts'
+import type { Options, Values } from '../../plugin-api/index.ts'
+import type { Implementation, InterfacePlugin, Interfaces, InterfaceTask } from '../../plugin-api/interfaces.ts'
+import { deepFreeze } from '../../records/frozen.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { nodeForPlugin, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import { exec } from '../plugin/exec.ts'
+import { optionsFor } from '../plugin/option-values.ts'
+
+type Type = keyof Interfaces
+
+/** @throws InvalidParameterValue  the node's hardware type, or its implementation, is not enabled on this appliance */
+export function interfaceOf<K extends Type>(parts: Pick<Parts, 'hardware'>, node: Node, type: K): Interfaces[K] {
+  const { hardware } = parts
+  if (!hardware.allowed.has(node.driver)) {
+    throw new InvalidParameterValue(
+      `Node ${node.uuid} has the driver "${node.driver}", which is not enabled here (enabled: ${[...hardware.allowed.keys()].join(', ') || 'none'}). ` +
+        'Add it to [DEFAULT] enabled_hardware_types, or give the node another driver.',
+    )
+  }
+  const name = node.interfaces[type]
+  const found = hardware.find(type, name)
+  if (found) return found
+  throw new InvalidParameterValue(
+    `Node ${node.uuid} has the ${type} interface "${name}", which is not enabled here (enabled: ${hardware.enabled(type).join(', ') || 'none'}). ` +
+      `Add it to [DEFAULT] enabled_${type}_interfaces, look into /healthz for why its plugin is not loaded, or give the node another ${type} interface.`,
+  )
+}
+
+type TaskParts = Pick<Parts, 'store' | 'config' | 'agent' | 'log' | 'option_values'>
+
+/** @throws InvalidParameterValue  a node's field that an option of the plugin does not take */
+export function interfaceTask(
+  parts: TaskParts,
+  node: Node,
+  called: Implementation,
+  signal: AbortSignal,
+): InterfaceTask {
+  const { uuid } = node
+  const always = { node: uuid }
+  const { log } = parts
+  return {
+    node: nodeFor(node, called),
+    options: interfaceOptions(parts, node, called),
+    log: {
+      debug: (message, fields) => log.debug(message, { ...fields, ...always }),
+      info: (message, fields) => log.info(message, { ...fields, ...always }),
+      warn: (message, fields) => log.warn(message, { ...fields, ...always }),
+      error: (message, fields) => log.error(message, { ...fields, ...always }),
+    },
+    signal,
+    agent: {
+      isAlive: agentIsAlive(parts, node),
+      run: (command, params, { wait = false } = {}) =>
+        parts.agent.run(nodeOf(parts, uuid), command, params, { wait, signal }),
+    },
+    exec: (file, args, o = {}) => exec(file, args, o, signal),
+    remember: async (values) => void (await setInternal(parts, uuid, values)),
+    failure: (message, cause) => new BmcFailure(message, { cause }),
+  }
+}
+
+const isPlugin = (called: Implementation): called is InterfacePlugin => 'apiVersion' in called
+
+export const interfaceOptions = (
+  parts: Pick<Parts, 'option_values'>,
+  node: Node,
+  called: Implementation,
+): Values<Options> => (isPlugin(called) ? optionsFor(parts, node, called) : {})
+
+/** A plugin sees less of it, and plain numbers; what comes with the appliance reads numbers by their digits. */
+export function nodeFor(node: Node, called: Implementation): InterfaceTask['node'] {
+  if (!isPlugin(called)) return node
+  const { power_state, disable_power_off, driver_internal_info } = node
+  const more = deepFreeze(withPlainNumbers({ power_state, disable_power_off, driver_internal_info }))
+  return Object.freeze({ ...nodeForPlugin(node), ...more })
+}
+
+/** @source Ironic conductor/utils.py agent_is_alive */
+function agentIsAlive({ config }: Pick<Parts, 'config'>, { driver_internal_info }: Node): boolean {
+  const { agent_url, agent_secret_token, agent_last_heartbeat } = driver_internal_info
+  if (typeof agent_url !== 'string' || agent_secret_token === undefined) return false
+  const age_ms = Date.now() - Date.parse(String(agent_last_heartbeat))
+  return age_ms <= config.api.ramdisk_heartbeat_timeout * 1000
+}

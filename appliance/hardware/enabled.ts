@@ -1,0 +1,104 @@
+/** Which implementations nodes of each hardware type may have, and which is the default: what [DEFAULT] settles. Builds none of them. */
+import type { Config } from '../config/options.ts'
+import { IMPLEMENTATIONS } from './implementations.ts'
+import { type Allowed, HARDWARE_TYPES } from './types.ts'
+
+export type Type = keyof typeof IMPLEMENTATIONS
+export const TYPES = Object.keys(IMPLEMENTATIONS) as readonly Type[]
+export type Names = Readonly<Record<Type, readonly string[]>>
+
+/** An implementation that a plugin brings. */
+export type Offer = {
+  type: string
+  name: string
+  /** Left out: any. */
+  hardware_types?: readonly string[]
+}
+export type Enabled = {
+  enabled: Names
+  /** By enabled hardware type: what `baremetal driver show` tells, the default first. */
+  allowed: ReadonlyMap<string, Names>
+  /** One sentence each. */
+  problems: readonly string[]
+}
+
+/** @param offers  the plugins that were found */
+export function settle({ DEFAULT }: Pick<Config, 'DEFAULT'>, offers: readonly Offer[]): Enabled {
+  const problems: string[] = []
+  const rows = hardwareTypes(DEFAULT.enabled_hardware_types, problems)
+  const enabled = byType((type) => {
+    const option = `[DEFAULT] enabled_${type}_interfaces`
+    const named = [...new Set(DEFAULT[`enabled_${type}_interfaces`])]
+    if (named.length === 0) return [...new Set([...rows.values()].map((row) => row[type][0] ?? ''))]
+    const known = [...Object.keys(IMPLEMENTATIONS[type]), ...namesIn(offers, type)]
+    problems.push(
+      ...named
+        .filter((name) => !known.includes(name))
+        .map((name) => `${option} names "${name}": expected some of ${known.join(', ')}.`),
+    )
+    return named.filter((name) => known.includes(name))
+  })
+  const allowed = new Map(
+    [...rows].map(([driver, row]) => [
+      driver,
+      byType((type) => {
+        const names = allowedOf({ driver, row, type }, enabled[type], offers)
+        const wanted = DEFAULT[`default_${type}_interface`]
+        const problem = problemOf({ driver, row, type }, { names, wanted, enabled: enabled[type] })
+        if (problem !== undefined) problems.push(problem)
+        return wanted === undefined || problem !== undefined
+          ? names
+          : [wanted, ...names.filter((name) => name !== wanted)]
+      }),
+    ]),
+  )
+  return { enabled, allowed, problems: [...new Set(problems)] }
+}
+
+/** Whether a node of this hardware type may name it, when it is enabled. */
+export function allows(driver: string, type: string, name: string, offers: readonly Offer[]): boolean {
+  const row = Object.hasOwn(HARDWARE_TYPES, driver) ? HARDWARE_TYPES[driver] : undefined
+  if (!row) return false
+  if ((row[type as Type] as readonly string[] | undefined)?.includes(name)) return true
+  const offer = offers.find((each) => each.type === type && each.name === name)
+  if (!offer) return !Object.hasOwn(row, type)
+  return offer.hardware_types?.includes(driver) ?? true
+}
+
+const byType = (of: (type: Type) => readonly string[]): Names =>
+  Object.fromEntries(TYPES.map((type) => [type, of(type)])) as Record<Type, readonly string[]>
+const namesIn = (offers: readonly Offer[], type: Type) =>
+  offers.filter((offer) => offer.type === type).map(({ name }) => name)
+
+function hardwareTypes(names: readonly string[], problems: string[]): Map<string, Allowed> {
+  return new Map(
+    names.flatMap((name) => {
+      const row = Object.hasOwn(HARDWARE_TYPES, name) ? HARDWARE_TYPES[name] : undefined
+      if (row) return [[name, row] as const]
+      const known = Object.keys(HARDWARE_TYPES).join(', ')
+      problems.push(`[DEFAULT] enabled_hardware_types names "${name}": expected some of ${known}.`)
+      return []
+    }),
+  )
+}
+
+type Place = { driver: string; row: Allowed; type: Type }
+
+/** By the hardware type's preference, then what plugins bring. */
+function allowedOf({ driver, row, type }: Place, enabled: readonly string[], offers: readonly Offer[]): string[] {
+  const own: readonly string[] = row[type]
+  const brought = namesIn(offers, type).filter((name) => allows(driver, type, name, offers))
+  return [...own, ...brought].filter((name) => enabled.includes(name))
+}
+
+type Found = { names: readonly string[]; enabled: readonly string[]; wanted: string | undefined }
+
+/** @source Ironic common/driver_factory.py default_interface: a node that names none must get one */
+function problemOf({ driver, row, type }: Place, { names, enabled, wanted }: Found): string | undefined {
+  if (wanted !== undefined) {
+    if (names.includes(wanted)) return undefined
+    return `[DEFAULT] default_${type}_interface is "${wanted}": expected one that is enabled and that hardware type ${driver} allows (${names.join(', ') || 'none'}).`
+  }
+  if (names.length > 0) return undefined
+  return `[DEFAULT] enabled_${type}_interfaces is ${enabled.join(', ') || 'empty'}: expected at least one that hardware type ${driver} allows (${row[type].join(', ')}).`
+}

@@ -1,0 +1,51 @@
+/** The hardware types and implementations that the configuration enables: what a node names is what is called. */
+import type { Config } from '../config/options.ts'
+import { InvalidParameterValue } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Interfaces } from '../plugin-api/interfaces.ts'
+import { allows, type Names, type Offer, settle, TYPES, type Type } from './enabled.ts'
+import { IMPLEMENTATIONS } from './implementations.ts'
+import { createIpmi } from './ipmi/ipmi.ts'
+
+export type Hardware = {
+  /** By enabled hardware type: the enabled implementations that it allows, the default first. */
+  readonly allowed: ReadonlyMap<string, Names>
+  /** Whether a node of this hardware type may name it; deploy is known by what plugins say. */
+  allows(driver: string, type: string, name: string): boolean
+  /** Names. */
+  enabled(type: Type): readonly string[]
+  /** undefined: not enabled. */
+  find<K extends Type>(type: K, name: string): Interfaces[K] | undefined
+}
+
+/** What a plugin brings; without an implementation it is only an offer, as deploy interfaces are. */
+export type Brought = Offer & { implementation?: Interfaces[Type] }
+export type HardwareOptions = {
+  config: Pick<Config, 'DEFAULT' | 'deploy'>
+  log: Log
+  /** In order of preference. */
+  plugins?: readonly Brought[]
+}
+
+/** @throws InvalidParameterValue  with all that is wrong with the options */
+export function createHardware({ config, log, plugins = [] }: HardwareOptions): Hardware {
+  const { enabled, allowed, problems } = settle(config, plugins)
+  if (problems.length > 0) throw new InvalidParameterValue(problems.join('\n'))
+  const shared = { log, ipmi: createIpmi({ log, default_boot_mode: config.deploy.default_boot_mode }) }
+  const built = Object.fromEntries(
+    TYPES.map((type) => {
+      const own = Object.entries(IMPLEMENTATIONS[type]).map(([name, make]) => [name, make(shared)] as const)
+      const brought = plugins.flatMap((plugin) =>
+        plugin.type === type && plugin.implementation ? [[plugin.name, plugin.implementation] as const] : [],
+      )
+      const all = [...brought, ...own].filter(([name]) => enabled[type].includes(name))
+      return [type, new Map<string, Interfaces[Type]>(all)]
+    }),
+  ) as unknown as Record<Type, ReadonlyMap<string, Interfaces[Type]>>
+  return {
+    allowed,
+    allows: (driver, type, name) => allows(driver, type, name, plugins),
+    enabled: (type) => enabled[type],
+    find: <K extends Type>(type: K, name: string) => built[type].get(name) as Interfaces[K] | undefined,
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The hardware types: a row for each, with the implementations that it allows for each interface type, in order of preference.
+ * Deploy interfaces are plugins, and have no list. @source Ironic drivers/generic.py, ipmi.py, fake_hardware.py
+ */
+import type { IMPLEMENTATIONS } from './implementations.ts'
+
+type Table = typeof IMPLEMENTATIONS
+export type Allowed = { readonly [K in keyof Table]: readonly (keyof Table[K])[] }
+const GENERIC = {
+  bios: ['no-bios'],
+  boot: ['ipxe'],
+  console: ['no-console'],
+  firmware: ['no-firmware'],
+  inspect: ['no-inspect'],
+  network: ['noop'],
+  raid: ['no-raid'],
+  rescue: ['no-rescue'],
+  storage: ['noop'],
+  vendor: ['no-vendor'],
+} as const
+
+/** Ironic lets fake-hardware have any implementation; here it is held to its own lists, as every other. */
+export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {
+  ipmi: { ...GENERIC, management: ['ipmitool', 'noop'], power: ['ipmitool'] },
+  'fake-hardware': {
+    ...GENERIC,
+    boot: ['fake', 'ipxe'],
+    management: ['fake'],
+    power: ['fake'],
+    storage: ['fake', 'noop'],
+  },
+}

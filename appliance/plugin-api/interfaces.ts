@@ -1,0 +1,159 @@
+/**
+ * The contracts of Ironic's interfaces other than deploy: what an implementation brings, and what it is handed at each call. Types only.
+ * @source Ironic drivers/base.py
+ */
+import type { ApiVersion, Json, Options, SignOfLife, Step, StepResult, Task, Values } from './index.ts'
+
+export type PowerState = 'power on' | 'power off' | 'error'
+export type PowerTarget = 'power on' | 'power off' | 'rebooting' | 'soft power off' | 'soft rebooting'
+/** @source Ironic common/boot_devices.py */
+export type BootDevice = 'disk' | 'pxe' | 'cdrom' | 'bios' | 'safe'
+
+/** What an implementation is handed at each call. */
+export type InterfaceTask<O extends Options = Options> = {
+  /** Frozen, as it was when this task was made. Secrets are in plain here, and masked wherever the appliance shows them. */
+  readonly node: Task['node'] &
+    Readonly<{ driver_internal_info: Json; power_state: PowerState | null; disable_power_off: boolean }>
+  /** The plugin's options with this node's overrides applied; {} for what comes with the appliance. */
+  readonly options: Values<O>
+  readonly log: Task['log']
+  /** Aborted at the deadline of the call, and on shutdown. Hand it to everything that can take long. */
+  readonly signal: AbortSignal
+  readonly agent: {
+    /** The agent has called since the machine was started, and its last heartbeat is not older than [api] ramdisk_heartbeat_timeout. */
+    readonly isAlive: boolean
+    /** Gives the agent a command, as Task.agent.run does. @throws AgentFailure */
+    run: Task['agent']['run']
+  }
+  readonly exec: Task['exec']
+  /** Merges into the node's driver_internal_info; undefined takes a key away. Resolves when it survives a restart. */
+  remember(values: Json): Promise<void>
+  /** An error in the operator's words: `throw task.failure('…')`. */
+  readonly failure: Task['failure']
+}
+
+/** What all implementations have. */
+export type Implementation<O extends Options = Options> = {
+  /** As nodes name it, e.g. 'ipmitool' in `power_interface`. */
+  name: string
+  /** driver_info keys, name to help text; served at /v1/drivers/<driver>/properties. */
+  properties?: Readonly<Record<string, string>>
+  /** Throws with what is missing or wrong in the node's fields, in the operator's words. Touches no machine. */
+  validate(task: InterfaceTask<O>): void | Promise<void>
+  /** What this interface can do in a deploy or a cleaning; the same list each time. */
+  steps?: readonly InterfaceStep<O>[]
+}
+
+/** A step, and the procedures in which it may run: 'deploy' as a deploy step, 'clean' as a clean step. */
+export type InterfaceStep<O extends Options = Options> = Omit<Step<O>, 'run' | 'resume'> & {
+  of: readonly ('deploy' | 'clean')[]
+  run(task: InterfaceStepTask<O>, args: Json): Promise<StepResult>
+  resume?(task: InterfaceStepTask<O>, sign: SignOfLife): Promise<StepResult>
+}
+/** What steps are handed, with the options of the interface's own plugin. */
+export type InterfaceStepTask<O extends Options = Options> = Task<O> & Pick<InterfaceTask<O>, 'node' | 'remember'>
+
+/** Errors of all calls but `validate` are told as they are: they become the answer, or the node's last_error. */
+export type PowerInterface<O extends Options = Options> = Implementation<O> & {
+  /** Left out: all. What is not here is refused before it is asked for. @source Ironic get_supported_power_states */
+  supportedPowerStates?: readonly PowerTarget[]
+  /** False: the state is an assumption, and is not read now and then. Left out: true. @source Ironic supports_power_sync */
+  supportsPowerSync?: boolean
+  /** null: it cannot be told. */
+  getPowerState(task: InterfaceTask<O>): Promise<PowerState | null>
+  /** Resolves when the machine is in the asked-for state; what is in it already stays. A reboot ends with 'power on'. */
+  setPowerState(task: InterfaceTask<O>, target: PowerTarget): Promise<void>
+}
+
+export type ManagementInterface<O extends Options = Options> = Implementation<O> & {
+  supportedBootDevices: readonly BootDevice[]
+  /** null: the BMC does not tell, or tells of a device that Ironic has no word for. */
+  getBootDevice(task: InterfaceTask<O>): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
+  /** @param persistent  beyond the next boot. Throws for a device that is not supported. */
+  setBootDevice(task: InterfaceTask<O>, device: BootDevice, persistent: boolean): Promise<void>
+}
+
+/** How a machine gets the deploy ramdisk. */
+export type BootInterface<O extends Options = Options> = Implementation<O> & {
+  /** The machine asks on the network, and is given the ramdisk there: then a node needs a port, and this box a ramdisk for it. */
+  bootsFromNetwork: boolean
+  /** Called while the machine is off, or about to be rebooted: its next boot is to be the ramdisk's. */
+  prepareRamdisk(task: BootTask<O>): Promise<void>
+}
+export type BootTask<O extends Options = Options> = InterfaceTask<O> & {
+  /** By the node's management interface; one that knows no such device is noted in the log, and the machine boots by its own order. */
+  bootFrom(device: 'disk' | 'network' | 'cdrom', o: { persistent: boolean }): Promise<void>
+}
+
+export type InspectInterface<O extends Options = Options> = Implementation<O> & {
+  /** Finds out what the machine is made of. @returns what is merged into the node's properties @source Ironic inspect_hardware */
+  inspectHardware(task: InterfaceTask<O>): Promise<Json>
+}
+
+/** Its deeds are steps: create_configuration, delete_configuration, apply_configuration. */
+export type RaidInterface<O extends Options = Options> = Implementation<O> & {
+  /** Of a logical disk in target_raid_config, name to help text. */
+  logicalDiskProperties: Readonly<Record<string, string>>
+}
+
+/** Its deeds are steps: apply_configuration, factory_reset, cache_bios_settings. */
+export type BiosInterface<O extends Options = Options> = Implementation<O>
+
+/** Its deed is a step: update. */
+export type FirmwareInterface<O extends Options = Options> = Implementation<O>
+
+export type ConsoleInterface<O extends Options = Options> = Implementation<O> & {
+  startConsole(task: InterfaceTask<O>): Promise<void>
+  stopConsole(task: InterfaceTask<O>): Promise<void>
+  /** As the API shows it, e.g. {type: 'socat', url: 'tcp://...'}. */
+  getConsole(task: InterfaceTask<O>): Promise<Json>
+}
+
+export type RescueInterface<O extends Options = Options> = Implementation<O> & {
+  rescue(task: InterfaceTask<O>): Promise<void>
+  unrescue(task: InterfaceTask<O>): Promise<void>
+}
+
+export type VendorInterface<O extends Options = Options> = Implementation<O> & {
+  /** By name, as /v1/nodes/{node}/vendor_passthru/methods shows them. */
+  methods: Readonly<Record<string, VendorMethod<O>>>
+}
+export type VendorMethod<O extends Options = Options> = {
+  description: string
+  http_methods: readonly ('GET' | 'POST' | 'PUT' | 'DELETE')[]
+  /** True: the answer does not wait for it. */
+  async: boolean
+  require_exclusive_lock: boolean
+  /** Throws for arguments that are missing or wrong, before it does anything. */
+  call(task: InterfaceTask<O>, args: Json): Promise<unknown>
+}
+
+/** A rack has one network: no call is made but `validate`. */
+export type NetworkInterface<O extends Options = Options> = Implementation<O>
+/** Machines boot from their own disks: no call is made but `validate`. */
+export type StorageInterface<O extends Options = Options> = Implementation<O>
+
+/** By interface type, as in the API's <type>_interface. */
+export type Interfaces<O extends Options = Options> = {
+  bios: BiosInterface<O>
+  boot: BootInterface<O>
+  console: ConsoleInterface<O>
+  firmware: FirmwareInterface<O>
+  inspect: InspectInterface<O>
+  management: ManagementInterface<O>
+  network: NetworkInterface<O>
+  power: PowerInterface<O>
+  raid: RaidInterface<O>
+  rescue: RescueInterface<O>
+  storage: StorageInterface<O>
+  vendor: VendorInterface<O>
+}
+
+/** Default export of a plugin whose manifest says `"kind": "power"` or another of these types; `satisfies InterfacePlugin<'power', typeof OPTIONS>`. */
+export type InterfacePlugin<
+  K extends keyof Interfaces = keyof Interfaces,
+  O extends Options = Options,
+> = Interfaces<O>[K] & {
+  apiVersion: ApiVersion
+  options: O
+}

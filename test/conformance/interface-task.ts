@@ -1,0 +1,30 @@
+/** What an implementation of an interface is handed, without a conductor. */
+
+import type { Json } from '../../appliance/plugin-api/index.ts'
+import type { InterfaceTask } from '../../appliance/plugin-api/interfaces.ts'
+import type { Node } from '../../appliance/records/kinds/node.ts'
+
+const DEADLINE_MS = 10_000
+
+/** `remembered` is what it asked to be kept. */
+export function interfaceTask(
+  node: Node,
+  change: Partial<InterfaceTask> = {},
+): InterfaceTask & { remembered: Json; lines: string[] } {
+  const remembered: Json = {}
+  const lines: string[] = []
+  const write = (message: string) => void lines.push(message)
+  return {
+    node,
+    options: {},
+    log: { debug: write, info: write, warn: write, error: write },
+    signal: AbortSignal.timeout(DEADLINE_MS),
+    agent: { isAlive: false, run: () => Promise.reject(new Error('there is no agent')) },
+    exec: () => Promise.reject(new Error('there are no programs')),
+    remember: async (values) => void Object.assign(remembered, values),
+    failure: (message, cause) => new Error(message, { cause }),
+    remembered,
+    lines,
+    ...change,
+  }
+}
