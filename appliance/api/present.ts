@@ -1,13 +1,11 @@
-/** Records as JSON text. Records are frozen, so each text is made once and kept as long as its record lives. */
+/** Records as JSON text. Records are frozen, so a text that was made may be used again. */
 import type { Json } from '../plugin-api/index.ts'
 import { type Fields, fieldValue, namesServed } from './fields.ts'
+import { createTexts } from './texts.ts'
 
 /** `names`: the fields asked for; null for all of them. */
 export type View = { minor: number; base: string; names: readonly string[] | null }
 export type Present<R> = (record: R, view: View) => string
-
-/** Texts kept for one record: the views that clients ask for again and again. */
-const KEPT_VIEWS = 4
 
 export type Presentation<R> = {
   /** Path of the collection, e.g. 'nodes'. */
@@ -18,18 +16,13 @@ export type Presentation<R> = {
 }
 
 export function createPresent<R extends { uuid: string }>(presentation: Presentation<R>): Present<R> {
-  const texts = new WeakMap<R, Map<string, string>>()
+  const texts = createTexts<R>()
   return (record, view) => {
     const key = `${view.minor} ${view.base} ${view.names ?? '*'}`
-    const kept = texts.get(record)
-    const known = kept?.get(key)
+    const known = texts.get(record, key)
     if (known !== undefined) return known
     const text = JSON.stringify(shown(presentation, record, view))
-    if (!kept) texts.set(record, new Map([[key, text]]))
-    else {
-      if (kept.size >= KEPT_VIEWS) kept.delete(kept.keys().next().value ?? '')
-      kept.set(key, text)
-    }
+    texts.keep(record, key, text)
     return text
   }
 }

@@ -12,11 +12,24 @@ export function frozenCopy<T extends object>(value: T): T {
   return deepFreeze(parseExact(JSON.stringify(value)) as T)
 }
 
+/** Most fields of most records are empty. One object stands for all of them: frozen, they cannot be told apart. */
+const EMPTY_OBJECT = Object.freeze({})
+const EMPTY_LIST = Object.freeze([])
+
+/** Freezes the value itself, and all that it holds. */
 export function deepFreeze<T extends object>(value: T): T {
-  for (const item of Object.values(value)) {
-    if (item !== null && typeof item === 'object' && !Object.isFrozen(item)) deepFreeze(item)
+  if (Object.isFrozen(value)) return value
+  for (const [key, item] of Object.entries(value)) {
+    if (item === null || typeof item !== 'object') continue
+    const frozen = emptyFor(item) ?? deepFreeze(item)
+    if (frozen !== item) (value as Record<string, unknown>)[key] = frozen
   }
   return Object.freeze(value)
+}
+
+function emptyFor(value: object): object | undefined {
+  if (Array.isArray(value)) return value.length === 0 ? EMPTY_LIST : undefined
+  return Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0 ? EMPTY_OBJECT : undefined
 }
 
 function checkDepth(value: object, left: number): void {

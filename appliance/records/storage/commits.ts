@@ -40,7 +40,7 @@ const RETRY_LIMIT_MS = 60_000
 const CLOSING_CHECKPOINT_LIMIT = 500
 
 export class Commits {
-  readonly #options: CommitOptions
+  readonly #options: Omit<CommitOptions, 'dirty'>
   #queue: Waiting[] = []
   #dirty = new Map<string, Document>()
   #running: Promise<void> | undefined
@@ -50,10 +50,10 @@ export class Commits {
   #isDue = false
   #isClosed = false
 
-  constructor(options: CommitOptions) {
+  constructor({ dirty, ...options }: CommitOptions) {
     this.#options = options
     this.#retry_ms = options.checkpoint_delay_ms
-    for (const document of options.dirty) this.#dirty.set(nameOf(document), document)
+    for (const document of dirty) this.#dirty.set(nameOf(document), document)
     this.#schedule(this.#retry_ms)
   }
 

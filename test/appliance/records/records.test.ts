@@ -38,6 +38,15 @@ describe('a record', () => {
     assert.throws(() => (node.extra.deep as { list: number[] }).list.push(3), TypeError)
   })
 
+  it('shares what is empty in it with all others', async (t) => {
+    const { nodes } = await openAt(t, stateFolder(t))
+    const [first, second] = [await nodes.create(someNode({ extra: { none: [] } })), await nodes.create(someNode())]
+
+    assert.equal(first.raid_config, second.network_data)
+    assert.equal(first.extra.none, second.traits)
+    assert.deepEqual([first.raid_config, first.traits], [{}, []])
+  })
+
   it('is found by its uuid in any case, and by its name when that is no uuid', async (t) => {
     const { nodes } = await openAt(t, stateFolder(t))
     const node = await nodes.create(someNode({ uuid: UUID.toUpperCase(), name: 'rack-1', instance_uuid: OTHER }))
