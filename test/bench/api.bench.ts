@@ -141,17 +141,17 @@ async function measure(count: number): Promise<Row> {
         '[deploy]\nhttp_url = http://127.0.0.1:0\n[dhcp]\ndhcp_provider = none\n[conductor]\nsync_power_state_interval = 0\n',
     )
     const began = performance.now()
-    await using appliance = startChild([join(CHECKOUT, 'appliance/cli.ts'), 'serve', '--config', config])
+    await using appliance = startChild(['serve', '--config', config], join(CHECKOUT, 'appliance/rackstrap'))
     const { api } = await appliance.told('listening')
     const start_s = secondsSince(began)
     const start_cpu_s = round(cpuSeconds(appliance.pid), 2)
     await setTimeout(SETTLE_MS)
     const at_rest = memoryMib(appliance.pid).rss
     const loads = count > 100 ? await measureLoads(appliance.pid, String(api), uuids) : {}
-    const under_load = memoryMib(appliance.pid).peak
+    const { rss: after_load, peak } = memoryMib(appliance.pid)
     return {
       ...{ nodes: count, 'start s': start_s, 'start CPU s': start_cpu_s },
-      ...{ 'RSS MiB': at_rest, 'peak MiB': under_load },
+      ...{ 'RSS MiB': at_rest, 'after MiB': after_load, 'peak MiB': peak },
       ...loads,
     }
   } finally {

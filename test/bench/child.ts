@@ -16,8 +16,9 @@ const WORD_DEADLINE_MS = 45_000
 const STOP_DEADLINE_MS = 8_000
 const LAST_LINES = 10
 
-export function startChild(args: readonly string[]): Child {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+/** @param program  Node itself when left out */
+export function startChild(args: readonly string[], program = process.execPath): Child {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: LogLine[] = []
   const words: string[] = []
   const listeners = new Set<() => void>()
@@ -44,9 +45,10 @@ export function startChild(args: readonly string[]): Child {
       const look = () => {
         const line = lines.find((one) => one.message === message && matches(one))
         if (line) resolve(line)
-        else if (isOver()) reject(new Error(`${args[0]} ended: ${lastWords()}`))
+        else if (isOver()) reject(new Error(`${program} ${args[0]} ended: ${lastWords()}`))
       }
-      const late = () => reject(new Error(`${args[0]} did not say "${message}"; last it said: ${lastWords()}`))
+      const late = () =>
+        reject(new Error(`${program} ${args[0]} did not say "${message}"; last it said: ${lastWords()}`))
       const timer = setTimeout(late, WORD_DEADLINE_MS)
       listeners.add(look)
       look()
