@@ -1,4 +1,7 @@
-/** The part of the contract about guests: a deploy step run in a small virtual machine on the appliance, away from everything else. Types only. */
+/**
+ * The part of the contract about guests: a deploy step run in a small virtual machine on the appliance, away from
+ * everything else. Types only.
+ */
 
 export type Guest = {
   /** tcg: no /dev/kvm can be used, and all takes some ten times as long. */
@@ -6,7 +9,8 @@ export type Guest = {
   /** Whether the deploy ramdisk brings these layers; a stock agent's has none. */
   has(layers: readonly string[]): Promise<boolean>
   /**
-   * Boots the deploy ramdisk with these layers, has its agent run one step that they bring, and switches it off. One at a time.
+   * Boots the deploy ramdisk with these layers, has its agent run one step that they bring, and switches it off. One at
+   * a time.
    * @returns what the step returned; from a machine that may be hostile
    * @throws an error for the operator: what the step threw, that it took too long, or how the machine died
    */

@@ -1,17 +1,31 @@
-/** The contract between the appliance and a deploy plugin. Types only: importing this file costs nothing at run time. */
+/**
+ * The contract between the appliance and a deploy plugin. Types only: importing this file costs nothing at run time.
+ */
 
+import type { MachineBoot } from './boot.ts'
 import type { Guest } from './guest.ts'
+import type { Images, ServedImage } from './images.ts'
+import type { Progress } from './progress.ts'
 import type { ContainerRegistry } from './registry.ts'
 
+export type { BootFile, InstanceToBoot } from './boot.ts'
 export type { Guest } from './guest.ts'
+export type { FileOptions, ImageVariant, ServedFile, ServedImage } from './images.ts'
+export type { Progress } from './progress.ts'
 export type { ContainerAccess, ContainerImage, ContainerRegistry, PullSecret } from './registry.ts'
 
-/** Raised when a plugin's object or manifest names another major version. Bumped only when a field changes meaning or goes. */
+/**
+ * Raised when a plugin's object or manifest names another major version. Bumped only when a field changes meaning or
+ * goes.
+ */
 export type ApiVersion = '1'
 
 export type Json = Record<string, unknown>
 
-/** One configuration option, read from the ini file as `[section] name`; the same table makes the sample file and the docs. */
+/**
+ * One configuration option, read from the ini file as `[section] name`; the same table makes the sample file and the
+ * docs.
+ */
 export type Option = {
   section: string
   help: string
@@ -25,7 +39,10 @@ export type Option = {
   | { type: 'boolean'; default?: boolean }
   | { type: 'list'; default?: readonly string[]; separator?: ',' | ';'; format?: Format }
 )
-/** What a text has to be: an absolute path; that, or True or False; an http or https URL; an IPv4 address. Of a list: each of its items. */
+/**
+ * What a text has to be: an absolute path; that, or True or False; an http or https URL; an IPv4 address. Of a list:
+ * each of its items.
+ */
 type Format = 'path' | 'path or boolean' | 'url' | 'IPv4 address'
 export type NodeField = 'driver_info' | 'instance_info'
 export type Options = Readonly<Record<string, Option>>
@@ -43,8 +60,9 @@ export type Values<O extends Options> = {
 }
 
 /**
- * What a step returned. `wait` is written to the store, with a deadline of [conductor] deploy_callback_timeout (or clean_), and frees
- * the node: the next sign of life calls `resume`, also after a restart of the appliance. The node is then in `wait call-back` or `clean wait`.
+ * What a step returned. `wait` is written to the store, with a deadline of [conductor] deploy_callback_timeout (or
+ * clean_), and frees the node: the next sign of life calls `resume`, also after a restart of the appliance. The node is
+ * then in `wait call-back` or `clean wait`.
  * - agent-boot: the machine was started into the agent; its first heartbeat goes on
  * - agent-command: the agent works on the command that this step gave it
  * - callback: something else on the machine (an installer) will report to `task.callback`
@@ -55,7 +73,10 @@ export type StepResult = { done: true } | { wait: 'agent-command' | 'agent-boot'
 export type Step<O extends Options = Options> = {
   /** Name as the API shows it in `deploy_step`; snake_case, unique within the interface. */
   step: string
-  /** Higher runs first; 0 = only when deploy_steps or clean_steps ask for it. A deploy's core steps stand at 100, 60, 40, 30, 20. */
+  /**
+   * Higher runs first; 0 = only when deploy_steps or clean_steps ask for it. A deploy's core steps stand at 100, 60,
+   * 40, 30, 20.
+   */
   priority: number
   /** Of a clean step: an operator may abort it halfway. Left out: it is ended first. */
   abortable?: boolean
@@ -72,12 +93,14 @@ export type Step<O extends Options = Options> = {
    */
   run(task: Task<O>, args: Json): Promise<StepResult>
   /**
-   * Called for each sign of life while this step waits. Left out: done once the agent has booted, once the command given
-   * has succeeded, or once the callback says `end`; failed with its error otherwise.
+   * Called for each sign of life while this step waits. Left out: done once the agent has booted, once the command
+   * given has succeeded, or once the callback says `end`; failed with its error otherwise.
    */
   resume?(task: Task<O>, sign: SignOfLife): Promise<StepResult>
 }
-/** `commands`: all that the agent remembers, oldest first. `command`: the one that this step gave it, when there is one. */
+/**
+ * `commands`: all that the agent remembers, oldest first. `command`: the one that this step gave it, when there is one.
+ */
 export type SignOfLife =
   | { from: 'agent'; waited: 'agent-command' | 'agent-boot'; commands: readonly AgentCommand[]; command?: AgentCommand }
   | { from: 'callback'; status: 'start' | 'end' | 'error'; message?: string }
@@ -92,16 +115,11 @@ export type AgentCommand = {
 }
 export type InBandStep = { interface: string; step: string; priority: number }
 
-/** What a machine boots as its instance; files are what `images.file` gave. */
-export type InstanceToBoot =
-  /** `parameters`: as on a kernel's command line; `initrd=` is added for each ramdisk. */
-  { kernel: ServedFile; ramdisks?: readonly ServedFile[]; parameters?: string } | { iso: ServedFile }
-
-export type Progress = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
-
 /** Everything a step may touch. Handed in, never imported: so a plugin folder needs no node_modules. */
 export type Task<O extends Options = Options> = {
-  /** Frozen, as it was when this task was made. Secrets are in plain here, and masked wherever the appliance shows them. */
+  /**
+   * Frozen, as it was when this task was made. Secrets are in plain here, and masked wherever the appliance shows them.
+   */
   readonly node: Readonly<{
     uuid: string
     name: string | null
@@ -124,31 +142,7 @@ export type Task<O extends Options = Options> = {
     /** Sets the boot device; `persistent` (default: for disk) keeps it beyond the next boot. */
     bootFrom(device: 'disk' | 'network' | 'cdrom', o?: { persistent?: boolean }): Promise<void>
   }
-  readonly boot: {
-    /** Starts the machine anew into the deploy ramdisk, with this plugin's layers. Follow it with `{ wait: 'agent-boot' }`. */
-    agent(): Promise<void>
-    /** From now on, the machine is sent to its own disk when it asks on the network. Ends what `instance` said. */
-    disk(): Promise<void>
-    /**
-     * Files that this machine finds in its ramdisk, ours or a stock one, at each boot into it from now on, until the deploy has ended.
-     * They replace those given before; kept like a secret, and handed out until the agent has called. At most 256 KiB in all.
-     * @throws Error  a path that is not absolute and plain, or too much
-     */
-    files(files: readonly BootFile[]): Promise<void>
-    /**
-     * From now on the machine gets this whenever it asks on the network, also after a restart of the appliance, until the node is torn down or
-     * its deploy fails; only the deploy ramdisk goes before it. Starts nothing: `power.bootFrom('network', { persistent: true })`, `power.on()`.
-     * @throws Error  parameters that a boot script cannot carry unchanged; a file that is no ISO 9660 image; one that is not this node's
-     */
-    instance(instance: InstanceToBoot): Promise<void>
-    /**
-     * A text that this machine fetches, such as ks.cfg. Kept like a secret; its address cannot be guessed. The same name again replaces it.
-     * `until`: gone when the deploy ends (default), or with the instance, when the node is torn down. At most 256 KiB in all.
-     * @returns its address, for kernel parameters
-     * @throws Error  a name with other characters than letters, digits and ._-, or too much
-     */
-    publish(name: string, text: string, o?: { until?: 'deploy' | 'instance' }): Promise<string>
-  }
+  readonly boot: MachineBoot
   readonly agent: {
     /** Where the agent listens, once it has called; its host is the machine's address. */
     readonly url: string | undefined
@@ -159,7 +153,10 @@ export type Task<O extends Options = Options> = {
      * @throws AgentFailure  no answer within [agent] command_timeout and its attempts, refused, or nonsense
      */
     run(command: string, params: Json, o?: { wait?: boolean }): Promise<AgentCommand>
-    /** Has the agent execute a deploy step (in a cleaning: a clean step) of its own; to be returned from `run`. An agent that is busy is waited for. */
+    /**
+     * Has the agent execute a deploy step (in a cleaning: a clean step) of its own; to be returned from `run`. An agent
+     * that is busy is waited for.
+     */
     execute(step: { interface: string; step: string; args: Json }): Promise<StepResult>
     /** The deploy or clean steps that the agent offers; empty before its first heartbeat. */
     steps(): readonly InBandStep[]
@@ -168,34 +165,7 @@ export type Task<O extends Options = Options> = {
     /** What is wrong with the node's root device hints, by which the agent chooses its disk. Touches no machine. */
     validate(): void
   }
-  readonly images: {
-    /** What is wrong with the node's image_* and checksum fields, in Ironic's words. Touches no network. */
-    validate(): void
-    /** Starts `resolve` while the machine boots. When it fails, the deploy fails at once. Cheap to call often. */
-    prefetch(): void
-    /** The node's image_source as the agent should fetch it: cached, verified and converted where the options say so. */
-    resolve(): Promise<ServedImage>
-    /**
-     * Makes a raw image once per `key` however many nodes ask, keeps it in the image cache, serves it.
-     * `build` writes to `path` (sparse welcome); a crash leaves nothing visible. It goes on when this node gives up and others wait, so
-     * it heeds the signal and tells the progress that it is given. Key: everything the result depends on, digests not tags; shown to people.
-     * @param o.bootable  refuse a disk without partitions to start from and of a root, whatever was said of it
-     */
-    make(
-      key: string,
-      build: (path: string, signal: AbortSignal, progress: (p: Progress) => void) => Promise<void>,
-      o?: { bootable?: boolean },
-    ): Promise<ServedImage>
-    /** What is wrong with the address of a file and its checksum. Touches no network. */
-    validateFile(href: string, o: FileOptions): void
-    /**
-     * Any file, as it is: a kernel, a ramdisk, an ISO, a squashfs. Fetched once however many nodes ask, verified when a checksum is given, kept
-     * in the image cache and served to this node until its deploy is over; what `boot.instance` was given, until the node is torn down.
-     * Without a checksum an upstream is asked at each call whether it has another file now.
-     * @param href  http(s)://, or file:// in [conductor] file_url_allowed_paths
-     */
-    file(href: string, o: FileOptions): Promise<ServedFile>
-  }
+  readonly images: Images
   /** Container images, by way of this appliance's mirror; undefined: [registry] enabled is false. */
   readonly registry?: ContainerRegistry
   /** undefined: this appliance cannot start virtual machines, or is not to. */
@@ -203,7 +173,10 @@ export type Task<O extends Options = Options> = {
   /** Shown in the log and the pages; cheap to call often. */
   readonly progress: (p: Progress) => void
   readonly configDrive: {
-    /** base64 of a gzipped ISO9660 volume `config-2`, or an http(s) URL of such a text; undefined when the deploy has none. */
+    /**
+     * base64 of a gzipped ISO9660 volume `config-2`, or an http(s) URL of such a text; undefined when the deploy has
+     * none.
+     */
     encoded(): Promise<string | undefined>
   }
   /** For installers that report by themselves: they POST {callback_url: "", agent_token, agent_status} to `url`. */
@@ -222,8 +195,10 @@ export type Task<O extends Options = Options> = {
    */
   readonly exec: (file: string, args: readonly string[], o?: ExecOptions) => Promise<{ stdout: string }>
   /**
-   * Absolute path of a folder for this node's procedure, made at the first call: for keys, inventories and logs that a program needs as files.
-   * Mode 0700. It survives a restart of the appliance, and is removed after `cleanUp`. @throws Error  no procedure runs (in `validate`)
+   * Absolute path of a folder for this node's procedure, made at the first call: for keys, inventories and logs that a
+   * program needs as files.
+   * Mode 0700. It survives a restart of the appliance, and is removed after `cleanUp`. @throws Error  no procedure runs
+   * (in `validate`)
    */
   readonly folder: () => Promise<string>
   /**
@@ -231,7 +206,10 @@ export type Task<O extends Options = Options> = {
    * @returns undefined: it is none. Whether that is refused is the plugin's affair
    */
   readonly readBoolean: (value: unknown) => boolean | undefined
-  /** An error in the operator's words: `throw task.failure('…')`. Becomes the node's last_error; 400 when thrown in `validate`. */
+  /**
+   * An error in the operator's words: `throw task.failure('…')`. Becomes the node's last_error; 400 when thrown in
+   * `validate`.
+   */
   readonly failure: (message: string, cause?: unknown) => Error
 }
 
@@ -239,48 +217,12 @@ export type ExecOptions = {
   cwd?: string
   env?: Record<string, string>
   timeout_s?: number
-  /** For its standard input, which is empty otherwise: where secrets go, as others can read a command line. Told to no log. */
+  /**
+   * For its standard input, which is empty otherwise: where secrets go, as others can read a command line. Told to no
+   * log.
+   */
   input?: string | Uint8Array
   onLine?(line: string): void
-}
-
-/** `mode`: permission bits, 0o600 when left out. It belongs to root; folders on the way to it are made. */
-export type BootFile = { path: string; content: string; mode?: number }
-
-/** A precompressed form that the appliance offers under the same url by Accept-Encoding; our agent reads the list, a stock one ignores it. */
-export type ImageVariant = {
-  encoding: 'zstd' | 'gzip'
-  /** Of the bytes on the wire. */
-  size_bytes: number
-  /** Of the bytes on the wire, so that the agent need not hash what it unpacks. */
-  checksum: { algorithm: string; value: string }
-}
-export type FileOptions = {
-  /** Where a person wrote the address, for messages: instance_info/kernel. */
-  field: string
-  /** Hex digits of md5, sha256 or sha512, ALGORITHM:HEX, or the http(s) address of a file of checksums. */
-  checksum?: string
-}
-export type ServedFile = {
-  /** By which the appliance knows it. */
-  name: string
-  /** For machines. */
-  url: string
-  /** By content, e.g. iso, gzip, xz; raw: nothing that is known here, such as a kernel. */
-  format: string
-  size_bytes: number
-  /** sha256, or the one that was asked for. */
-  checksum: { algorithm: string; value: string }
-}
-export type ServedImage = {
-  url: string
-  format: 'raw' | 'qcow2'
-  /** Of the file at url; of the virtual disk when it is raw. undefined: an upstream that did not say. */
-  size_bytes: number | undefined
-  checksum: { algorithm: string; value: string } | undefined
-  /** The agent may write it as it comes. */
-  stream: boolean
-  variants: readonly ImageVariant[]
 }
 
 /** Ready-made steps, and what steps are made of; a plugin composes them instead of inheriting from another plugin. */
@@ -291,7 +233,8 @@ export type Kit<O extends Options = Options> = {
    */
   agentFlow(o?: { without?: readonly string[] }): Step<O>[]
   /**
-   * The argument image_info of the agent's write_image, for a whole-disk image: address, format, checksum, smaller variants.
+   * The argument image_info of the agent's write_image, for a whole-disk image: address, format, checksum, smaller
+   * variants.
    * @param o.id  how the agent calls the image on its screen
    */
   imageInfo(image: ServedImage, o: { id: string; node_uuid: string }): Json
@@ -308,8 +251,9 @@ export type LayersOf<O extends Options> = {
 
 /**
  * A way to put an operating system on a machine; the default export of the plugin's entry file.
- * Order of life: options read > validate > prepare > steps by priority > cleanUp. While an agent is up (`usesAgent`), the
- * steps that the agent itself offers with a priority from 41 to 99 run too, unless a step of the plugin has the same name.
+ * Order of life: options read > validate > prepare > steps by priority > cleanUp. While an agent is up (`usesAgent`),
+ * the steps that the agent itself offers with a priority from 41 to 99 run too, unless a step of the plugin has the
+ * same name.
  */
 export type DeployPlugin<O extends Options = Options> = {
   apiVersion: ApiVersion
@@ -319,24 +263,32 @@ export type DeployPlugin<O extends Options = Options> = {
   /** Node properties that users may set, name to help text; served at /v1/drivers/<driver>/properties. */
   properties?: Readonly<Record<string, string>>
   /**
-   * Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use it; e.g. ['podman'].
-   * A list is for each procedure that boots the agent, a cleaning too. A function chooses for one node and procedure; it is asked at
-   * each boot, does no work, and what it throws fails the boot.
+   * Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use
+   * it; e.g. ['podman'].
+   * A list is for each procedure that boots the agent, a cleaning too. A function chooses for one node and procedure;
+   * it is asked at each boot, does no work, and what it throws fails the boot.
    */
   ramdiskLayers?: readonly string[] | LayersOf<O>
   /** False: no agent is booted; the plugin drives boot and power itself. */
   usesAgent: boolean
-  /** Throws with what is missing, in the operator's words. No side effects; called by the validate API and before a deploy. */
+  /**
+   * Throws with what is missing, in the operator's words. No side effects; called by the validate API and before a
+   * deploy.
+   */
   validate(task: Task<O>): Promise<void>
   /** May be called again after a restart: must be idempotent. The machine may still run its old system. */
   prepare?(task: Task<O>): Promise<void>
   /** Describes; has no side effects, and gives the same list each time. */
   deploySteps(kit: Kit<O>): readonly Step<O>[]
   /**
-   * What this plugin has to do when a machine is cleaned, beside the agent's own clean steps; describes, as deploySteps does.
+   * What this plugin has to do when a machine is cleaned, beside the agent's own clean steps; describes, as deploySteps
+   * does.
    * The agent is up then; steps with a priority run in each automated cleaning, those of 0 when they are asked for.
    */
   cleanSteps?(kit: Kit<O>): readonly Step<O>[]
-  /** Always runs: after success, failure, abort and tear down; with `cleanSteps` after a cleaning, too. Idempotent; may run without `prepare` before it. */
+  /**
+   * Always runs: after success, failure, abort and tear down; with `cleanSteps` after a cleaning, too. Idempotent; may
+   * run without `prepare` before it.
+   */
   cleanUp?(task: Task<O>): Promise<void>
 }

@@ -1,5 +1,6 @@
 /**
- * The contracts of Ironic's interfaces other than deploy: what an implementation brings, and what it is handed at each call. Types only.
+ * The contracts of Ironic's interfaces other than deploy: what an implementation brings, and what it is handed at each
+ * call. Types only.
  * @source Ironic drivers/base.py
  */
 import type { ApiVersion, Json, Options, SignOfLife, Step, StepResult, Task, Values } from './index.ts'
@@ -11,7 +12,9 @@ export type BootDevice = 'disk' | 'pxe' | 'cdrom' | 'bios' | 'safe'
 
 /** What an implementation is handed at each call. */
 export type InterfaceTask<O extends Options = Options> = {
-  /** Frozen, as it was when this task was made. Secrets are in plain here, and masked wherever the appliance shows them. */
+  /**
+   * Frozen, as it was when this task was made. Secrets are in plain here, and masked wherever the appliance shows them.
+   */
   readonly node: Task['node'] &
     Readonly<{ driver_internal_info: Json; power_state: PowerState | null; disable_power_off: boolean }>
   /** The plugin's options with this node's overrides applied; {} for what comes with the appliance. */
@@ -20,7 +23,10 @@ export type InterfaceTask<O extends Options = Options> = {
   /** Aborted at the deadline of the call, and on shutdown. Hand it to everything that can take long. */
   readonly signal: AbortSignal
   readonly agent: {
-    /** The agent has called since the machine was started, and its last heartbeat is not older than [api] ramdisk_heartbeat_timeout. */
+    /**
+     * The agent has called since the machine was started, and its last heartbeat is not older than [api]
+     * ramdisk_heartbeat_timeout.
+     */
     readonly isAlive: boolean
     /** Gives the agent a command, as Task.agent.run does. @throws AgentFailure */
     run: Task['agent']['run']
@@ -57,11 +63,15 @@ export type InterfaceStepTask<O extends Options = Options> = Task<O> & Pick<Inte
 export type PowerInterface<O extends Options = Options> = Implementation<O> & {
   /** Left out: all. What is not here is refused before it is asked for. @source Ironic get_supported_power_states */
   supportedPowerStates?: readonly PowerTarget[]
-  /** False: the state is an assumption, and is not read now and then. Left out: true. @source Ironic supports_power_sync */
+  /**
+   * False: the state is an assumption, and is not read now and then. Left out: true. @source Ironic supports_power_sync
+   */
   supportsPowerSync?: boolean
   /** null: it cannot be told. */
   getPowerState(task: InterfaceTask<O>): Promise<PowerState | null>
-  /** Resolves when the machine is in the asked-for state; what is in it already stays. A reboot ends with 'power on'. */
+  /**
+   * Resolves when the machine is in the asked-for state; what is in it already stays. A reboot ends with 'power on'.
+   */
   setPowerState(task: InterfaceTask<O>, target: PowerTarget): Promise<void>
 }
 
@@ -75,18 +85,27 @@ export type ManagementInterface<O extends Options = Options> = Implementation<O>
 
 /** How a machine gets the deploy ramdisk. */
 export type BootInterface<O extends Options = Options> = Implementation<O> & {
-  /** The machine asks on the network, and is given the ramdisk there: then a node needs a port, and this box a ramdisk for it. */
+  /**
+   * The machine asks on the network, and is given the ramdisk there: then a node needs a port, and this box a ramdisk
+   * for it.
+   */
   bootsFromNetwork: boolean
   /** Called while the machine is off, or about to be rebooted: its next boot is to be the ramdisk's. */
   prepareRamdisk(task: BootTask<O>): Promise<void>
 }
 export type BootTask<O extends Options = Options> = InterfaceTask<O> & {
-  /** By the node's management interface; one that knows no such device is noted in the log, and the machine boots by its own order. */
+  /**
+   * By the node's management interface; one that knows no such device is noted in the log, and the machine boots by its
+   * own order.
+   */
   bootFrom(device: 'disk' | 'network' | 'cdrom', o: { persistent: boolean }): Promise<void>
 }
 
 export type InspectInterface<O extends Options = Options> = Implementation<O> & {
-  /** Finds out what the machine is made of. @returns what is merged into the node's properties @source Ironic inspect_hardware */
+  /**
+   * Finds out what the machine is made of. @returns what is merged into the node's properties @source Ironic
+   * inspect_hardware
+   */
   inspectHardware(task: InterfaceTask<O>): Promise<Json>
 }
 
@@ -149,7 +168,10 @@ export type Interfaces<O extends Options = Options> = {
   vendor: VendorInterface<O>
 }
 
-/** Default export of a plugin whose manifest says `"kind": "power"` or another of these types; `satisfies InterfacePlugin<'power', typeof OPTIONS>`. */
+/**
+ * Default export of a plugin whose manifest says `"kind": "power"` or another of these types; `satisfies
+ * InterfacePlugin<'power', typeof OPTIONS>`.
+ */
 export type InterfacePlugin<
   K extends keyof Interfaces = keyof Interfaces,
   O extends Options = Options,

@@ -1,4 +1,7 @@
-/** The part of the contract about container images: what a plugin may ask of this appliance's registry mirror. Types only. */
+/**
+ * The part of the contract about container images: what a plugin may ask of this appliance's registry mirror. Types
+ * only.
+ */
 
 /** base64 of user:password, as in a registry's auth file. */
 export type PullSecret = string
@@ -38,28 +41,35 @@ export type ContainerAccess = {
 
 /**
  * A *reference* is host[:port]/path[:tag][@digest].
- * Failures are sentences for the operator: let them pass. Secrets stay in memory, and reach the image's own registry only.
+ * Failures are sentences for the operator: let them pass. Secrets stay in memory, and reach the image's own registry
+ * only.
  */
 export type ContainerRegistry = {
   /**
-   * Reads what a person set as the pull secret of an image: base64 of USER:PASSWORD, USER:PASSWORD, an auth file of docker or podman (as text,
-   * base64 or object) with an entry for the image or its registry, or a Kubernetes secret around one. Asks nobody.
-   * @returns problem: how the sentence goes on that begins with the field's name; without an end, and without anything secret
+   * Reads what a person set as the pull secret of an image: base64 of USER:PASSWORD, USER:PASSWORD, an auth file of
+   * docker or podman (as text, base64 or object) with an entry for the image or its registry, or a Kubernetes secret
+   * around one. Asks nobody.
+   * @returns problem: how the sentence goes on that begins with the field's name; without an end, and without anything
+   * secret
    */
   readSecret(value: unknown, reference: string): { secret: PullSecret } | { problem: string }
   /** Asks the upstream, or what is here when it is dead; within 10 s. Holds nothing. */
   inspect(reference: string, o: { architecture: string; secret?: PullSecret }): Promise<ContainerImage>
   /**
-   * Every byte is in the mirror when it resolves, and stays there for this node until it is torn down or holds another image.
+   * Every byte is in the mirror when it resolves, and stays there for this node until it is torn down or holds another
+   * image.
    * The node's record then shows reference and digest as driver_internal_info/container_image. Shows its progress.
    * @param o.with  references of images that it needs beside itself
-   * @param o.bound_in  absolute path of a folder in the image: what the quadlets (*.image, *.container) in it name is needed as well
+   * @param o.bound_in  absolute path of a folder in the image: what the quadlets (*.image, *.container) in it name is
+   * needed as well
    */
   hold(image: ContainerImage, o?: { secret?: PullSecret; with?: readonly string[]; bound_in?: string }): Promise<void>
   /**
    * Of an image that is held.
-   * @param o.for  deploy (default): with a ticket where one is needed; guest: the same, as one of `task.guest` with `mirror: true` reaches it; host: without
-   * @param o.until  the ticket is for work of the appliance that other nodes may wait for: it ends then, and not with this node's deploy
+   * @param o.for  deploy (default): with a ticket where one is needed; guest: the same, as one of `task.guest` with
+   * `mirror: true` reaches it; host: without
+   * @param o.until  the ticket is for work of the appliance that other nodes may wait for: it ends then, and not with
+   * this node's deploy
    */
   access(
     image: Pick<ContainerImage, 'reference'>,

@@ -1,4 +1,7 @@
-/** For a stock ironic-python-agent: the files laid over its ramdisk, so that it pulls from the mirror, and what it misreads of a node. Ours needs neither. */
+/**
+ * For a stock ironic-python-agent: the files laid over its ramdisk, so that it pulls from the mirror, and what it
+ * misreads of a node. Ours needs neither.
+ */
 import type { ContainerAccess, ContainerImage } from '@appliance/core/plugin-api'
 import { authFile, caFiles } from './host-files.ts'
 import type { Deploy } from './image.ts'

@@ -1,4 +1,7 @@
-/** What an installed host has in its /etc of this machine alone: root's keys, and how upgrades come through the mirror. Pure. */
+/**
+ * What an installed host has in its /etc of this machine alone: root's keys, and how upgrades come through the mirror.
+ * Pure.
+ */
 import type { ContainerAccess, ContainerImage } from '@appliance/core/plugin-api'
 import { repositoryOf } from './mirror-text.ts'
 import type { Wanted } from './node-fields.ts'

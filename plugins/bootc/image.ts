@@ -1,4 +1,6 @@
-/** The container image of a deploy: what its tag means is settled once, and it is held before the machine is touched. */
+/**
+ * The container image of a deploy: what its tag means is settled once, and it is held before the machine is touched.
+ */
 import type { ContainerImage, ContainerRegistry, Json } from '@appliance/core/plugin-api'
 import { type Wanted, wantedOf } from './node-fields.ts'
 import type { BootcTask } from './options.ts'
@@ -44,7 +46,10 @@ const settledIn = (kept: Json) => kept.settled as Settled | undefined
 /** undefined: not settled yet. */
 export const settledWay = (kept: Json): Way | undefined => settledIn(kept)?.way
 
-/** The same one in every step of the deploy, also when its tag is moved meanwhile. @throws task.failure; what the registry says */
+/**
+ * The same one in every step of the deploy, also when its tag is moved meanwhile. @throws task.failure; what the
+ * registry says
+ */
 export async function settle(task: BootcTask): Promise<Deploy> {
   const kept = settledIn(task.kept)
   if (kept) return { ...kept, wanted: wantedOf(task) }

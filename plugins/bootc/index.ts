@@ -1,4 +1,7 @@
-/** The deploy interface `bootc`: a bootable container becomes the machine's operating system, by way of the appliance's own mirror. */
+/**
+ * The deploy interface `bootc`: a bootable container becomes the machine's operating system, by way of the appliance's
+ * own mirror.
+ */
 import type { DeployPlugin, Json, Kit, StepResult } from '@appliance/core/plugin-api'
 import { bootFiles, checkForStockAgent } from './boot-files.ts'
 import { type HostFile, keyFiles, upgradeFiles } from './host-files.ts'
@@ -7,7 +10,10 @@ import { installArguments, installOnce } from './install-once.ts'
 import { type BootcOptions, type BootcTask, OPTIONS } from './options.ts'
 import { LAYERS } from './ways.ts'
 
-/** All that the appliance can do by itself, before the machine is touched: what fails here leaves its old system as it was. */
+/**
+ * All that the appliance can do by itself, before the machine is touched: what fails here leaves its old system as it
+ * was.
+ */
 async function deploy(task: BootcTask): Promise<StepResult> {
   const deploy = await settle(task)
   await hold(task, deploy)
@@ -29,7 +35,10 @@ async function install(kit: ImageKit, task: BootcTask): Promise<StepResult> {
 const offers = (task: BootcTask, name: string) => task.agent.steps().some(({ step }) => step === name)
 const execute = (task: BootcTask, step: string, args: Json) => task.agent.execute({ interface: 'deploy', step, args })
 
-/** What an encrypted disk is to hold goes there while it is open. All else comes when the tenant's container does not run any more: it could read it. */
+/**
+ * What an encrypted disk is to hold goes there while it is open. All else comes when the tenant's container does not
+ * run any more: it could read it.
+ */
 async function installOnMachine(task: BootcTask, deploy: Deploy): Promise<StepResult> {
   const mirror = await registryOf(task).access(deploy.image)
   return execute(task, 'bootc_install', {

@@ -1,4 +1,7 @@
-/** Install once, write many: the appliance runs the image's own bootc in a virtual machine, and keeps the disk in the image cache. */
+/**
+ * Install once, write many: the appliance runs the image's own bootc in a virtual machine, and keeps the disk in the
+ * image cache.
+ */
 import type { ContainerAccess, Json, ServedImage } from '@appliance/core/plugin-api'
 import { type Deploy, registryOf } from './image.ts'
 import type { BootcTask } from './options.ts'

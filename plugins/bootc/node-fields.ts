@@ -1,4 +1,7 @@
-/** What a node asks for, read from its fields as they come from people and scripts. Each is refused in a sentence, without what is secret. */
+/**
+ * What a node asks for, read from its fields as they come from people and scripts. Each is refused in a sentence,
+ * without what is secret.
+ */
 import type { Json, PullSecret } from '@appliance/core/plugin-api'
 import type { BootcTask } from './options.ts'
 

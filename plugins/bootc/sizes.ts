@@ -1,4 +1,7 @@
-/** How large things are, from the one number that is known before an install: the image's compressed size. Estimates; pure. */
+/**
+ * How large things are, from the one number that is known before an install: the image's compressed size. Estimates;
+ * pure.
+ */
 import type { ContainerImage, Json } from '@appliance/core/plugin-api'
 import { isTable } from './node-fields.ts'
 
@@ -29,11 +32,17 @@ export const scratchBytes = ({ size_bytes }: Sized) =>
 /** The way appliance: the disk as it was installed, and a config drive behind it. */
 export const diskForAppliance = (image: Sized) => installedBytes(image) + END_BYTES
 
-/** The way machine: half of the disk is podman's store until the install is over. Less than this is certainly too little. */
+/**
+ * The way machine: half of the disk is podman's store until the install is over. Less than this is certainly too
+ * little.
+ */
 export const diskForMachine = ({ size_bytes }: Sized) =>
   Math.ceil(2 * size_bytes * UNPACKED_AT_LEAST + FRONT_BYTES + END_BYTES)
 
-/** What the node's record says of its disk, by a root device hint or by its properties; undefined: nothing that is certain. */
+/**
+ * What the node's record says of its disk, by a root device hint or by its properties; undefined: nothing that is
+ * certain.
+ */
 export function knownDiskBytes({
   properties,
   instance_info,

@@ -10,7 +10,8 @@ export const LAYERS = ['disk-tools', 'podman'] as const
 export type Way = 'machine' | 'appliance'
 
 /**
- * With so much each was seen to work, less was not tried: the ramdisk is the most of what is needed, and podman the most of the ramdisk.
+ * With so much each was seen to work, less was not tried: the ramdisk is the most of what is needed, and podman the
+ * most of the ramdisk.
  * For `machine` 1 GiB, of which firmware keeps a part.
  */
 const MEMORY_MIB: Readonly<Record<Way, number>> = { machine: 900, appliance: 384 }

@@ -36,7 +36,10 @@ function checksumIn({
 
 const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : undefined)
 
-/** Credentials and proxies are for the server that image_source names: neither for this appliance, nor for where a redirect leads. */
+/**
+ * Credentials and proxies are for the server that image_source names: neither for this appliance, nor for where a
+ * redirect leads.
+ */
 function accessTo({ node, options }: Given): Json {
   const { image_http_proxy: http, image_https_proxy: https, image_no_proxy: no_proxy } = node.driver_info
   const secret = node.instance_info.image_request_authorization_secret

@@ -1,4 +1,7 @@
-/** The deploy interface `direct`: the agent writes a whole-disk image to the disk as it comes. @source Ironic drivers/modules/agent.py */
+/**
+ * The deploy interface `direct`: the agent writes a whole-disk image to the disk as it comes. @source Ironic
+ * drivers/modules/agent.py
+ */
 import type { DeployPlugin, Kit, StepResult, Task } from '@appliance/core/plugin-api'
 import { imageInfoOf } from './image-info.ts'
 import { type DirectOptions, OPTIONS } from './options.ts'

@@ -1,4 +1,7 @@
-/** What `direct` refuses of a node beyond its image fields and root device hints, which the appliance knows. Looks at the record only. */
+/**
+ * What `direct` refuses of a node beyond its image fields and root device hints, which the appliance knows. Looks at
+ * the record only.
+ */
 import type { Task, Values } from '@appliance/core/plugin-api'
 import type { DirectOptions } from './options.ts'
 

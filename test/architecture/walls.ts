@@ -81,11 +81,6 @@ export const KNOWN_CIRCLES = [
 export const KNOWN_WIDE_DOCUMENTS = [
   // The registry.
   'registry-mirror/README.md',
-  // Plugins.
-  'plugins/README.md',
-  'plugins/bootc/README.md',
-  'plugins/bootc/layers/README.md',
-  'plugins/direct/README.md',
   // The tests.
   'test/README.md',
 ]
@@ -102,9 +97,7 @@ export const KNOWN_WIDE_COMMENTS = [
   'appliance/conductor',
   // Images and plugins.
   'appliance/images',
-  'appliance/plugin-api',
   'appliance/plugin-host',
-  'plugins',
   // Network boot, and the tests.
   'pxe',
   'test',

@@ -1,30 +1,33 @@
-/** The example of plugins/README.md: what a stranger copies from there passes the suite that it is told to run. */
+/** The examples of plugins/TUTORIAL.md and LAYERS.md: what a stranger copies from there passes the suite that it is told to run. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import type { DeployPlugin } from '../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, Step } from '../../appliance/plugin-api/index.ts'
 import type { StepAgent, Steps } from '../../pxe/agent-api.ts'
 import { bundle } from '../../pxe/ramdisk/bundle.ts'
 import { readLayer } from '../../pxe/ramdisk/layer.ts'
 import { CHECKS, testDeployPlugin } from '../conformance/deploy-plugin.ts'
 import { createLoader } from '../conformance/plugin-checks/given.ts'
-import { createTaskOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-on-paper.ts'
+import { createTaskOnPaper, fileOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-on-paper.ts'
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../plugins/README.md'), 'utf8')
+const PAGE = ['TUTORIAL.md', 'LAYERS.md']
+  .map((name) => readFileSync(join(import.meta.dirname, '../../plugins', name), 'utf8'))
+  .join('\n')
+const README = readFileSync(join(import.meta.dirname, '../../plugins/README.md'), 'utf8')
 const instance_info = IMAGE_FIELDS
 
 /** The first block of this language below a heading, or on the page. */
-function block(language: string, heading = ''): string {
-  const page = PAGE.slice(PAGE.indexOf(heading))
+function block(language: string, heading = '', of = PAGE): string {
+  const page = of.slice(of.indexOf(heading))
   const [, text] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(page) ?? []
-  assert.ok(text, `plugins/README.md has no block of ${language}`)
+  assert.ok(text, `plugins/TUTORIAL.md has no block of ${language}`)
   return text
 }
 
-describe('the example of plugins/README.md', () => {
+describe('the example of plugins/TUTORIAL.md', () => {
   const place = mkdtempSync(join(tmpdir(), 'example-'))
   const folder = join(place, 'hello')
   const under = {
@@ -73,7 +76,33 @@ describe('the example of plugins/README.md', () => {
   })
 })
 
-describe('the ramdisk layer of plugins/README.md', () => {
+describe('the step of plugins/README.md that writes no disk', () => {
+  it('says what the machine boots, and starts it', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'step-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const text = block('js', '### What a machine boots', README)
+    writeFileSync(join(folder, 'step.mjs'), `export default {\n${text}}\n`)
+    const step = (await import(join(folder, 'step.mjs'))).default as Pick<Step, 'run'>
+    const [kernel, ramdisk] = ['http://images.example/vmlinuz', 'http://images.example/initrd']
+    const { task, calls } = createTaskOnPaper({ node: { instance_info: { kernel, ramdisk } } })
+
+    const result = await step.run(task, {})
+
+    const boot = calls.find(({ name }) => name === 'boot.instance')?.args[0]
+    assert.deepEqual(result, { done: true })
+    assert.deepEqual(boot, {
+      kernel: fileOnPaper(kernel),
+      ramdisks: [fileOnPaper(ramdisk)],
+      parameters: `inst.ks=http://172.22.0.1:8080/nodes/${NODE_UUID}/${'k'.repeat(32)}/ks.cfg`,
+    })
+    assert.deepEqual(
+      calls.map(({ name }) => name).filter((name) => name.startsWith('power.')),
+      ['power.off', 'power.bootFrom', 'power.on'],
+    )
+  })
+})
+
+describe('the ramdisk layer of plugins/LAYERS.md', () => {
   const HEADING = '## Programs on the machine'
   const folder = mkdtempSync(join(tmpdir(), 'layer-'))
   mkdirSync(join(folder, 'steps'))

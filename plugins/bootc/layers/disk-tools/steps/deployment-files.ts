@@ -1,6 +1,6 @@
 /**
- * Writes files into the /etc of the one deployment on an installed disk. The tree is the tenant's: no link in it is followed, each folder is
- * opened below the one before, and what is not as expected is refused.
+ * Writes files into the /etc of the one deployment on an installed disk. The tree is the tenant's: no link in it is
+ * followed, each folder is opened below the one before, and what is not as expected is refused.
  */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'

@@ -1,4 +1,6 @@
-/** The root file system: what it is, mounted for as long as it is needed, grown to its partition while it is mounted. */
+/**
+ * The root file system: what it is, mounted for as long as it is needed, grown to its partition while it is mounted.
+ */
 import { mkdir, open, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'

@@ -1,6 +1,6 @@
 /**
- * Makes a disk with a bootable container this machine's own: unique identifiers, the root file system as large as the disk, the machine's
- * files, its config drive. Also after a copy of an install that another machine has, too.
+ * Makes a disk with a bootable container this machine's own: unique identifiers, the root file system as large as the
+ * disk, the machine's files, its config drive. Also after a copy of an install that another machine has, too.
  */
 import type { StepAgent, StepContext, StepDisk } from '@appliance/pxe/agent-api'
 import { type DeployedFile, deployedFiles, deploymentOf, writeFiles } from './deployment-files.ts'
@@ -12,7 +12,10 @@ export type FinishArguments = {
   files: readonly DeployedFile[]
   /** As `task.configDrive.encoded()` gives it. */
   configdrive: string | undefined
-  /** The disk is a copy: its GUIDs are made new. That of the file system stays, because the boot loader finds its root by it. */
+  /**
+   * The disk is a copy: its GUIDs are made new. That of the file system stays, because the boot loader finds its root
+   * by it.
+   */
   new_ids: boolean
   grow: boolean
 }
@@ -73,7 +76,10 @@ async function fill(file_system: FileSystem, { grow, files }: FinishArguments): 
   return why && file_system.file_system === 'ext4' ? growUnmounted(file_system) : why
 }
 
-/** Its key is sealed in the TPM for the installed system; the mapping has the partition's size at the next boot by itself. */
+/**
+ * Its key is sealed in the TPM for the installed system; the mapping has the partition's size at the next boot by
+ * itself.
+ */
 function withoutKey(node: string, { files }: FinishArguments): string {
   if (files.length === 0) return `${node} is encrypted, and only the installed system has its key`
   const names = files.map(({ path }) => path).join(', ')

@@ -1,4 +1,7 @@
-/** The installed disk's partition table, read and written by sfdisk: which partition is root, how far it may grow, new identifiers. */
+/**
+ * The installed disk's partition table, read and written by sfdisk: which partition is root, how far it may grow, new
+ * identifiers.
+ */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { StepAgent, StepDisk } from '@appliance/pxe/agent-api'

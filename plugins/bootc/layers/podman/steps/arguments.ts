@@ -16,7 +16,10 @@ export type InstallArguments = {
   reference: string
   digest: string
   mirror: Mirror
-  /** Where podman keeps the image for as long as the install takes: the end of the disk itself, or another disk, which is emptied. */
+  /**
+   * Where podman keeps the image for as long as the install takes: the end of the disk itself, or another disk, which
+   * is emptied.
+   */
   scratch: 'target' | `/dev/${string}`
   tpm2_luks: boolean
   /** Of the compressed image, and how many layers it has; both for showing progress only. */

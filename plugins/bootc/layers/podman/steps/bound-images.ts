@@ -1,4 +1,7 @@
-/** Logically bound images: what the image wants beside it. bootc takes them from podman's store when it installs, and fetches none itself. */
+/**
+ * Logically bound images: what the image wants beside it. bootc takes them from podman's store when it installs, and
+ * fetches none itself.
+ */
 import { constants } from 'node:fs'
 import { lstat, open, readdir, readlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'

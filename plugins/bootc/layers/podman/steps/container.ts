@@ -13,7 +13,9 @@ const STUCK_MS = 15 * 60_000
 /** What is written beside the image's own files: boot loader, kernels, ostree's records. */
 const OVERHEAD = 1.1
 
-/** As upstream's agent has it, but for what an install from a mirror needs: the canonical name, and both boot methods. */
+/**
+ * As upstream's agent has it, but for what an install from a mirror needs: the canonical name, and both boot methods.
+ */
 export function bootcCommand(args: InstallArguments, disk: StepDisk, root_mib: number | undefined): string[] {
   return [
     ...['bootc', 'install', 'to-disk', '--wipe', '--skip-fetch-check', '--generic-image'],

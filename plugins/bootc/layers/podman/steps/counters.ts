@@ -1,4 +1,7 @@
-/** What the kernel counts while something long goes on: bytes that came in, bytes written to the disk's partitions, memory left. */
+/**
+ * What the kernel counts while something long goes on: bytes that came in, bytes written to the disk's partitions,
+ * memory left.
+ */
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 

@@ -1,6 +1,7 @@
 /**
- * Files for a root that bootc has encrypted with a key in the TPM: the image's own systemd opens it, as it will at each boot, while the image
- * is still in the scratch space. The file system gets the space behind it at its first boot, because it cannot be open while that is made.
+ * Files for a root that bootc has encrypted with a key in the TPM: the image's own systemd opens it, as it will at each
+ * boot, while the image is still in the scratch space. The file system gets the space behind it at its first boot,
+ * because it cannot be open while that is made.
  */
 import { join } from 'node:path'
 import type { StepAgent, StepDisk } from '@appliance/pxe/agent-api'
@@ -15,7 +16,10 @@ const TIMEOUT_S = 300
 /** Not in everyone's PATH. */
 const CRYPTSETUP = 'PATH=$PATH:/usr/lib/systemd exec systemd-cryptsetup "$@"'
 
-/** systemd-growfs also makes an encrypted mapping as large as its partition. In a mount namespace of its own, as /sysroot is read-only. */
+/**
+ * systemd-growfs also makes an encrypted mapping as large as its partition. In a mount namespace of its own, as
+ * /sysroot is read-only.
+ */
 const GROWING: readonly DeployedFile[] = [
   {
     path: '/etc/systemd/system/rackstrap-grow-root.service',

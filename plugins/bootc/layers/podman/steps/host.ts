@@ -1,4 +1,7 @@
-/** What podman and bootc expect of the machine they run on, beyond what the ramdisk's init has made. May be called again. */
+/**
+ * What podman and bootc expect of the machine they run on, beyond what the ramdisk's init has made. May be called
+ * again.
+ */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StepAgent } from '@appliance/pxe/agent-api'

@@ -1,4 +1,7 @@
-/** The deploy step bootc_install: a bootable container becomes this machine's operating system. A table of contents of it. */
+/**
+ * The deploy step bootc_install: a bootable container becomes this machine's operating system. A table of contents of
+ * it.
+ */
 import type { StepAgent, StepContext, StepDisk } from '@appliance/pxe/agent-api'
 import { type Finished, finishDisk } from '../../disk-tools/steps/finish.ts'
 import { readTable } from '../../disk-tools/steps/partitions.ts'
@@ -26,7 +29,10 @@ export type Installed = {
 
 const MIB = 1024 * 1024
 
-/** @throws Error  one sentence for the operator. Then nothing stays mounted or running, and what is half on the disk does not boot */
+/**
+ * @throws Error  one sentence for the operator. Then nothing stays mounted or running, and what is half on the disk
+ * does not boot
+ */
 export async function install(agent: StepAgent, args: InstallArguments, context: StepContext): Promise<Installed> {
   await using memory = await watchMemory(agent.root)
   const disk = await targetDisk(agent, args.scratch)

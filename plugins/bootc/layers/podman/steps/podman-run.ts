@@ -1,4 +1,7 @@
-/** Runs a program of the pulled image as a container: the tenant's code as root on the tenant's steel. Nothing that it started outlives it. */
+/**
+ * Runs a program of the pulled image as a container: the tenant's code as root on the tenant's steel. Nothing that it
+ * started outlives it.
+ */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -79,7 +82,10 @@ function reasonOf(
   return error.message.split(': ').pop() ?? error.message
 }
 
-/** Podman itself may have been killed, and its container goes on. The cgroup takes all with it, whatever became of their parents. */
+/**
+ * Podman itself may have been killed, and its container goes on. The cgroup takes all with it, whatever became of their
+ * parents.
+ */
 async function endContainer({ root, programs, screen }: StepAgent): Promise<void> {
   await killAll(join(root, CGROUP))
   await programs

@@ -1,4 +1,7 @@
-/** Has podman pull from the appliance's mirror and from nowhere else, whatever the image is called. Made anew for each install. */
+/**
+ * Has podman pull from the appliance's mirror and from nowhere else, whatever the image is called. Made anew for each
+ * install.
+ */
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { authOf, mirrorOnly, repositoryOf } from '../../../mirror-text.ts'

@@ -1,9 +1,14 @@
-/** What podman and the image's own bootc say: made harmless for screens and logs, and the one line of it that tells why. */
+/**
+ * What podman and the image's own bootc say: made harmless for screens and logs, and the one line of it that tells why.
+ */
 
 export type Said = {
   /** @returns the line as it may be shown */
   add(line: string): string
-  /** The last line that says "error:", else the last one that tells of a failure, else the last one; what podman logs beside it counts less. */
+  /**
+   * The last line that says "error:", else the last one that tells of a failure, else the last one; what podman logs
+   * beside it counts less.
+   */
   telling(): string | undefined
 }
 

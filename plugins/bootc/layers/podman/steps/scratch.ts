@@ -1,6 +1,7 @@
 /**
- * Room for podman's store: in memory the image would take several times its size. On the target disk it is a loop device over the end of the
- * disk, which is no partition and so in nobody's way, and which the root file system gets afterwards.
+ * Room for podman's store: in memory the image would take several times its size. On the target disk it is a loop
+ * device over the end of the disk, which is no partition and so in nobody's way, and which the root file system gets
+ * afterwards.
  */
 import { mkdir, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -39,7 +40,10 @@ const MAKE_TIMEOUT_S = 600
 const FILE_SYSTEM = ['-q', '-F', '-O', '^has_journal', '-m', '0', '-E', 'lazy_itable_init=1,nodiscard']
 const MOUNT_OPTIONS = 'noatime,noinit_itable,nobarrier'
 
-/** The rest of the disk, half and half: the store holds the image packed and unpacked, root holds it once and grows afterwards. */
+/**
+ * The rest of the disk, half and half: the store holds the image packed and unpacked, root holds it once and grows
+ * afterwards.
+ */
 export function placeOnTarget(size_bytes: number, front_bytes: number): { start_bytes: number; length_bytes: number } {
   const half = Math.floor((size_bytes - END_BYTES - front_bytes) / 2 / MIB) * MIB
   const length_bytes = Math.min(LIMIT_BYTES, half)
