@@ -166,12 +166,12 @@ export function renderRefusal(
   boot: Pick<Exclude<MachineBoot, { kind: 'unknown' }>, 'kind' | 'node' | 'name'>,
   why: string,
 ): string {
-  const what = boot.kind === 'agent' ? 'be deployed' : 'boot its instance'
+  const cannot = boot.kind === 'agent' ? 'cannot be deployed' : 'cannot boot its instance'
   return lines(
     '#!ipxe',
     '',
     `set verdict ${boot.kind}`,
-    ...giveUp(`Rackstrap: ${nodeOf(boot)} cannot ${what}. ${screenText(why)}`),
+    ...giveUp(`Rackstrap: ${nodeOf(boot)} ${cannot}. ${screenText(why)}`),
   )
 }
 
