@@ -67,7 +67,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
     provision: createProvision(parts, runner),
     async power(ident, target, timeout_s) {
       const node = nodeOf(parts, ident)
-      checkPowerTarget(node, target)
+      checkPowerTarget(parts, node, target)
       const release = await parts.holds.take(node.uuid)
       const o = { signal: parts.jobs.stopping, ...(timeout_s === undefined ? {} : { timeout_s }) }
       parts.jobs.run(target, node.uuid, () =>

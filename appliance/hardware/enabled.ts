@@ -7,6 +7,9 @@ export type Type = keyof typeof IMPLEMENTATIONS
 export const TYPES = Object.keys(IMPLEMENTATIONS) as readonly Type[]
 export type Names = Readonly<Record<Type, readonly string[]>>
 
+/** Whether the appliance itself has an implementation of this name. */
+export const isBuiltIn = (type: Type, name: string): boolean => Object.hasOwn(IMPLEMENTATIONS[type], name)
+
 /** An implementation that a plugin brings. */
 export type Offer = {
   type: string

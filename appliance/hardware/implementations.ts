@@ -1,23 +1,31 @@
 /** Every implementation that comes with the appliance, by interface type and name. */
 import type { Log } from '../log.ts'
 import type { Interfaces } from '../plugin-api/interfaces.ts'
+import { fakeBios } from './bios/fake.ts'
 import { noBios } from './bios/no-bios.ts'
 import { fakeBoot } from './boot/fake.ts'
 import { ipxeBoot } from './boot/ipxe.ts'
+import { fakeConsole } from './console/fake.ts'
 import { noConsole } from './console/no-console.ts'
+import { fakeFirmware } from './firmware/fake.ts'
 import { noFirmware } from './firmware/no-firmware.ts'
+import { fakeInspect } from './inspect/fake.ts'
 import { noInspect } from './inspect/no-inspect.ts'
 import type { Ipmi } from './ipmi/ipmi.ts'
 import { fakeManagement } from './management/fake.ts'
 import { ipmitoolManagement } from './management/ipmitool.ts'
 import { noopManagement } from './management/noop.ts'
 import { noopNetwork } from './network/noop.ts'
+import { agentPower } from './power/agent.ts'
 import { fakePower } from './power/fake.ts'
 import { ipmitoolPower } from './power/ipmitool.ts'
+import { fakeRaid } from './raid/fake.ts'
 import { noRaid } from './raid/no-raid.ts'
+import { fakeRescue } from './rescue/fake.ts'
 import { noRescue } from './rescue/no-rescue.ts'
 import { fakeStorage } from './storage/fake.ts'
 import { noopStorage } from './storage/noop.ts'
+import { fakeVendor } from './vendor/fake.ts'
 import { noVendor } from './vendor/no-vendor.ts'
 
 /** What several implementations have in common. */
@@ -25,20 +33,20 @@ export type Shared = { log: Log; ipmi: Ipmi }
 type Row<K extends keyof Interfaces> = Readonly<Record<string, (shared: Shared) => Interfaces[K]>>
 
 export const IMPLEMENTATIONS = {
-  bios: { 'no-bios': () => noBios },
+  bios: { fake: () => fakeBios, 'no-bios': () => noBios },
   boot: { fake: () => fakeBoot, ipxe: () => ipxeBoot },
-  console: { 'no-console': () => noConsole },
-  firmware: { 'no-firmware': () => noFirmware },
-  inspect: { 'no-inspect': () => noInspect },
+  console: { fake: () => fakeConsole, 'no-console': () => noConsole },
+  firmware: { fake: () => fakeFirmware, 'no-firmware': () => noFirmware },
+  inspect: { fake: () => fakeInspect, 'no-inspect': () => noInspect },
   management: {
     fake: () => fakeManagement,
     ipmitool: ({ ipmi }) => ipmitoolManagement(ipmi),
     noop: () => noopManagement,
   },
   network: { noop: () => noopNetwork },
-  power: { fake: () => fakePower, ipmitool: ({ ipmi }) => ipmitoolPower(ipmi) },
-  raid: { 'no-raid': () => noRaid },
-  rescue: { 'no-rescue': () => noRescue },
+  power: { agent: () => agentPower, fake: () => fakePower, ipmitool: ({ ipmi }) => ipmitoolPower(ipmi) },
+  raid: { fake: () => fakeRaid, 'no-raid': () => noRaid },
+  rescue: { fake: () => fakeRescue, 'no-rescue': () => noRescue },
   storage: { fake: () => fakeStorage, noop: () => noopStorage },
-  vendor: { 'no-vendor': () => noVendor },
+  vendor: { fake: () => fakeVendor, 'no-vendor': () => noVendor },
 } as const satisfies { readonly [K in keyof Interfaces]: Row<K> }

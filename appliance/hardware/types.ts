@@ -23,10 +23,18 @@ const GENERIC = {
 export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {
   ipmi: { ...GENERIC, management: ['ipmitool', 'noop'], power: ['ipmitool'] },
   'fake-hardware': {
-    ...GENERIC,
+    bios: ['fake', 'no-bios'],
     boot: ['fake', 'ipxe'],
+    console: ['fake', 'no-console'],
+    firmware: ['fake', 'no-firmware'],
+    inspect: ['fake', 'no-inspect'],
     management: ['fake'],
+    network: ['noop'],
     power: ['fake'],
+    raid: ['fake', 'no-raid'],
+    rescue: ['fake', 'no-rescue'],
     storage: ['fake', 'noop'],
+    vendor: ['fake', 'no-vendor'],
   },
+  'manual-management': { ...GENERIC, management: ['noop', 'fake'], power: ['agent', 'fake'] },
 }

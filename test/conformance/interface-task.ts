@@ -1,5 +1,6 @@
 /** What an implementation of an interface is handed, without a conductor. */
 
+import { exec } from '../../appliance/conductor/plugin/exec.ts'
 import type { Json } from '../../appliance/plugin-api/index.ts'
 import type { InterfaceTask } from '../../appliance/plugin-api/interfaces.ts'
 import type { Node } from '../../appliance/records/kinds/node.ts'
@@ -14,13 +15,14 @@ export function interfaceTask(
   const remembered: Json = {}
   const lines: string[] = []
   const write = (message: string) => void lines.push(message)
+  const { signal = AbortSignal.timeout(DEADLINE_MS) } = change
   return {
     node,
     options: {},
     log: { debug: write, info: write, warn: write, error: write },
-    signal: AbortSignal.timeout(DEADLINE_MS),
+    signal,
     agent: { isAlive: false, run: () => Promise.reject(new Error('there is no agent')) },
-    exec: () => Promise.reject(new Error('there are no programs')),
+    exec: (file, args, o = {}) => exec(file, args, o, signal),
     remember: async (values) => void Object.assign(remembered, values),
     failure: (message, cause) => new Error(message, { cause }),
     remembered,

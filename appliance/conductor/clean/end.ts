@@ -3,7 +3,7 @@ import { DeployFailure, messageOf } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { endProcedureBoot } from '../boot/record.ts'
 import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
-import { forgetAgent, setPower } from '../power/power.ts'
+import { forgetAgent, keepsPower, setPower } from '../power/power.ts'
 import { keyOf, planOf } from '../procedures/plan.ts'
 import { CLEAN, tracesOf, underWay } from '../procedures/procedure.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
@@ -105,7 +105,7 @@ export async function endCleanFailure(parts: Parts, uuid: string): Promise<void>
 async function tearDownAgent(parts: Parts, uuid: string): Promise<void> {
   const node = nodeOf(parts, uuid)
   if (withoutRamdisk(node)) return
-  await setPower(parts, uuid, node.disable_power_off ? 'rebooting' : 'power off', { signal: parts.jobs.stopping })
+  await setPower(parts, uuid, keepsPower(parts, node) ? 'rebooting' : 'power off', { signal: parts.jobs.stopping })
 }
 
 const cleanUp = (parts: Parts, uuid: string) =>

@@ -5,7 +5,7 @@ import { readBoolean } from '@appliance/ground/booleans'
 import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
-import { readPowerState, setPower } from '../power/power.ts'
+import { keepsPower, readPowerState, setPower } from '../power/power.ts'
 import { imageInfo } from '../steps/image-info.ts'
 import { whenNotBusy } from '../task/busy.ts'
 import { installBootloader } from './boot-loader.ts'
@@ -56,7 +56,7 @@ export function createKit(parts: Parts): Kit {
       again: true,
       async run(task) {
         await task.boot.disk()
-        const target = nodeOf(parts, task.node.uuid).disable_power_off ? 'rebooting' : 'power on'
+        const target = keepsPower(parts, nodeOf(parts, task.node.uuid)) ? 'rebooting' : 'power on'
         await setPower(parts, task.node.uuid, target, { signal: task.signal })
         return { done: true }
       },
@@ -73,7 +73,7 @@ async function tearDownAgent(parts: Parts, task: Task): Promise<void> {
   const { uuid, driver_info } = task.node
   if ((await readPowerState(parts, uuid, task.signal)) === 'power off') return task.power.off()
   const isFlushed = await tried(task, 'standby.sync', true)
-  if (nodeOf(parts, uuid).disable_power_off) return
+  if (keepsPower(parts, nodeOf(parts, uuid))) return
   const isForced = readBoolean(driver_info.deploy_forces_oob_reboot) ?? false
   if (!isForced && (await tried(task, 'standby.power_off', false))) await untilOff(parts, task, isFlushed)
   await task.power.off()

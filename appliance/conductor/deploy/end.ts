@@ -2,7 +2,7 @@
 import { DeployFailure, messageOf } from '../../errors.ts'
 import { endProcedureBoot, filesOfInstance, forgetBoot } from '../boot/record.ts'
 import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
-import { setPower } from '../power/power.ts'
+import { keepsPower, setPower } from '../power/power.ts'
 import { DEPLOY, tracesOf, underWay } from '../procedures/procedure.ts'
 import { move } from '../states/transitions.ts'
 import { cleanUpByPlugin, lastErrorOf } from '../steps/failing.ts'
@@ -59,7 +59,7 @@ export async function failDeploy(
 export async function endFailure(parts: Parts, uuid: string): Promise<void> {
   await forgetBoot(parts, uuid)
   await cleanUp(parts, uuid)
-  if (parts.config.deploy.power_off_after_deploy_failure && !nodeOf(parts, uuid).disable_power_off) {
+  if (parts.config.deploy.power_off_after_deploy_failure && !keepsPower(parts, nodeOf(parts, uuid))) {
     await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping }).catch((error: unknown) => {
       parts.jobs.stopping.throwIfAborted()
       parts.log.warn('machine of a failed deploy not powered off', { node: uuid, reason: messageOf(error) })

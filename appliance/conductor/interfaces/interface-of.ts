@@ -1,11 +1,10 @@
 /** What a node names is what is called: its implementation of an interface, and the task that this is handed. */
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { BmcFailure, InvalidParameterValue } from '../../errors.ts'
-import type { Options, Values } from '../../plugin-api/index.ts'
 import type { Implementation, InterfacePlugin, Interfaces, InterfaceTask } from '../../plugin-api/interfaces.ts'
 import { deepFreeze } from '../../records/frozen.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import { nodeForPlugin, type Parts, setInternal } from '../parts/parts.ts'
 import { exec } from '../plugin/exec.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 
@@ -29,21 +28,18 @@ export function interfaceOf<K extends Type>(parts: Pick<Parts, 'hardware'>, node
   )
 }
 
-type TaskParts = Pick<Parts, 'store' | 'config' | 'agent' | 'log' | 'option_values'>
+type TaskParts = Pick<Parts, 'hardware' | 'store' | 'config' | 'agent' | 'log' | 'option_values'>
 
-/** @throws InvalidParameterValue  a node's field that an option of the plugin does not take */
-export function interfaceTask(
-  parts: TaskParts,
-  node: Node,
-  called: Implementation,
-  signal: AbortSignal,
-): InterfaceTask {
+/**
+ * @param node  as it was when the call was decided: its agent is the one that is called, also when it is forgotten by now
+ * @throws InvalidParameterValue  as interfaceOf; a node's field that an option of the plugin does not take
+ */
+export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: AbortSignal): InterfaceTask {
   const { uuid } = node
   const always = { node: uuid }
   const { log } = parts
   return {
-    node: nodeFor(node, called),
-    options: interfaceOptions(parts, node, called),
+    ...sightOf(parts, node, type),
     log: {
       debug: (message, fields) => log.debug(message, { ...fields, ...always }),
       info: (message, fields) => log.info(message, { ...fields, ...always }),
@@ -53,8 +49,7 @@ export function interfaceTask(
     signal,
     agent: {
       isAlive: agentIsAlive(parts, node),
-      run: (command, params, { wait = false } = {}) =>
-        parts.agent.run(nodeOf(parts, uuid), command, params, { wait, signal }),
+      run: (command, params, { wait = false } = {}) => parts.agent.run(node, command, params, { wait, signal }),
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
     remember: async (values) => void (await setInternal(parts, uuid, values)),
@@ -64,22 +59,22 @@ export function interfaceTask(
 
 const isPlugin = (called: Implementation): called is InterfacePlugin => 'apiVersion' in called
 
-export const interfaceOptions = (
-  parts: Pick<Parts, 'option_values'>,
-  node: Node,
-  called: Implementation,
-): Values<Options> => (isPlugin(called) ? optionsFor(parts, node, called) : {})
+type SightParts = Pick<Parts, 'hardware' | 'option_values'>
 
-/** A plugin sees less of it, and plain numbers; what comes with the appliance reads numbers by their digits. */
-export function nodeFor(node: Node, called: Implementation): InterfaceTask['node'] {
-  if (!isPlugin(called)) return node
+/** A plugin sees less of the node, and plain numbers; what comes with the appliance reads numbers by their digits. */
+export function sightOf(parts: SightParts, node: Node, type: Type): Pick<InterfaceTask, 'node' | 'options'> {
+  const called: Implementation = interfaceOf(parts, node, type)
+  if (!isPlugin(called)) return { node, options: {} }
   const { power_state, disable_power_off, driver_internal_info } = node
   const more = deepFreeze(withPlainNumbers({ power_state, disable_power_off, driver_internal_info }))
-  return Object.freeze({ ...nodeForPlugin(node), ...more })
+  return {
+    node: Object.freeze({ ...nodeForPlugin(node), ...more }),
+    options: optionsFor(parts, node, { name: `${type}/${called.name}`, options: called.options }),
+  }
 }
 
 /** @source Ironic conductor/utils.py agent_is_alive */
-function agentIsAlive({ config }: Pick<Parts, 'config'>, { driver_internal_info }: Node): boolean {
+export function agentIsAlive({ config }: Pick<Parts, 'config'>, { driver_internal_info }: Node): boolean {
   const { agent_url, agent_secret_token, agent_last_heartbeat } = driver_internal_info
   if (typeof agent_url !== 'string' || agent_secret_token === undefined) return false
   const age_ms = Date.now() - Date.parse(String(agent_last_heartbeat))

@@ -1,10 +1,10 @@
 /** The steps that a node's interfaces bring, beside those of its deploy plugin and its agent. */
 
-import type { Step, Task } from '../../plugin-api/index.ts'
+import type { Json, Step, Task } from '../../plugin-api/index.ts'
 import type { Implementation, InterfaceStep, InterfaceStepTask, Interfaces } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
-import { interfaceOf, interfaceOptions, nodeFor } from './interface-of.ts'
+import { interfaceOf, sightOf } from './interface-of.ts'
 
 /** Of these types Ironic takes steps. @source Ironic conductor/steps.py DEPLOYING_INTERFACE_PRIORITY */
 const TYPES = [
@@ -31,24 +31,19 @@ export function interfaceSteps(
     const implementation: Implementation = interfaceOf(parts, node, type)
     return (implementation.steps ?? [])
       .filter((step) => step.of.includes(kind))
-      .map((step) => ({ ...stepOf(parts, implementation, step), interface: type }))
+      .map((step) => ({ ...stepOf(parts, type, step), interface: type }))
   })
 }
 
-function stepOf(
-  parts: StepParts,
-  implementation: Implementation,
-  { of: _of, run, resume, ...described }: InterfaceStep,
-): Step {
+function stepOf(parts: StepParts, type: keyof Interfaces, { of: _of, run, resume, ...described }: InterfaceStep): Step {
   const taskFor = (task: Task): InterfaceStepTask => {
     const node = nodeOf(parts, task.node.uuid)
     // What the task makes only when it is asked for stays so.
+    const { node: seen, options } = sightOf(parts, node, type)
     return Object.create(task, {
-      node: { value: nodeFor(node, implementation) },
-      options: { value: interfaceOptions(parts, node, implementation) },
-      remember: {
-        value: (values: Parameters<InterfaceStepTask['remember']>[0]) => setInternal(parts, node.uuid, values),
-      },
+      node: { value: seen },
+      options: { value: options },
+      remember: { value: async (values: Json) => void (await setInternal(parts, node.uuid, values)) },
     }) as InterfaceStepTask
   }
   return {

@@ -31,8 +31,11 @@ export function createPowerSync(parts: Parts): () => Promise<void> {
     }
   }
 
+  /** Not those whose power state is an assumption. */
+  const isAsked = (node: Node) => parts.hardware.find('power', node.interfaces.power)?.supportsPowerSync !== false
+
   return async () => {
-    const left = [...parts.store.nodes.all()].filter(isSynced)
+    const left = [...parts.store.nodes.all()].filter((node) => isSynced(node) && isAsked(node))
     const work = async () => {
       for (let node = left.shift(); node && !parts.jobs.stopping.aborted; node = left.shift()) await syncOne(node)
     }

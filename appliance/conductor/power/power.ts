@@ -27,9 +27,24 @@ export const AGENT_TRACES = {
 const stateAfter = (target: PowerTarget): PowerState =>
   target === 'power off' || target === 'soft power off' ? 'power off' : 'power on'
 
+const supports = (parts: Pick<Parts, 'hardware'>, node: Node, target: PowerTarget): boolean =>
+  interfaceOf(parts, node, 'power').supportedPowerStates?.includes(target) ?? true
+
+/** Nobody but a person can switch the machine on. */
+export const isSwitchedByHand = (parts: Pick<Parts, 'hardware'>, node: Node): boolean =>
+  !supports(parts, node, 'power on')
+
+/** The machine is rebooted instead of being switched off, because it must not be off, or would not come on again. */
+export const keepsPower = (parts: Pick<Parts, 'hardware'>, node: Node): boolean =>
+  node.disable_power_off || isSwitchedByHand(parts, node)
+
 /** @throws InvalidParameterValue */
-export function checkPowerTarget(node: Node, target: string): asserts target is PowerTarget {
-  if (!POWER_TARGETS.includes(target)) {
+export function checkPowerTarget(
+  parts: Pick<Parts, 'hardware'>,
+  node: Node,
+  target: string,
+): asserts target is PowerTarget {
+  if (!POWER_TARGETS.includes(target) || !supports(parts, node, target as PowerTarget)) {
     throw new InvalidParameterValue(`The driver ${node.driver} does not support the power state, ${target}`)
   }
   if (node.disable_power_off && stateAfter(target as PowerTarget) === 'power off') {
@@ -40,7 +55,7 @@ export function checkPowerTarget(node: Node, target: string): asserts target is 
 /** Of its power interface, without a deadline. @throws BmcFailure, InvalidParameterValue */
 export function askPowerState(parts: Parts, node: Node, signal: AbortSignal): Promise<PowerState | null> {
   const power = interfaceOf(parts, node, 'power')
-  return power.getPowerState(interfaceTask(parts, node, power, signal))
+  return power.getPowerState(interfaceTask(parts, node, 'power', signal))
 }
 
 /** The state that the machine is in, asked of its BMC and written down; null: it cannot be told. @throws BmcFailure */
@@ -64,6 +79,8 @@ export async function setPower(
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
 ): Promise<void> {
+  // The agent that may have to do it is forgotten before it does.
+  const before = nodeOf(parts, uuid)
   if (target !== 'power on') await forgetAgent(parts, uuid)
   const wanted = stateAfter(target)
   const isReboot = target === 'rebooting' || target === 'soft rebooting'
@@ -76,12 +93,14 @@ export async function setPower(
   try {
     const power = interfaceOf(parts, node, 'power')
     await limited(o.signal, deadline_s, (limit) =>
-      power.setPowerState(interfaceTask(parts, node, power, limit), target),
+      power.setPowerState(interfaceTask(parts, before, 'power', limit), target),
     )
   } catch (error) {
     await parts.store.nodes.update(uuid, { target_power_state: null })
     throw error
   }
+  // What was opened to have it done.
+  if (target !== 'power on') parts.agent.forget(uuid)
   await parts.store.nodes.update(uuid, { power_state: wanted, target_power_state: null })
   parts.log.info('power changed', { node: uuid, power_state: wanted })
 }
@@ -124,7 +143,7 @@ export async function setBootDevice(
     )
   }
   await limited(o.signal, BMC_DEADLINE_S, (limit) =>
-    management.setBootDevice(interfaceTask(parts, node, management, limit), device, o.persistent),
+    management.setBootDevice(interfaceTask(parts, node, 'management', limit), device, o.persistent),
   )
 }
 
@@ -132,7 +151,7 @@ export async function getBootDevice(parts: Parts, uuid: string, signal: AbortSig
   const node = nodeOf(parts, uuid)
   const management = interfaceOf(parts, node, 'management')
   return limited(signal, BMC_DEADLINE_S, (limit) =>
-    management.getBootDevice(interfaceTask(parts, node, management, limit)),
+    management.getBootDevice(interfaceTask(parts, node, 'management', limit)),
   )
 }
 

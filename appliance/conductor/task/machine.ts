@@ -2,9 +2,9 @@
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
-import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
-import { setBootDevice, setPower } from '../power/power.ts'
+import { forgetAgent, isSwitchedByHand, keepsPower, setBootDevice, setPower } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
 
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
@@ -29,19 +29,27 @@ export async function bootFrom(
 
 /** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
 export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
-  await validateRamdisk(parts, nodeOf(parts, uuid), procedureOf(nodeOf(parts, uuid)))
-  const keepsPower = nodeOf(parts, uuid).disable_power_off
-  if (!keepsPower) await setPower(parts, uuid, 'power off', { signal })
+  const node = nodeOf(parts, uuid)
+  await validateRamdisk(parts, node, procedureOf(node))
+  const isRebooted = keepsPower(parts, node)
+  if (!isRebooted) await setPower(parts, uuid, 'power off', { signal })
   await setBoot(parts, uuid, () => ({ agent: true }))
   await prepareRamdisk(parts, uuid, signal)
-  await setPower(parts, uuid, keepsPower ? 'rebooting' : 'power on', { signal })
+  if (isSwitchedByHand(parts, node) && !agentIsAlive(parts, node)) return waitForHand(parts, uuid)
+  await setPower(parts, uuid, isRebooted ? 'rebooting' : 'power on', { signal })
+}
+
+/** The wait for the agent is as long as for others: a person goes and presses the button. */
+async function waitForHand(parts: Parts, uuid: string): Promise<void> {
+  await forgetAgent(parts, uuid)
+  parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: uuid })
 }
 
 async function prepareRamdisk(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
   const node = nodeOf(parts, uuid)
   const boot = interfaceOf(parts, node, 'boot')
   await boot.prepareRamdisk({
-    ...interfaceTask(parts, node, boot, signal),
+    ...interfaceTask(parts, node, 'boot', signal),
     bootFrom: (device, o) => bootFrom(parts, uuid, device, { ...o, signal }),
   })
 }

@@ -18,7 +18,7 @@ async function validateInterface(parts: Parts, node: Node, type: Exclude<Interfa
   const implementation: Implementation = interfaceOf(parts, node, type)
   const what = `The validate of ${type} interface ${implementation.name}`
   await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, async ({ signal }) =>
-    implementation.validate(interfaceTask(parts, node, implementation, signal)),
+    implementation.validate(interfaceTask(parts, node, type, signal)),
   )
 }
 

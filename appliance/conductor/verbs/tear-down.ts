@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts'
 import { forgetBoot } from '../boot/record.ts'
 import { cleanUp, DEPLOY_TRACES } from '../deploy/end.ts'
 import { merged, nodeOf, type Parts } from '../parts/parts.ts'
-import { setPower } from '../power/power.ts'
+import { keepsPower, setPower } from '../power/power.ts'
 import { move } from '../states/transitions.ts'
 import type { StepRunner } from '../steps/runner.ts'
 import { IMAGE_TRACES, releaseImage } from '../task/container-images.ts'
@@ -23,7 +23,7 @@ export async function tearDown(parts: Parts, runner: StepRunner, uuid: string): 
   try {
     await forgetBoot(parts, uuid)
     await cleanUp(parts, uuid)
-    if (!nodeOf(parts, uuid).disable_power_off) {
+    if (!keepsPower(parts, nodeOf(parts, uuid))) {
       await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping })
     }
   } catch (error) {

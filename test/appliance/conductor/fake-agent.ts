@@ -175,6 +175,7 @@ export class FakeAgent {
         standby: {
           sync: { kind: 'sync', run: async (params) => note('sync', params) },
           own_work: { kind: 'async', run: async () => busy },
+          run_image: { kind: 'async', run: async (params) => note('run_image', params) },
           power_off: {
             kind: 'async',
             run: async (params) => {

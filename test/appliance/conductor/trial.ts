@@ -10,6 +10,7 @@ import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
 import type { Guests } from '../../../appliance/guest/guest.ts'
+import type { Hardware } from '../../../appliance/hardware/hardware.ts'
 import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json, ServedFile, ServedImage } from '../../../appliance/plugin-api/index.ts'
@@ -111,6 +112,8 @@ export type TrialOptions = {
   /** Of each plugin, by its name; what is left out has its default. */
   option_values?: (plugin: string) => Json
   bmc?: BmcOnPaper
+  /** Left out: fake-hardware, with `bmc`. */
+  hardware?: Hardware
   checkRamdisk?: ConductorOptions['checkRamdisk']
   onLine?: (line: LogLine) => void
 }
@@ -132,7 +135,7 @@ export class Trial {
       store,
       config,
       log: createLog('debug', (line) => this.#take(JSON.parse(line) as LogLine, options)),
-      hardware: hardwareOnPaper(config, options.bmc),
+      hardware: options.hardware ?? hardwareOnPaper(config, options.bmc),
       images: options.images ?? imagesOnPaper(),
       ...(options.registry && { registry: options.registry }),
       ...(options.checkRamdisk && { checkRamdisk: options.checkRamdisk }),

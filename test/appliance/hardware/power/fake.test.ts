@@ -2,15 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fakePower } from '../../../../appliance/hardware/power/fake.ts'
 import { interfaceTask } from '../../../conformance/interface-task.ts'
-import { testPowerInterface } from '../../../conformance/power-interface.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 describe('power interface fake', () => {
-  testPowerInterface(() => {
-    let node = nodeOnPaper({ driver: 'fake-hardware' })
-    return { power: fakePower, node: () => node, record: (change) => (node = { ...node, ...change }) }
-  })
-
   it('is in whatever power state its record says', async () => {
     const node = nodeOnPaper({ power_state: 'power on' })
 

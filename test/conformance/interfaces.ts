@@ -1,0 +1,173 @@
+/** What is counted on from each type of interface beside power and management: one suite a type, run over all of it. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Interfaces, InterfaceTask } from '../../appliance/plugin-api/interfaces.ts'
+import type { Node } from '../../appliance/records/kinds/node.ts'
+import { testImplementation } from './implementation.ts'
+import { interfaceTask } from './interface-task.ts'
+import { testManagementInterface } from './management-interface.ts'
+import { testPowerInterface } from './power-interface.ts'
+
+type Type = keyof Interfaces
+/** Made anew by each test; the machine is off, and `record` writes to the node what the conductor would. */
+export type UnderTest<K extends Type> = {
+  implementation: Interfaces[K]
+  node: () => Node
+  record: (change: Partial<Node>) => void
+}
+type Suite<K extends Type> = (make: () => UnderTest<K>) => void
+
+const SUITES: { readonly [K in Type]: Suite<K> } = {
+  power: (make) =>
+    testPowerInterface(() => {
+      const { implementation, ...rest } = make()
+      return { power: implementation, ...rest }
+    }),
+  management: (make) =>
+    testManagementInterface(() => {
+      const { implementation, ...rest } = make()
+      return { management: implementation, ...rest }
+    }),
+  boot: (make) =>
+    described('BootInterface', make, () => {
+      it('has the machine boot from the network next, exactly when it says that it does', async () => {
+        const { implementation, node } = make()
+        const devices: string[] = []
+        const bootFrom = async (device: string) => void devices.push(device)
+
+        await implementation.prepareRamdisk({ ...interfaceTask(node()), bootFrom })
+
+        assert.deepEqual(devices, implementation.bootsFromNetwork ? ['network'] : [])
+      })
+    }),
+  inspect: (make) =>
+    described('InspectInterface', make, () => {
+      it('finds properties of the node, the same ones twice', async () => {
+        const { implementation, node } = make()
+
+        const found = await implementation.inspectHardware(interfaceTask(node()))
+
+        assert.equal(typeof found, 'object')
+        assert.deepEqual(await implementation.inspectHardware(interfaceTask(node())), found)
+      })
+    }),
+  raid: (make) =>
+    described('RaidInterface', make, () => {
+      it('creates and deletes configurations in a cleaning when it is asked to, and applies one in a deploy', () => {
+        assert.deepEqual(stepsOf(make(), 'clean'), ['create_configuration', 'delete_configuration'])
+        assert.deepEqual(stepsOf(make(), 'deploy'), ['apply_configuration'])
+      })
+      it('explains the properties of a logical disk', () => {
+        for (const help of Object.values(make().implementation.logicalDiskProperties)) assert.match(help, /\w.*\.$/)
+      })
+    }),
+  bios: (make) =>
+    described('BiosInterface', make, () => {
+      it('applies settings, which a factory reset takes away', async () => {
+        const { implementation, node } = make()
+        const settings = [{ name: 'virtualization', value: 'on' }]
+
+        const told = await ran(implementation, 'apply_configuration', interfaceTask(node()), { settings })
+        const reset = await ran(implementation, 'factory_reset', interfaceTask(node()), {})
+
+        assert.match(JSON.stringify(told), /virtualization/)
+        assert.doesNotMatch(JSON.stringify(reset), /virtualization/)
+      })
+      it('refuses settings that are none', async () => {
+        const { implementation, node } = make()
+
+        await assert.rejects(ran(implementation, 'apply_configuration', interfaceTask(node()), { settings: 'on' }), {
+          name: 'InvalidParameterValue',
+        })
+      })
+    }),
+  firmware: (make) =>
+    described('FirmwareInterface', make, () => {
+      it('updates in a cleaning, when it is told of what', () => {
+        const { steps = [] } = make().implementation
+
+        assert.deepEqual(
+          steps.map(({ step, of, priority, argsInfo }) => [step, of, priority, argsInfo?.settings?.required]),
+          [['update', ['clean'], 0, true]],
+        )
+      })
+    }),
+  console: (make) =>
+    described('ConsoleInterface', make, () => {
+      it('starts and stops, also twice', async () => {
+        const { implementation, node } = make()
+
+        for (let time = 0; time < 2; time++) await implementation.startConsole(interfaceTask(node()))
+        assert.equal(typeof (await implementation.getConsole(interfaceTask(node()))), 'object')
+        for (let time = 0; time < 2; time++) await implementation.stopConsole(interfaceTask(node()))
+      })
+    }),
+  rescue: (make) =>
+    described('RescueInterface', make, () => {
+      it('rescues, and brings the machine back', async () => {
+        const { implementation, node } = make()
+
+        await implementation.rescue(interfaceTask(node()))
+        await implementation.unrescue(interfaceTask(node()))
+      })
+    }),
+  vendor: (make) =>
+    described('VendorInterface', make, () => {
+      it('explains its methods, each of which can be called by HTTP', () => {
+        for (const [name, { description, http_methods }] of Object.entries(make().implementation.methods)) {
+          assert.match(name, /^[a-z][a-z0-9_]*$/)
+          assert.ok(description.length > 0 && http_methods.length > 0, name)
+        }
+      })
+      it('refuses arguments that are missing', async () => {
+        const { implementation, node } = make()
+
+        for (const { call } of Object.values(implementation.methods)) {
+          await assert.rejects(call(interfaceTask(node()), {}), { name: 'MissingParameterValue' })
+        }
+      })
+    }),
+  network: (make) => described('NetworkInterface', make, () => {}),
+  storage: (make) => described('StorageInterface', make, () => {}),
+}
+
+export function testInterface<K extends Type>(type: K, make: () => UnderTest<K>): void {
+  SUITES[type](make)
+}
+
+/** An implementation that says that the interface is not there. */
+export function testRefusal<K extends Type>(type: K, make: () => UnderTest<K>): void {
+  it('is refused in words that clients know, and has no steps', async () => {
+    const { implementation, node } = make()
+
+    assert.deepEqual(implementation.steps ?? [], [])
+    await assert.rejects(async () => implementation.validate(interfaceTask(node())), {
+      name: 'UnsupportedDriverExtension',
+      code: 400,
+      message: `Driver ${node().driver} does not support ${type} (disabled or not implemented).`,
+    })
+  })
+}
+
+function described<K extends Type>(contract: string, make: () => UnderTest<K>, checks: () => void): void {
+  describe(`conformance to ${contract}`, () => {
+    testImplementation(make)
+    checks()
+  })
+}
+
+const stepsOf = ({ implementation }: UnderTest<'raid'>, kind: 'clean' | 'deploy') =>
+  (implementation.steps ?? []).filter(({ of }) => of.includes(kind)).map(({ step }) => step)
+
+/** @returns what it asked to be kept */
+async function ran(
+  { steps = [] }: Pick<Interfaces['bios'], 'steps'>,
+  name: string,
+  task: InterfaceTask & { remembered: object },
+  args: Record<string, unknown>,
+): Promise<object> {
+  const step = steps.find((each) => each.step === name)
+  assert.ok(step, name)
+  assert.deepEqual(await step.run(task as unknown as Parameters<typeof step.run>[0], args), { done: true })
+  return task.remembered
+}
