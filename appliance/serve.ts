@@ -85,7 +85,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, images },
-    hardware: createHardware({ config, log }),
+    hardware: createHardware({ config, log, plugins: settings.interfaces }),
     ...(mirror && { registry: nodeRegistryOf(mirror, config.oci) }),
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,

@@ -25,8 +25,9 @@ export async function discoverPlugins(plugin_path: readonly string[], bundled = 
     const outcome = await lookInto(path)
     failures.push(...outcome.failures)
     for (const manifest of outcome.found) {
-      const first = found.get(manifest.name)
-      if (!first) found.set(manifest.name, manifest)
+      const key = `${manifest.kind}/${manifest.name}`
+      const first = found.get(key)
+      if (!first) found.set(key, manifest)
       else if (first.folder !== manifest.folder)
         failures.push({ name: manifest.name, reason: takenName(manifest, first) })
     }

@@ -3,28 +3,37 @@ import { pathToFileURL } from 'node:url'
 import { isObject } from '@appliance/ground/json'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { DeployPlugin, Option } from '../plugin-api/index.ts'
+import type { Option } from '../plugin-api/index.ts'
 import type { Discovery, PluginFailure } from './discover.ts'
+import { type Kind, type PluginOf, problemsOfShape } from './kinds.ts'
 import { ACCEPTED_API_VERSION, type Manifest, PluginRefused } from './manifest.ts'
 
-export type LoadedPlugin = { plugin: DeployPlugin; manifest: Manifest }
-export type LoadedPlugins = { plugins: readonly LoadedPlugin[]; failures: readonly PluginFailure[] }
+export type LoadedPlugin<K extends Kind = 'deploy'> = { plugin: PluginOf<K>; manifest: Manifest }
+export type LoadedPlugins<K extends Kind = 'deploy'> = {
+  plugins: readonly LoadedPlugin<K>[]
+  failures: readonly PluginFailure[]
+}
 
 /** An entry file that does not finish loading (a top-level await that hangs) must not keep the appliance from starting. */
 const IMPORT_DEADLINE_MS = 10_000
 
 /**
- * @param enabled  [DEFAULT] enabled_deploy_interfaces; only these are imported, and they keep this order
+ * @param enabled  [DEFAULT] enabled_<kind>_interfaces; only these are imported, and they keep this order
  * @returns those that load; for each of the others a reason, which is logged and belongs into health
  */
-export async function loadPlugins(enabled: readonly string[], discovery: Discovery, log: Log): Promise<LoadedPlugins> {
-  const plugins: LoadedPlugin[] = []
+export async function loadPlugins<K extends Kind>(
+  kind: K,
+  enabled: readonly string[],
+  discovery: Discovery,
+  log: Log,
+): Promise<LoadedPlugins<K>> {
+  const plugins: LoadedPlugin<K>[] = []
   const failures = [...discovery.failures]
   for (const name of new Set(enabled)) {
     try {
-      const manifest = discovery.found.find((found) => found.name === name)
-      if (!manifest) throw new PluginRefused(notFound(name, discovery))
-      plugins.push({ plugin: await loadPlugin(manifest), manifest })
+      const manifest = discovery.found.find((found) => found.kind === kind && found.name === name)
+      if (!manifest) throw new PluginRefused(notFound(kind, name, discovery))
+      plugins.push({ plugin: (await loadPlugin(manifest)) as PluginOf<K>, manifest })
     } catch (error) {
       failures.push({ name, reason: messageOf(error) })
     }
@@ -34,20 +43,24 @@ export async function loadPlugins(enabled: readonly string[], discovery: Discove
   return { plugins, failures }
 }
 
-function notFound(name: string, { searched, found }: Discovery): string {
-  const names = found.map((manifest) => manifest.name).join(', ') || 'none'
+function notFound(kind: Kind, name: string, { searched, found }: Discovery): string {
+  const names =
+    found
+      .filter((manifest) => manifest.kind === kind)
+      .map((manifest) => manifest.name)
+      .join(', ') || 'none'
   return (
-    `enabled_deploy_interfaces names "${name}", and no plugin of this name is in ${searched.join(', ')} (found: ${names}). ` +
+    `enabled_${kind}_interfaces names "${name}", and no plugin of this name is in ${searched.join(', ')} (found: ${names}). ` +
     'Take the name away, or add its folder to [DEFAULT] plugin_path.'
   )
 }
 
 /** @throws PluginRefused */
-export async function loadPlugin(manifest: Manifest): Promise<DeployPlugin> {
+export async function loadPlugin(manifest: Manifest): Promise<PluginOf<Kind>> {
   const exported = await importEntry(manifest)
-  const problems = problemsOf(exported, manifest.name)
+  const problems = problemsOf(exported, manifest.name, manifest.kind)
   if (problems.length > 0) throw new PluginRefused(`plugin ${manifest.entry} is refused: ${problems.join('; ')}`)
-  return exported as DeployPlugin
+  return exported as PluginOf<Kind>
 }
 
 async function importEntry(manifest: Manifest): Promise<unknown> {
@@ -69,26 +82,17 @@ async function importEntry(manifest: Manifest): Promise<unknown> {
 }
 
 /** What is wrong with a default export, in sentences; the compiler checked our own plugins, nobody checked a stranger's. */
-export function problemsOf(exported: unknown, name: string): string[] {
+export function problemsOf(exported: unknown, name: string, kind: Kind = 'deploy'): string[] {
   if (exported === null || typeof exported !== 'object') {
     return [`its default export is ${exported === null ? 'null' : typeof exported}, and the plugin object is expected`]
   }
   const plugin = exported as Record<string, unknown>
-  const kind = (key: string, wanted: 'function' | 'boolean', optional = false) =>
-    typeof plugin[key] === wanted || (optional && plugin[key] === undefined)
-      ? []
-      : [`${key} is of type ${typeof plugin[key]}, and a ${wanted} is expected`]
   return [
     ...(plugin.apiVersion === ACCEPTED_API_VERSION
       ? []
       : [`apiVersion is ${JSON.stringify(plugin.apiVersion)}, and "${ACCEPTED_API_VERSION}" is accepted`]),
     ...(plugin.name === name ? [] : [`name is ${JSON.stringify(plugin.name)}, and its manifest says "${name}"`]),
-    ...kind('validate', 'function'),
-    ...kind('deploySteps', 'function'),
-    ...kind('cleanSteps', 'function', true),
-    ...kind('prepare', 'function', true),
-    ...kind('cleanUp', 'function', true),
-    ...kind('usesAgent', 'boolean'),
+    ...problemsOfShape(plugin, kind),
     ...problemsOfOptions(plugin.options),
     ...problemsOfProperties(plugin.properties),
     ...problemsOfLayers(plugin.ramdiskLayers),

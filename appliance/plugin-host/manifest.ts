@@ -6,22 +6,25 @@ import { leadsNowhere } from '@appliance/ground/errno'
 import { isObject } from '@appliance/ground/json'
 import { ApplianceError, messageOf } from '../errors.ts'
 import type { ApiVersion } from '../plugin-api/index.ts'
+import { isKind, KINDS, type Kind } from './kinds.ts'
 
 /** A plugin is not what it must be; the text says what was found, what is accepted and what to do. */
 export class PluginRefused extends ApplianceError {}
 
 export type Manifest = {
+  kind: Kind
   name: string
   apiVersion: ApiVersion
   /** Of those that come with the appliance: the one that is the default when nobody chooses. */
   first?: boolean
+  /** The hardware types whose nodes may have it; left out: all. */
+  hardware_types?: readonly string[]
   folder: string
   /** Absolute path of the file whose default export is the plugin; lies in `folder`. */
   entry: string
 }
 
 export const ACCEPTED_API_VERSION: ApiVersion = '1'
-const ACCEPTED_KIND = 'deploy'
 const NAME = /^[a-z][a-z0-9-]{0,62}$/
 const SIZE_LIMIT_BYTES = 64 * 1024
 
@@ -74,12 +77,10 @@ function parsePackage(file: string, text: string): Package {
   throw new PluginRefused(`${file} is not a JSON object`)
 }
 
-function checkKeys(file: string, found: Record<string, unknown>): Pick<Manifest, 'name' | 'apiVersion' | 'first'> {
-  const { kind, name, apiVersion, first } = found
-  if (kind !== ACCEPTED_KIND) {
-    throw new PluginRefused(
-      `appliance.kind in ${file} is ${JSON.stringify(kind)}: this appliance takes plugins of kind "${ACCEPTED_KIND}"`,
-    )
+function checkKeys(file: string, found: Record<string, unknown>): Omit<Manifest, 'folder' | 'entry'> {
+  const { kind, name, apiVersion, first, hardware_types } = found
+  if (!isKind(kind)) {
+    throw new PluginRefused(`appliance.kind in ${file} is ${JSON.stringify(kind)}: expected one of ${KINDS.join(', ')}`)
   }
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new PluginRefused(
@@ -92,8 +93,16 @@ function checkKeys(file: string, found: Record<string, unknown>): Pick<Manifest,
         'Take the release of the plugin that names this version, or another release of the appliance.',
     )
   }
-  return { name, apiVersion, ...(first === true && { first }) }
+  if (hardware_types !== undefined && !isListOfNames(hardware_types)) {
+    throw new PluginRefused(
+      `appliance.hardware_types in ${file} is ${JSON.stringify(hardware_types)}: a list of hardware types is expected, e.g. ["ipmi"]`,
+    )
+  }
+  return { kind, name, apiVersion, ...(first === true && { first }), ...(hardware_types && { hardware_types }) }
 }
+
+const isListOfNames = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string' && NAME.test(item))
 
 async function findEntry(folder: string, file: string, described: Package): Promise<string> {
   const { exports, main } = described

@@ -49,7 +49,7 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
   const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
   return [
     ...problemsOfAddresses(config, registry, box),
-    ...settle(config, []).problems,
+    ...settle(config, settings.interfaces).problems,
     ...problemsOfDhcp(config, box),
     ...problemsOfFolders(config, registry),
     problemOfPriorities(config),

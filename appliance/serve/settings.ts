@@ -26,11 +26,13 @@ import {
 import { type IronicSummary, ironicSummaryOf, warningsOf } from '../config/unknown.ts'
 import type { Value } from '../config/values.ts'
 import { messageOf } from '../errors.ts'
+import type { Brought } from '../hardware/hardware.ts'
 import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
 import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
 import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
 import type { Box } from './box.ts'
+import { loadInterfacePlugins } from './interface-plugins.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 
@@ -43,7 +45,9 @@ export type Settings = {
   file: string | undefined
   config: Config
   plugins: LoadedPlugins
-  /** The options of each loaded plugin, by its name. */
+  /** What plugins bring beside deploy interfaces. */
+  interfaces: readonly Brought[]
+  /** Of each loaded plugin: by its name for deploy, by `<kind>/<name>` for others. */
   pluginValues: Readonly<Record<string, Table['values']>>
   registry: RegistryConfig
   /** The appliance's tables, the registry mirror's, then the plugins'. */
@@ -84,13 +88,14 @@ export async function gatherSettings(
   const discovery = await discoverPlugins(config.DEFAULT.plugin_path)
   // Nobody wants to read what went well beside what is wrong.
   const log = problems.length > 0 ? SILENT_LOG : logOf(config)
-  const plugins = await loadPlugins(enabledOf(config, discovery), discovery, log)
+  const deploy = await loadPlugins('deploy', enabledOf(config, discovery), discovery, log)
+  const interfaces = await loadInterfacePlugins(config, discovery, log)
+  const plugins = { ...deploy, failures: [...deploy.failures, ...interfaces.failures] }
   const own = Object.entries(SECTIONS).map(([name, options]) => ({ options, values: config[name as keyof Config] }))
-  const brought = plugins.plugins.map(({ plugin }) => ({
-    name: plugin.name,
-    options: plugin.options,
-    values: readOptions(file, plugin.options, config, problems),
-  }))
+  const brought = [
+    ...plugins.plugins.map(({ plugin }) => ({ key: plugin.name, options: plugin.options })),
+    ...interfaces.tables,
+  ].map((each) => ({ ...each, values: readOptions(file, each.options, config, problems) }))
   const registry = { options: registryOptions, values: readOptions(file, registryOptions, config, problems) }
   const sections = readNamedSections(file, upstreamOptions, config, problems)
   const upstreams = upstreamsOf(file, sections, problems)
@@ -103,7 +108,8 @@ export async function gatherSettings(
   const settings = {
     ...{ source: file, file: file === NO_FILE ? undefined : file.path, box },
     ...{ config, plugins, known, ironic },
-    pluginValues: Object.fromEntries(brought.map(({ name, values }) => [name, values])),
+    interfaces: interfaces.brought,
+    pluginValues: Object.fromEntries(brought.map(({ key, values }) => [key, values])),
     registry: { ...(registry.values as unknown as RegistryConfig), upstreams },
     tables: [...own, registry, ...sections, ...brought],
     warnings: warningsOf(file, known),
@@ -125,7 +131,7 @@ function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[], proble
 
 function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[] {
   if (DEFAULT.enabled_deploy_interfaces.length > 0) return DEFAULT.enabled_deploy_interfaces
-  const bundled = found.filter(({ folder }) => dirname(folder) === BUNDLED_PLUGINS)
+  const bundled = found.filter(({ kind, folder }) => kind === 'deploy' && dirname(folder) === BUNDLED_PLUGINS)
   return bundled.sort((a, b) => Number(b.first ?? false) - Number(a.first ?? false)).map(({ name }) => name)
 }
 

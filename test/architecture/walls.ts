@@ -59,7 +59,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   ['appliance/log-lines', ['node:']],
   // What runs on the machine.
   ['plugins/*/layers', ['type @appliance/pxe/agent-api', 'node:']],
-  ['plugins/*', ['type @appliance/core/plugin-api']],
+  ['plugins/*', ['type @appliance/core/plugin-api', 'type @appliance/core/plugin-api/interfaces']],
   ['registry-mirror', ['@appliance/ground', 'cron', 'lowdb', 'tar-stream', 'undici', 'node:']],
   ['pxe', ['@appliance/ground', 'esbuild', 'execa', 'tar-stream', 'node:']],
   ['appliance/plugin-api', []],

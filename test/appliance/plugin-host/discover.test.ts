@@ -66,7 +66,7 @@ describe('plugin_path', () => {
   it('tells of a refused plugin, and finds the rest', async (t) => {
     const path = pluginPath(t)
     layPlugin(path, 'good')
-    const bad = layPlugin(path, 'bad', { manifest: manifestOf('bad', { appliance: { kind: 'raid' } }) })
+    const bad = layPlugin(path, 'bad', { manifest: manifestOf('bad', { appliance: { kind: 'site' } }) })
 
     const { found, failures } = await discoverPlugins([], path)
 
@@ -77,7 +77,7 @@ describe('plugin_path', () => {
     assert.deepEqual(failures, [
       {
         name: bad,
-        reason: `appliance.kind in ${join(bad, 'package.json')} is "raid": this appliance takes plugins of kind "deploy"`,
+        reason: `appliance.kind in ${join(bad, 'package.json')} is "site": expected one of deploy, power, management, boot, inspect, raid, bios, firmware, console, rescue, vendor, network, storage`,
       },
     ])
   })

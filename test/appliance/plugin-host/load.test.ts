@@ -12,7 +12,7 @@ import { codeOf, layPlugin, pluginPath } from './plugin-folder.ts'
 async function loadOne(t: TestContext, code: string) {
   const path = pluginPath(t)
   const folder = layPlugin(path, 'one', { code })
-  const { plugins, failures } = await loadPlugins(['one'], await discoverPlugins([], path), keptLog().log)
+  const { plugins, failures } = await loadPlugins('deploy', ['one'], await discoverPlugins([], path), keptLog().log)
   return { plugins, reason: failures[0]?.reason.replace(join(folder, 'index.ts'), 'ENTRY') }
 }
 
@@ -22,7 +22,7 @@ describe('enabled_deploy_interfaces', () => {
     for (const name of ['a', 'b', 'c']) layPlugin(path, name)
     const { log, lines } = keptLog()
 
-    const { plugins, failures } = await loadPlugins(['c', 'a', 'c'], await discoverPlugins([], path), log)
+    const { plugins, failures } = await loadPlugins('deploy', ['c', 'a', 'c'], await discoverPlugins([], path), log)
 
     assert.deepEqual(
       plugins.map(({ plugin, manifest }) => [plugin.name, manifest.folder]),
@@ -45,9 +45,9 @@ describe('enabled_deploy_interfaces', () => {
     layPlugin(path, 'spy', { code })
     const discovery = await discoverPlugins([], path)
 
-    await loadPlugins([], discovery, keptLog().log)
+    await loadPlugins('deploy', [], discovery, keptLog().log)
     const untouched = !existsSync(trace)
-    await loadPlugins(['spy'], discovery, keptLog().log)
+    await loadPlugins('deploy', ['spy'], discovery, keptLog().log)
 
     assert.ok(untouched)
     assert.ok(existsSync(trace))
@@ -58,7 +58,7 @@ describe('enabled_deploy_interfaces', () => {
     layPlugin(bundled, 'a')
     const { log, lines } = keptLog()
 
-    const { plugins, failures } = await loadPlugins(['a', 'z'], await discoverPlugins([path], bundled), log)
+    const { plugins, failures } = await loadPlugins('deploy', ['a', 'z'], await discoverPlugins([path], bundled), log)
 
     const reason =
       `enabled_deploy_interfaces names "z", and no plugin of this name is in ${bundled}, ${path} (found: a). ` +
@@ -78,7 +78,12 @@ describe('enabled_deploy_interfaces', () => {
     layPlugin(path, 'broken', { code: 'throw new Error("no licence")\n' })
     layPlugin(path, 'good')
 
-    const { plugins, failures } = await loadPlugins(['broken', 'good'], await discoverPlugins([], path), keptLog().log)
+    const { plugins, failures } = await loadPlugins(
+      'deploy',
+      ['broken', 'good'],
+      await discoverPlugins([], path),
+      keptLog().log,
+    )
 
     assert.deepEqual(
       plugins.map(({ plugin }) => plugin.name),
@@ -113,7 +118,7 @@ describe('the code of a plugin', () => {
     const path = pluginPath(t)
     const folder = layPlugin(path, 'hangs', { code: `await new Promise(() => {})\n${codeOf('hangs')}` })
     layPlugin(path, 'good')
-    const loading = loadPlugins(['hangs', 'good'], await discoverPlugins([], path), keptLog().log)
+    const loading = loadPlugins('deploy', ['hangs', 'good'], await discoverPlugins([], path), keptLog().log)
 
     t.mock.timers.tick(10_000)
     const { plugins, failures } = await loading

@@ -32,13 +32,13 @@ const REFUSALS: readonly { given: string; manifest: unknown; text: string }[] = 
   },
   {
     given: 'has another kind',
-    manifest: manifestOf('x', { appliance: { kind: 'raid', name: 'x', apiVersion: '1' } }),
-    text: 'appliance.kind in FILE is "raid": this appliance takes plugins of kind "deploy"',
+    manifest: manifestOf('x', { appliance: { kind: 'site', name: 'x', apiVersion: '1' } }),
+    text: 'appliance.kind in FILE is "site": expected one of deploy, power, management, boot, inspect, raid, bios, firmware, console, rescue, vendor, network, storage',
   },
   {
     given: 'has no kind',
     manifest: manifestOf('x', { appliance: { name: 'x', apiVersion: '1' } }),
-    text: 'appliance.kind in FILE is undefined: this appliance takes plugins of kind "deploy"',
+    text: 'appliance.kind in FILE is undefined: expected one of deploy, power, management, boot, inspect, raid, bios, firmware, console, rescue, vendor, network, storage',
   },
   {
     given: 'has a name that could be a path',
@@ -97,7 +97,13 @@ describe('the manifest of a plugin', () => {
 
     const manifest = await readManifest(folder)
 
-    assert.deepEqual(manifest, { name: 'good', apiVersion: '1', folder, entry: join(folder, 'index.ts') })
+    assert.deepEqual(manifest, {
+      kind: 'deploy',
+      name: 'good',
+      apiVersion: '1',
+      folder,
+      entry: join(folder, 'index.ts'),
+    })
   })
 
   for (const [given, change] of [

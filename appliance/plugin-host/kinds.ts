@@ -1,0 +1,60 @@
+/** The kinds of plugins: Ironic's interface types, and what the object of each must have. Nobody's compiler checked a stranger's. */
+import type { DeployPlugin } from '../plugin-api/index.ts'
+import type { InterfacePlugin, Interfaces } from '../plugin-api/interfaces.ts'
+
+export type Kind = 'deploy' | keyof Interfaces
+export type PluginOf<K extends Kind> = K extends keyof Interfaces ? InterfacePlugin<K> : DeployPlugin
+
+type Wanted = 'function' | 'boolean' | 'object'
+/** `?` at the end of a name: it may be left out. */
+type Shape = Readonly<Record<string, Wanted>>
+
+const IMPLEMENTATION = { validate: 'function', 'steps?': 'object' } as const satisfies Shape
+
+export const SHAPES: Readonly<Record<Kind, Shape>> = {
+  deploy: {
+    validate: 'function',
+    deploySteps: 'function',
+    'cleanSteps?': 'function',
+    'prepare?': 'function',
+    'cleanUp?': 'function',
+    usesAgent: 'boolean',
+  },
+  power: {
+    ...IMPLEMENTATION,
+    getPowerState: 'function',
+    setPowerState: 'function',
+    'supportedPowerStates?': 'object',
+    'supportsPowerSync?': 'boolean',
+  },
+  management: {
+    ...IMPLEMENTATION,
+    supportedBootDevices: 'object',
+    getBootDevice: 'function',
+    setBootDevice: 'function',
+  },
+  boot: { ...IMPLEMENTATION, bootsFromNetwork: 'boolean', prepareRamdisk: 'function' },
+  inspect: { ...IMPLEMENTATION, inspectHardware: 'function' },
+  raid: { ...IMPLEMENTATION, logicalDiskProperties: 'object' },
+  bios: IMPLEMENTATION,
+  firmware: IMPLEMENTATION,
+  console: { ...IMPLEMENTATION, startConsole: 'function', stopConsole: 'function', getConsole: 'function' },
+  rescue: { ...IMPLEMENTATION, rescue: 'function', unrescue: 'function' },
+  vendor: { ...IMPLEMENTATION, methods: 'object' },
+  network: IMPLEMENTATION,
+  storage: IMPLEMENTATION,
+}
+export const KINDS = Object.keys(SHAPES) as readonly Kind[]
+
+export const isKind = (value: unknown): value is Kind => typeof value === 'string' && Object.hasOwn(SHAPES, value)
+
+/** One sentence for each member that is not what its kind wants. */
+export function problemsOfShape(plugin: Readonly<Record<string, unknown>>, kind: Kind): string[] {
+  return Object.entries(SHAPES[kind]).flatMap(([key, wanted]) => {
+    const name = key.replace(/\?$/, '')
+    const value = plugin[name]
+    const isRight = typeof value === wanted && value !== null
+    if (isRight || (name !== key && value === undefined)) return []
+    return [`${name} is of type ${typeof value}, and a ${wanted} is expected`]
+  })
+}

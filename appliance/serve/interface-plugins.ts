@@ -1,0 +1,48 @@
+/** Plugins that bring interfaces other than deploy: which are enabled, loaded, and offered to the hardware types. */
+import type { Config } from '../config/options.ts'
+import { isBuiltIn, type Offer, TYPES } from '../hardware/enabled.ts'
+import type { Brought } from '../hardware/hardware.ts'
+import type { Log } from '../log.ts'
+import type { Options } from '../plugin-api/index.ts'
+import type { InterfacePlugin } from '../plugin-api/interfaces.ts'
+import type { Discovery, PluginFailure } from '../plugin-host/discover.ts'
+import { loadPlugins } from '../plugin-host/load.ts'
+
+export type InterfacePlugins = {
+  brought: readonly Brought[]
+  failures: readonly PluginFailure[]
+  /** Of the loaded ones, by the key that the conductor asks for their values with. */
+  tables: readonly { key: string; options: Options }[]
+}
+
+/**
+ * A plugin that is found and does not load stays an offer: its name is known, and nodes that have it are told why it is
+ * not there.
+ */
+export async function loadInterfacePlugins(config: Config, discovery: Discovery, log: Log): Promise<InterfacePlugins> {
+  const others = discovery.found.filter(({ kind, name }) => kind === 'deploy' || !isBuiltIn(kind, name))
+  const failures: PluginFailure[] = discovery.found
+    .filter((found) => !others.includes(found))
+    .map(({ kind, name, folder }) => ({
+      name,
+      reason: `${folder} holds a ${kind} plugin named "${name}", as the appliance's own is: give it another name`,
+    }))
+  const loaded = new Map<string, InterfacePlugin>()
+  for (const type of TYPES) {
+    const enabled = config.DEFAULT[`enabled_${type}_interfaces`].filter((name) =>
+      others.some((found) => found.kind === type && found.name === name),
+    )
+    const outcome = await loadPlugins(type, enabled, { ...discovery, found: others, failures: [] }, log)
+    failures.push(...outcome.failures)
+    for (const { plugin } of outcome.plugins) loaded.set(`${type}/${plugin.name}`, plugin)
+  }
+  return {
+    brought: others.map(({ kind, name, hardware_types }) => {
+      const implementation = loaded.get(`${kind}/${name}`)
+      const offer: Offer = { type: kind, name, ...(hardware_types && { hardware_types }) }
+      return { ...offer, ...(implementation && { implementation }) }
+    }),
+    failures,
+    tables: [...loaded].map(([key, { options }]) => ({ key, options })),
+  }
+}
