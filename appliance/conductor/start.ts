@@ -6,6 +6,7 @@ import type { Node } from '../records/kinds/node.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
 import { publishedText } from './boot/published.ts'
+import { releaseFiles } from './boot/record.ts'
 import { createClean } from './clean/clean.ts'
 import type { Conductor } from './conductor.ts'
 import { createDeploy } from './deploy/deploy.ts'
@@ -60,7 +61,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
         const result = await change(node)
         if (!parts.store.nodes.get(node.uuid)) {
           await releaseImage(parts, node.uuid)
-          await parts.images.release(node.uuid)
+          await releaseFiles(parts, node.uuid)
         }
         return result
       }),

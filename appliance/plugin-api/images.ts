@@ -55,7 +55,7 @@ export type ServedFile = {
   name: string
   /** For machines. */
   url: string
-  /** By content, e.g. iso, gzip, xz; raw: nothing that is known here, such as a kernel. */
+  /** By content, e.g. iso, gzip, xz; raw or gpt: nothing else that is known here, such as a kernel. */
   format: string
   size_bytes: number
   /** sha256, or the one that was asked for. */

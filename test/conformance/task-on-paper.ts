@@ -129,9 +129,18 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       agent: () => act('boot.agent', [], undefined),
       disk: () => act('boot.disk', [], undefined),
       files: (files) => act('boot.files', [files], undefined),
-      instance: (instance) => act('boot.instance', [instance], undefined),
-      publish: (name, ...more) =>
-        act('boot.publish', [name, ...more], `http://172.22.0.1:8080/nodes/${NODE_UUID}/${'k'.repeat(32)}/${name}`),
+      async instance(instance) {
+        const files = 'iso' in instance ? [instance.iso] : [instance.kernel, ...(instance.ramdisks ?? [])]
+        if (!files.every((file) => String(file?.name).startsWith(`${NODE_UUID}.`))) {
+          throw new Error('task.boot.instance was given something else than task.images.file gave')
+        }
+        await act('boot.instance', [instance], undefined)
+      },
+      async publish(name, ...more) {
+        if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw new Error(`task.boot.publish: ${name} is no name`)
+        const url = `http://172.22.0.1:8080/nodes/${NODE_UUID}/${'k'.repeat(32)}/${name}`
+        return act('boot.publish', [name, ...more], url)
+      },
     },
     agent: agentWith(setting, { note, act }),
     disk: { validate: () => note('disk.validate', []) },

@@ -1,6 +1,6 @@
 /** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
 import { DeployFailure, messageOf } from '../../errors.ts'
-import { endProcedureBoot, filesOfInstance, forgetBoot } from '../boot/record.ts'
+import { endProcedureBoot, forgetBoot, releaseFiles } from '../boot/record.ts'
 import { merged, nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 import { keepsPower, setPower } from '../power/power.ts'
 import { DEPLOY, tracesOf, underWay } from '../procedures/procedure.ts'
@@ -15,9 +15,7 @@ export const DEPLOY_TRACES = { ...tracesOf(DEPLOY), container_image_deployed: un
 export async function cleanUp(parts: Parts, uuid: string): Promise<void> {
   await cleanUpByPlugin(parts, uuid)
   await endTickets(parts, uuid)
-  await parts.images.release(uuid, filesOfInstance(parts, uuid)).catch((error: unknown) => {
-    parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })
-  })
+  await releaseFiles(parts, uuid)
 }
 
 /** The node is held and `deploying`. */

@@ -117,6 +117,17 @@ describe('instance that a machine boots from the appliance', () => {
     assert.deepEqual([bootOf(written.trial).kind, written.trial.store.boots.size], ['disk', 0])
   })
 
+  it('goes with its node, even where the image cache cannot be used', async (t) => {
+    const images = imagesOnPaper({ release: () => Promise.reject(new Error('no disk')) })
+    const { trial, uuid } = await deployed(t, livePlugin(), { images })
+    await trial.untilState(uuid, 'active')
+
+    await trial.conductor.withNode(uuid, 'deletion', () => trial.store.nodes.delete(uuid))
+
+    assert.deepEqual([trial.store.nodes.size, trial.store.boots.size], [0, 0])
+    await trial.untilLine('image not released', { node: uuid, reason: 'no disk' })
+  })
+
   it('gives way to the deploy ramdisk while a procedure wants that', async (t) => {
     const { trial, uuid } = await deployed(t, livePlugin())
     await trial.untilState(uuid, 'active')
