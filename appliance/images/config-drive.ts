@@ -1,4 +1,7 @@
-/** The config drive of a deploy: from its JSON to what agents take, base64 of a gzipped ISO 9660 volume. Looks no node up. */
+/**
+ * The config drive of a deploy: from its JSON to what agents take, base64 of a gzipped ISO 9660 volume. Looks no node
+ * up.
+ */
 
 import { mkdir, mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -31,7 +34,8 @@ const tooLarge = (what: string) =>
 
 /**
  * @param drive  user_data: a text, or JSON that is written as such
- * @param instance  its uuid and name go into meta_data.json, unless that has its own: without a uuid, cloud-init takes nothing of a drive
+ * @param instance  its uuid and name go into meta_data.json, unless that has its own: without a uuid, cloud-init takes
+ * nothing of a drive
  * @throws InvalidParameterValue  too large; ImageUnacceptable  genisoimage is missing, or failed
  */
 export async function encodeConfigDrive(drive: ConfigDrive, instance: Instance, signal: AbortSignal): Promise<string> {
@@ -53,8 +57,8 @@ export async function encodeConfigDrive(drive: ConfigDrive, instance: Instance, 
 }
 
 /**
- * @source Ironic configdrive_utils.build_configdrive: user_data that is JSON is written as JSON, what is empty is left out;
- * openstacksdk baremetal/configdrive.py: vendor_data becomes vendor_data2.json
+ * @source Ironic configdrive_utils.build_configdrive: user_data that is JSON is written as JSON, what is empty is left
+ * out; openstacksdk baremetal/configdrive.py: vendor_data becomes vendor_data2.json
  */
 function filesOf({ meta_data, user_data, network_data, vendor_data }: ConfigDrive, instance: Instance) {
   const { uuid, name } = instance
@@ -90,7 +94,8 @@ const MAKE = 'Make it so: gzip -c drive.iso | base64 -w0.'
 
 /**
  * A config drive that was made elsewhere: base64 of a gzipped ISO 9660 volume, or the address of such a text.
- * @throws InvalidParameterValue  what cannot be one, before a machine is started for it; repeats nothing of it, as it holds secrets
+ * @throws InvalidParameterValue  what cannot be one, before a machine is started for it; repeats nothing of it, as it
+ * holds secrets
  */
 export async function checkConfigDrive(text: string): Promise<void> {
   const refuse = (found: string, next = '') => {

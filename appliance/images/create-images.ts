@@ -1,4 +1,7 @@
-/** Puts the image cache together: what a node's image_source becomes, and who may fetch it. Never decides which image a node gets. */
+/**
+ * Puts the image cache together: what a node's image_source becomes, and who may fetch it. Never decides which image a
+ * node gets.
+ */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'

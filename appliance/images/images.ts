@@ -16,9 +16,15 @@ export type FileRequest = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'
   field: string
 }
 export type Images = {
-  /** What is wrong with the node's image_* and checksum fields; touches no network. @throws InvalidParameterValue, MissingParameterValue */
+  /**
+   * What is wrong with the node's image_* and checksum fields; touches no network. @throws InvalidParameterValue,
+   * MissingParameterValue
+   */
   validate(request: Pick<ImageRequest, 'node_uuid' | 'instance_info' | 'driver_info'>): void
-  /** Caches, verifies and converts as the options say; publishes it under http_url. One download however many ask. @throws ImageUnacceptable, InsufficientStorage */
+  /**
+   * Caches, verifies and converts as the options say; publishes it under http_url. One download however many ask.
+   * @throws ImageUnacceptable, InsufficientStorage
+   */
   resolve(request: ImageRequest): Promise<ServedImage>
   /** Makes a raw image once per key; see plugin-api Task.images.make. */
   make(
@@ -29,7 +35,10 @@ export type Images = {
   ): Promise<ServedImage>
   /** What is wrong with an address and its checksum; touches no network. @throws InvalidParameterValue */
   validateFile(request: Pick<FileRequest, 'href' | 'checksum' | 'field'>): void
-  /** Any file as it is, fetched once and served under http_url until it is released. @throws ImageUnacceptable, InsufficientStorage */
+  /**
+   * Any file as it is, fetched once and served under http_url until it is released. @throws ImageUnacceptable,
+   * InsufficientStorage
+   */
   file(request: FileRequest): Promise<ServedFile>
   /** Where machines fetch a file of this name. */
   fileUrl(name: string): string
@@ -37,7 +46,8 @@ export type Images = {
   release(node_uuid: string, keep?: readonly string[]): Promise<void>
   /**
    * The file behind a path of http_url (e.g. /agent_images/<uuid>), or undefined when this path is not an image's.
-   * Answers it with Range, ETag and precompressed variants by Accept-Encoding; `onBytes` tells what has gone out to which node.
+   * Answers it with Range, ETag and precompressed variants by Accept-Encoding; `onBytes` tells what has gone out to
+   * which node.
    */
   handle(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse): Promise<boolean>
   close(): Promise<void>

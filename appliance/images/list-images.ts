@@ -1,4 +1,7 @@
-/** What lies in the image cache, for people. Only looks: the appliance may be at work on the same folder, and need not run. */
+/**
+ * What lies in the image cache, for people. Only looks: the appliance may be at work on the same folder, and need not
+ * run.
+ */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { leadsNowhere } from '@appliance/ground/errno'

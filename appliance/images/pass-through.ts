@@ -1,4 +1,7 @@
-/** An http(s) image that the agent may fetch from its own server: asked for by HEAD, and its first bytes looked at. Keeps nothing. */
+/**
+ * An http(s) image that the agent may fetch from its own server: asked for by HEAD, and its first bytes looked at.
+ * Keeps nothing.
+ */
 import { ImageUnacceptable } from '../errors.ts'
 import { refuseCutDisk } from './format/cut-disk.ts'
 import { detectFormat, HEAD_BYTES, isRaw } from './format/image-format.ts'

@@ -1,4 +1,7 @@
-/** Files beside a node's image: kernel, ramdisk, ISO, squashfs. Fetched and verified as images are, and handed out as they came. */
+/**
+ * Files beside a node's image: kernel, ramdisk, ISO, squashfs. Fetched and verified as images are, and handed out as
+ * they came.
+ */
 import { randomUUID } from 'node:crypto'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** From an upstream's or a folder's file to a cache entry: fetch, verify, look, convert, hash, compress. A table of contents of it. */
+/**
+ * From an upstream's or a folder's file to a cache entry: fetch, verify, look, convert, hash, compress. A table of
+ * contents of it.
+ */
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sync } from '@appliance/ground/files'

@@ -95,8 +95,7 @@ export const KNOWN_WIDE_COMMENTS = [
   'appliance/records',
   // The conductor.
   'appliance/conductor',
-  // Images and plugins.
-  'appliance/images',
+  // Plugins.
   'appliance/plugin-host',
   // Network boot, and the tests.
   'pxe',

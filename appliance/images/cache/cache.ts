@@ -1,4 +1,7 @@
-/** The folder of finished images: each appears whole, stays while a node is linked to it, and goes when it is the least used. */
+/**
+ * The folder of finished images: each appears whole, stays while a node is linked to it, and goes when it is the least
+ * used.
+ */
 import { readdir, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, leadsNowhere } from '@appliance/ground/errno'
@@ -22,7 +25,10 @@ export type Cache = {
   open(): Promise<void>
   /** Marks it as used. Hold it before: else it may be evicted at once. */
   find(key: string): Promise<Entry | undefined>
-  /** `build` fills a folder; it appears under its key when all is on the disk. @throws InsufficientStorage, and what `build` throws */
+  /**
+   * `build` fills a folder; it appears under its key when all is on the disk. @throws InsufficientStorage, and what
+   * `build` throws
+   */
   add(key: string, build: (folder: string) => Promise<EntryRecord>): Promise<Entry>
   /** Until disposed, the key's entry is not evicted. */
   hold(key: string): Disposable

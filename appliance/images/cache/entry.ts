@@ -1,4 +1,7 @@
-/** What the cache knows of an image: the file entry.json beside it. Vouches for sizes, so that a damaged entry is noticed and made anew. */
+/**
+ * What the cache knows of an image: the file entry.json beside it. Vouches for sizes, so that a damaged entry is
+ * noticed and made anew.
+ */
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { leadsNowhere } from '@appliance/ground/errno'

@@ -1,4 +1,7 @@
-/** One piece of work for each key, however many want its result. Who gives up stops waiting; the work stops when nobody waits. */
+/**
+ * One piece of work for each key, however many want its result. Who gives up stops waiting; the work stops when nobody
+ * waits.
+ */
 import { createSemaphore } from '@appliance/ground/semaphore'
 import { untilAborted } from '@appliance/ground/until-aborted'
 

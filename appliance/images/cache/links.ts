@@ -1,4 +1,7 @@
-/** Which node may fetch which image, and which files beside it: links under http_root, as Ironic makes them. They are the record itself, and outlive the appliance. */
+/**
+ * Which node may fetch which image, and which files beside it: links under http_root, as Ironic makes them. They are
+ * the record itself, and outlive the appliance.
+ */
 import { readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, leadsNowhere } from '@appliance/ground/errno'
@@ -15,7 +18,9 @@ export const subdirOf = ({ deploy }: Pick<Config, 'deploy'>): string =>
 
 export type Links = {
   open(): Promise<void>
-  /** Durable when it resolves. @param name  of the node's image: its uuid; of a file beside it: as `fileName` makes it */
+  /**
+   * Durable when it resolves. @param name  of the node's image: its uuid; of a file beside it: as `fileName` makes it
+   */
   set(name: string, key: string): Promise<void>
   get(name: string): Promise<string | undefined>
   remove(name: string): Promise<void>

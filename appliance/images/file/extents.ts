@@ -1,4 +1,7 @@
-/** Where a sparse file has data. Node cannot seek to it; qemu-img, which is here anyway, can. Reading a hole costs as much as reading data. */
+/**
+ * Where a sparse file has data. Node cannot seek to it; qemu-img, which is here anyway, can. Reading a hole costs as
+ * much as reading data.
+ */
 import type { FileHandle } from 'node:fs/promises'
 import { z } from 'zod'
 import { ImageUnacceptable } from '../../errors.ts'

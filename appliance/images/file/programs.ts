@@ -1,4 +1,7 @@
-/** Runs the programs that work on image files: at low priority, with limits, killed when nobody wants the result any more. */
+/**
+ * Runs the programs that work on image files: at low priority, with limits, killed when nobody wants the result any
+ * more.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { ImageUnacceptable, InsufficientStorage } from '../../errors.ts'

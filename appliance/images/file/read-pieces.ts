@@ -1,4 +1,7 @@
-/** Reads a file in large pieces, the next one while the last is worked on. Holes are not read. Two buffers, whatever the file's size. */
+/**
+ * Reads a file in large pieces, the next one while the last is worked on. Holes are not read. Two buffers, whatever the
+ * file's size.
+ */
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate as pause } from 'node:timers/promises'
 import { dataExtents, type Extent } from './extents.ts'

@@ -1,4 +1,7 @@
-/** Writes a file in order, leaving holes where there are only zeros. Gathers small pieces; lets nobody change what it holds. */
+/**
+ * Writes a file in order, leaving holes where there are only zeros. Gathers small pieces; lets nobody change what it
+ * holds.
+ */
 import { type FileHandle, open } from 'node:fs/promises'
 import { InsufficientStorage } from '../../errors.ts'
 

@@ -1,4 +1,7 @@
-/** Whether firmware could start a raw disk. What is on it may be a stranger's, who says that all went well: believes nothing of it. */
+/**
+ * Whether firmware could start a raw disk. What is on it may be a stranger's, who says that all went well: believes
+ * nothing of it.
+ */
 import { type FileHandle, open } from 'node:fs/promises'
 
 type Partition = { type: string; start_bytes: number; end_bytes: number }

@@ -28,8 +28,8 @@ const SLOWEST_BYTES_PER_S = 5 * 1000 * 1000
 /** A form that saves less is not worth its room. */
 const WORTHWHILE = 0.95
 /**
- * What the machine checks of the bytes on the wire. On processors without SHA extensions, emulated ones most of all, it costs a
- * fifth of sha256 (8 MiB under QEMU's TCG: 89 ms against 471).
+ * What the machine checks of the bytes on the wire. On processors without SHA extensions, emulated ones most of all, it
+ * costs a fifth of sha256 (8 MiB under QEMU's TCG: 89 ms against 471).
  */
 const WIRE_ALGORITHM = 'sha512'
 /** No checksum of zstd's own: the machine checks the wire's. */
@@ -55,7 +55,9 @@ export async function compress(job: Compression): Promise<ImageVariant | undefin
   return { encoding: job.encoding, size_bytes, checksum: { algorithm: WIRE_ALGORITHM, value } }
 }
 
-/** Out of process and on all processors, fed by a pipe: what it would read of a file's holes costs more than the pipe. */
+/**
+ * Out of process and on all processors, fed by a pipe: what it would read of a file's holes costs more than the pipe.
+ */
 async function byProgram(job: Compression): Promise<void> {
   await using from = await open(job.from, 'r')
   await using to = await open(job.to, 'w', 0o600)

@@ -1,4 +1,7 @@
-/** Whether a raw disk lacks its end: its partition table says how far it must reach. Pure; looks at the disk's beginning alone. */
+/**
+ * Whether a raw disk lacks its end: its partition table says how far it must reach. Pure; looks at the disk's beginning
+ * alone.
+ */
 import { ImageUnacceptable } from '../../errors.ts'
 
 const SIGNATURE = 'EFI PART'
@@ -23,7 +26,10 @@ export function refuseCutDisk(head: Buffer, size_bytes: number, shown: string): 
   )
 }
 
-/** Where its partitions end. Entries that lie elsewhere than usual are not looked at. @returns undefined: there is no GPT */
+/**
+ * Where its partitions end. Entries that lie elsewhere than usual are not looked at. @returns undefined: there is no
+ * GPT
+ */
 function gptEnds(head: Buffer): number[] | undefined {
   const sector_bytes = SECTORS_BYTES.find((at) => head.toString('latin1', at, at + SIGNATURE.length) === SIGNATURE)
   if (sector_bytes === undefined || head.length < sector_bytes * 2) return undefined
@@ -40,7 +46,10 @@ function gptEnds(head: Buffer): number[] | undefined {
     .map((entry) => (Number(entry.readBigUInt64LE(40)) + 1) * sector_bytes)
 }
 
-/** Where its partitions start: the last one may reach beyond an image that is to grow (OpenWrt). None, when it is no MBR for certain. */
+/**
+ * Where its partitions start: the last one may reach beyond an image that is to grow (OpenWrt). None, when it is no MBR
+ * for certain.
+ */
 function mbrStarts(head: Buffer): number[] {
   if (head.length < 512 || head.readUInt16LE(MBR_SIGNATURE_AT) !== MBR_SIGNATURE) return []
   const entries = Array.from({ length: 4 }, (_, index) => head.subarray(MBR_ENTRIES_AT + index * MBR_ENTRY_BYTES))

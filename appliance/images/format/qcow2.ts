@@ -1,4 +1,7 @@
-/** Reads a qcow2 header as an enemy may have written it, so that qemu-img only ever sees images that refer to nothing but themselves. */
+/**
+ * Reads a qcow2 header as an enemy may have written it, so that qemu-img only ever sees images that refer to nothing
+ * but themselves.
+ */
 import { ImageUnacceptable } from '../../errors.ts'
 
 /** @source QEMU docs/interop/qcow2.txt; all numbers are big-endian */

@@ -1,4 +1,7 @@
-/** Makes the gzip form of an image in the background, once a client has asked for gzip: stock agents do, and ours takes zstd. */
+/**
+ * Makes the gzip form of an image in the background, once a client has asked for gzip: stock agents do, and ours takes
+ * zstd.
+ */
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sync, unfinishedName } from '@appliance/ground/files'

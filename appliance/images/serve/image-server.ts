@@ -1,4 +1,7 @@
-/** Answers machines that fetch their image: whole or in part, compressed when they ask for it. Reads only what a node is linked to. */
+/**
+ * Answers machines that fetch their image: whole or in part, compressed when they ask for it. Reads only what a node is
+ * linked to.
+ */
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { leadsNowhere } from '@appliance/ground/errno'

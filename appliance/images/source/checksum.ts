@@ -140,9 +140,10 @@ function nameOf(image_url: string): string {
 }
 
 /**
- * All that is said of the name, by a bare value, or lines "HASH  name", "HASH *name", "SHA256 (name) = HASH"; # begins a comment.
- * A line that names its algorithm is believed, and left out when that is not known here: as many digits mean BLAKE2b, too. One that names
- * none is of each algorithm with as many digits.
+ * All that is said of the name, by a bare value, or lines "HASH  name", "HASH *name", "SHA256 (name) = HASH"; # begins
+ * a comment.
+ * A line that names its algorithm is believed, and left out when that is not known here: as many digits mean BLAKE2b,
+ * too. One that names none is of each algorithm with as many digits.
  */
 export function findChecksums(content: string, name: string): Checksum[] {
   const lines = content.split('\n').map((line) => line.trim())

@@ -1,4 +1,7 @@
-/** Copies an image from a folder of this box, hashing as it goes. A link would be quicker, and would let its owner change it under us. */
+/**
+ * Copies an image from a folder of this box, hashing as it goes. A link would be quicker, and would let its owner
+ * change it under us.
+ */
 import { createHash } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, readlink } from 'node:fs/promises'

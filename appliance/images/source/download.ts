@@ -1,4 +1,7 @@
-/** Fetches an image from its server into a file, hashing as it comes; picks up after a cut where the server lets it, and begins anew where not. */
+/**
+ * Fetches an image from its server into a file, hashing as it comes; picks up after a cut where the server lets it, and
+ * begins anew where not.
+ */
 import { createHash, type Hash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'

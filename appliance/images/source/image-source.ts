@@ -64,7 +64,10 @@ function notFound(error: unknown): string {
   return `Specified image file cannot be read: ${messageOf(error)}`
 }
 
-/** @throws InvalidParameterValue  `path` is not below an allowed folder; those are taken with their own links resolved, too */
+/**
+ * @throws InvalidParameterValue  `path` is not below an allowed folder; those are taken with their own links resolved,
+ * too
+ */
 export function refuseOutside(path: string, shown: string, allowed: readonly string[]): void {
   const blocked = BLOCKED.find((folder) => isBelow(path, folder))
   if (blocked) throw refused(shown, `Security: The path ${blocked} is not permitted in file URLs.`)
