@@ -12,6 +12,7 @@ import {
   type PluginUnderTest,
 } from './plugin-checks/given.ts'
 import * as life from './plugin-checks/life.ts'
+import * as secrets from './plugin-checks/secrets.ts'
 import * as steps from './plugin-checks/steps.ts'
 
 export type { PluginUnderTest } from './plugin-checks/given.ts'
@@ -34,6 +35,7 @@ export const CHECKS = {
   'ends when the operation was called off': life.endsWhenAborted,
   'takes a node through its steps, with a restart of the appliance in each wait': steps.deploys,
   'fails when the machine tells of a failure': steps.failsWithTheMachine,
+  'tells no secret on a command line, in a log or to an operator': secrets.keepsSecrets,
   'never says that a step is done when it was called off': steps.stopsWhenAborted,
 } as const satisfies Record<string, Check>
 

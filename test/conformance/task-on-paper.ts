@@ -61,6 +61,7 @@ export type TaskOnPaper = {
 export class Refusal extends Error {}
 
 export const NODE_UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
+export const CALLBACK_TOKEN = 'callback-token'
 export const IMAGE: ServedImage = {
   url: `http://172.22.0.1:8080/agent_images/${NODE_UUID}`,
   format: 'raw',
@@ -151,7 +152,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
     configDrive: { encoded: () => act('configDrive.encoded', [], setting.configDrive) },
     callback: {
       url: `http://172.22.0.1:6385/v1/heartbeat/${NODE_UUID}`,
-      token: () => act('callback.token', [], 'callback-token'),
+      token: () => act('callback.token', [], CALLBACK_TOKEN),
     },
     kept,
     async keep(values) {
