@@ -24,7 +24,7 @@ export type ImageServerOptions = {
   ready: Promise<void>
   onBytes: ((bytes: number) => void) | undefined
 }
-type Form = { encoding: Encoding; size_bytes: number; etag: string }
+type Form = { encoding: Encoding; size_bytes: number; etag: string; format: Entry['format'] }
 
 /** @returns whether the path was an image's */
 export function createImageServer(options: ImageServerOptions) {
@@ -72,7 +72,12 @@ function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServe
   const variant = entry.variants.find((one) => one.encoding === encoding)
   if (wantsGzip && encoding === 'identity') gzip.make(entry)
   const { size_bytes, checksum } = variant ?? entry
-  return { encoding, size_bytes, etag: `"${checksum.algorithm}-${checksum.value}${variant ? `-${encoding}` : ''}"` }
+  return {
+    encoding,
+    size_bytes,
+    format: entry.format,
+    etag: `"${checksum.algorithm}-${checksum.value}${variant ? `-${encoding}` : ''}"`,
+  }
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
@@ -85,7 +90,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 type Answering = { request: IncomingMessage; response: ServerResponse; node: string; file: FileHandle; form: Form }
 
 async function answer({ request, response, node, file, form }: Answering, options: ImageServerOptions): Promise<void> {
-  const { size_bytes, etag, encoding } = form
+  const { size_bytes, etag, encoding, format } = form
   const started = performance.now()
   const { range, bytes, whole } = await sendFile(file, request, response, {
     size_bytes,
@@ -97,6 +102,11 @@ async function answer({ request, response, node, file, form }: Answering, option
   const fields = { node, bytes, duration_s: Math.round(performance.now() - started) / 1000, encoding }
   if (whole) {
     const isToTheEnd = range.end === size_bytes - 1
+    if (format === 'file' && (range.start > 0 || !isToTheEnd)) {
+      // An ISO is read like a drive, in thousands of pieces.
+      options.log.debug('part of a file served', { ...fields, start: range.start })
+      return
+    }
     options.log.info(isToTheEnd ? 'image served' : 'part of an image served', { ...fields, start: range.start })
     return
   }

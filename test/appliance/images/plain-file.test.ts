@@ -53,8 +53,19 @@ describe('a file beside an image', () => {
     assert.equal(box.images.fileUrl(mine.name), mine.url)
     assert.deepEqual([await get(mine.url), await get(theirs.url)], [KERNEL, KERNEL])
     assert.equal(countOf('/vmlinuz'), 1)
-    const part = await fetch(mine.url, { headers: { range: 'bytes=2-7' } })
-    assert.equal(await part.text(), 'kernel')
+  })
+
+  it('is read in pieces, as an ISO is, without a line of the log for each', async () => {
+    const { url } = await ask(`${upstream.url}/vmlinuz`, { checksum: digest(KERNEL) })
+    const from = box.lines.length
+
+    const pieces = [2, 3].map(async (start) => (await fetch(url, { headers: { range: `bytes=${start}-7` } })).text())
+
+    assert.deepEqual(await Promise.all(pieces), ['kernel', 'ernel'])
+    assert.deepEqual(
+      box.lines.slice(from).filter(({ level }) => level !== 'debug'),
+      [],
+    )
   })
 
   it('is fetched anew without a checksum when the upstream has another one, or does not say', async () => {
