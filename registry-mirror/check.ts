@@ -1,9 +1,9 @@
 /** What is wrong with a configuration before it is used: all of it at once, where a start tells the first. Changes nothing. */
 import { CredentialFile, type Parse, parseHtpasswd, parseTokens } from './access/credentials.ts'
 import { parseRules } from './access/rules.ts'
-import { type RegistryConfig, RegistryError, type RegistryLog } from './config.ts'
+import { type RegistryConfig, RegistryError, type RegistryLog } from './config/config.ts'
 import { Certificate } from './http/certificate.ts'
-import { scheduleFor } from './keeping/schedule.ts'
+import { scheduleFor } from './config/schedule.ts'
 
 /** In sentences for the operator: what keeps the registry from starting, and what is probably not meant. */
 export type Findings = { errors: readonly string[]; warnings: readonly string[] }

@@ -1,7 +1,7 @@
 /** The files that say who has credentials: htpasswd, and tokens. Read anew when they change; what cannot be read then leaves the old ones in force. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { RegistryError, type RegistryLog } from '../config.ts'
+import { RegistryError, type RegistryLog } from '../config/config.ts'
 import { isKnownHash } from './password.ts'
 
 const LOOK_EVERY_MS = 2_000

@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { createSemaphore } from '@appliance/ground/semaphore'
-import { tooManyRequests } from '../errors.ts'
+import { tooManyRequests } from '../oci/errors.ts'
 
 /** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
 const CRYPT = /^\$(?:2[aby]|5|6|y)\$[./0-9A-Za-z$=,]+$/

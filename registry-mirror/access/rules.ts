@@ -1,5 +1,5 @@
 /** Who may do what with which repository. The first rule decides that matches; without one, the policy does. */
-import { RegistryError } from '../config.ts'
+import { RegistryError } from '../config/config.ts'
 import type { Action } from '../http/handle.ts'
 
 /** Names of users; users: all who have credentials. */

@@ -1,7 +1,7 @@
 /** Reads the index of a bundle, which may come from anywhere: only what is certainly one gets past here. */
-import { type Digest, parseDigest } from '../digest.ts'
-import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../manifest.ts'
-import { parseName, parseTag } from '../names.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../oci/manifest.ts'
+import { parseName, parseTag } from '../oci/names.ts'
 import {
   type BundleBlob,
   BundleError,

@@ -1,8 +1,8 @@
 /** Speaks to a registry by the distribution specification: the one way in which bundles read and write content. */
 import type { IncomingHttpHeaders } from 'node:http'
-import { algorithmOf, type Digest, digestOf, parseDigest } from '../digest.ts'
-import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../manifest.ts'
-import { parseName, parseTag, type RepositoryName, type Tag } from '../names.ts'
+import { algorithmOf, type Digest, digestOf, parseDigest } from '../oci/digest.ts'
+import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../oci/manifest.ts'
+import { parseName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import { type Address, type Answer, type Ask, ask, discard, readAll, refusalOf } from './ask.ts'
 import { BundleError } from './format.ts'

@@ -1,5 +1,5 @@
 /** What of a plan the other side lacks, and what it is expected to have. */
-import type { Digest } from '../digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { BundleFile, BundleIndex, Need } from './format.ts'
 import { fileKey, type Known } from './known.ts'
 import type { Plan } from './plan.ts'

@@ -6,8 +6,8 @@ import { type FileHandle, lstat, mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, unlessMissing } from '@appliance/ground/errno'
 import { replaceFile } from '@appliance/ground/files'
-import { digestOfHash } from '../digest.ts'
-import { receive } from '../storage/receive.ts'
+import { digestOfHash } from '../oci/digest.ts'
+import { receive } from '../storage/disk/receive.ts'
 import { BundleError, type BundleFile, isFileName } from './format.ts'
 
 const PIECE_BYTES = 1024 * 1024

@@ -2,9 +2,9 @@
  * What a bundle is: a tar that is an OCI image layout (so skopeo reads it as oci-archive:) and begins with an index of all that follows,
  * in its order. Content stands before the manifests that need it, so that a reader never has to go back.
  */
-import { algorithmOf, type Digest, digestOf, hexOf } from '../digest.ts'
-import { INDEX_MEDIA_TYPE } from '../manifest.ts'
-import type { RepositoryName, Tag } from '../names.ts'
+import { algorithmOf, type Digest, digestOf, hexOf } from '../oci/digest.ts'
+import { INDEX_MEDIA_TYPE } from '../oci/manifest.ts'
+import type { RepositoryName, Tag } from '../oci/names.ts'
 
 export const FORMAT = 'rackstrap-bundle/1'
 export const INDEX_NAME = 'rackstrap/bundle.json'

@@ -2,8 +2,8 @@
 
 import { mkdir } from 'node:fs/promises'
 import { freeBytes } from '@appliance/ground/files'
-import type { Digest } from '../digest.ts'
-import type { RepositoryName } from '../names.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/names.ts'
 import { type Naming, readArchive } from './archive.ts'
 import { readAll } from './ask.ts'
 import type { RegistryClient } from './client.ts'

@@ -1,11 +1,11 @@
 /** Finds all that a bundle has to carry: of each image its manifests, their blobs, and what refers to them. */
-import { type Digest, hexOf } from '../digest.ts'
-import { type Manifest, parseManifest } from '../manifest.ts'
-import { parseTag, type RepositoryName, type Tag } from '../names.ts'
+import { type Digest, hexOf } from '../oci/digest.ts'
+import { type Manifest, parseManifest } from '../oci/manifest.ts'
+import { parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import type { RegistryClient } from './client.ts'
 import { type BundleBlob, BundleError, type BundleImage, type BundleManifest, ENTRY_LIMIT } from './format.ts'
-import { type Platform, wantedOf } from './platforms.ts'
+import { type Platform, wantedOf } from '../oci/platforms.ts'
 
 export type Choice = {
   /** Of an index, only these; []: all. */

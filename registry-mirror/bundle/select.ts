@@ -1,6 +1,6 @@
 /** Which images an operator means: exact references, or patterns over what the registry has. */
-import { type Digest, parseDigest } from '../digest.ts'
-import { parseName, parseTag, type RepositoryName, type Tag } from '../names.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { parseName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
 import type { RegistryClient } from './client.ts'
 import { BundleError } from './format.ts'
 

@@ -1,6 +1,6 @@
 /** Passes content on and proves it: what does not match its digest ends in an error, behind its last byte. */
 import { createHash } from 'node:crypto'
-import { algorithmOf, type Digest, digestOfHash } from '../digest.ts'
+import { algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
 import { BundleError } from './format.ts'
 
 type Wanted = { digest: Digest; size_bytes: number }

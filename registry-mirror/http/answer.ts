@@ -1,6 +1,6 @@
 /** Answers with nothing but a head or a small body, and what all answers have in common. */
 import type { ServerResponse } from 'node:http'
-import type { OciCode, OciError } from '../errors.ts'
+import type { OciCode, OciError } from '../oci/errors.ts'
 
 export type Headers = Readonly<Record<string, string | number | readonly string[]>>
 

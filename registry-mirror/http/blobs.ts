@@ -1,8 +1,8 @@
 /** Blobs: end-2 and end-10 of the specification. */
 import { isKnown, rangeOf } from '@appliance/ground/range'
-import type { Digest } from '../digest.ts'
-import { blobUnknown } from '../errors.ts'
-import type { RepositoryName } from '../names.ts'
+import type { Digest } from '../oci/digest.ts'
+import { blobUnknown } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/names.ts'
 import type { BlobReader } from '../storage/blobs.ts'
 import { answer, head } from './answer.ts'
 import { etagOf } from './conditions.ts'

@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:https'
-import { RegistryError, type RegistryLog } from '../config.ts'
+import { RegistryError, type RegistryLog } from '../config/config.ts'
 
 const LOOK_EVERY_MS = 60_000
 

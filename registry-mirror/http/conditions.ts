@@ -1,7 +1,7 @@
 /** Entity tags: the tag of everything here is its digest. @source RFC 9110 sections 8.8.3 and 13 */
 import type { IncomingHttpHeaders } from 'node:http'
 import { tagsOf } from '@appliance/ground/range'
-import { type Digest, parseDigest } from '../digest.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
 import type { Condition } from '../storage/manifests.ts'
 
 export const etagOf = (digest: string): string => `"${digest}"`

@@ -1,8 +1,8 @@
 /** One request with all that an endpoint needs to answer it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { RegistryLog } from '../config.ts'
-import type { Content } from '../content.ts'
-import { parseName, type RepositoryName } from '../names.ts'
+import type { RegistryLog } from '../config/config.ts'
+import type { Content } from '../storage/content.ts'
+import { parseName, type RepositoryName } from '../oci/names.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Buffers } from './send-blob.ts'
 

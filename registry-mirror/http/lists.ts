@@ -1,8 +1,8 @@
 /** Lists: tags (end-8), referrers (end-12) and repositories, page by page. */
-import type { Digest } from '../digest.ts'
-import { nameUnknown, unsupported } from '../errors.ts'
-import { INDEX_MEDIA_TYPE, parseManifest } from '../manifest.ts'
-import type { RepositoryName } from '../names.ts'
+import type { Digest } from '../oci/digest.ts'
+import { nameUnknown, unsupported } from '../oci/errors.ts'
+import { INDEX_MEDIA_TYPE, parseManifest } from '../oci/manifest.ts'
+import type { RepositoryName } from '../oci/names.ts'
 import { answerJson, type Headers } from './answer.ts'
 import { type Exchange, findIn } from './exchange.ts'
 

@@ -1,7 +1,7 @@
 /** Which endpoint of the specification a URL means. Checks all names, so that nothing else gets past here. */
-import { type Digest, parseDigest } from '../digest.ts'
-import { digestInvalid, manifestInvalid, nameInvalid, unsupported } from '../errors.ts'
-import { parseName, parseTag, type RepositoryName, type Tag } from '../names.ts'
+import { type Digest, parseDigest } from '../oci/digest.ts'
+import { digestInvalid, manifestInvalid, nameInvalid, unsupported } from '../oci/errors.ts'
+import { parseName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
 
 export type Route =
   | { endpoint: 'support' }

@@ -1,5 +1,5 @@
 /** Uploads of blobs: end-4, end-5, end-6, end-11, end-13 and end-14 of the specification. */
-import { algorithmOf, type Digest, isAlgorithm } from '../digest.ts'
+import { algorithmOf, type Digest, isAlgorithm } from '../oci/digest.ts'
 import {
   blobTooLarge,
   chunkOutOfOrder,
@@ -8,8 +8,8 @@ import {
   sizeInvalid,
   uploadInvalid,
   uploadUnknown,
-} from '../errors.ts'
-import { parseName, type RepositoryName } from '../names.ts'
+} from '../oci/errors.ts'
+import { parseName, type RepositoryName } from '../oci/names.ts'
 import type { Upload } from '../storage/upload.ts'
 import { answer } from './answer.ts'
 import type { Exchange } from './exchange.ts'

@@ -2,8 +2,8 @@
 import { type FileHandle, open, opendir, readFile, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '@appliance/ground/errno'
-import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../digest.ts'
-import type { Disk } from './disk.ts'
+import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../oci/digest.ts'
+import type { Disk } from './disk/disk.ts'
 
 /** Something to read from at any place; a blob that is still coming may let its reader wait. */
 export type BlobReader = {

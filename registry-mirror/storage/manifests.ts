@@ -1,9 +1,9 @@
 /** Manifests, tags and referrers of repositories, with the rules that hold between them. Changes of one repository come one after the other. */
 import type { Turns } from '@appliance/ground/turns'
-import type { Digest } from '../digest.ts'
-import { conditionFailed, manifestBlobUnknown } from '../errors.ts'
-import { type Manifest, parseManifest } from '../manifest.ts'
-import type { RepositoryName, Tag } from '../names.ts'
+import type { Digest } from '../oci/digest.ts'
+import { conditionFailed, manifestBlobUnknown } from '../oci/errors.ts'
+import { type Manifest, parseManifest } from '../oci/manifest.ts'
+import type { RepositoryName, Tag } from '../oci/names.ts'
 import type { BlobStore } from './blobs.ts'
 import { Cache } from './cache.ts'
 import type { Repositories } from './repositories.ts'

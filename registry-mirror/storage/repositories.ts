@@ -5,9 +5,9 @@
 import { access, opendir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '@appliance/ground/errno'
-import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../digest.ts'
-import { parseName, parseTag, type RepositoryName, type Tag } from '../names.ts'
-import type { Disk } from './disk.ts'
+import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../oci/digest.ts'
+import { parseName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
+import type { Disk } from './disk/disk.ts'
 
 /** No component of a name starts with an underscore, so none of these is ever a repository. */
 type Kind = '_blobs' | '_manifests'

@@ -2,9 +2,9 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
-import { type Algorithm, algorithmOf, type Digest, digestOfHash } from '../digest.ts'
-import { digestInvalid } from '../errors.ts'
-import { type Progress, receive } from './receive.ts'
+import { type Algorithm, algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
+import { digestInvalid } from '../oci/errors.ts'
+import { type Progress, receive } from './disk/receive.ts'
 
 const READ_BYTES = 1024 * 1024
 

@@ -1,11 +1,11 @@
 /** One image pulled as a client would, with all it needs: its platforms, their layers, and what refers to them. */
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
-import { type Platform, wantedOf } from '../bundle/platforms.ts'
-import { RegistryError } from '../config.ts'
-import type { Content } from '../content.ts'
-import type { Digest } from '../digest.ts'
-import { type Manifest, parseManifest } from '../manifest.ts'
-import type { RepositoryName, Tag } from '../names.ts'
+import { type Platform, wantedOf } from '../oci/platforms.ts'
+import { RegistryError } from '../config/config.ts'
+import type { Content } from '../storage/content.ts'
+import type { Digest } from '../oci/digest.ts'
+import { type Manifest, parseManifest } from '../oci/manifest.ts'
+import type { RepositoryName, Tag } from '../oci/names.ts'
 import type { Storage } from '../storage/storage.ts'
 
 const PIECE_BYTES = 1024 * 1024

@@ -2,12 +2,12 @@
 
 import type { Job, Run, Schedule } from '@appliance/ground/jobs'
 import { createSemaphore } from '@appliance/ground/semaphore'
-import { parsePlatform } from '../bundle/platforms.ts'
-import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config.ts'
-import type { Content } from '../content.ts'
-import { parseName, parseTag } from '../names.ts'
+import { parsePlatform } from '../oci/platforms.ts'
+import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config/config.ts'
+import type { Content } from '../storage/content.ts'
+import { parseName, parseTag } from '../oci/names.ts'
 import type { Storage } from '../storage/storage.ts'
-import { parseSync, patternOf } from '../upstream/config.ts'
+import { parseSync, patternOf } from '../config/upstream.ts'
 import { allEnded, type Image, type Pulling, pullImage } from './pull.ts'
 
 /** Images at one time; their blobs share the semaphore of their upstream. */

@@ -1,6 +1,6 @@
 /** Who this mirror is to an upstream: Basic, or Bearer with a token from where the challenge says. Tokens stay in memory; nothing here is logged. */
 import { createHash } from 'node:crypto'
-import type { Credentials } from '../config.ts'
+import type { Credentials } from '../config/config.ts'
 
 /** RFC 9110 section 11.6.1, as registries write it. */
 export type Challenge = { scheme: 'basic' } | { scheme: 'bearer'; realm: string; service?: string; scope?: string }

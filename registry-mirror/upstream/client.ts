@@ -1,6 +1,6 @@
 /** Asks one upstream over HTTP: authenticates, follows redirects, keeps patience. Caches nothing but tokens. */
 import { Agent, type Dispatcher, request } from 'undici'
-import type { Credentials, UpstreamConfig } from '../config.ts'
+import type { Credentials, UpstreamConfig } from '../config/config.ts'
 import { basicOf, type Challenge, identityOf, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamFailure } from './failure.ts'

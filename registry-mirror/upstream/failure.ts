@@ -1,5 +1,5 @@
 /** Why an upstream did not give what it was asked for, and what a client is told of it when nothing is cached. */
-import { type OciError, upstreamFailed } from '../errors.ts'
+import { type OciError, upstreamFailed } from '../oci/errors.ts'
 
 /**
  * dead: no connection, or it broke; slow: no answer in time; limited: 429; failing: 5xx; refused: 401 or 403;

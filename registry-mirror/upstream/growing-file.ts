@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { algorithmOf, type Digest, digestOfHash } from '../digest.ts'
+import { algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
 
 /** Of bytes that the disk has not taken yet; then who brings more waits. */
 const PENDING_LIMIT_BYTES = 4 * 1024 * 1024

@@ -1,7 +1,7 @@
 /** Upstreams that no section of the configuration names: made when somebody holds an image of theirs. Only ever with TLS. */
-import { RegistryError, type UpstreamConfig } from '../config.ts'
-import { parseName, type RepositoryName } from '../names.ts'
-import { readUpstream, UPSTREAM_DEFAULTS } from './config.ts'
+import { RegistryError, type UpstreamConfig } from '../config/config.ts'
+import { parseName, type RepositoryName } from '../oci/names.ts'
+import { readUpstream, UPSTREAM_DEFAULTS } from '../config/upstream.ts'
 import type { Upstream } from './upstream.ts'
 
 const LIMIT = 100

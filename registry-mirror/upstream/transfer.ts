@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Digest } from '../digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { BlobReader } from '../storage/blobs.ts'
 import { type Headers, lengthOf, type UpstreamAnswer, type UpstreamClient } from './client.ts'
 import { UpstreamFailure } from './failure.ts'

@@ -1,12 +1,12 @@
 /** What can be asked of one upstream, each answer checked before anybody sees it. Keeps nothing. */
 
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
-import type { Credentials, UpstreamConfig } from '../config.ts'
-import { isDigest } from '../content.ts'
-import { algorithmOf, type Digest, digestOf, parseDigest } from '../digest.ts'
-import { OciError } from '../errors.ts'
-import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES, type Manifest, parseManifest } from '../manifest.ts'
-import type { RepositoryName, Tag } from '../names.ts'
+import type { Credentials, UpstreamConfig } from '../config/config.ts'
+import { isDigest } from '../storage/content.ts'
+import { algorithmOf, type Digest, digestOf, parseDigest } from '../oci/digest.ts'
+import { OciError } from '../oci/errors.ts'
+import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES, type Manifest, parseManifest } from '../oci/manifest.ts'
+import type { RepositoryName, Tag } from '../oci/names.ts'
 import { Breaker } from './breaker.ts'
 import {
   discard,
@@ -18,7 +18,7 @@ import {
   type UpstreamAnswer,
   UpstreamClient,
 } from './client.ts'
-import { isAllowed } from './config.ts'
+import { isAllowed } from '../config/upstream.ts'
 import { UpstreamFailure } from './failure.ts'
 import { Throttle } from './limits.ts'
 

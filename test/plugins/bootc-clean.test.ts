@@ -6,7 +6,7 @@ import { nodeRegistryOf } from '../../appliance/serve/node-registry.ts'
 import plugin from '../../plugins/bootc/index.ts'
 import { FakeAgent } from '../appliance/conductor/fake-agent.ts'
 import { MAC, startTrial } from '../appliance/conductor/trial.ts'
-import { pushBootable } from '../registry-mirror/holding/images.ts'
+import { pushBootable } from '../registry-mirror/node-images/images.ts'
 import { rig } from '../registry-mirror/upstream/mirror.ts'
 
 const REFERENCE = 'up.example/org/app:v1'

@@ -7,7 +7,7 @@ import { nodeRegistryOf } from '../../appliance/serve/node-registry.ts'
 import plugin from '../../plugins/bootc/index.ts'
 import { FakeAgent } from '../appliance/conductor/fake-agent.ts'
 import { IMAGE, imagesOnPaper, MAC, startTrial, type Trial, type TrialOptions } from '../appliance/conductor/trial.ts'
-import { pushBootable } from '../registry-mirror/holding/images.ts'
+import { pushBootable } from '../registry-mirror/node-images/images.ts'
 import { type Rig, rig } from '../registry-mirror/upstream/mirror.ts'
 
 const REFERENCE = 'up.example/org/app:v1'

@@ -7,7 +7,7 @@ import type { Deploy } from '../../plugins/bootc/image.ts'
 import { installOnce } from '../../plugins/bootc/install-once.ts'
 import { makeBootable } from '../appliance/images/format/bootable-file.ts'
 import { NODE, OTHER_NODE, openImages } from '../appliance/images/images-in-folder.ts'
-import { base64, holdBySecret, SECRET, secretRig } from '../registry-mirror/holding/secret-rig.ts'
+import { base64, holdBySecret, SECRET, secretRig } from '../registry-mirror/node-images/secret-rig.ts'
 import { paperFor } from './bootc-rig.ts'
 
 async function appliance(t: TestContext) {

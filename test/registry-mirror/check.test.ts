@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import type { RegistryConfig } from '../../registry-mirror/config.ts'
+import type { RegistryConfig } from '../../registry-mirror/config/config.ts'
 import { checkRegistry } from '../../registry-mirror/index.ts'
 import { configOf, temporaryFolder } from './registry.ts'
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import type { Options } from '../../appliance/plugin-api/index.ts'
-import { denied } from '../../registry-mirror/errors.ts'
+import { denied } from '../../registry-mirror/oci/errors.ts'
 import { askRegistry, registryOptions, startRegistry } from '../../registry-mirror/index.ts'
 import {
   askPort,

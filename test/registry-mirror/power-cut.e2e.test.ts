@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { pushBootable } from './holding/images.ts'
+import { pushBootable } from './node-images/images.ts'
 import { hexIn, isBlob, POWER_CUTS, RecordedDisk, tagPath } from './recorded-disk.ts'
 import { type TestRegistry, testRegistry } from './registry.ts'
 import { upstreamNamed } from './upstream/mirror.ts'

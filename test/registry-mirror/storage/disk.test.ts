@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { Disk } from '../../../registry-mirror/storage/disk.ts'
+import { Disk } from '../../../registry-mirror/storage/disk/disk.ts'
 import { temporaryFolder } from '../registry.ts'
 
 async function diskOf(t: TestContext): Promise<Disk> {

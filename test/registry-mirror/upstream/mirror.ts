@@ -1,10 +1,10 @@
 /** A mirror in front of a fault injector in front of an upstream: all real, all on loopback. */
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RegistryConfig, UpstreamConfig } from '../../../registry-mirror/config.ts'
+import type { RegistryConfig, UpstreamConfig } from '../../../registry-mirror/config/config.ts'
 import { readUpstream } from '../../../registry-mirror/index.ts'
 import type { Patience } from '../../../registry-mirror/upstream/client.ts'
-import { UPSTREAM_DEFAULTS } from '../../../registry-mirror/upstream/config.ts'
+import { UPSTREAM_DEFAULTS } from '../../../registry-mirror/config/upstream.ts'
 import {
   descriptor,
   IMAGE,

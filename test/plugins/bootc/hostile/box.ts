@@ -15,7 +15,7 @@ import { FakeAgent } from '../../../appliance/conductor/fake-agent.ts'
 import { startTrial, type Trial } from '../../../appliance/conductor/trial.ts'
 import { type ImagesInFolder, openImages } from '../../../appliance/images/images-in-folder.ts'
 import { ensureRamdisk } from '../../../rack/ramdisk.ts'
-import { REFERENCE, SECRET, secretRig } from '../../../registry-mirror/holding/secret-rig.ts'
+import { REFERENCE, SECRET, secretRig } from '../../../registry-mirror/node-images/secret-rig.ts'
 import type { TestRegistry } from '../../../registry-mirror/registry.ts'
 import { busyboxOf, pushHostile } from './image.ts'
 

@@ -1,7 +1,7 @@
 /** A stranger's image is installed by the appliance, and lies: what it says is not believed, and what it finds is worth nothing. Real QEMU and podman. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { base64 } from '../../../registry-mirror/holding/secret-rig.ts'
+import { base64 } from '../../../registry-mirror/node-images/secret-rig.ts'
 import { boxWithGuests, untilFailed, untilTrue } from './box.ts'
 
 const MAC = '52:54:00:00:00:01'

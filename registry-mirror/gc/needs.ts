@@ -1,0 +1,57 @@
+/** What the manifests of a repository need, read from the disk past all caches: what pulls are fast by stays in memory. */
+import type { Digest } from '../oci/digest.ts'
+import { parseManifest } from '../oci/manifest.ts'
+import type { RepositoryName } from '../oci/names.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export type Needs = {
+  blobs: readonly Digest[]
+  /** What an index lists: manifests, or blobs. */
+  manifests: readonly Digest[]
+  /** Of descriptors in fields that nobody knows: manifests, or blobs. */
+  others: readonly Digest[]
+  subject?: Digest
+  /** Its own. */
+  size_bytes: number
+}
+
+/** All that a manifest refers to. A repository keeps what it has of it, as manifest or as blob. */
+export const refersTo = ({ blobs, manifests, others, subject }: Needs): readonly Digest[] => [
+  ...blobs,
+  ...manifests,
+  ...others,
+  ...(subject ? [subject] : []),
+]
+
+/** @returns of a manifest whose content is gone or damaged 'unknown': whoever removes must take it for needing everything */
+export async function needsOf(storage: Storage, name: RepositoryName, digest: Digest): Promise<Needs | 'unknown'> {
+  const mediaType = await storage.repositories.mediaTypeOf(name, digest)
+  const bytes = mediaType === undefined ? undefined : await storage.blobs.read(digest)
+  if (bytes === undefined) return 'unknown'
+  try {
+    const { blobs, foreignBlobs, manifests, others, subject } = parseManifest(bytes, mediaType)
+    const own = { size_bytes: bytes.length, ...(subject && { subject }) }
+    return { blobs: [...blobs, ...foreignBlobs], manifests, others, ...own }
+  } catch {
+    // Damaged on the disk: it was sound when it came. A scrub tells of it.
+    return 'unknown'
+  }
+}
+
+/** Adds those that are not known yet, and drops those that are gone. */
+export async function readNeeds(
+  storage: Storage,
+  name: RepositoryName,
+  known: Map<Digest, Needs | 'unknown'>,
+): Promise<void> {
+  const here = new Set<Digest>()
+  for await (const digest of storage.repositories.manifests(name)) {
+    here.add(digest)
+    if (known.has(digest)) continue
+    const needs = await needsOf(storage, name, digest)
+    // It may have been deleted since it was listed.
+    if (needs !== 'unknown' || (await storage.repositories.mediaTypeOf(name, digest)) !== undefined)
+      known.set(digest, needs)
+  }
+  for (const digest of known.keys()) if (!here.has(digest)) known.delete(digest)
+}

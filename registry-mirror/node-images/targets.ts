@@ -1,0 +1,70 @@
+/** What a reference to an image means here: under which name it is kept, and which upstream it comes from. */
+import { RegistryError } from '../config/config.ts'
+import { parseName, type RepositoryName } from '../oci/names.ts'
+import { nameOfHost } from '../upstream/others.ts'
+import type { PullThrough } from '../upstream/pull-through.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { parseReference, type Reference } from '../oci/reference.ts'
+
+export type Target = {
+  reference: Reference
+  /** Here. */
+  name: RepositoryName
+  /** undefined: it was pushed here. */
+  upstream: Upstream | undefined
+  /** Of the upstream, when no section names it. */
+  host?: string
+}
+
+type Given = {
+  pullThrough: PullThrough
+  /** Hosts that are this registry itself. */
+  own(): readonly string[]
+  /** Whether registries may be asked that no section names. */
+  other_upstreams: boolean
+}
+
+export class Targets {
+  readonly #given: Given
+
+  constructor(given: Given) {
+    this.#given = given
+  }
+
+  /** @throws RegistryError  it is no reference, or not for this mirror to pull */
+  of(text: string): Target {
+    const reference = parseReference(text)
+    const { host, path } = reference
+    const { pullThrough, own, other_upstreams } = this.#given
+    if (own().includes(host)) {
+      const upstream = pullThrough.configured({ name: path, host: '' })
+      return this.#allowed({ reference, name: path, upstream })
+    }
+    const served = nameOfHost(host)
+    const name = served && parseName(`${served}/${path}`)
+    if (name === undefined) throw new RegistryError(`The name of image ${reference.canonical} is too long.`)
+    const upstream = pullThrough.configured({ name, host })
+    const nameThere = upstream && parseName(`${upstream.name}/${path}`)
+    if (upstream)
+      return this.#allowed({
+        reference,
+        name: upstream.repositoryOf(name) === undefined ? (nameThere ?? name) : name,
+        upstream,
+      })
+    if (!other_upstreams)
+      throw new RegistryError(
+        `Image ${reference.canonical} is not for this mirror to pull: no section [upstream:NAME] names ${host}, and [registry] other_upstreams is false.`,
+      )
+    return { reference, name, upstream: pullThrough.other(host), host }
+  }
+
+  #allowed(target: Target): Target {
+    const { upstream, name, reference } = target
+    const repository = upstream?.repositoryOf(name)
+    if (upstream && repository !== undefined && !upstream.isAllowed(repository))
+      throw new RegistryError(
+        `Image ${reference.canonical} is not for this mirror to pull: see allow and deny of [upstream:${upstream.name}].`,
+      )
+    return target
+  }
+}

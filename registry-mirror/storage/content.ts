@@ -1,0 +1,40 @@
+/** Where what a client pulls comes from. Local storage is all there is until an upstream is put in front of it by a Content of its own. */
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName, Tag } from '../oci/names.ts'
+import type { BlobReader } from './blobs.ts'
+import type { StoredManifest } from './manifests.ts'
+import type { Storage } from './storage.ts'
+
+export type FoundManifest = StoredManifest & {
+  /** Text of a Warning header: what is served is stale, and why. */
+  warning?: string
+}
+
+export type Content = {
+  /** @returns undefined: not known; so do all */
+  manifest(name: RepositoryName, reference: Digest | Tag): Promise<FoundManifest | undefined>
+  blobSize(name: RepositoryName, digest: Digest): Promise<number | undefined>
+  /** To be closed by who asked. Its `read` may wait for bytes that are still coming, and throw when they will not come. */
+  openBlob(name: RepositoryName, digest: Digest): Promise<BlobReader | undefined>
+  /** In the order of their bytes. */
+  tags(name: RepositoryName): Promise<readonly string[] | undefined>
+  /** Digests of the manifests whose subject it is; [] when there is no such repository. */
+  referrers(name: RepositoryName, subject: Digest): Promise<readonly Digest[]>
+}
+
+export const isDigest = (reference: Digest | Tag): reference is Digest => reference.includes(':')
+
+export function localContent({ blobs, manifests, repositories }: Storage): Content {
+  const here = (name: RepositoryName, digest: Digest) => repositories.hasBlob(name, digest)
+  return {
+    manifest: (name, reference) =>
+      isDigest(reference) ? manifests.byDigest(name, reference) : manifests.byTag(name, reference),
+    blobSize: async (name, digest) => ((await here(name, digest)) ? blobs.sizeOf(digest) : undefined),
+    openBlob: async (name, digest) => ((await here(name, digest)) ? blobs.open(digest) : undefined),
+    tags: async (name) => {
+      const tags = await repositories.tags(name)
+      return tags.length > 0 || (await repositories.exists(name)) ? tags : undefined
+    },
+    referrers: (name, subject) => repositories.referrers(name, subject),
+  }
+}
