@@ -1,11 +1,15 @@
-/** What is wrong with a configuration before it is used: all of it at once, where a start tells the first. Changes nothing. */
+/**
+ * Finds all that is wrong with a configuration before it is used, where a start reports the first error only. Changes
+ * nothing.
+ */
 import { CredentialFile, type Parse, parseHtpasswd, parseTokens } from './access/credentials.ts'
 import { parseRules } from './access/rules.ts'
-import { type RegistryConfig, RegistryError, type RegistryLog } from './config/config.ts'
-import { Certificate } from './http/certificate.ts'
+import type { RegistryConfig, RegistryLog } from './config/config.ts'
 import { scheduleFor } from './config/schedule.ts'
+import { Certificate } from './http/certificate.ts'
+import { RegistryError } from './oci/errors.ts'
 
-/** In sentences for the operator: what keeps the registry from starting, and what is probably not meant. */
+/** Sentences for the operator. `errors` keep the registry from starting; `warnings` name what is probably not meant. */
 export type Findings = { errors: readonly string[]; warnings: readonly string[] }
 
 const nothing = () => {}
@@ -28,7 +32,7 @@ export async function checkRegistry(config: RegistryConfig): Promise<Findings> {
   const users = await tried(() => open('htpasswd_file', htpasswd_file, parseHtpasswd))
   const tokens = await tried(() => open('token_file', token_file, parseTokens))
   for (const rule of access_rules) await tried(() => parseRules([rule]))
-  // With a file that cannot be read, who is in it is not known.
+  // The users of a file that cannot be read are not known.
   const warnings =
     errors.length > 0 ? [] : strangersIn(access_rules, [...(users?.keys ?? []), ...(tokens?.values ?? [])])
   return { errors, warnings }
@@ -37,7 +41,7 @@ export async function checkRegistry(config: RegistryConfig): Promise<Findings> {
 const open = async (option: string, path: string | undefined, parse: Parse) =>
   path ? CredentialFile.open({ path, option, parse }, SILENT) : undefined
 
-/** Rules for nobody that there is: a name that was mistyped lets nobody in. */
+/** Rules that name users who do not exist: a mistyped name lets nobody in. */
 function strangersIn(texts: readonly string[], known: readonly string[]): string[] {
   return texts.flatMap((text) => {
     const [rule] = parseRules([text])

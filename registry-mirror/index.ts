@@ -4,17 +4,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Counts, Jobs } from '@appliance/ground/jobs'
 import type { Listening } from '@appliance/ground/listen'
 import { Access, type Gate, isLoopback } from './access/access.ts'
+import { type AdminAnswer, type AdminRequest, administer } from './admin/admin.ts'
+import { askRunning, listenForAdmin } from './admin/admin-socket.ts'
+import { METRICS_TYPE, RegistryMetrics } from './admin/metrics.ts'
 import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config/config.ts'
-import { Holding } from './node-images/node-images.ts'
+import { scheduleFor } from './config/schedule.ts'
+import { Maintenance } from './gc/maintenance.ts'
 import { Certificate } from './http/certificate.ts'
 import { type Authorize, handle } from './http/handle.ts'
 import { listen } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
-import { type AdminAnswer, type AdminRequest, administer } from './admin/admin.ts'
-import { askRunning, listenForAdmin } from './admin/admin-socket.ts'
-import { Keeping } from './gc/maintenance.ts'
-import { METRICS_TYPE, RegistryMetrics } from './admin/metrics.ts'
-import { scheduleFor } from './config/schedule.ts'
+import { NodeImages } from './node-images/node-images.ts'
 import type { RepositoryName } from './oci/names.ts'
 import { checkOwner } from './storage/disk/owner.ts'
 import { openStorage } from './storage/storage.ts'
@@ -23,6 +23,8 @@ import type { Patience } from './upstream/client.ts'
 import { PullThrough } from './upstream/pull-through.ts'
 import type { UpstreamStatus } from './upstream/upstream.ts'
 
+export type { AdminAnswer, AdminRequest, Status } from './admin/admin.ts'
+export type { Listed } from './admin/list.ts'
 export { isBundle, parseNaming } from './bundle/archive.ts'
 export { withRegistry } from './bundle/connect.ts'
 export { planBundle, sourceOf } from './bundle/export.ts'
@@ -30,44 +32,43 @@ export { filesIn, findFiles } from './bundle/files.ts'
 export { BundleError, type BundleIndex, sizeOfBundle } from './bundle/format.ts'
 export { type ImportResult, importArchive, importBundle } from './bundle/import.ts'
 export { readKnown, takeInventory } from './bundle/known.ts'
-export { parsePlatform } from './oci/platforms.ts'
 export { type OnProgress, readBundle } from './bundle/read.ts'
 export { saveBundle } from './bundle/save.ts'
 export { bundleBytes } from './bundle/write.ts'
 export { checkRegistry, type Findings } from './check.ts'
-export { type RegistryConfig, RegistryError, type RegistryLog, registryOptions, type UpstreamConfig } from './config/config.ts'
+export { type RegistryConfig, type RegistryLog, registryOptions, type UpstreamConfig } from './config/config.ts'
+export { nextByClock } from './config/schedule.ts'
+export { readUpstream, type UpstreamSection, upstreamOptions } from './config/upstream.ts'
+export type { Authorize } from './http/handle.ts'
 export type { HoldProgress } from './node-images/hold.ts'
-export type { AccessOptions, HoldOptions, ImageAccess } from './node-images/node-images.ts'
 export { type ContainerImage, type ImageProblem, ImageUnavailable } from './node-images/image.ts'
 export type { InspectOptions } from './node-images/inspect.ts'
+export type { AccessOptions, HoldOptions, ImageAccess } from './node-images/node-images.ts'
+export { RegistryError } from './oci/errors.ts'
+export { parsePlatform } from './oci/platforms.ts'
+export { inAuthFile, readPullSecret } from './oci/pull-secret.ts'
 export { parseReference, type Reference } from './oci/reference.ts'
 export type { PullSecret } from './oci/secret.ts'
-export type { Authorize } from './http/handle.ts'
-export type { AdminAnswer, AdminRequest, Status } from './admin/admin.ts'
-export type { Listed } from './admin/list.ts'
-export { nextByClock } from './config/schedule.ts'
 export { syncJobNames } from './sync/sync.ts'
-export { readUpstream, type UpstreamSection, upstreamOptions } from './config/upstream.ts'
-export { inAuthFile, readPullSecret } from './oci/pull-secret.ts'
 export type { UpstreamStatus } from './upstream/upstream.ts'
 
-/** What is asked for a machine: see holding/holding.ts. */
-export type ImageKeeper = Pick<Holding, 'inspect' | 'hold' | 'release' | 'revoke' | 'access'>
+/** What the caller may ask for a machine: see node-images/node-images.ts. */
+export type ImageProvider = Pick<NodeImages, 'inspect' | 'hold' | 'release' | 'revoke' | 'access'>
 
-export type Registry = ImageKeeper & {
+export type Registry = ImageProvider & {
   /** Answers a request under /v2 and returns true, or returns false when the path is none of the registry's. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** Text for Prometheus. */
   metrics(): Promise<string>
-  /** How each was when it was asked last. */
+  /** The state of each upstream at its last request. */
   upstreams(): readonly UpstreamStatus[]
   /** What it does by itself. */
   readonly jobs: Jobs
-  /** For the owner of the folder, who may do everything. */
+  /** As `handle`, for the owner of the folder, who may do everything. */
   handleOwner(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   /** @throws RegistryError  in the operator's words */
   administer(request: AdminRequest, progress: (counts: Counts) => void): Promise<AdminAnswer>
-  /** Who is let in to what is not for everybody. */
+  /** Who may pull what is not for everybody. */
   readonly gate: Gate
   /** After the last request has been answered. */
   close(): Promise<void>
@@ -75,28 +76,29 @@ export type Registry = ImageKeeper & {
 
 export type RegistryGiven = {
   log: RegistryLog
-  /** Lets a request pass, or throws. Left out: everybody may do everything. */
+  /** Lets a request pass, or throws. Default: everybody may do everything. */
   authorize?: Authorize
-  /** Told of each piece of a blob or manifest as it goes out. */
+  /** Called with the size of each chunk of a blob or manifest that goes out. */
   onBytes?(bytes: number): void
-  /** How long upstreams are waited for; left out: as it should be. */
+  /** How long the registry waits for upstreams; tests hurry here. */
   patience?: Partial<Patience>
-  /** How upstreams are that no section names; left out: https, and as a section has it that says nothing. */
+  /** Options of upstreams that no section names. Default: https, and the defaults of a section. */
   others?: Partial<UpstreamConfig>
-  /** By which name or address machines reach this registry; left out: host_ip. */
+  /** The name or address by which machines reach this registry. Default: host_ip. */
   host?: string
-  /** The port that it listens on; left out: as configured. */
+  /** The port that the registry listens on. Default: the configured one. */
   port?(): number
-  /** Whether who has no credentials may pull from a repository; left out: from all. */
+  /** Whether clients without credentials may pull from a repository. Default: from all. */
   isOpen?(name: RepositoryName): boolean
 }
 
-export type RunningRegistry = ImageKeeper &
+export type RunningRegistry = ImageProvider &
   Pick<Registry, 'metrics' | 'upstreams' | 'jobs'> & {
     port: number
     /**
-     * One more socket, on 127.0.0.1 at any free port, for who may pull and nothing else: not even what is open to anyone on this box.
-     * Closed with the registry. @returns its port
+     * Opens one more socket, on 127.0.0.1 at any free port. Its clients may pull and do nothing else, not even what
+     * is open to anyone on this box. Closed with the registry.
+     * @returns its port
      */
     openForPulls(): Promise<number>
     stop(): Promise<void>
@@ -114,7 +116,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     ...(patience && { patience }),
     ...(others && { others }),
   })
-  const holding = new Holding({
+  const nodeImages = new NodeImages({
     storage,
     pullThrough,
     log,
@@ -122,10 +124,10 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     reached: () => reachedOf(config, given),
     isOpen: given.isOpen ?? (() => true),
   })
-  const keeping = new Keeping(storage, config, { content: pullThrough.content, log })
+  const maintenance = new Maintenance(storage, config, { content: pullThrough.content, log })
   if (config.upstreams) await dropOtherSets(config.upstreams, storage)
   const syncing = { content: pullThrough.content, storage, log }
-  for (const job of syncJobs(config.upstreams ?? [], scheduleFor(config, 'sync'), syncing)) keeping.jobs.add(job)
+  for (const job of syncJobs(config.upstreams ?? [], scheduleFor(config, 'sync'), syncing)) maintenance.jobs.add(job)
   const authorize: Authorize = (request, wanted) => {
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
     return given.authorize?.(request, wanted)
@@ -133,9 +135,9 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const metrics = new RegistryMetrics()
   const measured = {
     storage,
-    keeping,
+    maintenance,
     upstreams: () => pullThrough.upstreams,
-    release: (owner: string) => holding.release(owner),
+    release: (owner: string) => nodeImages.release(owner),
   }
   const served = {
     storage,
@@ -160,30 +162,30 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
     },
     metrics: () => metrics.render(measured),
     upstreams: measured.upstreams,
-    jobs: keeping.jobs,
+    jobs: maintenance.jobs,
     handleOwner: (request, response) => handle(request, response, served),
-    gate: holding.gate,
-    ...keeperOf(holding),
+    gate: nodeImages.gate,
+    ...providerOf(nodeImages),
     administer: (request, progress) => administer(measured, request, progress),
     async close() {
       clearInterval(timer)
-      // Together: a job that waits for bytes of an upstream hears of it.
-      await Promise.all([keeping.close(), holding.close(), pullThrough.close()])
+      // All at once: a job that waits for bytes of an upstream must be woken.
+      await Promise.all([maintenance.close(), nodeImages.close(), pullThrough.close()])
       await storage.state.close()
       storage.release()
     },
   }
 }
 
-const keeperOf = (holding: Holding): ImageKeeper => ({
-  inspect: (reference, options) => holding.inspect(reference, options),
-  hold: (image, options) => holding.hold(image, options),
-  release: (owner) => holding.release(owner),
-  revoke: (owner) => holding.revoke(owner),
-  access: (image, options) => holding.access(image, options),
+const providerOf = (nodeImages: NodeImages): ImageProvider => ({
+  inspect: (reference, options) => nodeImages.inspect(reference, options),
+  hold: (image, options) => nodeImages.hold(image, options),
+  release: (owner) => nodeImages.release(owner),
+  revoke: (owner) => nodeImages.revoke(owner),
+  access: (image, options) => nodeImages.access(image, options),
 })
 
-/** As machines reach it. */
+/** The addresses by which machines reach the registry. */
 function reachedOf({ host_ip, port, cert_file, ca }: RegistryConfig, given: RegistryGiven) {
   const hosts = [given.host ?? host_ip, host_ip, ...(isLoopback(host_ip) ? ['localhost'] : [])]
   const own = hosts.map((host) => `${host.includes(':') ? `[${host}]` : host}:${given.port?.() ?? port}`)
@@ -258,7 +260,7 @@ export async function startRegistry(
 
 const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD'
 
-/** What is no registry's: /metrics of its own port, and nothing else. */
+/** Paths outside of the registry's API: /metrics of its own port, and nothing else. */
 async function answerOthers(request: IncomingMessage, response: ServerResponse, registry: Registry): Promise<void> {
   if (request.method !== 'GET' || request.url !== '/metrics') {
     response.writeHead(404, { 'content-length': 0 }).end()

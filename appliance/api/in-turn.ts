@@ -1,5 +1,5 @@
 /** The API's own changes of one node wait for each other; what the conductor is busy with refuses them at once. */
-import { createTurns } from '@appliance/ground/turns'
+import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
 import type { Conductor } from '../conductor/conductor.ts'
 import { NodeLocked } from '../errors.ts'
 
@@ -8,12 +8,12 @@ const DEADLINE_MS = 3_000
 
 /** Two clients that change one node at the same moment both get their way: each holds it for the milliseconds of a write. */
 export function inTurn(conductor: Conductor): Conductor {
-  const turns = createTurns()
+  const turns = createKeyedMutex()
   return {
     ...conductor,
     async withNode(uuid, purpose, change) {
       const deadline = AbortSignal.timeout(DEADLINE_MS)
-      const taken = turns.take(uuid, () => conductor.withNode(uuid, purpose, change), deadline)
+      const taken = turns.run(uuid, () => conductor.withNode(uuid, purpose, change), deadline)
       return taken.catch((error: unknown) => {
         if (!deadline.aborted || error !== deadline.reason) throw error
         throw new NodeLocked(

@@ -6,7 +6,7 @@ const FALSE: ReadonlySet<string> = new Set(['0', 'f', 'false', 'off', 'n', 'no']
 
 /**
  * A boolean, or the word for one in any case: clients send "True", 1 and "yes".
- * @returns undefined: it is none
+ * @returns undefined  the value is no boolean
  * @source oslo.utils strutils.bool_from_string(strict=True)
  */
 export function readBoolean(value: unknown): boolean | undefined {

@@ -5,7 +5,10 @@ export const codeOf = (error: unknown): string | undefined => (error as NodeJS.E
 /** Nothing has this name. A file where a folder belongs is damage and must not pass for absence: see leadsNowhere. */
 export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT'
 
-/** Nothing has this name, or the path leads through a file. For readers who only ask whether there is something to read. */
+/**
+ * Nothing has this name, or the path leads through a file. For readers who only ask whether there is something to
+ * read.
+ */
 export const leadsNowhere = (error: unknown): boolean => isMissing(error) || codeOf(error) === 'ENOTDIR'
 
 export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error) ?? '')

@@ -9,8 +9,8 @@ declare global {
 }
 
 /**
- * A number that a plain one would not tell in the same characters. JSON.stringify and String give those back; arithmetic and `Number()`
- * have the nearest plain number. Never changed: copies may share it.
+ * A number whose characters a plain number would change. JSON.stringify and String give the characters back; arithmetic
+ * and `Number()` use the nearest plain number. It never changes, so that copies may share it.
  */
 export class ExactNumber {
   readonly source: string
@@ -35,12 +35,15 @@ export class ExactNumber {
 }
 
 /**
- * Whether a text may hold such a number: 16 digits, an exponent, a fraction that ends in 0 or begins with six, or -0. Also true of some
- * texts in quotes, which costs time and nothing else.
+ * Whether a text may hold such a number: 16 digits, an exponent, a fraction that ends in 0 or begins with six zeros,
+ * or -0. It is also true of some texts in quotes, which costs time and nothing else.
  */
 const MAY_BE_DAMAGED = /(?:^|[[:,\s])-?(?:[\d.]{16}|\d[\d.]*[eE][+-]?\d|\d+\.(?:\d*0(?!\d)|0{6})|(?<=-)0(?![\d.]))/
 
-/** As JSON.parse, with an ExactNumber where a plain number would come out in other characters. @throws SyntaxError, RangeError  nested too deeply */
+/**
+ * Parses as JSON.parse does, with an ExactNumber where a plain number would come out in other characters.
+ * @throws SyntaxError; RangeError  nested too deeply
+ */
 export function parseExact(text: string): unknown {
   return MAY_BE_DAMAGED.test(text) ? JSON.parse(text, exactly) : JSON.parse(text)
 }
@@ -61,8 +64,8 @@ export const hasMembers = (value: unknown): value is object =>
 export const plainNumber = (value: unknown): unknown => (value instanceof ExactNumber ? value.valueOf() : value)
 
 /**
- * A copy for those who know plain JSON only: 2.0 is 2 there. What a plain number cannot hold stays an ExactNumber: nobody takes it
- * for another number, String gives its digits.
+ * Makes a copy for callers that know plain JSON only: 2.0 becomes 2. A number that a plain one cannot represent stays
+ * an ExactNumber: nobody takes it for another number, and String gives its digits.
  */
 export function withPlainNumbers<T>(value: T): T {
   return plain(value) as T

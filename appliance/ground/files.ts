@@ -1,10 +1,13 @@
-/** Files that appear whole or not at all, and are durable when the call resolves; room on a disk. Never decides who may read what. */
+/** Files that appear whole or not at all, and are durable when the call resolves; free space on a disk. */
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, link, open, readFile, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { codeOf, leadsNowhere } from './errno.ts'
 
-/** Names of unfinished files, and of folders under removal, begin with this. The owner of the folder sweeps them away at its start. */
+/**
+ * Names of unfinished files, and of folders under removal, begin with this. The owner of the folder removes them at its
+ * start.
+ */
 export const UNFINISHED = '.new-'
 
 export const unfinishedName = () => `${UNFINISHED}${randomUUID()}`
@@ -48,7 +51,7 @@ export async function writeNewFile(path: string, content: Content, mode: number)
 type Making = {
   /** Default: 0o600. */
   mode?: number
-  /** Path of the file until it is whole, on the same file system. A file of that path is overwritten. Default: a new name beside it. */
+  /** Path of the file until it is whole, on the same file system; overwritten. Default: a new name beside the file. */
   unfinished?: string
 }
 

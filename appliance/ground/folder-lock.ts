@@ -1,4 +1,7 @@
-/** One process for each folder. The kernel holds the lock, so the lock ends with the process, however the process ends. */
+/**
+ * One process for each folder. The kernel holds the lock, so the lock ends with the process, however the process
+ * ends.
+ */
 import { spawnSync } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,9 +22,10 @@ export type LockErrors = {
 }
 
 /**
- * Node has no flock(2), util-linux has: its child locks the open file that it was given, which is ours too, and the lock stays
- * for as long as we keep the file open. No process looks at a pid and then acts on it, so two cannot race. A lock of another
- * container or network namespace counts as well. The file `lock` stays behind: after a removal two processes could lock two files.
+ * Node has no flock(2), util-linux has: its child locks the open file that it was given, which is ours too, and the
+ * lock stays for as long as we keep the file open. No process looks at a pid and then acts on it, so two cannot race.
+ * A lock of another container or network namespace counts as well. The file `lock` stays behind: after a removal two
+ * processes could lock two files.
  * @throws what `errors` makes; an error of open(2) as it is
  */
 export function lockFolder(folder: string, errors: LockErrors): FolderLock {

@@ -30,7 +30,10 @@ function lastBytes(count: number, size_bytes: number): Range | 'unsatisfiable' |
   return size_bytes === 0 ? undefined : { start: Math.max(0, size_bytes - count), end: size_bytes - 1 }
 }
 
-/** The opaque tags that If-Match or If-None-Match names, without quotes, which some clients leave out; weak ones count as strong (section 13.1.2). */
+/**
+ * The opaque tags that If-Match or If-None-Match names, without quotes, which some clients leave out. Weak tags count
+ * as strong ones (section 13.1.2).
+ */
 export const tagsOf = (header: string): readonly string[] => header.split(',').map((tag) => opaque(tag.trim()))
 const opaque = (tag: string) => tag.replace(/^W\//, '').replace(/^"|"$/g, '')
 

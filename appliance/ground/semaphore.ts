@@ -1,9 +1,13 @@
-/** So many at a time; the others wait in the order in which they came. */
+/** A semaphore: at most `limit` callers work at a time; the others wait in the order in which they came. */
 
 export type Semaphore = {
   /** How many wait. */
   readonly waiting: number
-  /** @param onWait  called when there is something to wait for. @returns what to call once at the end. @throws signal's reason, when it aborts while waiting */
+  /**
+   * @param onWait  called when there is something to wait for
+   * @returns what to call once at the end
+   * @throws signal's reason, when it aborts while waiting
+   */
   enter(signal?: AbortSignal, onWait?: () => void): Promise<() => void>
   /** Enters, works and leaves. */
   run<T>(work: () => Promise<T>): Promise<T>

@@ -2,9 +2,9 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { isKnown, type Range, rangeOf } from './range.ts'
-import { type PieceSource, sendPieces } from './send-pieces.ts'
+import { type ChunkSource, sendChunks } from './send-chunks.ts'
 
-const PIECE_BYTES = 512 * 1024
+const CHUNK_BYTES = 512 * 1024
 
 export type FileAnswer = {
   size_bytes: number
@@ -12,7 +12,7 @@ export type FileAnswer = {
   etag: string
   /** Beside ETag, Accept-Ranges, Content-Length and Content-Range. */
   headers?: OutgoingHttpHeaders
-  /** Called with the size of each piece that went out. */
+  /** Called with the size of each chunk that went out. */
   onBytes?: ((bytes: number) => void) | undefined
 }
 export type Sent = {
@@ -51,7 +51,7 @@ export async function sendFile(
   const part = asked && { 'content-range': `bytes ${range.start}-${range.end}/${size_bytes}` }
   if (isHead) return answer(status, { ...common, 'content-length': total })
   response.writeHead(status, { ...common, ...part, 'content-length': total })
-  const bytes = await sendPieces(piecesOf(file, range), total, response, onBytes)
+  const bytes = await sendChunks(chunksOf(file, range), total, response, onBytes)
   const whole = bytes === total
   if (whole) await new Promise<void>((resolve) => response.end(resolve).once('close', resolve))
   // The client must not take what it has for the whole.
@@ -60,9 +60,9 @@ export async function sendFile(
 }
 
 /** Two buffers: one is filled while the other is on its way. */
-function piecesOf(file: FileHandle, { start, end }: Range): PieceSource {
+function chunksOf(file: FileHandle, { start, end }: Range): ChunkSource {
   const total = end - start + 1
-  const length = Math.min(PIECE_BYTES, total)
+  const length = Math.min(CHUNK_BYTES, total)
   const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(total > length ? length : 0)] as const
   let turn = 0
   return {

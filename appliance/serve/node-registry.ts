@@ -1,5 +1,5 @@
 /** The registry mirror as the conductor uses it: turns its refusals into errors of a deploy. */
-import { type ImageKeeper, ImageUnavailable, RegistryError, readPullSecret } from '@appliance/registry-mirror'
+import { type ImageProvider, ImageUnavailable, RegistryError, readPullSecret } from '@appliance/registry-mirror'
 import type { NodeRegistry } from '../conductor/parts/node-registry.ts'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
@@ -8,7 +8,7 @@ import { type BoxSecrets, base64Of, generalSecret, secretInFile } from './regist
 type Wanted = { architecture: string; secret?: PullSecret }
 
 /** @param secrets  the pull secrets for nodes that bring none */
-export function nodeRegistryOf(mirror: ImageKeeper, secrets: BoxSecrets = {}): NodeRegistry {
+export function nodeRegistryOf(mirror: ImageProvider, secrets: BoxSecrets = {}): NodeRegistry {
   const general = generalSecret(secrets)
   const withOwn = async <O extends { secret?: PullSecret }>(reference: string, o: O): Promise<O> => {
     const secret = o.secret ?? (await secretInFile(secrets.authentication_config, reference))

@@ -1,23 +1,26 @@
-/** Lets requests pass by who asks: credentials by Basic or Bearer, rules for each repository. Without any file of credentials nobody is asked for them. */
+/**
+ * Decides whether a client may do what it asks: credentials by Basic or Bearer, rules for each repository. Without a
+ * file of credentials no client is asked for any.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv4 } from 'node:net'
 import type { RegistryConfig, RegistryLog } from '../config/config.ts'
-import { denied, OciError, unauthorized } from '../oci/errors.ts'
 import { answerError, answerJson } from '../http/answer.ts'
 import { placesOf } from '../http/exchange.ts'
 import type { Action, Authorize } from '../http/handle.ts'
+import { denied, OciError, unauthorized } from '../oci/errors.ts'
 import { parseName, type RepositoryName } from '../oci/names.ts'
 import { CredentialFile, parseHtpasswd, parseTokens, tokenKey } from './credentials.ts'
 import { Passwords } from './password.ts'
 import { isAmong, type Policy, parseRules, type Rule, whoMay } from './rules.ts'
-import { type Holder, SESSION_LIFE_S, Sessions } from './session.ts'
+import { type Caller, SESSION_LIFE_S, Sessions } from './session.ts'
 
 export type AccessConfig = Pick<
   RegistryConfig,
   'access_rules' | 'anonymous_pull' | 'cert_file' | 'host_ip' | 'htpasswd_file' | 'token_file'
 >
 
-/** What lets in who has a pull secret or a ticket of a repository: see holding/. */
+/** Admits clients with a pull secret or a ticket of a repository: see node-images/node-images.ts. */
 export type Gate = {
   readonly isEmpty: boolean
   isGuarded(name: RepositoryName): boolean
@@ -31,9 +34,9 @@ const NO_GATE: Gate = { isEmpty: true, isGuarded: () => false, opens: async () =
 
 /** Where a client changes its name and password for a token. @source distribution/spec/auth/token.md */
 const TOKEN_PATH = '/v2/token'
-/** A token for more is asked for anew. */
+/** Of one token; a client asks for another token for more. */
 const SCOPES_LIMIT = 10
-/** Of nobody: so that a name that is not there takes as long as a password that is wrong. */
+/** The hash of no password, so that an unknown user takes as long as a wrong password. */
 const DUMMY_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
 
 export class Access {
@@ -72,12 +75,12 @@ export class Access {
     return this.#users !== undefined || this.#tokens !== undefined
   }
 
-  /** Whether somebody may have to say who they are. */
+  /** Whether the registry asks any client for credentials. */
   get #asks(): boolean {
     return this.#knowsAnybody || !this.gate.isEmpty
   }
 
-  /** Whether who has no credentials may pull from it. */
+  /** Whether clients without credentials may pull from the repository. */
   isOpen(name: RepositoryName): boolean {
     const who = whoMay('pull', name, { rules: this.#rules, policy: this.#policy })
     return !this.gate.isGuarded(name) && who === 'anyone'
@@ -90,7 +93,7 @@ export class Access {
     try {
       const scopes = new URLSearchParams(query).getAll('scope').slice(0, SCOPES_LIMIT)
       const names = scopes.flatMap((scope) => parseName(/^repository:([^:]+):/.exec(scope)?.[1] ?? '') ?? [])
-      const token = this.#sessions.issue(await this.#holderOf(request, names))
+      const token = this.#sessions.issue(await this.#callerOf(request, names))
       const issued_at = new Date().toISOString()
       answerJson(response, { token, access_token: token, expires_in: SESSION_LIFE_S, issued_at })
     } catch (error) {
@@ -102,29 +105,29 @@ export class Access {
 
   authorize: Authorize = async (request, { action, route, query }) => {
     const names = 'name' in route ? [...placesOf(route.name, query)].map(({ name }) => name) : []
-    const holder = await this.#holderOf(request, action === 'pull' ? names : [])
+    const caller = await this.#callerOf(request, action === 'pull' ? names : [])
     // Without an Authorization header, a client is to learn here how it gets in: many ask only once.
     if (route.endpoint === 'support' && this.#asks && request.headers.authorization === undefined)
       throw unauthorized('Say who you are, or ask for a token for nobody in particular.', this.#challenge(request))
     const isSelective = this.#rules.length > 0 || !this.gate.isEmpty
-    if (route.endpoint === 'catalog' && isSelective && this.#knowsAnybody && holder.user === undefined)
+    if (route.endpoint === 'catalog' && isSelective && this.#knowsAnybody && caller.user === undefined)
       throw unauthorized('Only who has credentials may list all repositories.', this.#challenge(request))
-    if (route.endpoint === 'catalog') return (name) => holder.user !== undefined || !this.gate.isGuarded(name)
+    if (route.endpoint === 'catalog') return (name) => caller.user !== undefined || !this.gate.isGuarded(name)
     if (!('name' in route)) return
-    for (const name of action === 'pull' ? names : [route.name]) this.#require(request, { holder, action, name })
-    if (query.has('mount') && !this.#mayMount(holder, query)) query.delete('mount')
+    for (const name of action === 'pull' ? names : [route.name]) this.#require(request, { caller, action, name })
+    if (query.has('mount') && !this.#mayMount(caller, query)) query.delete('mount')
   }
 
   #require(
     request: IncomingMessage,
-    { holder, action, name }: { holder: Holder; action: Action; name: RepositoryName },
+    { caller, action, name }: { caller: Caller; action: Action; name: RepositoryName },
   ): void {
-    if (action === 'pull' && holder.opened?.includes(name)) return
+    if (action === 'pull' && caller.opened?.includes(name)) return
     const isGuarded = action === 'pull' && this.gate.isGuarded(name)
     const who = whoMay(action, name, { rules: this.#rules, policy: this.#policy })
-    if (isAmong(holder.user, isGuarded && who === 'anyone' ? 'users' : who)) return
+    if (isAmong(caller.user, isGuarded && who === 'anyone' ? 'users' : who)) return
     const about = `${action} ${action === 'push' ? 'to' : 'from'} repository ${name}`
-    if (isGuarded && holder.user === undefined)
+    if (isGuarded && caller.user === undefined)
       throw unauthorized(
         `Repository ${name} is kept for who has its pull secret.`,
         this.#challenge(request, `repository:${name}:pull`),
@@ -133,16 +136,19 @@ export class Access {
       throw denied(
         `Nobody may ${about}: this registry is open to other machines and knows no credentials. Set [registry] htpasswd_file, or access_rules.`,
       )
-    if (holder.user === undefined && who !== 'nobody' && this.#knowsAnybody)
+    if (caller.user === undefined && who !== 'nobody' && this.#knowsAnybody)
       throw unauthorized(
         `Credentials are needed to ${about}.`,
         this.#challenge(request, `repository:${name}:${scopeOf(action)}`),
       )
-    throw denied(`${holder.user ?? 'Somebody without credentials'} may not ${about}.`)
+    throw denied(`${caller.user ?? 'Somebody without credentials'} may not ${about}.`)
   }
 
-  /** Content of a repository that the client may not pull from is not to be had this way. What is not mounted is uploaded. */
-  #mayMount({ user }: Holder, query: URLSearchParams): boolean {
+  /**
+   * A mount must not give content of a repository that the client may not pull from. The client uploads what is not
+   * mounted.
+   */
+  #mayMount({ user }: Caller, query: URLSearchParams): boolean {
     const source = parseName(query.get('from') ?? '')
     const { pull } = this.#policy
     if (source === undefined)
@@ -152,17 +158,17 @@ export class Access {
   }
 
   /** @throws OciError  UNAUTHORIZED: credentials that are wrong; none at all are right */
-  async #holderOf(request: IncomingMessage, names: readonly RepositoryName[]): Promise<Holder> {
+  async #callerOf(request: IncomingMessage, names: readonly RepositoryName[]): Promise<Caller> {
     const [, scheme = '', value = ''] = /^(\w+) +(\S+)$/.exec(request.headers.authorization ?? '') ?? []
     if (!this.#asks || request.headers.authorization === undefined) return { user: undefined }
-    const holder = await (scheme.toLowerCase() === 'basic' ? this.#byPassword(value, names) : this.#byToken(value))
-    // Where nobody is known, what is not guarded is for everybody, whatever they say they are.
-    if (holder === undefined && !this.#knowsAnybody) return { user: undefined }
-    if (holder === undefined) throw unauthorized('The credentials are wrong, or have ended.', this.#challenge(request))
-    return holder
+    const caller = await (scheme.toLowerCase() === 'basic' ? this.#byPassword(value, names) : this.#byToken(value))
+    // Without any known user, repositories without a guard are for everybody, whatever credentials they send.
+    if (caller === undefined && !this.#knowsAnybody) return { user: undefined }
+    if (caller === undefined) throw unauthorized('The credentials are wrong, or have ended.', this.#challenge(request))
+    return caller
   }
 
-  async #byPassword(value: string, names: readonly RepositoryName[]): Promise<Holder | undefined> {
+  async #byPassword(value: string, names: readonly RepositoryName[]): Promise<Caller | undefined> {
     const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, 'base64').toString()) ?? []
     const opened = this.gate.isEmpty ? [] : await this.gate.opens(names, { username: user, password, value })
     if (opened.length > 0) return { user: undefined, opened }
@@ -172,9 +178,9 @@ export class Access {
     return isRight && hash !== undefined ? { user } : undefined
   }
 
-  async #byToken(value: string): Promise<Holder | undefined> {
+  async #byToken(value: string): Promise<Caller | undefined> {
     const user = await this.#tokens?.get(tokenKey(value))
-    return user === undefined ? this.#sessions.holderOf(value) : { user }
+    return user === undefined ? this.#sessions.callerOf(value) : { user }
   }
 
   #challenge({ headers: { host = '' } }: IncomingMessage, scope?: string): string {

@@ -1,7 +1,11 @@
-/** The files that say who has credentials: htpasswd, and tokens. Read anew when they change; what cannot be read then leaves the old ones in force. */
+/**
+ * The files of credentials: htpasswd, and tokens. A file is read anew when it changes; while it cannot be read, the
+ * old content stays in force.
+ */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { RegistryError, type RegistryLog } from '../config/config.ts'
+import type { RegistryLog } from '../config/config.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { isKnownHash } from './password.ts'
 
 const LOOK_EVERY_MS = 2_000

@@ -1,4 +1,7 @@
-/** Checks passwords against the lines of an htpasswd file: by crypt(3) of the system, which Node does not know and Perl (in every Debian) does. */
+/**
+ * Checks passwords against the lines of an htpasswd file by crypt(3) of the system. Node does not offer crypt(3);
+ * Perl, which every Debian has, does.
+ */
 
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'

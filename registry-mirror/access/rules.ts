@@ -1,6 +1,7 @@
 /** Who may do what with which repository. The first rule decides that matches; without one, the policy does. */
-import { RegistryError } from '../config/config.ts'
+
 import type { Action } from '../http/handle.ts'
+import { RegistryError } from '../oci/errors.ts'
 
 /** Names of users; users: all who have credentials. */
 export type Who = 'anyone' | 'users' | 'nobody' | ReadonlySet<string>

@@ -1,12 +1,15 @@
-/** Tokens that this registry gives for a name and a password, or for nothing: who has them is known until they end, or the registry does. */
+/**
+ * Tokens that this registry issues for a name and a password, or to anonymous clients. They are valid until they
+ * expire or the registry stops.
+ */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 export const SESSION_LIFE_S = 300
 
-export type Holder = {
-  /** undefined: nobody in particular. */
+export type Caller = {
+  /** undefined: an anonymous client. */
   user: string | undefined
-  /** That they may pull, guarded or not: they have a pull secret or a ticket of these. */
+  /** Repositories that the client may pull, guarded or not, by a pull secret or a ticket. */
   opened?: readonly string[]
 }
 
@@ -15,19 +18,19 @@ export class Sessions {
 
   #sign = (body: string) => createHmac('sha256', this.#key).update(body).digest()
 
-  issue({ user, opened }: Holder, now = Date.now()): string {
+  issue({ user, opened }: Caller, now = Date.now()): string {
     const body = Buffer.from(JSON.stringify({ user, opened, until: now + SESSION_LIFE_S * 1000 })).toString('base64url')
     return `${body}.${this.#sign(body).toString('base64url')}`
   }
 
-  /** @returns undefined: none of ours, or not any more */
-  holderOf(token: string, now = Date.now()): Holder | undefined {
+  /** @returns undefined  the token is none of ours, or has expired */
+  callerOf(token: string, now = Date.now()): Caller | undefined {
     const [body = '', signature = ''] = token.split('.')
     const [wanted, found] = [this.#sign(body), Buffer.from(signature, 'base64url')]
     if (wanted.length !== found.length || !timingSafeEqual(wanted, found)) return undefined
-    const { until, ...holder } = JSON.parse(Buffer.from(body, 'base64url').toString()) as Partial<Holder> & {
+    const { until, ...caller } = JSON.parse(Buffer.from(body, 'base64url').toString()) as Partial<Caller> & {
       until: number
     }
-    return until > now ? { user: undefined, ...holder } : undefined
+    return until > now ? { user: undefined, ...caller } : undefined
   }
 }

@@ -1,9 +1,13 @@
-/** How a command reaches the registry that runs: a socket in storage_path. Under /v2 it is the registry itself, whose owner needs no credentials. */
+/**
+ * The socket in storage_path by which commands reach the running registry. Under /v2 the socket serves the registry
+ * itself, to its owner, without credentials.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Counts } from '@appliance/ground/jobs'
 import { askSocket, listenOnSocket } from '@appliance/ground/json-socket'
-import { RegistryError, type RegistryLog } from '../config/config.ts'
+import type { RegistryLog } from '../config/config.ts'
+import { RegistryError } from '../oci/errors.ts'
 import type { AdminAnswer, AdminRequest } from './admin.ts'
 
 export type Administer = (request: AdminRequest, progress: (counts: Counts) => void) => Promise<AdminAnswer>

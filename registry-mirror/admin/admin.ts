@@ -1,12 +1,15 @@
-/** What an operator asks a registry, as JSON: answered by the process that has the storage, whichever that is (see admin-socket.ts). */
+/**
+ * Requests of an operator to a registry, as JSON. The process that has opened the storage answers them (see
+ * admin-socket.ts).
+ */
 
 import type { Counts, JobState } from '@appliance/ground/jobs'
-import { RegistryError } from '../config/config.ts'
+import type { Maintenance } from '../gc/maintenance.ts'
+import { parseTarget } from '../gc/pins.ts'
+import { RegistryError } from '../oci/errors.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { UpstreamStatus } from '../upstream/upstream.ts'
-import type { Keeping } from '../gc/maintenance.ts'
 import { type Listed, listContent } from './list.ts'
-import { parseTarget } from '../gc/pins.ts'
 
 export type AdminRequest =
   | { ask: 'status' }
@@ -34,7 +37,7 @@ export type AdminAnswer = { status: Status } | { list: readonly Listed[] } | { c
 
 export type Administered = {
   storage: Storage
-  keeping: Keeping
+  maintenance: Maintenance
   upstreams: () => readonly UpstreamStatus[]
   /** @returns whether the owner held anything */
   release(owner: string): Promise<boolean>
@@ -47,7 +50,7 @@ export async function administer(
   request: AdminRequest,
   progress: (counts: Counts) => void,
 ): Promise<AdminAnswer> {
-  const { storage, keeping } = administered
+  const { storage, maintenance } = administered
   switch (request.ask) {
     case 'status':
       return { status: await statusOf(administered) }
@@ -60,7 +63,7 @@ export async function administer(
     case 'release':
       return { changed: await administered.release(request.owner) }
     case 'run': {
-      const { jobs } = keeping
+      const { jobs } = maintenance
       if (!jobs.names.includes(request.job))
         throw new RegistryError(`There is no job '${request.job}': expected one of ${jobs.names.join(', ')}.`)
       return { counts: await jobs.run(request.job, request.options, progress) }
@@ -68,18 +71,18 @@ export async function administer(
   }
 }
 
-async function statusOf({ storage, keeping, upstreams }: Administered): Promise<Status> {
+async function statusOf({ storage, maintenance, upstreams }: Administered): Promise<Status> {
   let repositories = 0
   for await (const _ of storage.repositories.names()) repositories++
   return {
     storage_path: storage.disk.root,
     repositories,
-    used_bytes: await keeping.usedBytes(0),
-    quota_bytes: keeping.config.quota * MIB,
+    used_bytes: await maintenance.usedBytes(0),
+    quota_bytes: maintenance.config.quota * MIB,
     uploads: storage.uploads.underWay,
     pins: storage.state.pins,
     holds: storage.state.holds,
-    jobs: keeping.jobs.states,
+    jobs: maintenance.jobs.states,
     upstreams: upstreams(),
   }
 }

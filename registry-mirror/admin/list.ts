@@ -1,21 +1,22 @@
-/** What is kept, as an operator asks for it: by tag, and what has none by digest. */
-import type { Digest } from '../oci/digest.ts'
-import { parseName, type RepositoryName } from '../oci/names.ts'
-import type { Storage } from '../storage/storage.ts'
+/** Lists stored images for an operator: by tag, and untagged ones by digest. */
+
 import { type Needs, readNeeds } from '../gc/needs.ts'
 import { pinnedIn } from '../gc/pins.ts'
+import type { Digest } from '../oci/digest.ts'
+import { parseName, type RepositoryName } from '../oci/names.ts'
 import type { Origin } from '../storage/state.ts'
+import type { Storage } from '../storage/storage.ts'
 
 export type Listed = {
   repository: string
   tag?: string
   digest: string
-  /** With all that is here of what it needs; shared content counts for each. */
+  /** Of the image and all stored content that it needs; shared content counts for each image. */
   size_bytes: number
   origin: Origin
-  /** By the operator, a sync set or who holds it. */
+  /** By the operator, a sync set or a hold. */
   pinned: boolean
-  /** Who needs it until they release it, such as node:<uuid>. */
+  /** Owners of holds, such as node:<uuid>. */
   held_by?: readonly string[]
   last_used?: string
 }

@@ -1,10 +1,10 @@
 /** What the registry counts, as text for Prometheus. What others hold is read when somebody asks. */
 import type { ServerResponse } from 'node:http'
+import type { Maintenance } from '../gc/maintenance.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { UpstreamStatus } from '../upstream/upstream.ts'
-import type { Keeping } from '../gc/maintenance.ts'
 
-export type Measured = { storage: Storage; keeping: Keeping; upstreams: () => readonly UpstreamStatus[] }
+export type Measured = { storage: Storage; maintenance: Maintenance; upstreams: () => readonly UpstreamStatus[] }
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 type Family = { name: string; type: 'counter' | 'gauge'; help: string; samples: readonly Sample[] }
 
@@ -32,7 +32,7 @@ export class RegistryMetrics {
     })
   }
 
-  async render({ storage, keeping, upstreams }: Measured): Promise<string> {
+  async render({ storage, maintenance, upstreams }: Measured): Promise<string> {
     const one = (value: number): Sample[] => [[{}, value]]
     const families: Family[] = [
       {
@@ -49,18 +49,18 @@ export class RegistryMetrics {
         name: 'content_bytes',
         type: 'gauge',
         help: 'Bytes of content on the disk.',
-        samples: one(await keeping.usedBytes(COUNT_AGE_MS)),
+        samples: one(await maintenance.usedBytes(COUNT_AGE_MS)),
       },
-      { name: 'quota_bytes', type: 'gauge', help: 'The quota; 0: none.', samples: one(keeping.config.quota * MIB) },
+      { name: 'quota_bytes', type: 'gauge', help: 'The quota; 0: none.', samples: one(maintenance.config.quota * MIB) },
       { name: 'uploads', type: 'gauge', help: 'Uploads under way.', samples: one(storage.uploads.underWay) },
-      ...familiesOfJobs(keeping),
+      ...familiesOfJobs(maintenance),
       ...familiesOfUpstreams(upstreams()),
     ]
     return families.map(renderFamily).join('')
   }
 }
 
-function familiesOfJobs({ jobs }: Keeping): Family[] {
+function familiesOfJobs({ jobs }: Maintenance): Family[] {
   const ran = jobs.states.filter(({ last_run }) => last_run !== undefined)
   const seconds = (iso = '') => Math.floor(Date.parse(iso) / 1000)
   return [

@@ -1,6 +1,7 @@
 /**
- * Reads any OCI image layout in one tar, such as skopeo's oci-archive, as if it were a bundle. Its content may stand in any order, so it
- * must be a file that can be read at any place. It may come from anywhere: of its names, only those of a layout count.
+ * Reads any OCI image layout in one tar, such as skopeo's oci-archive, as if it were a bundle. Its content may stand
+ * in any order, so it must be a file that can be read at any place. It may come from anywhere: of its names, only
+ * those of a layout count.
  */
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
@@ -24,7 +25,7 @@ import {
 import type { BundleReader, OnProgress } from './read.ts'
 import { verified } from './verified.ts'
 
-const PIECE_BYTES = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 const NAME_BYTES = 100
 const NAMES = /^(?:index\.json|blobs\/sha(?:256|512)\/[0-9a-f]+)$/
 /** An index in an index in an index is none that anybody needs. */
@@ -85,7 +86,7 @@ async function placesIn(path: string): Promise<Map<string, Place>> {
   })()
   reading.catch((error: Error) => tar.destroy(error))
   try {
-    await pipeline(createReadStream(path, { highWaterMark: PIECE_BYTES }), tar)
+    await pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), tar)
     await reading
   } catch (error) {
     if (error instanceof BundleError) throw error
@@ -175,7 +176,7 @@ class Archive {
 
   async *#read({ start, size_bytes }: Place): AsyncGenerator<Uint8Array, void> {
     if (size_bytes === 0) return
-    yield* createReadStream(this.#path, { start, end: start + size_bytes - 1, highWaterMark: PIECE_BYTES })
+    yield* createReadStream(this.#path, { start, end: start + size_bytes - 1, highWaterMark: CHUNK_BYTES })
   }
 
   reader(onProgress: OnProgress): BundleReader {

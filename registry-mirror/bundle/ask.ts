@@ -1,4 +1,7 @@
-/** One HTTP request to a registry, its body and its answer as streams; every silence has a deadline. Knows no endpoint. */
+/**
+ * One HTTP request to a registry, its body and its answer as streams; every silence has a deadline. Knows no
+ * endpoint.
+ */
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { BundleError } from './format.ts'

@@ -1,15 +1,18 @@
-/** The registry that a bundle is made of or taken into: the one that runs on this configuration, or else its folder, opened here for the time it takes. */
+/**
+ * Connects to the registry that a bundle is made of or taken into: the running one of this configuration, or else its
+ * folder, opened here meanwhile.
+ */
 import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { socketPath } from '../admin/admin-socket.ts'
 import type { RegistryConfig, RegistryLog } from '../config/config.ts'
-import { localContent } from '../storage/content.ts'
 import { handle } from '../http/handle.ts'
 import { Buffers } from '../http/send-blob.ts'
-import { socketPath } from '../admin/admin-socket.ts'
+import { localContent } from '../storage/content.ts'
 import { StorageInUse } from '../storage/disk/lock.ts'
 import { checkOwner } from '../storage/disk/owner.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
@@ -17,7 +20,8 @@ import { RegistryClient } from './client.ts'
 import { BundleError } from './format.ts'
 
 /**
- * Both ways lead through HTTP, so that there is one that reads and writes. A folder that is opened here knows no upstream and no rules of access.
+ * Both go through HTTP, so that one client reads and writes either. A folder that is opened here has no upstreams and
+ * no rules of access.
  * @throws RegistryError  the folder cannot be used
  */
 export async function withRegistry<T>(

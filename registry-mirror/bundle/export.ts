@@ -1,13 +1,13 @@
 /** Makes bundles of images and files. */
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/names.ts'
+import type { Platform } from '../oci/platforms.ts'
 import type { RegistryClient } from './client.ts'
 import { differenceOf } from './difference.ts'
 import { contentOfFile, type SourceFile } from './files.ts'
 import { BundleError, type BundleIndex, FORMAT } from './format.ts'
 import { type Known, NOTHING_KNOWN } from './known.ts'
 import { Planner } from './plan.ts'
-import type { Platform } from '../oci/platforms.ts'
 import { imagesFor } from './select.ts'
 import type { ContentOf } from './write.ts'
 

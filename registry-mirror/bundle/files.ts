@@ -1,4 +1,7 @@
-/** Disk images, ramdisks and other files of a bundle: found and hashed on one side, put in their place, whole, on the other. */
+/**
+ * Disk images, ramdisks and other files of a bundle: found and hashed on one side, put in their place, whole, on the
+ * other.
+ */
 
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -10,7 +13,7 @@ import { digestOfHash } from '../oci/digest.ts'
 import { receive } from '../storage/disk/receive.ts'
 import { BundleError, type BundleFile, isFileName } from './format.ts'
 
-const PIECE_BYTES = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 const FILE_LIMIT = 10_000
 
 export type SourceFile = BundleFile & { path: string }
@@ -77,7 +80,7 @@ async function hashed(path: string, onBytes: (bytes: number) => void) {
 }
 
 export const contentOfFile = (path: string): AsyncIterable<Buffer> =>
-  createReadStream(path, { highWaterMark: PIECE_BYTES })
+  createReadStream(path, { highWaterMark: CHUNK_BYTES })
 
 /**
  * Puts a file into `folder`, whole or not at all; it takes the place of what has its name.

@@ -1,6 +1,7 @@
 /**
- * What a bundle is: a tar that is an OCI image layout (so skopeo reads it as oci-archive:) and begins with an index of all that follows,
- * in its order. Content stands before the manifests that need it, so that a reader never has to go back.
+ * What a bundle is: a tar that is an OCI image layout (so skopeo reads it as oci-archive:) and begins with an index
+ * of all that follows, in its order. Content stands before the manifests that need it, so that a reader never has to
+ * go back.
  */
 import { algorithmOf, type Digest, digestOf, hexOf } from '../oci/digest.ts'
 import { INDEX_MEDIA_TYPE } from '../oci/manifest.ts'

@@ -1,4 +1,7 @@
-/** Takes a bundle into a registry: content first, manifests when all they need is there, tags when the whole bundle has proven right. */
+/**
+ * Takes a bundle into a registry: content first, manifests when all they need is there, tags when the whole bundle
+ * has proven right.
+ */
 
 import { mkdir } from 'node:fs/promises'
 import { freeBytes } from '@appliance/ground/files'

@@ -1,4 +1,7 @@
-/** What the other side has, told by an inventory of it or by a bundle that it has taken; and what a plan is without that. */
+/**
+ * What the other side has, told by an inventory of it or by a bundle that it has taken; and what a plan is without
+ * that.
+ */
 import { readAll } from './ask.ts'
 import type { RegistryClient } from './client.ts'
 import { BundleError, type BundleFile, type BundleIndex, type Need } from './format.ts'

@@ -1,11 +1,12 @@
 /** Finds all that a bundle has to carry: of each image its manifests, their blobs, and what refers to them. */
 import { type Digest, hexOf } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { type Manifest, parseManifest } from '../oci/manifest.ts'
 import { parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
+import { type Platform, wantedOf } from '../oci/platforms.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import type { RegistryClient } from './client.ts'
 import { type BundleBlob, BundleError, type BundleImage, type BundleManifest, ENTRY_LIMIT } from './format.ts'
-import { type Platform, wantedOf } from '../oci/platforms.ts'
 
 export type Choice = {
   /** Of an index, only these; []: all. */
@@ -103,7 +104,7 @@ export class Planner {
   async #addListed(repository: RepositoryName, stored: StoredManifest, manifest: Manifest): Promise<Digest[]> {
     const { platforms, missing } = this.#choice
     const there: Digest[] = []
-    const wanted = wantedOf(stored, manifest, platforms)
+    const wanted = ofPlatforms(stored, manifest, platforms)
     for (const one of wanted) {
       const isBlob = manifest.listedBlobs.has(one)
       if (await this.#addAny(repository, one, isBlob ? 'blob' : 'manifest')) there.push(one)
@@ -118,7 +119,11 @@ export class Planner {
     return there
   }
 
-  /** As what it is in the repository: a manifest, a blob or both. @param guess  what is asked for first @returns whether it is there */
+  /**
+   * As what it is in the repository: a manifest, a blob or both.
+   * @param guess  what is asked for first
+   * @returns whether it is there
+   */
   async #addAny(
     repository: RepositoryName,
     digest: Digest,
@@ -176,3 +181,12 @@ const lacks = (repository: RepositoryName, digest: Digest, neededBy: Digest) =>
   new BundleError(
     `Repository ${repository} lacks ${digest}, which its manifest ${neededBy} refers to. Push or pull it whole first.`,
   )
+
+/** @throws BundleError  the index holds none for any of the platforms */
+function ofPlatforms(...index: Parameters<typeof wantedOf>): readonly Digest[] {
+  try {
+    return wantedOf(...index)
+  } catch (error) {
+    throw error instanceof RegistryError ? new BundleError(error.message, { cause: error }) : error
+  }
+}

@@ -1,4 +1,7 @@
-/** Reads a bundle's tar, which may come from anywhere: what follows its index must be what the index lists, in its order and nothing else. */
+/**
+ * Reads a bundle's tar, which may come from anywhere: what follows its index must be what the index lists, in its
+ * order and nothing else.
+ */
 import { once } from 'node:events'
 import { type Extract, extract, type Header } from 'tar-stream'
 import { readAll } from './ask.ts'
@@ -24,7 +27,10 @@ const TAIL_BYTES = 1024 * 1024
 
 export type BundleReader = {
   index: BundleIndex
-  /** In the order of the tar. What is not read of an entry's content is verified all the same, before the next one comes. */
+  /**
+   * In the order of the tar. What is not read of an entry's content is verified all the same, before the next one
+   * comes.
+   */
   entries(): AsyncGenerator<FoundEntry, void>
 }
 /** `end`: where the next one begins in the tar. */

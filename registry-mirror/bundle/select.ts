@@ -6,7 +6,10 @@ import { BundleError } from './format.ts'
 
 export type Reference = { repository: RepositoryName; reference: Digest | Tag }
 
-/** @param texts  NAME (all its tags), NAME:TAG, NAME@DIGEST; `*` stands for anything in a name or tag @throws BundleError */
+/**
+ * @param texts  NAME (all its tags), NAME:TAG, NAME@DIGEST; `*` stands for anything in a name or tag
+ * @throws BundleError
+ */
 export async function imagesFor(
   client: RegistryClient,
   texts: readonly string[],

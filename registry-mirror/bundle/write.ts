@@ -8,7 +8,8 @@ import { verified } from './verified.ts'
 export type ContentOf = (entry: BundleEntry) => Promise<AsyncIterable<Uint8Array>>
 
 /**
- * The tar as it is to be written. Ends in what `contentOf` throws, or when an entry's content is not what the index says.
+ * The tar as it is to be written. Ends in what `contentOf` throws, or when an entry's content is not what the index
+ * says.
  * @param written  so many entries are there already, and the index: only what follows them is wanted
  */
 export async function* bundleBytes(

@@ -1,6 +1,7 @@
-/** What the registry is told when it is made, and the options that an operator sets it by. */
+/** What the registry is given when it is made, and the options of section [registry]. */
 
 import type { RepositoryName } from '../oci/names.ts'
+import type { Credentials } from '../oci/secret.ts'
 
 export type RegistryLog = Record<
   'debug' | 'info' | 'warn' | 'error',
@@ -13,16 +14,19 @@ export type RegistryConfig = {
   port: number
   /** Folder of blobs, repositories and uploads; made when it is not there. */
   storage_path: string
-  /** An upload that nothing was added to for so long is given up. */
+  /** Seconds. An upload that got no bytes for so long expires. */
   upload_timeout: number
-  /** Uploads that may be under way at one time. */
+  /** Of unfinished uploads at one time. */
   max_uploads: number
   /** MiB; 0: none. */
   max_blob_size: number
   /** Files; empty: none. */
   cert_file: string | undefined
   key_file: string | undefined
-  /** PEM: what clients need to trust the certificate of cert_file; left out: nothing, or they have it anyway. Without cert_file it is plain http. */
+  /**
+   * PEM: the authority that clients must trust for the certificate of cert_file. Left out: clients trust it already.
+   * Without cert_file the registry speaks plain http.
+   */
   ca?: string
   htpasswd_file: string | undefined
   token_file: string | undefined
@@ -41,15 +45,13 @@ export type RegistryConfig = {
   scrub_at?: string | undefined
   sync_interval: number
   sync_at?: string | undefined
-  /** Whether images of registries may be held that no section [upstream:NAME] names. */
+  /** Whether holds may pull from registries that no section [upstream:NAME] names. */
   other_upstreams: boolean
   /** MiB/s; 0: as fast as it goes. */
   scrub_rate: number
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
   upstreams?: readonly UpstreamConfig[]
 }
-
-export type Credentials = { username: string; password: string }
 
 /** A registry that repositories are pulled from. */
 export type UpstreamConfig = {
@@ -75,13 +77,6 @@ export type UpstreamConfig = {
   /** Both left out: as [registry] has it. */
   sync_interval?: number
   sync_at?: string
-}
-
-/** Something that keeps the registry from working, in the operator's words. */
-export class RegistryError extends Error {
-  override get name(): string {
-    return this.constructor.name
-  }
 }
 
 /** Section [registry] of the configuration file; in the shape of the plugin contract's options. */

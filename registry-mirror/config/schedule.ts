@@ -1,7 +1,8 @@
 /** When something is to be done by itself: in an interval, or by the clock as cron has it. */
 import type { Schedule } from '@appliance/ground/jobs'
 import { CronTime } from 'cron'
-import { type RegistryConfig, RegistryError } from './config.ts'
+import { RegistryError } from '../oci/errors.ts'
+import type { RegistryConfig } from './config.ts'
 
 type Job = 'gc' | 'scrub' | 'sync'
 export type ScheduleOptions = `${Job}_interval` | `${Job}_at`

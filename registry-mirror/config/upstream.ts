@@ -1,10 +1,11 @@
 /** One upstream as the operator describes it: a section [upstream:NAME] of the configuration file, checked. */
 import { readFileSync } from 'node:fs'
-import { parsePlatform } from '../oci/platforms.ts'
-import { RegistryError, type UpstreamConfig } from './config.ts'
-import { parseSchedule } from './schedule.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { parseName } from '../oci/names.ts'
+import { parsePlatform } from '../oci/platforms.ts'
 import { credentialsIn } from '../oci/pull-secret.ts'
+import type { UpstreamConfig } from './config.ts'
+import { parseSchedule } from './schedule.ts'
 
 /** In the shape of the plugin contract's options; NAME stands for the upstream's name. */
 export const upstreamOptions = {

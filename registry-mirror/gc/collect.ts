@@ -1,6 +1,7 @@
 /**
- * Garbage collection while the registry serves. Marks what any manifest needs and what any repository may still need, then removes the
- * rest. Never removes a manifest or a tag. Exact by turns and by watching claims; the grace time is for clients that are half-way.
+ * Garbage collection while the registry serves. It marks what any manifest needs and what any repository may still
+ * need, then removes the rest. It never removes a manifest or a tag. Mutexes and the watch of claims make it exact;
+ * the grace time is for clients between their blobs and their manifest.
  */
 
 import type { Progress } from '@appliance/ground/jobs'
@@ -10,7 +11,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type Needs, readNeeds, refersTo } from './needs.ts'
 
 export type CollectOptions = {
-  /** What was pushed, mounted or asked for since is left alone. */
+  /** Content that was pushed, mounted or requested within this time stays. */
   grace_s: number
   /** Look at these blobs alone; undefined: at all. */
   only?: ReadonlySet<Digest>
@@ -32,7 +33,7 @@ export type Collected = {
 const AT_A_TIME = 32
 
 export async function collect(storage: Storage, options: CollectOptions): Promise<Collected> {
-  // From here on: what is claimed later is seen here, what was claimed before is seen on the disk.
+  // The watch sees later claims; the disk shows earlier ones.
   using watch = storage.repositories.watchClaims()
   const run = new Collection(storage, options, watch.claimed)
   for await (const name of storage.repositories.names()) {
@@ -66,9 +67,9 @@ class Collection {
   }
 
   async markRepository(name: RepositoryName): Promise<void> {
-    const { repositories, turns, uploads } = this.#storage
+    const { repositories, mutex, uploads } = this.#storage
     const known = new Map<Digest, Needs | 'unknown'>()
-    // Most is read outside of the turn, so that no push waits for it.
+    // Most is read outside of the mutex, so that no push waits for it.
     await readNeeds(this.#storage, name, known)
     const unneeded: Digest[] = []
     const referred = this.#mark(known)
@@ -84,7 +85,7 @@ class Collection {
     for (let at = 0; at < unneeded.length; at += AT_A_TIME) {
       const some = unneeded.slice(at, at + AT_A_TIME)
       if (isHandsOff) for (const digest of some) this.#needed.add(digest)
-      else await turns.take(name, () => this.#dropClaims(name, known, some))
+      else await mutex.run(name, () => this.#dropClaims(name, known, some))
     }
     this.#options.progress({ ...this.counts })
   }
@@ -101,7 +102,7 @@ class Collection {
     return referred
   }
 
-  /** In the repository's turn: no manifest comes meanwhile; those that came since `known` are read now. */
+  /** Under the mutex of the repository no manifest comes meanwhile; those that came since `known` are read now. */
   async #dropClaims(
     name: RepositoryName,
     known: Map<Digest, Needs | 'unknown'>,
@@ -120,8 +121,8 @@ class Collection {
   }
 
   #dropClaim(name: RepositoryName, digest: Digest): Promise<boolean> {
-    const { repositories, blobs, turns } = this.#storage
-    return turns.take(digest, async () => {
+    const { repositories, blobs, mutex } = this.#storage
+    return mutex.run(digest, async () => {
       const claimed_at = (await repositories.claimedAt(name, digest)) ?? 0
       const changed_at = (await blobs.ageOf(digest))?.changed_at ?? 0
       if (this.#claimed.has(digest) || Math.max(claimed_at, changed_at) > this.#oldest) return false
@@ -149,8 +150,8 @@ class Collection {
   }
 
   async #sweepOne(digest: Digest): Promise<void> {
-    const { blobs, turns } = this.#storage
-    const isRemoved = await turns.take(digest, async () => {
+    const { blobs, mutex } = this.#storage
+    const isRemoved = await mutex.run(digest, async () => {
       if (this.#needed.has(digest) || this.#claimed.has(digest)) return false
       const found = await blobs.ageOf(digest)
       if (found === undefined || found.changed_at > this.#oldest || !(await blobs.remove(digest))) return false

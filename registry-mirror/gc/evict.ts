@@ -1,4 +1,7 @@
-/** Keeps the storage below its quota: removes what was pulled from upstreams and not used for longest. Never what was pushed or is pinned, nor what such needs. */
+/**
+ * Eviction: brings the storage below its quota by removing the least recently used content that was pulled from
+ * upstreams. Never removes what was pushed or is pinned, nor what such content needs.
+ */
 
 import type { Progress } from '@appliance/ground/jobs'
 import type { Digest } from '../oci/digest.ts'
@@ -10,7 +13,7 @@ import { pinnedIn } from './pins.ts'
 
 export type EvictOptions = {
   quota_bytes: number
-  /** What was used since is in use. */
+  /** Content that was used within this time stays. */
   spare_s: number
   /** Blobs that came since stay for the next garbage collection: a transfer may be about to claim them. */
   grace_s: number
@@ -126,7 +129,7 @@ class Standings {
       last_used: state.lastUsed(this.#name, digest) ?? 0,
       depth: 0,
     }
-    // Before its parents are looked at: digests make circles impossible, but for those that somebody can break sha256 for.
+    // Noted before its parents are visited: digests make circles impossible, unless somebody breaks sha256.
     this.#found.set(digest, standing)
     for (const parent of this.#parents.get(digest) ?? []) {
       const { isKept, last_used, depth } = this.of(parent)

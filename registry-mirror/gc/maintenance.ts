@@ -1,15 +1,15 @@
-/** Keeps the storage in order while the registry serves: garbage collection, quota and scrub as jobs, and what an operator asks about them. */
+/** Maintenance of the storage while the registry serves: garbage collection, eviction and scrub as jobs. */
 import { freeBytes } from '@appliance/ground/files'
 import { type Counts, Jobs, type Run } from '@appliance/ground/jobs'
 import type { RegistryConfig, RegistryLog } from '../config/config.ts'
+import { nextByClock, type ScheduleOptions, scheduleFor } from '../config/schedule.ts'
 import type { Content } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 import { collect } from './collect.ts'
 import { type Evicted, evict, usedBytes } from './evict.ts'
-import { nextByClock, type ScheduleOptions, scheduleFor } from '../config/schedule.ts'
 import { scrub } from './scrub.ts'
 
-export type KeepingConfig = Pick<
+export type MaintenanceConfig = Pick<
   RegistryConfig,
   'gc_grace' | 'min_free' | 'quota' | 'scrub_rate' | 'storage_path' | ScheduleOptions
 >
@@ -23,9 +23,9 @@ const SPARE_S = 600
 /** Nor are blobs that came since: a transfer may be about to claim them. */
 const EVICT_GRACE_S = 60
 
-export class Keeping {
+export class Maintenance {
   readonly jobs: Jobs
-  readonly config: KeepingConfig
+  readonly config: MaintenanceConfig
   readonly #storage: Storage
   readonly #given: Given
   readonly #timer: NodeJS.Timeout | undefined
@@ -33,7 +33,7 @@ export class Keeping {
   #used: { bytes: number; at: number } | undefined
 
   /** Jobs that others bring are to be added to `jobs`. */
-  constructor(storage: Storage, config: KeepingConfig, given: Given) {
+  constructor(storage: Storage, config: MaintenanceConfig, given: Given) {
     this.#storage = storage
     this.#given = given
     this.config = config

@@ -1,4 +1,7 @@
-/** What the manifests of a repository need, read from the disk past all caches: what pulls are fast by stays in memory. */
+/**
+ * What the manifests of a repository need. They are read from the disk past all caches, so that the caches keep what
+ * pulls need.
+ */
 import type { Digest } from '../oci/digest.ts'
 import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/names.ts'
@@ -15,7 +18,7 @@ export type Needs = {
   size_bytes: number
 }
 
-/** All that a manifest refers to. A repository keeps what it has of it, as manifest or as blob. */
+/** All that a manifest refers to. What of it the repository has, as manifest or as blob, is needed. */
 export const refersTo = ({ blobs, manifests, others, subject }: Needs): readonly Digest[] => [
   ...blobs,
   ...manifests,
@@ -23,7 +26,10 @@ export const refersTo = ({ blobs, manifests, others, subject }: Needs): readonly
   ...(subject ? [subject] : []),
 ]
 
-/** @returns of a manifest whose content is gone or damaged 'unknown': whoever removes must take it for needing everything */
+/**
+ * @returns 'unknown'  the manifest is missing or damaged: callers that remove content must assume that it needs
+ * everything
+ */
 export async function needsOf(storage: Storage, name: RepositoryName, digest: Digest): Promise<Needs | 'unknown'> {
   const mediaType = await storage.repositories.mediaTypeOf(name, digest)
   const bytes = mediaType === undefined ? undefined : await storage.blobs.read(digest)

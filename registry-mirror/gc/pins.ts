@@ -1,6 +1,10 @@
-/** What an operator wants kept whatever the quota says: a repository, a tag of one (wherever it points), or a manifest, each with all it needs. */
-import { RegistryError } from '../config/config.ts'
+/**
+ * Pins of the operator, which protect from eviction: a repository, a tag (wherever it points), or a manifest, each
+ * with all it needs.
+ */
+
 import { type Digest, parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { parseName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
 import type { Storage } from '../storage/storage.ts'
 
@@ -19,7 +23,10 @@ export function parseTarget(text: string): Target {
   return { name, ...(tag && { tag }), ...(digest && { digest }) }
 }
 
-/** The manifests of a repository that pins, sync sets or holds name by themselves; 'all' when the repository is pinned. */
+/**
+ * The manifests of a repository that pins, sync sets or holds name by themselves; 'all' when the repository is
+ * pinned.
+ */
 export async function pinnedIn(storage: Storage, name: RepositoryName): Promise<ReadonlySet<Digest> | 'all'> {
   const { pins, sets, held } = storage.state
   if (Object.hasOwn(pins, name)) return 'all'

@@ -1,4 +1,7 @@
-/** Re-reads all content from the disk at a bounded rate. What does not match its digest is moved to quarantine/, so that it is asked for anew, or is 404. */
+/**
+ * Reads all content from the disk at a bounded rate. Content that does not match its digest moves to quarantine/ and
+ * is fetched anew, or is 404.
+ */
 import { createHash, type Hash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,15 +9,15 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { codeOf, unlessMissing } from '@appliance/ground/errno'
 import type { Progress } from '@appliance/ground/jobs'
 import type { RegistryLog } from '../config/config.ts'
-import type { Content } from '../storage/content.ts'
 import { algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/names.ts'
+import type { Content } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 
 export type ScrubOptions = {
   /** 0: as fast as it goes. */
   bytes_per_s: number
-  /** Where to ask for damaged content anew. */
+  /** The source of content in the place of damaged content. */
   content: Content
   log: RegistryLog
   signal: AbortSignal
@@ -22,7 +25,7 @@ export type ScrubOptions = {
 }
 export type Scrubbed = { blobs: number; bytes: number; damaged: number; repaired: number }
 
-const PIECE_BYTES = 512 * 1024
+const CHUNK_BYTES = 512 * 1024
 const APPEARS_WITHIN_MS = 10_000
 
 export async function scrub(storage: Storage, options: ScrubOptions): Promise<Scrubbed> {
@@ -30,7 +33,7 @@ export async function scrub(storage: Storage, options: ScrubOptions): Promise<Sc
   const { signal, progress, log } = options
   const pace = paceOf(options)
   const damaged: Digest[] = []
-  const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
   for await (const digest of storage.blobs.list()) {
     signal.throwIfAborted()
     const found = await check(storage, digest, buffer, async (bytes) => {
@@ -94,7 +97,7 @@ const quarantinePath = (storage: Storage, digest: Digest) =>
 
 /** Claims to it stay: whoever pushes it again makes it good for all. @returns false: another file is there by now */
 function quarantine(storage: Storage, digest: Digest, inode: number): Promise<boolean> {
-  return storage.turns.take(digest, async () => {
+  return storage.mutex.run(digest, async () => {
     const path = storage.blobs.path(digest)
     if ((await stat(path).catch(unlessMissing))?.ino !== inode) return false
     await storage.disk.place(path, quarantinePath(storage, digest))
@@ -109,7 +112,7 @@ async function repair(storage: Storage, digest: Digest, options: ScrubOptions): 
   for await (const name of repositories.names()) {
     options.signal.throwIfAborted()
     const isManifest = (await repositories.mediaTypeOf(name, digest)) !== undefined
-    // What memory holds of it may be what was damaged.
+    // The cached copy may be damaged as well.
     if (isManifest) manifests.forget(name, digest)
     if (isBack || !(isManifest || (await repositories.hasBlob(name, digest)))) continue
     const wasGiven = await askFor(name, digest, { ...options, isManifest })
@@ -148,7 +151,7 @@ async function drain(content: Content, name: RepositoryName, digest: Digest): Pr
   const reader = await content.openBlob(name, digest)
   if (reader === undefined) return false
   try {
-    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+    const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
     for (let at = 0; ; ) {
       const bytes = await reader.read(buffer, buffer.length, at)
       if (bytes === 0) return true

@@ -23,7 +23,7 @@ const headersOf = (digest: Digest) => ({
 export async function headBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
   const { content, request, response, storage } = exchange
   // Who asks may be about to push a manifest that needs it.
-  await storage.turns.take(digest, () => storage.blobs.freshen(digest))
+  await storage.mutex.run(digest, () => storage.blobs.freshen(digest))
   const place = await findIn(exchange, name, (one) => content.blobSize(one, digest))
   if (place === undefined) throw blobUnknown(name, digest)
   const headers = { ...headersOf(digest), ...place.headers }
@@ -66,7 +66,7 @@ async function sendBody(exchange: Exchange, blob: BlobReader, range: { start: nu
 /** Only this repository's claim to it: the content stays until nothing needs it (garbage collection). */
 export async function deleteBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
   const { storage, response, log } = exchange
-  const wasThere = await storage.turns.take(name, () => storage.repositories.removeBlob(name, digest))
+  const wasThere = await storage.mutex.run(name, () => storage.repositories.removeBlob(name, digest))
   if (!wasThere) throw blobUnknown(name, digest)
   await storage.blobs.freshen(digest)
   log.info('blob deleted', { repository: name, digest })

@@ -1,8 +1,9 @@
-/** The certificate and key of TLS: read at the start, and anew when the files change, as they do when a certificate is renewed. */
+/** The certificate and key of TLS. They are read at the start and again when the files change, such as by a renewal. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:https'
-import { RegistryError, type RegistryLog } from '../config/config.ts'
+import type { RegistryLog } from '../config/config.ts'
+import { RegistryError } from '../oci/errors.ts'
 
 const LOOK_EVERY_MS = 60_000
 

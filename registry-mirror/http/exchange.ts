@@ -1,8 +1,8 @@
 /** One request with all that an endpoint needs to answer it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { RegistryLog } from '../config/config.ts'
-import type { Content } from '../storage/content.ts'
 import { parseName, type RepositoryName } from '../oci/names.ts'
+import type { Content } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Buffers } from './send-blob.ts'
 
@@ -11,7 +11,7 @@ export type Served = {
   content: Content
   log: RegistryLog
   buffers: Buffers
-  /** Told of each piece of a blob or manifest as it goes out. */
+  /** Called with the size of each chunk of a blob or manifest that goes out. */
   onBytes(bytes: number): void
 }
 
@@ -26,8 +26,8 @@ export type Exchange = Served & {
 export type Sees = (name: RepositoryName) => boolean
 
 /**
- * Where a pull looks: containerd tells the registry that a name belongs to as `ns`, and we keep docker.io's library/debian as
- * docker.io/library/debian. What is not there may be kept by its plain name.
+ * Where a pull looks: containerd tells the registry that a name belongs to as `ns`, and we keep docker.io's
+ * library/debian as docker.io/library/debian. What is not there may be kept by its plain name.
  */
 export function* placesOf(name: RepositoryName, query: URLSearchParams): Generator<Place> {
   const ns = query.get('ns')

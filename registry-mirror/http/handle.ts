@@ -1,10 +1,13 @@
-/** The HTTP face: one table of endpoints and methods, and the one place where errors become answers. Bare node:http (see README.md). */
+/**
+ * The HTTP face: one table of endpoints and methods, and the one place where errors become answers. Bare node:http
+ * (see DECISIONS.md).
+ */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isDiskFull } from '@appliance/ground/errno'
 import type { RegistryLog } from '../config/config.ts'
-import { localContent } from '../storage/content.ts'
 import { methodNotAllowed, OciError } from '../oci/errors.ts'
+import { localContent } from '../storage/content.ts'
 import { answer, answerError, answerErrors, answerJson } from './answer.ts'
 import { deleteBlob, headBlob, pullBlob } from './blobs.ts'
 import type { Exchange, Sees, Served } from './exchange.ts'
@@ -34,7 +37,7 @@ const ENDPOINTS: Endpoints = {
 
 const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
 
-/** What a request is to do, for those who allow or forbid it. */
+/** What a request asks to do: rules of access allow or forbid it. */
 export type Action = 'pull' | 'push' | 'delete'
 /** @returns which repositories a list may name; undefined: all of them @throws OciError  unauthorized or denied */
 export type Authorize = (

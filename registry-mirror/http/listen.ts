@@ -2,7 +2,7 @@
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
-import { RegistryError } from '../config/config.ts'
+import { RegistryError } from '../oci/errors.ts'
 import type { Certificate } from './certificate.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000

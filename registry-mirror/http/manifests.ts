@@ -1,12 +1,12 @@
 /** Manifests: end-3, end-7 and end-9 of the specification. */
 
 import { isKnown } from '@appliance/ground/range'
-import { type FoundManifest, isDigest } from '../storage/content.ts'
 import type { Digest } from '../oci/digest.ts'
 import { algorithmOf, digestOf } from '../oci/digest.ts'
 import { digestInvalid, manifestTooLarge, manifestUnknown, tooManyTags } from '../oci/errors.ts'
 import { MANIFEST_LIMIT_BYTES, parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName, Tag } from '../oci/names.ts'
+import { type FoundManifest, isDigest } from '../storage/content.ts'
 import { answer, answerBytes } from './answer.ts'
 import { conditionOf, etagOf } from './conditions.ts'
 import { type Exchange, findIn } from './exchange.ts'

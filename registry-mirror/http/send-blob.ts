@@ -1,9 +1,12 @@
-/** Sends part of a blob, from pieces that clients share or from buffers of its own. Node's own streams are a fifth as fast. */
+/**
+ * Sends part of a blob, from chunks that clients share or from buffers of its own. Node's own streams are a fifth as
+ * fast.
+ */
 import type { ServerResponse } from 'node:http'
 import type { Range } from '@appliance/ground/range'
-import { type PieceSource, sendPieces } from '@appliance/ground/send-pieces'
+import { type ChunkSource, sendChunks } from '@appliance/ground/send-chunks'
 import type { BlobReader } from '../storage/blobs.ts'
-import { PIECE_BYTES, Pieces, type SharedBlob } from './pieces.ts'
+import { CHUNK_BYTES, type SharedBlob, SharedChunks } from './shared-chunks.ts'
 
 /** Kept between transfers: fresh memory costs more than what is copied into it. */
 const SPARE_LIMIT = 16
@@ -11,12 +14,12 @@ const SPARE_LIMIT = 16
 /** Buffers of transfers that have ended, for the next ones, and those that transfers share. */
 export class Buffers {
   readonly #spare: Buffer[] = []
-  readonly pieces = new Pieces(this)
+  readonly chunks = new SharedChunks(this)
   take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES)
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
   }
   giveBack(buffer: Buffer): void {
-    if (buffer.length === PIECE_BYTES && this.#spare.length < SPARE_LIMIT) this.#spare.push(buffer)
+    if (buffer.length === CHUNK_BYTES && this.#spare.length < SPARE_LIMIT) this.#spare.push(buffer)
   }
 }
 
@@ -29,24 +32,24 @@ export async function sendBlob(
   { range, buffers, onBytes }: Sending,
 ): Promise<number> {
   const total = range.end - range.start + 1
-  const source = isShared(blob) && total > PIECE_BYTES ? shared(blob, range, buffers) : own(blob, range, buffers)
-  return sendPieces(source, total, response, onBytes)
+  const source = isShared(blob) && total > CHUNK_BYTES ? shared(blob, range, buffers) : own(blob, range, buffers)
+  return sendChunks(source, total, response, onBytes)
 }
 
 const isShared = (blob: BlobReader): blob is BlobReader & SharedBlob => blob.identity !== undefined
 
-function shared(blob: SharedBlob, { start, end }: Range, { pieces }: Buffers): PieceSource {
-  pieces.join(blob.identity)
+function shared(blob: SharedBlob, { start, end }: Range, { chunks }: Buffers): ChunkSource {
+  chunks.join(blob.identity)
   return {
-    at: (done) => pieces.take(blob, start + done, end + 1 - start - done),
-    end: () => pieces.leave(blob.identity),
+    at: (done) => chunks.take(blob, start + done, end + 1 - start - done),
+    end: () => chunks.leave(blob.identity),
   }
 }
 
 /** Of a small blob, or one that is still coming. */
-function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): PieceSource {
+function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): ChunkSource {
   const total = end - start + 1
-  const two = total > PIECE_BYTES ? [buffers.take(), buffers.take()] : [Buffer.allocUnsafe(total)]
+  const two = total > CHUNK_BYTES ? [buffers.take(), buffers.take()] : [Buffer.allocUnsafe(total)]
   let turn = 0
   return {
     async at(done) {

@@ -45,12 +45,12 @@ function algorithmFor(query: URLSearchParams) {
 
 /** Without `from`, any repository's will do: who knows the digest knows what it asks for. */
 async function mountBlob({ query, response, storage, log }: Exchange, name: RepositoryName, digest: Digest) {
-  const { repositories, blobs, turns } = storage
+  const { repositories, blobs, mutex } = storage
   const from = query.get('from')
   const source = from === null ? undefined : parseName(from)
   if (from !== null && (source === undefined || !(await repositories.hasBlob(source, digest)))) return false
-  const wasThere = await turns.take(name, () =>
-    turns.take(digest, async () => {
+  const wasThere = await mutex.run(name, () =>
+    mutex.run(digest, async () => {
       if (!(await blobs.freshen(digest))) return false
       await repositories.addBlob(name, digest)
       return true

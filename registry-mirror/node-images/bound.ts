@@ -1,16 +1,17 @@
 /**
- * Which further images an image names in a folder of its own tree, as quadlets (*.image, *.container) or links to them. Reads the layers
- * that are here, which are somebody's own doing: bounded in time, bytes and what is remembered; nothing of them is written anywhere.
+ * Finds the further images that an image names in a folder of its own tree, by quadlets (*.image, *.container) or
+ * links to them. It reads the stored layers, which are hostile input: time, bytes and entries are bounded, and
+ * nothing of them is written anywhere.
  */
 import { posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { extract, type Header } from 'tar-stream'
-import { RegistryError } from '../config/config.ts'
+import { RegistryError } from '../oci/errors.ts'
 import type { BlobReader } from '../storage/blobs.ts'
 
-const PIECE_BYTES = 512 * 1024
+const CHUNK_BYTES = 512 * 1024
 const QUADLET_LIMIT_BYTES = 64 * 1024
 /** Quadlets and links that are remembered. */
 const ENTRIES_LIMIT = 5_000
@@ -85,7 +86,7 @@ async function applyLayer(tree: Tree, reader: BlobReader, scan: Scan): Promise<v
   })()
   reading.catch(() => {})
   try {
-    const source = Readable.from(piecesOf(reader))
+    const source = Readable.from(chunksOf(reader))
     const unpack = await unpackerOf(reader)
     const count = (bytes: AsyncIterable<Buffer>) => counted(bytes, scan.budget)
     if (unpack) await pipeline(source, unpack, count, tar, { signal: scan.signal })
@@ -120,14 +121,14 @@ async function noteEntry(entry: TarEntry, { added, removed, folder }: Noted): Pr
 }
 
 async function textOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = []
-  for await (const piece of bytes) pieces.push(piece)
-  return Buffer.concat(pieces).toString()
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bytes) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
 }
 
-async function* piecesOf(reader: BlobReader): AsyncGenerator<Buffer> {
+async function* chunksOf(reader: BlobReader): AsyncGenerator<Buffer> {
   for (let at = 0; at < reader.size_bytes; ) {
-    const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, reader.size_bytes - at))
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, reader.size_bytes - at))
     const bytes = await reader.read(buffer, buffer.length, at)
     if (bytes === 0) throw new Error(`it ends at ${at} of ${reader.size_bytes} bytes`)
     at += bytes

@@ -1,12 +1,14 @@
-/** Brings an image here with all it needs, and keeps it for its owner. Many owners of one image share one pull. */
+/** Pulls an image with all it needs, and holds it for its owner. Many owners of one image share one pull. */
 
 import { isDiskFull } from '@appliance/ground/errno'
 import { createSemaphore } from '@appliance/ground/semaphore'
-import { RegistryError, type RegistryLog } from '../config/config.ts'
-import type { Content } from '../storage/content.ts'
+import { untilAborted } from '@appliance/ground/until-aborted'
+import type { RegistryLog } from '../config/config.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
-import type { Hold } from '../storage/state.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { parseManifest } from '../oci/manifest.ts'
+import type { Content } from '../storage/content.ts'
+import type { Hold } from '../storage/state.ts'
 import type { Storage } from '../storage/storage.ts'
 import { pullManifest } from '../sync/pull.ts'
 import { type ContainerImage, ImageUnavailable } from './image.ts'
@@ -15,18 +17,18 @@ import type { Target } from './targets.ts'
 /** Blobs at one time, of an image that no upstream's own number is set for. */
 const BLOBS_AT_ONCE = 6
 
-/** @param layer  the digest of what the bytes are of */
+/** @param layer  digest of the blob that the bytes belong to */
 export type HoldProgress = (done_bytes: number, total_bytes: number, layer: string) => void
 export type Wanted = { image: ContainerImage; target: Target }
 export type Watching = { signal?: AbortSignal; progress?: HoldProgress }
 
-/** What turns out to be needed as well, once the first are here. */
+/** What mutex out to be needed as well, once the first are here. */
 export type More = () => Promise<readonly Wanted[]>
 
 type Given = { storage: Storage; content: Content; settled(digest: Digest): Promise<void>; log: RegistryLog }
 type Pull = { ended: Promise<void>; abort: AbortController; watchers: Set<Watching>; done_bytes: number }
 
-export class Holder {
+export class Holds {
   readonly #given: Given
   readonly #pulls = new Map<string, Pull>()
   readonly #stop = new AbortController()
@@ -49,7 +51,7 @@ export class Holder {
     const holds: Hold[] = []
     const bring = async (some: readonly Wanted[]) => {
       holds.push(...some.map(holdOf))
-      // What is pulled now must not be evicted meanwhile, nor what it replaces before it is here.
+      // Neither the images being pulled nor those that they replace may be evicted meanwhile.
       await state.hold(owner, distinct([...before, ...holds]))
       for (const one of some) await this.#bring(one, watching)
     }
@@ -71,10 +73,10 @@ export class Holder {
     pull.watchers.add(watching)
     watching.progress?.(pull.done_bytes, image.size_bytes, '')
     try {
-      await Promise.race([pull.ended, aborted(signal)])
+      await untilAborted(pull.ended, signal)
     } finally {
       pull.watchers.delete(watching)
-      // Nobody wants it any more; what has come stays, to be gone on from.
+      // No caller waits any more. The bytes that came stay, and a later pull continues from them.
       if (pull.watchers.size === 0) pull.abort.abort(new Error('Nobody waits for this image any more.'))
     }
   }
@@ -146,7 +148,7 @@ export class Holder {
     }
   }
 
-  /** So that it is had by its tag as well, whether or not the upstream lives. */
+  /** Makes the image available by its tag as well, whether or not the upstream answers. */
   async #tag(image: ContainerImage, { name, upstream, reference: { tag } }: Target): Promise<void> {
     const { manifests } = this.#given.storage
     const digest = requireDigest(image.digest)
@@ -158,7 +160,7 @@ export class Holder {
     await manifests.push({ name, digest, bytes, manifest, tags: [tag], isSparse: true })
   }
 
-  /** Ends what is under way, and waits for that. */
+  /** Aborts all pulls, and waits for their end. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('The registry stops.'))
     await Promise.allSettled([...this.#pulls.values()].map(({ ended }) => ended))
@@ -179,13 +181,6 @@ function holdOf({ image, target: { name, reference, host } }: Wanted): Hold {
 const distinct = (holds: readonly Hold[]): Hold[] => [
   ...new Map(holds.map((one) => [`${one.repository}@${one.digest}:${one.tag}`, one])).values(),
 ]
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-}
 
 function failureOf(error: unknown, { reference }: ContainerImage, storage: Storage): Error {
   const { message } = error as Error

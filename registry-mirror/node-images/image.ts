@@ -1,6 +1,10 @@
-/** What a person or a plugin wants to know of a container image, read from its manifests and its config. Asks nobody. */
-import { RegistryError } from '../config/config.ts'
+/**
+ * What a person or a plugin wants to know of a container image, read from its manifests and its config. Asks no
+ * upstream.
+ */
+
 import { type Digest, parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 
 export type ContainerImage = {

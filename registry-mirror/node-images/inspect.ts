@@ -1,15 +1,19 @@
-/** Asks the upstream what an image is, without keeping it; what is here stands in for an upstream that does not answer. */
-import { localContent } from '../storage/content.ts'
+/**
+ * Asks the upstream what an image is, and stores nothing. Stored content stands in for an upstream that does not
+ * answer.
+ */
+
 import { type Digest, digestOf } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/names.ts'
+import { credentialsOf, type PullSecret } from '../oci/secret.ts'
 import { Cache } from '../storage/cache.ts'
+import { localContent } from '../storage/content.ts'
+import type { Guards } from '../storage/guards.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import { type Asking, SMALL_BLOB_LIMIT_BYTES } from '../upstream/upstream.ts'
-import type { Guards } from '../storage/guards.ts'
 import { type ContainerImage, choicesOf, configDigestOf, ImageUnavailable, imageOf } from './image.ts'
-import { credentialsOf, type PullSecret } from '../oci/secret.ts'
 import type { Target } from './targets.ts'
 
 const DEADLINE_MS = 8_000

@@ -1,29 +1,33 @@
-/** What the appliance asks of its mirror for a machine: what an image is, that all of it is here and stays, and how the machine gets at it. */
+/**
+ * Images that machines are deployed from: inspects an image, holds all of it here for an owner, and tells how a
+ * machine reaches it.
+ */
 import type { Gate } from '../access/access.ts'
-import { RegistryError, type RegistryLog } from '../config/config.ts'
-import { localContent } from '../storage/content.ts'
+import type { RegistryLog } from '../config/config.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/names.ts'
+import { credentialsOf, type PullSecret } from '../oci/secret.ts'
+import { localContent } from '../storage/content.ts'
+import type { Guards } from '../storage/guards.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { PullThrough } from '../upstream/pull-through.ts'
 import type { Asking, Upstream } from '../upstream/upstream.ts'
-import { BoundImages } from './bound-once.ts'
-import type { Guards } from '../storage/guards.ts'
-import { Holder, type HoldProgress, type Wanted } from './hold.ts'
+import { BoundImages } from './bound-images.ts'
+import { type HoldProgress, Holds, type Wanted } from './hold.ts'
 import { type ContainerImage, ImageUnavailable } from './image.ts'
 import { type InspectOptions, Inspector } from './inspect.ts'
-import { credentialsOf, type PullSecret } from '../oci/secret.ts'
 import { type Target, Targets } from './targets.ts'
 import { TICKET_USER, type Ticket, Tickets } from './tickets.ts'
 
 export type HoldOptions = {
-  /** Who needs it, such as node:<uuid>; what they held before is let go. */
+  /** Who needs the image, such as node:<uuid>. The new hold replaces the owner's earlier one. */
   owner: string
   secret?: PullSecret
-  /** References of images that it needs beside itself, for the same architecture. */
+  /** References of further images that this image needs, for the same architecture. */
   with?: readonly string[]
-  /** Absolute path of a folder in the image; what the quadlets in it name is needed as well. */
+  /** Absolute path of a folder in the image. The images that its quadlets name are needed as well. */
   bound_in?: string
   signal?: AbortSignal
   progress?: HoldProgress
@@ -31,9 +35,12 @@ export type HoldOptions = {
 export type AccessOptions = {
   /** As for hold. */
   owner: string
-  /** A deploy is given a ticket where the image is not for everybody; a host has the pull secret. */
+  /** A deploy gets a ticket where the image is not for everybody; a host has the pull secret. */
   for?: 'deploy' | 'host'
-  /** The ticket is for work of this box itself, which others may wait for: it ends with the signal or the process, not with the owner's others. */
+  /**
+   * The ticket is for work of this box itself, which others may wait for. It ends with the signal or the process, not
+   * with the owner's other tickets.
+   */
   until?: AbortSignal
 }
 export type ImageAccess = {
@@ -45,7 +52,7 @@ export type ImageAccess = {
   insecure: boolean
   /** PEM, of the authority that vouches for the mirror's certificate. */
   ca?: string
-  /** Only who has credentials, the image's pull secret or a ticket can pull it. */
+  /** Clients need credentials, the image's pull secret or a ticket to pull it. */
   guarded: boolean
   ticket?: Ticket
 }
@@ -55,19 +62,19 @@ type Given = {
   pullThrough: PullThrough
   log: RegistryLog
   other_upstreams: boolean
-  /** How machines reach the registry. */
+  /** The addresses by which machines reach the registry. */
   reached(): { registry: string; own: readonly string[]; insecure: boolean; ca?: string }
-  /** Whether who has no credentials may pull, by the rules. */
+  /** Whether clients without credentials may pull, by the rules. */
   isOpen(name: RepositoryName): boolean
 }
 
-export class Holding {
+export class NodeImages {
   readonly tickets: Tickets
   readonly #given: Given
   readonly #guards: Guards
   readonly #targets: Targets
   readonly #inspector: Inspector
-  readonly #holder: Holder
+  readonly #holds: Holds
   readonly #bound = new BoundImages()
 
   constructor(given: Given) {
@@ -77,12 +84,12 @@ export class Holding {
     this.tickets = new Tickets(storage.state)
     this.#targets = new Targets({ pullThrough, other_upstreams, own: () => given.reached().own })
     this.#inspector = new Inspector({ storage, guards: storage.guards })
-    // A repository that was pushed here may have the name of an upstream's: what is pushed is asked for here alone.
+    // A repository that was pushed here may have the name of an upstream's: pushed content is looked up here alone.
     const { content, settled } = pullThrough
-    this.#holder = new Holder({ storage, content, settled, log })
+    this.#holds = new Holds({ storage, content, settled, log })
   }
 
-  /** Keeps nothing. Within 10 s. @throws RegistryError  in a sentence: see ImageUnavailable for which kinds there are */
+  /** Stores nothing. Takes at most 10 s. @throws RegistryError  a sentence; ImageUnavailable lists the kinds */
   async inspect(reference: string, options: InspectOptions): Promise<ContainerImage> {
     return this.#inspector.inspect(this.#targets.of(reference), options)
   }
@@ -98,10 +105,10 @@ export class Holding {
     await this.#guard(first.target, image, secret)
     const more = async () => this.#beside(first, await this.#boundBy(first, options), secret)
     const watching = { ...(signal && { signal }), ...(progress && { progress }), more }
-    await this.#given.storage.turns.take(`hold of ${owner}`, () => this.#holder.hold(owner, wanted, watching))
+    await this.#given.storage.mutex.run(`hold of ${owner}`, () => this.#holds.hold(owner, wanted, watching))
   }
 
-  /** Other images that it needs. A secret is for the registry of the image that it was given with. */
+  /** Further images that the first one needs. A secret is for the registry of the image that it came with. */
   async #beside(first: Wanted, references: readonly string[], secret: PullSecret | undefined): Promise<Wanted[]> {
     const wanted: Wanted[] = []
     for (const reference of references) {
@@ -137,7 +144,10 @@ export class Holding {
     }
   }
 
-  /** Before anything comes by a secret: what only it can have is only for who has it. */
+  /**
+   * Guards a repository before anything is pulled with a secret: content that needs the secret is for its bearers
+   * only.
+   */
   async #guard(target: Target, { digest: text, reference }: ContainerImage, secret: PullSecret | undefined) {
     const { upstream, name } = target
     const repository = upstream?.repositoryOf(name)
@@ -169,18 +179,21 @@ export class Holding {
     return ((await localContent(this.#given.storage).tags(name)) ?? []).length > 0
   }
 
-  /** What the owner held may be evicted again, and their tickets are worth nothing. @returns whether they held anything */
+  /**
+   * Ends the holds and the tickets of the owner; the images may be evicted again.
+   * @returns whether the owner had holds
+   */
   async release(owner: string): Promise<boolean> {
-    const { state, turns } = this.#given.storage
+    const { state, mutex } = this.#given.storage
     await this.tickets.revoke(owner)
-    return turns.take(`hold of ${owner}`, async () => {
+    return mutex.run(`hold of ${owner}`, async () => {
       if (state.holds[owner] === undefined) return false
       await state.hold(owner, [])
       return true
     })
   }
 
-  /** The tickets of an owner are worth nothing any more: their deploy is over. */
+  /** Ends the tickets of an owner, whose deploy is over. */
   revoke(owner: string): Promise<void> {
     return this.tickets.revoke(owner)
   }
@@ -226,7 +239,9 @@ export class Holding {
     }
   }
 
-  /** The client's own secret serves to ask the upstream for what is not here: it may have been forgotten by a restart. */
+  /**
+   * The client's own secret serves to ask the upstream for missing content: a restart forgets the secret of the hold.
+   */
   async #isSecretOf(name: RepositoryName, value: PullSecret): Promise<boolean> {
     if (!(await this.#guards.isRight(name, value))) return false
     const credentials = credentialsOf(value)
@@ -237,7 +252,7 @@ export class Holding {
 
   close(): Promise<void> {
     this.#bound.close()
-    return this.#holder.close()
+    return this.#holds.close()
   }
 }
 

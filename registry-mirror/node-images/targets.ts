@@ -1,10 +1,10 @@
-/** What a reference to an image means here: under which name it is kept, and which upstream it comes from. */
-import { RegistryError } from '../config/config.ts'
+/** Resolves a reference to an image: its repository name here, and the upstream that it comes from. */
+import { RegistryError } from '../oci/errors.ts'
 import { parseName, type RepositoryName } from '../oci/names.ts'
+import { parseReference, type Reference } from '../oci/reference.ts'
 import { nameOfHost } from '../upstream/others.ts'
 import type { PullThrough } from '../upstream/pull-through.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { parseReference, type Reference } from '../oci/reference.ts'
 
 export type Target = {
   reference: Reference

@@ -1,27 +1,28 @@
 /**
- * Tickets: a name and a password that let one machine pull what is held for it until its deploy is over. Only their hashes are kept.
- * Those for work of this box itself end with that work, or with the process: they are written nowhere.
+ * Tickets: a name and a password that let one machine pull the images that are held for it, until its deploy is over.
+ * Only hashes are stored. Tickets for work of this box itself end with that work, or with the process, and are stored
+ * nowhere.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import type { KeepingState } from '../storage/state.ts'
 import type { RepositoryName } from '../oci/names.ts'
+import type { RegistryState } from '../storage/state.ts'
 
 export const TICKET_USER = 'ticket'
-/** Of one owner: a deploy that goes on after a restart is given another one. */
-const KEPT = 4
+/** Of one owner: a deploy that continues after a restart gets another ticket. */
+const TICKETS_LIMIT = 4
 
 export type Ticket = { username: string; password: string }
 
-/** Of more than any guess can reach: no slow hash is needed. */
+/** 256 random bits: no guess finds them, so that the hash need not be slow. */
 const newPassword = () => randomBytes(32).toString('base64url')
 const hashOf = (password: string) => createHash('sha256').update(password).digest('hex')
 
 export class Tickets {
-  readonly #state: KeepingState
+  readonly #state: RegistryState
   /** By the hash of the password. */
   readonly #lent = new Map<string, readonly RepositoryName[]>()
 
-  constructor(state: KeepingState) {
+  constructor(state: RegistryState) {
     this.#state = state
   }
 
@@ -34,11 +35,11 @@ export class Tickets {
     const password = newPassword()
     const given = this.#state.tickets[owner] ?? []
     const ticket = { repository, sha256: hashOf(password), since: new Date().toISOString() }
-    await this.#state.giveTickets(owner, [...given, ticket].slice(-KEPT))
+    await this.#state.giveTickets(owner, [...given, ticket].slice(-TICKETS_LIMIT))
     return { username: TICKET_USER, password }
   }
 
-  /** Whatever becomes of the owner meanwhile. For this repository, and what else the owner holds now. */
+  /** Valid until the signal, whatever becomes of the owner: for this repository, and all that the owner holds now. */
   lend(owner: string, repository: RepositoryName, until: AbortSignal): Ticket {
     const password = newPassword()
     const sha256 = hashOf(password)
@@ -47,12 +48,12 @@ export class Tickets {
     return { username: TICKET_USER, password }
   }
 
-  /** What was given for this owner is worth nothing any more. */
+  /** Ends all tickets of this owner. */
   async revoke(owner: string): Promise<void> {
     if (this.#state.tickets[owner] !== undefined) await this.#state.giveTickets(owner, [])
   }
 
-  /** What it was given for, and what else its owner holds. @returns [] when it is none */
+  /** The repository of the ticket, and all that its owner holds. @returns []  it is no ticket */
   repositoriesOf(password: string): readonly RepositoryName[] {
     const sha256 = hashOf(password)
     const lent = this.#lent.get(sha256)

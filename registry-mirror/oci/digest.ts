@@ -1,4 +1,7 @@
-/** Digests as the OCI image specification writes them: sha256 and sha512, lower case. Nothing else can become part of a path. */
+/**
+ * Digests as the OCI image specification writes them: sha256 and sha512, lower case. Nothing else can become part of
+ * a path.
+ */
 import { createHash, type Hash } from 'node:crypto'
 
 const HEX_DIGITS = { sha256: 64, sha512: 128 } as const

@@ -1,4 +1,14 @@
-/** What the registry refuses: one constructor for each error code of the distribution specification. Knows no HTTP but the status. */
+/**
+ * What the registry refuses: one constructor for each error code of the distribution specification. Of HTTP it knows
+ * the status alone.
+ */
+
+/** Something that keeps the registry from working, in the operator's words. */
+export class RegistryError extends Error {
+  override get name(): string {
+    return this.constructor.name
+  }
+}
 
 export type OciCode =
   | 'BLOB_UNKNOWN'

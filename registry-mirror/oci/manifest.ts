@@ -1,4 +1,4 @@
-/** What a manifest says: its media type, what it refers to, what it is about. Judges only its form; keeps nothing. */
+/** What a manifest says: its media type, what it refers to, what it is about. Judges only its form. */
 import { isObject, type JsonObject } from '@appliance/ground/json'
 import { type Digest, parseDigest } from './digest.ts'
 import { manifestInvalid, type OciError } from './errors.ts'
@@ -117,7 +117,10 @@ const isForeign = ({ mediaType = '', urls }: Descriptor) =>
 const isOtherThanManifest = ({ mediaType }: Descriptor) =>
   mediaType !== undefined && mediaType !== '' && !Object.hasOwn(MEDIA_TYPES, mediaType.toLowerCase())
 
-/** Of everything that looks like a descriptor, wherever it stands; in schema 1 a layer's field is blobSum. Other tools read names of fields in any case. */
+/**
+ * Digests of everything that looks like a descriptor, wherever it stands. In schema 1 the field of a layer is blobSum.
+ * Other tools read the names of fields in upper and lower case.
+ */
 function digestsIn(json: JsonObject): Digest[] {
   const found = new Set<Digest>()
   // No recursion: the nesting is the sender's.

@@ -1,6 +1,12 @@
-/** Names of repositories and tags by the grammar of the distribution specification. Nothing else can become part of a path. */
+/**
+ * Names of repositories and tags by the grammar of the distribution specification. Nothing else can become part of a
+ * path.
+ */
 
-/** Made by parseName only: its components start with a letter or a digit, so that none can be `..` or one of our own folders. */
+/**
+ * Made by parseName only: its components start with a letter or a digit, so that none can be `..` or one of our own
+ * folders.
+ */
 export type RepositoryName = string & { readonly kind: 'repository' }
 /** Made by parseTag only. */
 export type Tag = string & { readonly kind: 'tag' }

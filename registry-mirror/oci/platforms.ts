@@ -1,17 +1,16 @@
 /** Which manifests of an index are for the platforms that are asked for. */
 import { type Digest, parseDigest } from './digest.ts'
+import { RegistryError } from './errors.ts'
 import type { Manifest } from './manifest.ts'
-import type { StoredManifest } from '../storage/manifests.ts'
-import { BundleError } from '../bundle/format.ts'
 
 /** `variant` undefined: any. */
 export type Platform = { os: string; architecture: string; variant?: string }
 
-/** @param text  e.g. linux/amd64, linux/arm/v7 @throws BundleError */
+/** @param text  e.g. linux/amd64, linux/arm/v7 @throws RegistryError */
 export function parsePlatform(text: string): Platform {
   const [os, architecture, variant, ...more] = text.split('/')
   if (!os || !architecture || variant === '' || more.length > 0)
-    throw new BundleError(
+    throw new RegistryError(
       `'${text}' is no platform: expected OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, as linux/amd64.`,
     )
   return { os, architecture, ...(variant !== undefined && { variant }) }
@@ -26,9 +25,9 @@ type Descriptor = {
 /** BuildKit keeps attestations in the index, and says so of which image. */
 const ABOUT = 'vnd.docker.reference.digest'
 
-/** Blobs that an index lists are for all platforms. @throws BundleError  it holds none for any of them */
+/** Blobs that an index lists are for all platforms. @throws RegistryError  it holds none for any of them */
 export function wantedOf(
-  { digest, bytes }: StoredManifest,
+  { digest, bytes }: { digest: Digest; bytes: Buffer },
   { manifests: all, listedBlobs }: Pick<Manifest, 'manifests' | 'listedBlobs'>,
   platforms: readonly Platform[],
 ): readonly Digest[] {
@@ -37,7 +36,7 @@ export function wantedOf(
   const matching = manifests.filter(({ platform }) => platforms.some((wanted) => matches(platform, wanted)))
   if (matching.length === 0) {
     const offered = manifests.flatMap(({ platform }) => (platform ? [nameOf(platform)] : []))
-    throw new BundleError(
+    throw new RegistryError(
       `Index ${digest} holds nothing for ${platforms.map(nameOf).join(' or ')}: it has ${offered.join(', ') || 'no platforms'}.`,
     )
   }

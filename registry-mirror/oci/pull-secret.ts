@@ -1,9 +1,9 @@
 /**
- * The one reader of pull secrets: auth files as docker, podman and Kubernetes write them, and what people set for one image. What it says
- * of one that cannot be used never quotes it.
+ * The one reader of pull secrets: auth files as docker, podman and Kubernetes write them, and what people set for one
+ * image. What it says of one that cannot be used never quotes it.
  */
 import { isObject, type JsonObject } from '@appliance/ground/json'
-import type { Credentials } from '../config/config.ts'
+import type { Credentials } from '../oci/secret.ts'
 
 /** A sentence's end, such as "it is not JSON". */
 export type Problem = { problem: string }
@@ -14,7 +14,8 @@ const DOCKER_HOSTS = ['docker.io', 'index.docker.io', 'registry-1.docker.io']
 export const hostsOf = (host: string): readonly string[] => (DOCKER_HOSTS.includes(host) ? DOCKER_HOSTS : [host])
 
 /**
- * What an auth file has for an image, or for all of a registry: the most particular entry, as containers-auth.json(5) has it.
+ * What an auth file has for an image, or for all of a registry: the most particular entry, as containers-auth.json(5)
+ * has it.
  * @param reference  HOST[:PORT][/PATH][:TAG][@DIGEST]
  * @returns undefined: nothing
  */
@@ -41,8 +42,8 @@ export function credentialsIn(file: string, host: string): Credentials | undefin
 }
 
 /**
- * What a person may set for one image: base64 of USER:PASSWORD, USER:PASSWORD, an auth file as text, as base64 or as an object, or the
- * Kubernetes secret that holds one.
+ * What a person may set for one image: base64 of USER:PASSWORD, USER:PASSWORD, an auth file as text, as base64 or as
+ * an object, or the Kubernetes secret that holds one.
  * @source Ironic: image_pull_secret, of which it hands on what follows the first colon
  */
 export function readPullSecret(value: unknown, reference: string): Found {
@@ -81,7 +82,10 @@ const dataOf = (value: JsonObject): JsonObject => {
 }
 const isSecretObject = (value: JsonObject) => SECRET_FIELDS.some((field) => field in dataOf(value))
 
-/** Of `{"auths": {}}`, of a Kubernetes secret around it, or of the older file without `auths`. @returns a text: why it has none */
+/**
+ * Of `{"auths": {}}`, of a Kubernetes secret around it, or of the older file without `auths`.
+ * @returns a text: why it has none
+ */
 function authsOf(file: string | JsonObject): JsonObject | string {
   const json = typeof file === 'string' ? (parsed(file) ?? parsed(decoded(file.trim()) ?? '')) : file
   if (json === undefined) return 'it is not JSON'
@@ -109,7 +113,10 @@ function entriesOf(auths: JsonObject): Map<string, unknown> {
   return entries
 }
 
-/** docker writes https://index.docker.io/v1/ for its own, and addresses mean a whole host. @source containers/image, normalizeAuthFileKey */
+/**
+ * docker writes https://index.docker.io/v1/ for its own, and addresses mean a whole host.
+ * @source containers/image, normalizeAuthFileKey
+ */
 function placeOf(key: string): string {
   const isAddress = /^https?:\/\//i.test(key)
   const plain = key.replace(/^https?:\/\//i, '').replace(/\/+$/, '')

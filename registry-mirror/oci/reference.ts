@@ -1,5 +1,5 @@
 /** References to images as a person writes them: HOST[:PORT]/PATH[:TAG][@DIGEST]. */
-import { RegistryError } from '../config/config.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { type Digest, parseDigest } from './digest.ts'
 import { parseName, parseTag, type RepositoryName, type Tag } from './names.ts'
 

@@ -1,9 +1,10 @@
 /** A pull secret as a registry's auth file has it: base64 of user:password. It stays in memory. */
-import { type Credentials, RegistryError } from '../config/config.ts'
+import { RegistryError } from './errors.ts'
 
 export type PullSecret = string
+export type Credentials = { username: string; password: string }
 
-/** @throws RegistryError  it is none; never tells what it is */
+/** @throws RegistryError  the text is none; the message never quotes it */
 export function credentialsOf(secret: PullSecret | undefined): Credentials | undefined {
   if (secret === undefined) return undefined
   const text = Buffer.from(secret, 'base64').toString()

@@ -1,14 +1,17 @@
-/** The content of all repositories, each once, by digest: plain files in blobs/ as in an OCI image layout. A file that is visible is whole and right. */
+/**
+ * The content of all repositories, each blob once, by digest: plain files in blobs/ as in an OCI image layout. A
+ * visible file is whole, and its digest is right.
+ */
 import { type FileHandle, open, opendir, readFile, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '@appliance/ground/errno'
 import { ALGORITHMS, algorithmOf, type Digest, hexOf, parseDigest } from '../oci/digest.ts'
 import type { Disk } from './disk/disk.ts'
 
-/** Something to read from at any place; a blob that is still coming may let its reader wait. */
+/** Reads a blob at any position. The reader of an unfinished transfer may have to wait. */
 export type BlobReader = {
   readonly size_bytes: number
-  /** The same for all who read one file that does not change; left out: it is still coming. */
+  /** Equal for all readers of one file that does not change. Left out: the blob is still in transfer. */
   readonly identity?: string
   /** Fills at most `length` bytes from the buffer's beginning. @returns 0 at the end, or when there will be no more */
   read(buffer: Buffer, length: number, position: number): Promise<number>
@@ -36,13 +39,20 @@ export class BlobStore {
     return (await stat(this.path(digest)).catch(unlessMissing))?.size
   }
 
-  /** Milliseconds since 1970: when it was put here, or somebody who may need it asked for it. The system's own time stamp, which a resumed upload cannot make old. */
+  /**
+   * Milliseconds since 1970: when the blob was stored, or last freshened. This is the file system's change time,
+   * which a resumed upload cannot make old.
+   */
   async ageOf(digest: Digest): Promise<{ size_bytes: number; changed_at: number } | undefined> {
     const file = await stat(this.path(digest)).catch(unlessMissing)
     return file && { size_bytes: file.size, changed_at: file.ctimeMs }
   }
 
-  /** Makes it young, so that garbage collection leaves it alone for a while. Under the digest's turn it is so at once. @returns whether it is here */
+  /**
+   * Makes the blob young, so that garbage collection leaves it alone for a while. Under the mutex of the digest that
+   * holds at once.
+   * @returns whether the blob is here
+   */
   async freshen(digest: Digest, now = Date.now()): Promise<boolean> {
     const found = await this.ageOf(digest)
     if (found === undefined) return false
@@ -56,7 +66,7 @@ export class BlobStore {
     return file && readerOf(file)
   }
 
-  /** Whole: for manifests. */
+  /** Reads the whole blob: for manifests. */
   read(digest: Digest): Promise<Buffer | undefined> {
     return readFile(this.path(digest)).catch(unlessMissing)
   }
@@ -67,7 +77,10 @@ export class BlobStore {
     return this.#disk.write(this.path(digest), bytes)
   }
 
-  /** Takes a file of that digest, its bytes durable, for its own. One that is there already is replaced: it may have been damaged. */
+  /**
+   * Moves a file of that digest, whose bytes are durable, into the store. It replaces a stored one, which may be
+   * damaged.
+   */
   adopt(path: string, digest: Digest): Promise<void> {
     this.changes++
     return this.#disk.place(path, this.path(digest))

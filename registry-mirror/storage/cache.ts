@@ -1,4 +1,7 @@
-/** Keeps what was read last in memory, up to a weight. Whoever asks while it is being read shares that read. Holds no misses. */
+/**
+ * A cache of the values that were read last, up to a weight. Callers that ask during a read share it. Misses are not
+ * cached.
+ */
 
 type Limits<V> = { limit: number; weigh(value: V): number }
 

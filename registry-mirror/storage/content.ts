@@ -1,4 +1,4 @@
-/** Where what a client pulls comes from. Local storage is all there is until an upstream is put in front of it by a Content of its own. */
+/** The source of what clients pull: local storage. Upstreams put a Content of their own in front of it. */
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName, Tag } from '../oci/names.ts'
 import type { BlobReader } from './blobs.ts'
@@ -6,15 +6,18 @@ import type { StoredManifest } from './manifests.ts'
 import type { Storage } from './storage.ts'
 
 export type FoundManifest = StoredManifest & {
-  /** Text of a Warning header: what is served is stale, and why. */
+  /** Text of a Warning header: the manifest is stale, and why. */
   warning?: string
 }
 
 export type Content = {
-  /** @returns undefined: not known; so do all */
+  /** @returns undefined  not known; so do all */
   manifest(name: RepositoryName, reference: Digest | Tag): Promise<FoundManifest | undefined>
   blobSize(name: RepositoryName, digest: Digest): Promise<number | undefined>
-  /** To be closed by who asked. Its `read` may wait for bytes that are still coming, and throw when they will not come. */
+  /**
+   * To be closed by who asked. Its `read` may wait for bytes that are still coming, and throw when they will not
+   * come.
+   */
   openBlob(name: RepositoryName, digest: Digest): Promise<BlobReader | undefined>
   /** In the order of their bytes. */
   tags(name: RepositoryName): Promise<readonly string[] | undefined>

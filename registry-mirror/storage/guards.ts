@@ -1,6 +1,7 @@
 /**
- * Which repositories are only for who has their pull secret, because they were had with one. Of the secrets there are salted hashes in
- * guards/, one file for each repository, so that this holds with a dead upstream, after a restart, and when state.json is lost.
+ * Guarded repositories: their content was pulled with a pull secret and is only for clients that have it. Salted
+ * hashes of the secrets stand in guards/, one file for each repository, so that guards work with a dead upstream,
+ * after a restart, and without state.json.
  */
 
 import { createHmac, randomBytes, scrypt } from 'node:crypto'
@@ -11,8 +12,8 @@ import { unlessMissing } from '@appliance/ground/errno'
 import { createSemaphore } from '@appliance/ground/semaphore'
 import { tooManyRequests } from '../oci/errors.ts'
 import { parseName, type RepositoryName } from '../oci/names.ts'
-import type { Disk } from './disk/disk.ts'
 import type { PullSecret } from '../oci/secret.ts'
+import type { Disk } from './disk/disk.ts'
 
 type Guard = { salt: string; hashes: readonly string[] }
 
@@ -65,7 +66,7 @@ export class Guards {
     return guard.hashes.includes(await this.#hash(guard.salt, secret))
   }
 
-  /** The upstream takes it: before anything comes by it. Durable when it resolves. */
+  /** Called when the upstream accepts the secret, before anything is pulled with it. Durable when it resolves. */
   async add(name: RepositoryName, secret: PullSecret): Promise<void> {
     const salt = this.#guards.get(name)?.salt ?? randomBytes(16).toString('hex')
     const hash = await this.#hash(salt, secret)
@@ -74,7 +75,7 @@ export class Guards {
     await this.#write(name, { salt, hashes: [...hashes.filter((one) => one !== hash), hash].slice(-SECRETS_LIMIT) })
   }
 
-  /** The upstream does not take it any more. The repository stays guarded. */
+  /** Called when the upstream refuses the secret. The repository stays guarded. */
   async drop(name: RepositoryName, secret: PullSecret): Promise<void> {
     const guard = this.#guards.get(name)
     if (guard === undefined) return
@@ -83,7 +84,7 @@ export class Guards {
     if (hashes.length < guard.hashes.length) await this.#write(name, { ...guard, hashes })
   }
 
-  /** The upstream gives it to everybody by now. */
+  /** Called when the upstream gives the repository to everybody. */
   async lift(name: RepositoryName): Promise<void> {
     if (this.#guards.delete(name)) await this.#disk.remove(this.#path(name))
   }
@@ -107,13 +108,13 @@ export class Guards {
   }
 }
 
-/** What cannot be read guards all the same, and nobody knows its secret until an upstream takes one. */
+/** A file that cannot be read guards all the same, and no secret is right until an upstream accepts one. */
 async function readGuard(path: string): Promise<Guard> {
   try {
     const { salt, hashes } = JSON.parse(await readFile(path, 'utf8')) as Partial<Guard>
     if (typeof salt === 'string' && Array.isArray(hashes)) return { salt, hashes }
   } catch {
-    // Said above.
+    // A damaged file is treated as one without hashes: see above.
   }
   return { salt: randomBytes(16).toString('hex'), hashes: [] }
 }

@@ -1,5 +1,8 @@
-/** Manifests, tags and referrers of repositories, with the rules that hold between them. Changes of one repository come one after the other. */
-import type { Turns } from '@appliance/ground/turns'
+/**
+ * Manifests, tags and referrers of repositories, with the rules that hold between them. Changes of one repository
+ * come one after the other.
+ */
+import type { KeyedMutex } from '@appliance/ground/keyed-mutex'
 import type { Digest } from '../oci/digest.ts'
 import { conditionFailed, manifestBlobUnknown } from '../oci/errors.ts'
 import { type Manifest, parseManifest } from '../oci/manifest.ts'
@@ -34,18 +37,18 @@ export type Push = {
 export class ManifestStore {
   readonly #blobs: BlobStore
   readonly #repositories: Repositories
-  readonly #turns: Turns
+  readonly #mutex: KeyedMutex
   readonly #manifests = new Cache<StoredManifest>({
     limit: CACHED_BYTES,
     weigh: ({ bytes }) => bytes.length + ENTRY_BYTES,
   })
   readonly #tags = new Cache<Digest>({ limit: CACHED_TAGS, weigh: () => 1 })
 
-  /** @param turns  of repositories, by name: shared with all that change one */
-  constructor(blobs: BlobStore, repositories: Repositories, turns: Turns) {
+  /** @param mutex  of repositories, by name: shared with all that change one */
+  constructor(blobs: BlobStore, repositories: Repositories, mutex: KeyedMutex) {
     this.#blobs = blobs
     this.#repositories = repositories
-    this.#turns = turns
+    this.#mutex = mutex
   }
 
   /** @returns undefined: this repository has no such manifest */
@@ -77,11 +80,11 @@ export class ManifestStore {
    */
   push(push: Push): Promise<void> {
     const { name, digest, bytes, manifest, tags } = push
-    return this.#turns.take(name, async () => {
+    return this.#mutex.run(name, async () => {
       await this.#checkCondition(push)
       const missing = push.isSparse ? [] : await this.#missing(name, manifest.blobs)
       if (missing.length > 0) throw manifestBlobUnknown(name, missing)
-      await this.#turns.take(digest, () =>
+      await this.#mutex.run(digest, () =>
         all([
           this.#blobs.put(digest, bytes),
           this.#repositories.addManifest(name, digest, manifest.mediaType),
@@ -102,7 +105,7 @@ export class ManifestStore {
    * @returns whether it was there, and was removed
    */
   remove(name: RepositoryName, digest: Digest, isWanted: () => boolean = () => true): Promise<boolean> {
-    return this.#turns.take(name, async () => {
+    return this.#mutex.run(name, async () => {
       if (!isWanted()) return false
       const stored = await this.byDigest(name, digest)
       for (const tag of await this.#repositories.tags(name))
@@ -117,7 +120,7 @@ export class ManifestStore {
   }
 
   removeTag(name: RepositoryName, tag: Tag): Promise<boolean> {
-    return this.#turns.take(name, () => this.#removeTag(name, tag))
+    return this.#mutex.run(name, () => this.#removeTag(name, tag))
   }
 
   #removeTag(name: RepositoryName, tag: Tag): Promise<boolean> {
@@ -145,7 +148,10 @@ export class ManifestStore {
     return missing
   }
 
-  /** Content that was damaged is taken away, while the claim to it stays: whoever pushes it again makes it good for all. */
+  /**
+   * Content that was damaged is taken away, while the claim to it stays: whoever pushes it again makes it good for
+   * all.
+   */
   async #has(name: RepositoryName, digest: Digest): Promise<boolean> {
     return (await this.#repositories.hasBlob(name, digest)) && (await this.#blobs.sizeOf(digest)) !== undefined
   }

@@ -1,6 +1,7 @@
 /**
- * Which repository has what: a folder for each, in which the name of an empty file says that a blob or a referrer is there, and small
- * files tell a manifest's media type and a tag's digest. Holds no content (see blobs.ts) and no rules (see manifests.ts).
+ * Which repository has what: a folder for each, in which the name of an empty file says that a blob or a referrer is
+ * there, and small files tell a manifest's media type and a tag's digest. Holds no content (see blobs.ts) and no
+ * rules (see manifests.ts).
  */
 import { access, opendir, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -33,7 +34,9 @@ export class Repositories {
   async hasBlob(name: RepositoryName, digest: Digest): Promise<boolean> {
     return exists(this.#digestPath(name, '_blobs', digest))
   }
-  /** Holds the digest's turn, as addManifest does: content that nobody claims may be on its way out. */
+  /**
+   * The caller holds the mutex of the digest, as addManifest does: content that nobody claims may be on its way out.
+   */
   async addBlob(name: RepositoryName, digest: Digest): Promise<void> {
     this.#tell(digest)
     await this.#disk.mark(this.#digestPath(name, '_blobs', digest))

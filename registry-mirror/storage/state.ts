@@ -1,4 +1,7 @@
-/** What the registry remembers that is not content: what was pulled from an upstream, last uses, pins, runs of jobs. One lowdb document. */
+/**
+ * State of the registry beside its content: what was pulled from an upstream, last uses, pins, holds, tickets, runs
+ * of jobs. One lowdb document.
+ */
 import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '@appliance/ground/errno'
@@ -8,10 +11,12 @@ import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName, Tag } from '../oci/names.ts'
 import type { Disk } from './disk/disk.ts'
 
-/** Pulled: from an upstream, where it can be had again. Only that may ever be evicted. */
+/** `pulled`: from an upstream, which can give it again. Only pulled content may be evicted. */
 export type Origin = 'pulled' | 'pushed'
 
-/** An image that somebody needs, with all it needs, until they let it go: see holding/. */
+/**
+ * An image that is protected from eviction, with all it needs, until its owner releases it: see node-images/hold.ts.
+ */
 export type Hold = {
   repository: RepositoryName
   digest: Digest
@@ -19,21 +24,21 @@ export type Hold = {
   /** Of the upstream, when no section names it. */
   host?: string
 }
-/** Lets whoever has the password of this hash pull from the repository, and what else its owner holds. */
+/** Clients with the password of this hash may pull from the repository, and all that its owner holds. */
 export type Ticket = { repository: RepositoryName; sha256: string; since: string }
 
 type Entry = { pulled?: true /** Milliseconds since 1970. */; last_used?: number }
 type Document = {
   version: 1
-  /** By `name@digest`. What has no entry was pushed: a state that is lost takes nothing away. */
+  /** By `name@digest`. A manifest without an entry was pushed: a lost state makes nothing evictable. */
   manifests: Record<string, Entry>
   /** By what is pinned (see pins.ts); since when. */
   pins: Record<string, string>
-  /** What sync sets keep, by set; pins as well, but not the operator's own. */
+  /** Images of sync sets, by set: pinned as well, but not by the operator. */
   sets: Record<string, readonly string[]>
-  /** By who needs them. */
+  /** By owner. */
   holds: Record<string, readonly Hold[]>
-  /** By who holds what they are for. */
+  /** By owner. */
   tickets: Record<string, readonly Ticket[]>
   jobs: Record<string, JobRecord>
 }
@@ -42,7 +47,7 @@ type Document = {
 const SAVE_AFTER_MS = 10_000
 const EMPTY: Document = { version: 1, manifests: {}, pins: {}, sets: {}, holds: {}, tickets: {}, jobs: {} }
 
-export class KeepingState {
+export class RegistryState {
   readonly #low: Low<Document>
   /** Why what was there could not be used, and where it is now. */
   readonly damage: string | undefined
@@ -57,20 +62,20 @@ export class KeepingState {
     this.damage = damage
   }
 
-  static async open(disk: Disk): Promise<KeepingState> {
+  static async open(disk: Disk): Promise<RegistryState> {
     const path = join(disk.root, 'state.json')
     const write = (data: Document) => disk.write(path, Buffer.from(JSON.stringify(data)))
     const text = await readFile(path, 'utf8').catch(unlessMissing)
     const [found, damage] = text === undefined ? [undefined, undefined] : documentOf(text)
     const low = new Low<Document>({ read: async () => found ?? null, write }, structuredClone(EMPTY))
     await low.read()
-    if (damage === undefined) return new KeepingState(low, undefined)
+    if (damage === undefined) return new RegistryState(low, undefined)
     const aside = `${path}.damaged`
     await rename(path, aside)
-    return new KeepingState(low, `${damage}; it is kept as ${aside}, and all content counts as pushed from now on`)
+    return new RegistryState(low, `${damage}; it is kept as ${aside}, and all content counts as pushed from now on`)
   }
 
-  /** It was sent to somebody, or found unchanged. Lost by a crash that comes within seconds. */
+  /** The manifest was sent to a client, or found unchanged. A crash within seconds loses the note. */
   used(name: RepositoryName, digest: Digest, now = Date.now()): void {
     const entry = this.#low.data.manifests[`${name}@${digest}`]
     if (entry === undefined) this.#low.data.manifests[`${name}@${digest}`] = { last_used: now }
@@ -83,13 +88,16 @@ export class KeepingState {
     }, SAVE_AFTER_MS).unref()
   }
 
-  /** To be called before a manifest from an upstream is stored; durable when it resolves. Never of one that is there already. */
+  /**
+   * Called before a manifest from an upstream is stored, never for one that is stored already. Durable when it
+   * resolves.
+   */
   async pulled(name: RepositoryName, digest: Digest): Promise<void> {
     this.#low.data.manifests[`${name}@${digest}`] = { pulled: true, last_used: Date.now() }
     await this.save()
   }
 
-  /** Somebody gave it to us: not to be evicted from now on. Durable when it resolves. */
+  /** A client pushed the manifest: eviction leaves it alone from now on. Durable when it resolves. */
   async pushed(name: RepositoryName, digest: Digest): Promise<void> {
     const entry = this.#low.data.manifests[`${name}@${digest}`]
     if (!entry?.pulled) return
@@ -126,13 +134,13 @@ export class KeepingState {
     return true
   }
 
-  /** What each sync set keeps. */
+  /** The images of each sync set. */
   get sets(): Readonly<Record<string, readonly string[]>> {
     return this.#low.data.sets
   }
 
-  /** Instead of what the set kept before. Durable when it resolves. */
-  async keep(set: string, targets: readonly string[]): Promise<void> {
+  /** Replaces the images of a sync set. Durable when it resolves. */
+  async replaceSet(set: string, targets: readonly string[]): Promise<void> {
     const { sets } = this.#low.data
     const wanted = [...new Set(targets)].sort()
     if (wanted.join() === (sets[set] ?? []).join()) return
@@ -145,7 +153,7 @@ export class KeepingState {
     return this.#low.data.holds
   }
 
-  /** Instead of what they held before; nothing: they let go. Durable when it resolves. */
+  /** Replaces the holds of an owner; none: releases them. Durable when it resolves. */
   async hold(owner: string, holds: readonly Hold[]): Promise<void> {
     const { data } = this.#low
     if (holds.length > 0) data.holds[owner] = holds
@@ -154,7 +162,7 @@ export class KeepingState {
     await this.save()
   }
 
-  /** By repository, whoever holds it. */
+  /** Holds of all owners, by repository. */
   get held(): ReadonlyMap<RepositoryName, readonly Hold[]> {
     this.#held ??= Map.groupBy(Object.values(this.#low.data.holds).flat(), ({ repository }) => repository)
     return this.#held
@@ -164,7 +172,7 @@ export class KeepingState {
     return this.#low.data.tickets
   }
 
-  /** Instead of those that were given for this owner before. Durable when it resolves. */
+  /** Replaces the tickets of an owner. Durable when it resolves. */
   async giveTickets(owner: string, tickets: readonly Ticket[]): Promise<void> {
     const { data } = this.#low
     if (tickets.length > 0) data.tickets[owner] = tickets

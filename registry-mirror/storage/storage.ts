@@ -1,13 +1,13 @@
-/** All that is kept under storage_path, opened together. */
-import { createTurns, type Turns } from '@appliance/ground/turns'
-import { RegistryError } from '../config/config.ts'
-import { Guards } from './guards.ts'
-import { KeepingState } from './state.ts'
+/** All that lies under storage_path, opened together. */
+import { createKeyedMutex, type KeyedMutex } from '@appliance/ground/keyed-mutex'
+import { RegistryError } from '../oci/errors.ts'
 import { BlobStore } from './blobs.ts'
 import { Disk } from './disk/disk.ts'
 import { lockStorage } from './disk/lock.ts'
+import { Guards } from './guards.ts'
 import { ManifestStore } from './manifests.ts'
 import { Repositories } from './repositories.ts'
+import { RegistryState } from './state.ts'
 import { Uploads } from './uploads.ts'
 
 export type Storage = {
@@ -17,11 +17,14 @@ export type Storage = {
   manifests: ManifestStore
   uploads: Uploads
   /** What is not content: origins, last uses, pins. */
-  state: KeepingState
+  state: RegistryState
   /** Which repositories are only for who has their pull secret. */
   guards: Guards
-  /** Of repositories, by name, and of content, by digest (the inner one): to be taken by whatever looks at one and then changes it. */
-  turns: Turns
+  /**
+   * Of repositories, by name, and of content, by digest (the inner one). Code that reads one and then changes it runs
+   * under its mutex.
+   */
+  mutex: KeyedMutex
   /** Infinite: no limit. */
   max_blob_bytes: number
   /** Lets another process have the folder. */
@@ -43,11 +46,11 @@ export async function openStorage({ storage_path, max_blob_size, ...limits }: Gi
     await disk.clear()
     const blobs = new BlobStore(disk)
     const repositories = new Repositories(disk)
-    const turns = createTurns()
-    const manifests = new ManifestStore(blobs, repositories, turns)
-    const uploads = new Uploads({ disk, blobs, repositories, turns }, limits)
+    const mutex = createKeyedMutex()
+    const manifests = new ManifestStore(blobs, repositories, mutex)
+    const uploads = new Uploads({ disk, blobs, repositories, mutex }, limits)
     await uploads.expire()
-    const state = await KeepingState.open(disk)
+    const state = await RegistryState.open(disk)
     const max_blob_bytes = max_blob_size > 0 ? max_blob_size * 1024 ** 2 : Number.POSITIVE_INFINITY
     const guards = await Guards.open(disk)
     return {
@@ -58,7 +61,7 @@ export async function openStorage({ storage_path, max_blob_size, ...limits }: Gi
       uploads,
       state,
       guards,
-      turns,
+      mutex,
       max_blob_bytes,
       release: lock.release,
     }

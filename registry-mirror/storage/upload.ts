@@ -1,4 +1,7 @@
-/** One upload of a blob: its bytes in a file, its hash kept as they come. Whoever speaks last for it has it: a client that lost its connection may be back before we know. */
+/**
+ * One upload of a blob: its bytes in a file, its hash made as they come. The latest request owns the upload: a client
+ * whose connection broke may return before we notice.
+ */
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
@@ -12,9 +15,9 @@ export class Upload {
   readonly id: string
   readonly path: string
   readonly #algorithm: Algorithm
-  /** Without a hash it is to be made from the file; so it is after a restart. */
+  /** Without a hash, the hash is made from the file, as after a restart. */
   readonly #progress: Progress
-  #turn: Promise<unknown> = Promise.resolve()
+  #queue: Promise<unknown> = Promise.resolve()
   #giveWay: () => void = () => {}
   #waiting = 0
   lastUsed = Date.now()
@@ -41,12 +44,12 @@ export class Upload {
   async exclusively<T>(giveWay: () => void, act: () => Promise<T>): Promise<T> {
     this.#giveWay()
     this.#waiting++
-    const mine = this.#turn.then(() => {
+    const mine = this.#queue.then(() => {
       this.#giveWay = giveWay
       this.lastUsed = Date.now()
       return act()
     })
-    this.#turn = mine.catch(() => {})
+    this.#queue = mine.catch(() => {})
     try {
       return await mine
     } finally {

@@ -4,7 +4,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '@appliance/ground/errno'
-import type { Turns } from '@appliance/ground/turns'
+import type { KeyedMutex } from '@appliance/ground/keyed-mutex'
 import type { Algorithm, Digest } from '../oci/digest.ts'
 import { tooManyRequests, uploadUnknown } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/names.ts'
@@ -17,7 +17,7 @@ const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const RETRY_AFTER_S = 30
 
 type Limits = { max_uploads: number; upload_timeout: number }
-type Stores = { disk: Disk; blobs: BlobStore; repositories: Repositories; turns: Turns }
+type Stores = { disk: Disk; blobs: BlobStore; repositories: Repositories; mutex: KeyedMutex }
 
 export class Uploads {
   readonly #stores: Stores
@@ -77,12 +77,15 @@ export class Uploads {
     return upload
   }
 
-  /** The blob is in the repository, durably, when it resolves. @throws OciError  DIGEST_INVALID; the upload has ended all the same */
+  /**
+   * The blob is in the repository, durably, when it resolves.
+   * @throws OciError  DIGEST_INVALID; the upload has ended all the same
+   */
   async finish(name: RepositoryName, upload: Upload, digest: Digest): Promise<void> {
-    const { blobs, repositories, turns } = this.#stores
+    const { blobs, repositories, mutex } = this.#stores
     try {
       await upload.finish(digest)
-      await turns.take(digest, async () => {
+      await mutex.run(digest, async () => {
         await blobs.adopt(upload.path, digest)
         await repositories.addBlob(name, digest)
       })

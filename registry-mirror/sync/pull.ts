@@ -1,14 +1,14 @@
 /** One image pulled as a client would, with all it needs: its platforms, their layers, and what refers to them. */
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
-import { type Platform, wantedOf } from '../oci/platforms.ts'
-import { RegistryError } from '../config/config.ts'
-import type { Content } from '../storage/content.ts'
 import type { Digest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
 import { type Manifest, parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName, Tag } from '../oci/names.ts'
+import { type Platform, wantedOf } from '../oci/platforms.ts'
+import type { Content } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 
-const PIECE_BYTES = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 /** An index in an index in an index is none that anybody needs; nor is a signature of a signature of a signature. */
 const DEPTH_LIMIT = 4
 
@@ -33,7 +33,7 @@ export type Pulling = {
   told: Set<Digest>
 }
 
-/** @throws RegistryError, OciError, BundleError  it cannot be had, or is stale */
+/** @throws RegistryError, OciError  it cannot be had, or is stale */
 export async function pullImage(pulling: Pulling, { name, tag }: Image): Promise<void> {
   const found = await pulling.content.manifest(name, tag)
   if (found === undefined) throw new RegistryError('The upstream has no such tag.')
@@ -41,7 +41,7 @@ export async function pullImage(pulling: Pulling, { name, tag }: Image): Promise
   if (found.warning !== undefined) throw new RegistryError(found.warning)
 }
 
-/** @throws RegistryError, OciError, BundleError  it cannot be had */
+/** @throws RegistryError, OciError  it cannot be had */
 export function pullManifest(pulling: Pulling, name: RepositoryName, digest: Digest): Promise<void> {
   return new ImagePull(pulling, name).manifest(digest, pulling.platforms, 0)
 }
@@ -129,7 +129,7 @@ class ImagePull {
     const isNew = !told.has(digest)
     told.add(digest)
     try {
-      const buffer = Buffer.allocUnsafe(PIECE_BYTES)
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
       for (let at = 0; at < reader.size_bytes; ) {
         signal.throwIfAborted()
         const bytes = await reader.read(buffer, buffer.length, at)
@@ -145,7 +145,7 @@ class ImagePull {
   }
 }
 
-/** Waits for all, also when one fails: nothing goes on behind the back of who waits. @throws what the first one threw */
+/** Waits for all, also when one fails, so that no work goes on unnoticed. @throws the error of the first that failed */
 export async function allEnded(acts: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(acts)).find((one) => one.status === 'rejected')
   if (failed) throw failed.reason

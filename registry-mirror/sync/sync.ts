@@ -1,13 +1,17 @@
-/** Sync sets: what `sync` of an upstream names is to be here before anybody asks for it, and not to be evicted while it is named. One job for each. */
+/**
+ * Sync sets: the images that `sync` of an upstream names are fetched ahead of need, and not evicted while they are
+ * named. One job for each set.
+ */
 
 import type { Job, Run, Schedule } from '@appliance/ground/jobs'
 import { createSemaphore } from '@appliance/ground/semaphore'
-import { parsePlatform } from '../oci/platforms.ts'
-import { RegistryError, type RegistryLog, type UpstreamConfig } from '../config/config.ts'
-import type { Content } from '../storage/content.ts'
-import { parseName, parseTag } from '../oci/names.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { RegistryLog, UpstreamConfig } from '../config/config.ts'
 import { parseSync, patternOf } from '../config/upstream.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { parseName, parseTag } from '../oci/names.ts'
+import { parsePlatform } from '../oci/platforms.ts'
+import type { Content } from '../storage/content.ts'
+import type { Storage } from '../storage/storage.ts'
 import { allEnded, type Image, type Pulling, pullImage } from './pull.ts'
 
 /** Images at one time; their blobs share the semaphore of their upstream. */
@@ -38,7 +42,7 @@ const scheduleOf = ({ sync_at: at, sync_interval: interval_s }: UpstreamConfig, 
 /** What a set kept that is no longer configured may be evicted again. */
 export async function dropOtherSets(configs: readonly UpstreamConfig[], { state }: Storage): Promise<void> {
   const names = new Set<string>(setsIn(configs).map(({ name }) => name))
-  for (const set of Object.keys(state.sets)) if (!names.has(set)) await state.keep(set, [])
+  for (const set of Object.keys(state.sets)) if (!names.has(set)) await state.replaceSet(set, [])
 }
 
 class Sync {
@@ -69,9 +73,9 @@ class Sync {
       if (!isListed) held.push(...before.filter((target) => isNamedBy(text, target.slice(name.length + 1))))
     }
     // What is pulled now must not be evicted meanwhile, nor what it replaces before it is here.
-    await state.keep(name, [...before, ...images.keys()])
+    await state.replaceSet(name, [...before, ...images.keys()])
     await this.#pull([...images.values()])
-    await state.keep(name, [...held, ...images.keys()])
+    await state.replaceSet(name, [...held, ...images.keys()])
     this.#refuseFailures()
     return this.#counts
   }

@@ -1,6 +1,9 @@
-/** Who this mirror is to an upstream: Basic, or Bearer with a token from where the challenge says. Tokens stay in memory; nothing here is logged. */
+/**
+ * Authenticates this mirror to an upstream: Basic, or Bearer with a token from the realm of the challenge. Tokens
+ * stay in memory; nothing here is logged.
+ */
 import { createHash } from 'node:crypto'
-import type { Credentials } from '../config/config.ts'
+import type { Credentials } from '../oci/secret.ts'
 
 /** RFC 9110 section 11.6.1, as registries write it. */
 export type Challenge = { scheme: 'basic' } | { scheme: 'bearer'; realm: string; service?: string; scope?: string }

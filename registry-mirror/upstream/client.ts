@@ -1,6 +1,7 @@
 /** Asks one upstream over HTTP: authenticates, follows redirects, keeps patience. Caches nothing but tokens. */
 import { Agent, type Dispatcher, request } from 'undici'
-import type { Credentials, UpstreamConfig } from '../config/config.ts'
+import type { UpstreamConfig } from '../config/config.ts'
+import type { Credentials } from '../oci/secret.ts'
 import { basicOf, type Challenge, identityOf, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamFailure } from './failure.ts'
@@ -15,7 +16,7 @@ export type Patience = {
   connect_ms: number
   /** From a request to the head of its answer. */
   answer_ms: number
-  /** Between two pieces of a body. */
+  /** Between two chunks of a body. */
   stall_ms: number
   /** For a blob that was cut and brings nothing more, whatever is tried. */
   resume_ms: number
@@ -107,7 +108,8 @@ export class UpstreamClient {
     this.#tokens.forget(this.#tokenKey(question))
     this.#challenge = forAnyRepository(challenge)
     const authorization = await this.#authorization(question, challenge)
-    // Sent again when that changes nothing, the same request would be refused again; the caller wants an answer all the same.
+    // Sent again when that changes nothing, the same request would be refused again; the caller wants an answer all
+    // the same.
     return this.#follow(question, authorization)
   }
 

@@ -1,4 +1,7 @@
-/** A file that takes bytes as they come, each at once if the disk is free, else all that wait together; hashed on the way. Memory stays flat. */
+/**
+ * A file that grows as bytes come: they are written at once while the disk is free, else together, and hashed
+ * meanwhile. Memory stays flat.
+ */
 import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -88,10 +91,10 @@ export class GrowingFile implements AsyncDisposable {
   async #drain(): Promise<void> {
     try {
       while (this.#pending.length > 0) {
-        const pieces = this.#pending
+        const chunks = this.#pending
         const bytes = this.#pending_bytes
         this.#pending = []
-        await this.#write(pieces, bytes)
+        await this.#write(chunks, bytes)
         this.#pending_bytes -= bytes
         this.#offset += bytes
         this.#onGrown(this.#offset)
@@ -103,12 +106,12 @@ export class GrowingFile implements AsyncDisposable {
     }
   }
 
-  async #write(pieces: Buffer[], bytes: number): Promise<void> {
-    const written = this.#file.writev(pieces, this.#offset)
-    for (const piece of pieces) this.#hash.update(piece)
+  async #write(chunks: Buffer[], bytes: number): Promise<void> {
+    const written = this.#file.writev(chunks, this.#offset)
+    for (const chunk of chunks) this.#hash.update(chunk)
     let { bytesWritten } = await written
     if (bytesWritten === bytes) return
-    const whole = Buffer.concat(pieces)
+    const whole = Buffer.concat(chunks)
     while (bytesWritten < bytes) {
       const more = await this.#file.write(whole, bytesWritten, bytes - bytesWritten, this.#offset + bytesWritten)
       if (more.bytesWritten === 0) throw Object.assign(new Error('The disk takes no more bytes'), { code: 'ENOSPC' })

@@ -1,9 +1,12 @@
-/** Lists of upstreams' repositories, tags and referrers: as the upstream tells them, kept for the tag's ttl; what is here when it does not tell. */
+/**
+ * Lists of upstreams' tags and referrers, cached for the tag's ttl. The stored ones stand in for an upstream that
+ * does not answer.
+ */
 import type { RegistryLog } from '../config/config.ts'
-import type { Content } from '../storage/content.ts'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { parseManifest } from '../oci/manifest.ts'
 import { parseTag } from '../oci/names.ts'
+import type { Content } from '../storage/content.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import { UpstreamFailure } from './failure.ts'
 import type { PulledManifests, Wanted } from './tags.ts'

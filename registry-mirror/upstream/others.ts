@@ -1,7 +1,8 @@
-/** Upstreams that no section of the configuration names: made when somebody holds an image of theirs. Only ever with TLS. */
-import { RegistryError, type UpstreamConfig } from '../config/config.ts'
-import { parseName, type RepositoryName } from '../oci/names.ts'
+/** Upstreams that no section of the configuration names: made when an image of theirs is held. Always with TLS. */
+import type { UpstreamConfig } from '../config/config.ts'
 import { readUpstream, UPSTREAM_DEFAULTS } from '../config/upstream.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { parseName, type RepositoryName } from '../oci/names.ts'
 import type { Upstream } from './upstream.ts'
 
 const LIMIT = 100

@@ -1,19 +1,22 @@
-/** Upstreams in front of local storage: a Content that fetches what is not here, and keeps it. Names of no upstream are local. */
+/**
+ * Upstreams in front of local storage: a Content that fetches what is not here, and stores it. Names of no upstream
+ * are local.
+ */
 
 import { unlessMissing } from '@appliance/ground/errno'
 import type { RegistryLog, UpstreamConfig } from '../config/config.ts'
-import { type Content, localContent } from '../storage/content.ts'
 import type { Digest } from '../oci/digest.ts'
 import { denied } from '../oci/errors.ts'
 import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/names.ts'
+import { hostsOf } from '../oci/pull-secret.ts'
 import type { BlobReader } from '../storage/blobs.ts'
+import { type Content, localContent } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Patience } from './client.ts'
 import { refusalOf, UpstreamFailure } from './failure.ts'
 import { PulledLists } from './lists.ts'
 import { OtherUpstreams } from './others.ts'
-import { hostsOf } from '../oci/pull-secret.ts'
 import { PulledManifests, type Wanted } from './tags.ts'
 import { Transfers } from './transfers.ts'
 import { Upstream, type UpstreamStatus } from './upstream.ts'
@@ -172,8 +175,8 @@ export class PullThrough {
   }
 
   /**
-   * Whether the upstream's repository has a blob that another repository brought here. Who may pull from this one alone is not to get
-   * at others by a digest.
+   * Whether the upstream's repository has a blob that another repository brought here. Who may pull from this one
+   * alone is not to get at others by a digest.
    */
   async #isVouched(wanted: Wanted, digest: Digest): Promise<boolean> {
     if (await this.#isNamed(wanted.name, digest)) return true
@@ -194,9 +197,9 @@ export class PullThrough {
 
   /** What another repository has need not come again. @returns its size; undefined: it is not here */
   async #claim(name: RepositoryName, digest: Digest): Promise<number | undefined> {
-    const { blobs, repositories, turns } = this.#storage
-    return turns.take(name, () =>
-      turns.take(digest, async () => {
+    const { blobs, repositories, mutex } = this.#storage
+    return mutex.run(name, () =>
+      mutex.run(digest, async () => {
         if (!(await blobs.freshen(digest))) return undefined
         await repositories.addBlob(name, digest)
         return blobs.sizeOf(digest)
@@ -220,7 +223,11 @@ export class PullThrough {
     }
   }
 
-  /** Which upstream a repository is pulled from. @returns undefined: from none @throws OciError  the operator does not want it pulled */
+  /**
+   * Which upstream a repository is pulled from.
+   * @returns undefined: from none
+   * @throws OciError  the operator does not want it pulled
+   */
   sourceOf(name: RepositoryName): Wanted | undefined {
     for (const upstream of this.#upstreams) {
       const repository = upstream.repositoryOf(name)
@@ -233,7 +240,9 @@ export class PullThrough {
     return this.#heldOf(name)
   }
 
-  /** Of an upstream that no section names, only what somebody holds is pulled: nobody else can make us ask strangers. */
+  /**
+   * Of an upstream that no section names, only what somebody holds is pulled: nobody else can make us ask strangers.
+   */
   #heldOf(name: RepositoryName): Wanted | undefined {
     const host = this.#storage.state.held.get(name)?.find((one) => one.host !== undefined)?.host
     const upstream = host === undefined ? undefined : this.#others.of(host)

@@ -1,11 +1,14 @@
-/** Manifests of upstreams' repositories: by digest never asked for twice, by tag asked for anew after the tag's ttl, and stale when that fails. */
+/**
+ * Manifests of upstreams' repositories: fetched once by digest; by tag asked for anew after the tag's ttl, and served
+ * stale when that fails.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDiskFull } from '@appliance/ground/errno'
 import type { RegistryLog } from '../config/config.ts'
-import { type FoundManifest, isDigest } from '../storage/content.ts'
 import type { Digest } from '../oci/digest.ts'
 import { parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName, Tag } from '../oci/names.ts'
+import { type FoundManifest, isDigest } from '../storage/content.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
 import type { Storage } from '../storage/storage.ts'
 import { UpstreamFailure } from './failure.ts'

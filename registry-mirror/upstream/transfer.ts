@@ -1,6 +1,7 @@
 /**
- * One blob on its way from an upstream into the cache, read by any number of clients as it grows. It goes on whoever leaves, resumes
- * where it was cut, and holds its last bytes back until its digest is proven, so that nobody gets all of a wrong blob.
+ * One blob on its way from an upstream into the cache, read by any number of clients as it grows. It goes on whoever
+ * leaves, resumes where it was cut, and holds its last bytes back until its digest is proven, so that nobody gets all
+ * of a wrong blob.
  */
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -25,7 +26,7 @@ export type Source = {
   throttle: Throttle
   /** Nothing larger is pulled. */
   max_bytes: number
-  /** Told of each piece that comes. */
+  /** Told of each chunk that comes. */
   onBytes(bytes: number): void
 }
 

@@ -1,4 +1,4 @@
-/** All blobs on their way from upstreams: one transfer for each, however many ask. When it ends, the blob is in the cache. */
+/** Transfers of blobs from upstreams: one for each blob, however many clients ask. At its end the blob is stored. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unlessMissing } from '@appliance/ground/errno'
@@ -81,8 +81,8 @@ export class Transfers {
     const began = performance.now()
     try {
       if (!(await transfer.run())) return await rm(path, { force: true })
-      const { blobs, repositories, turns } = this.#storage
-      await turns.take(digest, async () => {
+      const { blobs, repositories, mutex } = this.#storage
+      await mutex.run(digest, async () => {
         await blobs.adopt(path, digest)
         // Whoever joins until now is in it; whoever comes later finds the blob.
         for (const name of names) await repositories.addBlob(name, digest)

@@ -1,12 +1,14 @@
 /** What can be asked of one upstream, each answer checked before anybody sees it. Keeps nothing. */
 
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
-import type { Credentials, UpstreamConfig } from '../config/config.ts'
-import { isDigest } from '../storage/content.ts'
+import type { UpstreamConfig } from '../config/config.ts'
+import { isAllowed } from '../config/upstream.ts'
 import { algorithmOf, type Digest, digestOf, parseDigest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
 import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES, type Manifest, parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName, Tag } from '../oci/names.ts'
+import type { Credentials } from '../oci/secret.ts'
+import { isDigest } from '../storage/content.ts'
 import { Breaker } from './breaker.ts'
 import {
   discard,
@@ -18,7 +20,6 @@ import {
   type UpstreamAnswer,
   UpstreamClient,
 } from './client.ts'
-import { isAllowed } from '../config/upstream.ts'
 import { UpstreamFailure } from './failure.ts'
 import { Throttle } from './limits.ts'
 

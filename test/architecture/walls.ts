@@ -71,8 +71,6 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
  * from here as well, and no other may come.
  */
 export const KNOWN_CIRCLES = [
-  // The registry.
-  'registry-mirror: access bundle content holding http keeping storage sync upstream',
   // The tests.
   'test: appliance pxe',
 ]
@@ -85,9 +83,6 @@ export const KNOWN_WIDE_DOCUMENTS = [
   'test/README.md',
 ]
 export const KNOWN_WIDE_COMMENTS = [
-  // The ground and the registry.
-  'appliance/ground',
-  'registry-mirror',
   // The hardware.
   'appliance/hardware',
   // The records.

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import type { Options } from '../../appliance/plugin-api/index.ts'
-import { denied } from '../../registry-mirror/oci/errors.ts'
 import { askRegistry, registryOptions, startRegistry } from '../../registry-mirror/index.ts'
+import { denied } from '../../registry-mirror/oci/errors.ts'
 import {
   askPort,
   configOf,

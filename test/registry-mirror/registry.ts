@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext } from 'node:test'
 import {
-  type ImageKeeper,
+  type ImageProvider,
   type RegistryConfig,
   type RegistryGiven,
   type RegistryLog,
@@ -34,7 +34,7 @@ export type TestRegistry = {
   readonly folder: string
   readonly lines: LogLine[]
   /** What the appliance asks it for a machine. */
-  readonly images: ImageKeeper
+  readonly images: ImageProvider
   ask(method: string, path: string, ask?: Ask): Promise<Answer>
   /** Stops it, and starts another one on the same folder. */
   restart(): Promise<void>
@@ -109,7 +109,7 @@ class FolderRegistry implements TestRegistry {
   get port(): number {
     return this.#running?.port ?? 0
   }
-  get images(): ImageKeeper {
+  get images(): ImageProvider {
     if (this.#running === undefined) throw new Error('the registry does not run')
     return this.#running
   }

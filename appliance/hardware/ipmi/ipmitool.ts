@@ -3,7 +3,7 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createTurns } from '@appliance/ground/turns'
+import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
 import { execa } from 'execa'
 import { BmcFailure } from '../../errors.ts'
 import type { Log } from '../../log.ts'
@@ -41,10 +41,10 @@ const KILL_AFTER_MS = 500
 const OUTPUT_LIMIT_BYTES = 64 * 1024
 
 export function createIpmitool(log: Log, timing: IpmitoolTiming): Ipmitool {
-  const turns = createTurns()
+  const turns = createKeyedMutex()
   return (access, commands, signal) =>
     // Many BMCs lose commands that overlap.
-    turns.take(
+    turns.run(
       `${access.address} ${access.port}`,
       () => runWithRetries({ log, timing, access, commands, signal }),
       signal,

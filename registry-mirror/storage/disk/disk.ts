@@ -1,4 +1,6 @@
-/** The file-system calls that durability rests on. Knows no blobs. What it has done survives kill -9 and a power cut. */
+/**
+ * The file-system calls that durability rests on. Knows no blobs. What it has done survives kill -9 and a power cut.
+ */
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -35,7 +37,7 @@ export class Disk {
     await this.makeFolder(this.#tmp)
   }
 
-  /** Of a file that is not whole yet. */
+  /** For a file that is not whole yet. */
   temporaryPath = (): string => join(this.#tmp, randomUUID())
 
   /** A file with these bytes, there as a whole or not at all; it takes the place of what was there. */
@@ -57,7 +59,7 @@ export class Disk {
     await this.syncFolder(dirname(to))
   }
 
-  /** An empty file whose name says all. */
+  /** Makes an empty file, whose name is all that matters. */
   async mark(path: string): Promise<void> {
     await this.makeFolder(dirname(path))
     await (await open(path, 'a', FILE_MODE)).close()
@@ -76,7 +78,10 @@ export class Disk {
     return true
   }
 
-  /** With all folders on the way, each durable. One at a time: who finds a folder there must not go on before its name is durable. */
+  /**
+   * Makes the folder and its parents, each durable. One call at a time: a caller that finds a folder must wait until
+   * its name is durable.
+   */
   async makeFolder(path: string): Promise<void> {
     if (this.#known.has(path)) return
     const made = this.#folders.then(async () => {
@@ -92,7 +97,7 @@ export class Disk {
     await made
   }
 
-  /** Makes the names in a folder durable. Who comes while it is being done shares the next time with all others who wait. */
+  /** Makes the names in a folder durable. Callers that come during a sync share the next one. */
   syncFolder(path: string): Promise<void> {
     const next = this.#syncingNext.get(path)
     if (next !== undefined) return next

@@ -1,6 +1,6 @@
 /** One process for each storage_path, in the words of the registry. */
 import { type FolderLock, lockFolder } from '@appliance/ground/folder-lock'
-import { RegistryError } from '../../config/config.ts'
+import { RegistryError } from '../../oci/errors.ts'
 
 /** Another process has the folder: most likely a registry that runs. */
 export class StorageInUse extends RegistryError {}

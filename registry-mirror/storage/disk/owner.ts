@@ -1,10 +1,13 @@
-/** Whose folder it is: a command that opens it must not leave there what the registry, run by another user, can neither read nor replace. */
+/**
+ * Checks the owner of the folder: a command must not leave files there that the registry, which another user runs,
+ * can neither read nor replace.
+ */
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { unlessMissing } from '@appliance/ground/errno'
-import { RegistryError } from '../../config/config.ts'
+import { RegistryError } from '../../oci/errors.ts'
 
 const ROOT = 0
 

@@ -1,8 +1,11 @@
-/** Takes a body into an open file, large pieces at a time: one is written and hashed while the next one comes. Memory stays flat. */
+/**
+ * Writes a body into an open file in large batches: one batch is written and hashed while the next one comes. Memory
+ * stays flat.
+ */
 import type { Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 
-const PIECE_BYTES = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 
 export type Progress = {
   /** Where the next byte goes. Counts only what the disk has taken. */
@@ -20,7 +23,7 @@ export async function receive(body: AsyncIterable<Buffer>, file: FileHandle, pro
     for await (const chunk of body) {
       piece.push(chunk)
       bytes += chunk.length
-      if (bytes < PIECE_BYTES) continue
+      if (bytes < CHUNK_BYTES) continue
       await writing
       writing = write(piece, file, progress)
       // It may fail before anybody waits for it; who waits for it hears of it all the same.

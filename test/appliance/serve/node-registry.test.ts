@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { type ImageKeeper, RegistryError } from '@appliance/registry-mirror'
+import { type ImageProvider, RegistryError } from '@appliance/registry-mirror'
 import { DeployFailure } from '../../../appliance/errors.ts'
 import { nodeRegistryOf } from '../../../appliance/serve/node-registry.ts'
 import { CONTAINER } from '../../conformance/task-on-paper.ts'
@@ -21,7 +21,7 @@ const AUTHS = {
 /** A mirror that notes with which secrets it is asked. */
 function asking(t: TestContext, text: string | undefined, problem?: string) {
   const asked: (string | undefined)[] = []
-  const mirror: ImageKeeper = {
+  const mirror: ImageProvider = {
     async inspect(_reference, { secret }) {
       asked.push(secret)
       if (problem !== undefined) throw new RegistryError(problem)

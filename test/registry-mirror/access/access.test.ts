@@ -229,11 +229,11 @@ describe('a token of the registry', () => {
     const [body = '', signature = ''] = token.split('.')
     const other = Buffer.from(JSON.stringify({ user: 'root', until: 9e15 })).toString('base64url')
 
-    assert.deepEqual(sessions.holderOf(token, 1_299_000), { user: 'alice' })
-    assert.equal(sessions.holderOf(token, 1_301_000), undefined)
-    assert.equal(sessions.holderOf(`${other}.${signature}`, 1_000_000), undefined)
-    assert.equal(sessions.holderOf(body, 1_000_000), undefined)
-    assert.equal(new Sessions().holderOf(token, 1_000_000), undefined)
+    assert.deepEqual(sessions.callerOf(token, 1_299_000), { user: 'alice' })
+    assert.equal(sessions.callerOf(token, 1_301_000), undefined)
+    assert.equal(sessions.callerOf(`${other}.${signature}`, 1_000_000), undefined)
+    assert.equal(sessions.callerOf(body, 1_000_000), undefined)
+    assert.equal(new Sessions().callerOf(token, 1_000_000), undefined)
   })
 })
 

@@ -1,8 +1,8 @@
 /** The registry's own metrics. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { testRegistry } from '../registry.ts'
 import { pushImage, run } from '../gc/asking.ts'
+import { testRegistry } from '../registry.ts'
 
 describe('/metrics of a registry', () => {
   it('tells requests, bytes, content and jobs', async (t) => {

@@ -46,7 +46,7 @@ async function refusalOf(t: Parameters<typeof temporaryFolder>[0], tar: readonly
   return error.message
 }
 
-async function* pieces(bytes: Buffer) {
+async function* chunks(bytes: Buffer) {
   for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000)
 }
 
@@ -123,7 +123,7 @@ describe('the tar of a bundle', () => {
     const whole = readFileSync(path)
 
     for (let end = 0; end < whole.length - 1024; end += 100) {
-      const message = await readBundle(pieces(whole.subarray(0, end)), async ({ entries }) => {
+      const message = await readBundle(chunks(whole.subarray(0, end)), async ({ entries }) => {
         for await (const _ of entries());
       }).then(
         () => assert.fail(`it was taken with ${end} of ${whole.length} bytes`),

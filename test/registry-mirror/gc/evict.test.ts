@@ -1,11 +1,11 @@
 /** The quota: what is evicted, in which order, and what never is. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Digest } from '../../../registry-mirror/oci/digest.ts'
 import { evict } from '../../../registry-mirror/gc/evict.ts'
 import { allowedBytes } from '../../../registry-mirror/gc/maintenance.ts'
-import { KeepingState } from '../../../registry-mirror/storage/state.ts'
+import type { Digest } from '../../../registry-mirror/oci/digest.ts'
 import { parseManifest } from '../../../registry-mirror/oci/manifest.ts'
+import { RegistryState } from '../../../registry-mirror/storage/state.ts'
 import type { Storage } from '../../../registry-mirror/storage/storage.ts'
 import { someBytes } from '../registry.ts'
 import { addImage, addIndex, LAYER_BYTES, openFolder } from './filled-storage.ts'
@@ -70,7 +70,7 @@ describe('the quota of a registry', () => {
     const manifest = parseManifest(Buffer.from(text))
     // Until it is over, nobody else can change the repository: evict looks before, and comes to it after the push.
     let isOver = () => {}
-    const busy = storage.turns.take(name, () => new Promise<void>((resolve) => (isOver = resolve)))
+    const busy = storage.mutex.run(name, () => new Promise<void>((resolve) => (isOver = resolve)))
     const evicting = keepLayers(storage, 0)
     await storage.state.pushed(name, digest)
     const pushing = storage.manifests.push({ name, digest, bytes: Buffer.from(text), manifest, tags: [] })
@@ -161,7 +161,7 @@ describe('the quota of a registry', () => {
     await storage.state.pin('up/app:v1', true)
 
     // Nothing is closed: what is on the disk now is all that a crash leaves.
-    const after = await KeepingState.open(storage.disk)
+    const after = await RegistryState.open(storage.disk)
 
     assert.deepEqual([Object.keys(after.pins), after.originOf(name, digest)], [['up/app:v1'], 'pulled'])
   })

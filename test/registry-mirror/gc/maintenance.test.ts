@@ -1,8 +1,8 @@
 /** What is done by itself: the quota is looked after when content came. By a clock that the test turns. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { Maintenance } from '../../../registry-mirror/gc/maintenance.ts'
 import { localContent } from '../../../registry-mirror/storage/content.ts'
-import { Keeping } from '../../../registry-mirror/gc/maintenance.ts'
 import { configOf, type LogLine, logTo, someBytes } from '../registry.ts'
 import { until } from '../upstream/mirror.ts'
 import { addImage, openFolder } from './filled-storage.ts'
@@ -13,12 +13,12 @@ async function keepingOf(t: TestContext, quota: number) {
   const storage = await openFolder(t)
   const lines: LogLine[] = []
   t.mock.timers.enable({ apis: ['setInterval'] })
-  const keeping = new Keeping(
+  const maintenance = new Maintenance(
     storage,
     { ...configOf(storage.disk.root), quota },
     { content: localContent(storage), log: logTo(lines) },
   )
-  t.after(() => keeping.close())
+  t.after(() => maintenance.close())
   const add = (name: string, used: number) =>
     addImage(storage, { name, tag: 'v1', pulled: true, used, layer: someBytes(0.6 * MIB) })
   return { storage, lines, add }

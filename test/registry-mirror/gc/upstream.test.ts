@@ -1,4 +1,4 @@
-/** Keeping and pulling together: what is evicted or damaged comes again from its upstream; nothing is taken from under a pull. */
+/** Maintenance and pulling together: what is evicted or damaged comes again from its upstream; nothing is taken from under a pull. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
@@ -73,7 +73,7 @@ describe('content of an upstream', () => {
     for (const name of names) for (const tag of ['v1', 'v2']) await pushImage(upstream, name, tag)
     let isOver = false
     let removed = 0
-    const keeping = (async () => {
+    const maintenance = (async () => {
       while (!isOver) {
         const collected = await run(mirror, 'gc', { grace_s: 0 })
         const evicted = await run(mirror, 'evict', { quota_bytes: 6000, spare_s: 0, grace_s: 0 })
@@ -92,7 +92,7 @@ describe('content of an upstream', () => {
     }
     await Promise.all([...names, ...names].map(client))
     isOver = true
-    await keeping
+    await maintenance
 
     assert.deepEqual(wrong.slice(0, 5), [])
     assert.ok(removed > 0, 'nothing was ever removed')

@@ -19,7 +19,7 @@ async function startPull(mirror: TestRegistry, path: string): Promise<IncomingMe
 }
 
 /** What a client has when the mirror cuts it off. */
-async function piecesOf(response: IncomingMessage): Promise<{ bytes: Buffer; isWhole: boolean }> {
+async function chunksOf(response: IncomingMessage): Promise<{ bytes: Buffer; isWhole: boolean }> {
   const chunks: Buffer[] = []
   try {
     for await (const chunk of response) chunks.push(chunk)
@@ -225,7 +225,7 @@ describe('a blob that is pulled', { concurrency: 4 }, () => {
       const { layer, layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: SIZE })
       injector.fault(/blobs/, fault, 1)
 
-      const { isWhole, bytes } = await piecesOf(await startPull(mirror, `${APP}/blobs/${layerDigest}`))
+      const { isWhole, bytes } = await chunksOf(await startPull(mirror, `${APP}/blobs/${layerDigest}`))
 
       assert.equal(isWhole, false)
       assert.ok(bytes.length < SIZE - 1000)

@@ -2,9 +2,9 @@
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RegistryConfig, UpstreamConfig } from '../../../registry-mirror/config/config.ts'
+import { UPSTREAM_DEFAULTS } from '../../../registry-mirror/config/upstream.ts'
 import { readUpstream } from '../../../registry-mirror/index.ts'
 import type { Patience } from '../../../registry-mirror/upstream/client.ts'
-import { UPSTREAM_DEFAULTS } from '../../../registry-mirror/config/upstream.ts'
 import {
   descriptor,
   IMAGE,

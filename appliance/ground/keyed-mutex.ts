@@ -1,18 +1,21 @@
-/** One at a time for each key, in the order of asking. Holds no key that nobody waits for. */
+/** A mutex for each key, first come, first served. A key that nobody waits for takes no memory. */
 import { untilAborted } from './until-aborted.ts'
 
-export type Turns = {
-  /** Runs `work` after all that was asked for before with this key has ended, however it ended. @throws signal's reason, when it aborts while waiting */
-  take<T>(key: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>
+export type KeyedMutex = {
+  /**
+   * Runs `work` after all earlier work of this key has ended, however it ended.
+   * @throws signal's reason, when it aborts while waiting
+   */
+  run<T>(key: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 
-export function createTurns(): Turns {
+export function createKeyedMutex(): KeyedMutex {
   const last = new Map<string, Promise<void>>()
   return {
-    async take(key, work, signal) {
+    async run(key, work, signal) {
       const before = last.get(key)
       const { promise: done, resolve: finish } = Promise.withResolvers<void>()
-      // Even who gives up waiting keeps its place: the next one waits for all before it.
+      // Also a caller that gives up waiting stays in the queue: the next one waits for all before it.
       const mine = before ? before.then(() => done) : done
       last.set(key, mine)
       void mine.then(() => {

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createTurns } from '../../../appliance/ground/turns.ts'
+import { createKeyedMutex } from '../../../appliance/ground/keyed-mutex.ts'
 
 describe('turns', () => {
   it('go one after the other for one key, whatever became of the one before, and side by side for others', async () => {
-    const turns = createTurns()
+    const turns = createKeyedMutex()
     const told: string[] = []
     const gate = Promise.withResolvers<void>()
 
-    const first = turns.take('a', async () => {
+    const first = turns.run('a', async () => {
       await gate.promise
       told.push('a1')
       throw new Error('failed')
     })
-    const second = turns.take('a', async () => told.push('a2'))
-    await turns.take('b', async () => told.push('b'))
+    const second = turns.run('a', async () => told.push('a2'))
+    await turns.run('b', async () => told.push('b'))
     gate.resolve()
 
     await assert.rejects(first, { message: 'failed' })
@@ -23,14 +23,14 @@ describe('turns', () => {
   })
 
   it('go by whoever gives up waiting, and not before whom it waited for', async () => {
-    const turns = createTurns()
+    const turns = createKeyedMutex()
     const gate = Promise.withResolvers<void>()
     const told: string[] = []
     const giveUp = new AbortController()
 
-    const first = turns.take('a', () => gate.promise.then(() => told.push('first')))
-    const second = turns.take('a', async () => told.push('second'), giveUp.signal)
-    const third = turns.take('a', async () => told.push('third'))
+    const first = turns.run('a', () => gate.promise.then(() => told.push('first')))
+    const second = turns.run('a', async () => told.push('second'), giveUp.signal)
+    const third = turns.run('a', async () => told.push('third'))
     giveUp.abort(new Error('too long'))
     await assert.rejects(second, { message: 'too long' })
     gate.resolve()

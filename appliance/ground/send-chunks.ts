@@ -1,44 +1,47 @@
-/** The body of an answer, piece by piece: the next one is read while one is on its way. Knows neither files nor headers. */
+/**
+ * The body of an answer, chunk by chunk: the next one is read while one is on its way. Knows neither files nor
+ * headers.
+ */
 import type { ServerResponse } from 'node:http'
 
-export type Piece = {
+export type Chunk = {
   /** None: there are no more. */
   bytes: Uint8Array
-  /** Called once for each piece. @param isSent  false: the system may still read from its bytes */
+  /** Called once for each chunk. @param isSent  false: the system may still read from its bytes */
   release?(isSent: boolean): void
 }
-export type PieceSource = {
+export type ChunkSource = {
   /** @param done  bytes before it */
-  at(done: number): Promise<Piece>
-  /** Called once, after the last piece was released. @param isWhole  all bytes were sent */
+  at(done: number): Promise<Chunk>
+  /** Called once, after the last chunk was released. @param isWhole  all bytes were sent */
   end?(isWhole: boolean): void
 }
 
 /** @returns bytes that were sent: fewer than `total` when the client went away, or the source ended early */
-export async function sendPieces(
-  source: PieceSource,
+export async function sendChunks(
+  source: ChunkSource,
   total: number,
   response: ServerResponse,
   onBytes: (bytes: number) => void,
 ): Promise<number> {
   const next = (done: number) => {
     if (done >= total) return undefined
-    const piece = source.at(done)
+    const chunk = source.at(done)
     // It may fail before anybody waits for it; who waits for it hears of it all the same.
-    piece.catch(() => {})
-    return piece
+    chunk.catch(() => {})
+    return chunk
   }
   let done = 0
   let coming = next(0)
   try {
     while (coming !== undefined) {
-      const piece = await coming
+      const chunk = await coming
       coming = undefined
-      const { length } = piece.bytes
-      const sent = length > 0 && write(response, piece.bytes)
+      const { length } = chunk.bytes
+      const sent = length > 0 && write(response, chunk.bytes)
       if (sent) coming = next(done + length)
       const isSent = await sent
-      piece.release?.(isSent || length === 0)
+      chunk.release?.(isSent || length === 0)
       if (!isSent) break
       done += length
       onBytes(length)
