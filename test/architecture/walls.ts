@@ -77,8 +77,6 @@ export const KNOWN_CIRCLES = [
 
 /** Prose that is still longer or wider than it may be. A file or folder that has come down must go from this list. */
 export const KNOWN_WIDE_DOCUMENTS = [
-  // The registry.
-  'registry-mirror/README.md',
   // The tests.
   'test/README.md',
 ]
