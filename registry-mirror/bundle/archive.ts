@@ -148,7 +148,7 @@ class Archive {
     for (const inner of manifest.manifests) {
       if (manifest.foreignBlobs.includes(inner)) continue
       if (manifest.listedBlobs.has(inner)) this.#addBlob(inner, repository)
-      // An archive of one platform keeps the index of all.
+      // An archive of one platform still has the index of all.
       else if (isHere(inner))
         await this.#addManifest(inner, { ...at, mediaType: types.get(inner) ?? '', depth: depth + 1 })
     }
@@ -235,7 +235,7 @@ function digestIn({ digest }: Descriptor): Digest {
   )
 }
 
-/** As it says itself, or as it was told; an archive often knows the tag alone. */
+/** The name in the archive, or the one that the caller gives: an archive often has the tag alone. */
 function nameOf({ annotations }: Descriptor, naming: Naming | undefined): Naming {
   const text = annotations?.[REF_NAME]
   const tag = typeof text === 'string' ? parseTag(text) : undefined

@@ -12,7 +12,7 @@ export type Ask = { headers?: Record<string, string>; body?: Uint8Array | AsyncI
 export type Answer = { status: number; headers: IncomingHttpHeaders; body: IncomingMessage }
 
 const SILENCE_MS = 120_000
-/** The disk may take minutes for a large blob, in which nothing is heard. */
+/** The registry is silent while its disk takes a large blob, which may take minutes. */
 const UPLOAD_SILENCE_MS = 30 * 60_000
 const REFUSAL_LIMIT_BYTES = 64 * 1024
 
@@ -26,7 +26,7 @@ export async function ask(address: Address, what: string, { headers = {}, body }
     asked.once('response', resolve)
     asked.on('error', reject)
   })
-  // It may fail before anybody waits for it; who waits for it hears of it all the same.
+  // The request may fail before anybody waits for it; the caller gets the error all the same.
   answered.catch(() => {})
   try {
     await send(asked, body, answered)
@@ -40,7 +40,7 @@ export async function ask(address: Address, what: string, { headers = {}, body }
   return { status: response.statusCode ?? 0, headers: response.headers, body: response }
 }
 
-/** Stops when the answer comes before all is sent: it will be a refusal. */
+/** Stops sending when the answer comes early: it is a refusal. */
 async function send(asked: ClientRequest, body: Ask['body'], answered: Promise<unknown>): Promise<void> {
   if (body === undefined || body instanceof Uint8Array) {
     asked.end(body)
@@ -62,7 +62,7 @@ async function send(asked: ClientRequest, body: Ask['body'], answered: Promise<u
   asked.end()
 }
 
-/** What nobody reads must not keep its connection. */
+/** A body that nobody reads must not occupy its connection. */
 export function discard({ body }: Answer): undefined {
   body.on('error', () => {})
   body.resume()
@@ -81,7 +81,7 @@ export async function readAll(body: AsyncIterable<Uint8Array>, limit_bytes: numb
   return Buffer.concat(chunks, bytes)
 }
 
-/** In the registry's own words, when it has some. */
+/** The registry's own message, if there is one. */
 export async function refusalOf(answer: Answer, what: string): Promise<BundleError> {
   const text = await readAll(answer.body, REFUSAL_LIMIT_BYTES).then(String, () => '')
   return new BundleError(`The registry answers ${what} with ${answer.status}: ${messageIn(text) ?? 'no reason told'}`)
@@ -92,7 +92,7 @@ function messageIn(text: string): string | undefined {
     const { errors } = JSON.parse(text) as { errors?: { message?: string }[] }
     return errors?.[0]?.message
   } catch {
-    // It is no JSON; the status tells enough.
+    // The body is no JSON: the status says enough.
     return undefined
   }
 }

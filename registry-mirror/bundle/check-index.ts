@@ -1,4 +1,4 @@
-/** Reads the index of a bundle, which may come from anywhere: only what is certainly one gets past here. */
+/** Reads the index of a bundle, which may come from anywhere: only a valid index passes. */
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../oci/manifest.ts'
 import { parseName, parseTag } from '../oci/names.ts'
@@ -37,7 +37,7 @@ export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
   return index
 }
 
-/** What holds between its parts: nothing twice, no image without its manifest. */
+/** Rules between the entries: none twice, no image without its manifest. */
 function checkWhole({ images, blobs, files, manifests, needs }: BundleIndex): void {
   const count = blobs.length + files.length + manifests.length + needs.length
   if (count > ENTRY_LIMIT || images.length > ENTRY_LIMIT)

@@ -1,4 +1,4 @@
-/** Speaks to a registry by the distribution specification: the one way in which bundles read and write content. */
+/** Speaks to a registry by the distribution specification: bundles read and write content only through this client. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { algorithmOf, type Digest, digestOf, parseDigest } from '../oci/digest.ts'
 import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../oci/manifest.ts'
@@ -21,7 +21,7 @@ export class RegistryClient {
     this.#headers = headers
   }
 
-  /** The same registry without its upstreams: what it has, not what it could get. */
+  /** The same registry without its upstreams: its stored content alone. */
   get local(): RegistryClient {
     return new RegistryClient(this.#address, { 'cache-control': 'only-if-cached' })
   }
@@ -33,7 +33,7 @@ export class RegistryClient {
     return answer?.status === 200
   }
 
-  /** @returns undefined: not there; so do all that look for something */
+  /** @returns undefined  not there; so do all look-ups */
   async manifest(name: RepositoryName, reference: Digest | Tag): Promise<StoredManifest | undefined> {
     const path = `/v2/${name}/manifests/${reference}`
     const answer = await this.#ask('GET', path, { headers: { accept: MANIFEST_MEDIA_TYPES.join(', ') } })
@@ -84,7 +84,7 @@ export class RegistryClient {
     return descriptors.flatMap((one) => parseDigest(String((one as { digest?: unknown } | null)?.digest)) ?? [])
   }
 
-  /** @returns false: no repository has it that could lend it */
+  /** @returns false  no repository that the client may pull from has the blob */
   async mountBlob(name: RepositoryName, digest: Digest, from?: RepositoryName): Promise<boolean> {
     const path = `/v2/${name}/blobs/uploads/?mount=${digest}${from === undefined ? '' : `&from=${from}`}`
     const answer = await this.#ask('POST', path)
@@ -112,7 +112,7 @@ export class RegistryClient {
       if (answer.status !== 201) throw await refusalOf(answer, `PUT of blob ${digest} into ${name}`)
       discard(answer)
     } catch (error) {
-      // It may have ended, and the registry gives it up by itself after a time.
+      // The upload may have ended already; else the registry lets it expire.
       await this.#cancel(location).catch(() => {})
       throw error
     }

@@ -1,4 +1,4 @@
-/** What of a plan the other side lacks, and what it is expected to have. */
+/** Splits a plan: what the other side lacks, and what it is expected to have. */
 import type { Digest } from '../oci/digest.ts'
 import type { BundleFile, BundleIndex, Need } from './format.ts'
 import { fileKey, type Known } from './known.ts'
@@ -12,7 +12,7 @@ export function differenceOf(plan: Plan, files: readonly BundleFile[], known: Kn
     ({ repository, digest, tags }) =>
       !isKnown(repository, digest) || tags.some((tag) => !known.tags.has(`${repository}:${tag}@${digest}`)),
   )
-  // One that only gets another tag comes along: a tag is set by pushing what it names.
+  // A manifest that only gets another tag is carried again: pushing it sets the tag.
   const named = new Set(images.map(({ digest }) => digest))
   const carried = plan.manifests.filter(
     ({ digest, repositories }) => named.has(digest) || repositories.some((one) => !isKnown(one, digest)),

@@ -19,7 +19,7 @@ export type ExportWanted = {
   /** Signatures, SBOMs and what else refers to an image; left out: true. */
   referrers?: boolean
   files?: readonly SourceFile[]
-  /** What the other side has already. */
+  /** Content that the other side has already. */
   known?: Known
   now?: Date
 }
@@ -33,7 +33,7 @@ export async function planBundle(client: RegistryClient, wanted: ExportWanted): 
   return { format: FORMAT, created_at: now.toISOString(), ...differenceOf(planner.plan, plain, known) }
 }
 
-/** Where what a bundle carries is read from: the registry, and the files. */
+/** The source of a bundle's content: the registry, and the files. */
 export function sourceOf(client: RegistryClient, files: readonly SourceFile[] = []): ContentOf {
   const paths = new Map(files.map(({ name, path }) => [name, path]))
   return async (entry) => {

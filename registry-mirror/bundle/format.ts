@@ -15,16 +15,16 @@ export const CHECKSUM_NAME = 'rackstrap/bundle.json.sha256'
 export const checksumOf = (index: Uint8Array): string => `${hexOf(digestOf('sha256', index))}  bundle.json\n`
 const FILES_FOLDER = 'rackstrap/files/'
 
-/** Read into memory, so it is bounded: some 200 bytes for each thing in it. */
+/** The index is read into memory, so that it is bounded: some 200 bytes for each entry. */
 export const INDEX_LIMIT_BYTES = 64 * 1024 * 1024
 export const ENTRY_LIMIT = 200_000
 
-/** What is to be named when all has come. Without tags: by its digest alone, as a referrer is. */
+/** An image that gets its tags when all has come. Without tags it is known by digest alone, as referrers are. */
 export type BundleImage = { repository: RepositoryName; digest: Digest; tags: readonly Tag[] }
 export type BundleBlob = { digest: Digest; size_bytes: number; repositories: readonly RepositoryName[] }
 export type BundleManifest = BundleBlob & {
   media_type: string
-  /** Somebody pushed it there as a blob, too. Nothing stands twice in a bundle. */
+  /** The manifest was pushed as a blob, too. A bundle carries nothing twice. */
   as_blob_in?: readonly RepositoryName[]
 }
 /** `name`: relative, in plain words; see isFileName. */

@@ -44,7 +44,7 @@ export function importBundle(
   return readBundle(source, takeInto(client, given), given.onProgress)
 }
 
-/** The same of an archive of images as other tools make it. */
+/** Takes an archive of images that another tool made. */
 export async function importArchive(
   client: RegistryClient,
   path: string,
@@ -101,11 +101,11 @@ async function checkNeeds(client: RegistryClient, needs: readonly Need[]): Promi
   )
 }
 
-/** Makes a blob that is somewhere in the registry one of this repository, too. */
+/** Mounts a blob of another repository into this one. */
 const lend = async (client: RegistryClient, repository: RepositoryName, digest: Digest, from?: RepositoryName) =>
   (await client.blobSize(repository, digest)) !== undefined || client.mountBlob(repository, digest, from)
 
-/** Those that all their repositories have, or could be lent. */
+/** Blobs that all their repositories have, or that could be mounted. */
 async function blobsThere(client: RegistryClient, { blobs }: BundleIndex): Promise<Set<Digest>> {
   const there = new Set<Digest>()
   for (const { digest, size_bytes, repositories } of blobs) {

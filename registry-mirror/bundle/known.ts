@@ -12,7 +12,7 @@ import { imagesFor } from './select.ts'
 const INVENTORY_LIMIT_BYTES = 256 * 1024 * 1024
 const FORMAT = 'rackstrap-inventory/1'
 
-/** All as text, so that an inventory is easily compared and kept. */
+/** All as text, so that an inventory is easily compared and stored. */
 export type Inventory = {
   format: typeof FORMAT
   created_at: string

@@ -13,7 +13,7 @@ export type Choice = {
   platforms: readonly Platform[]
   /** Signatures, SBOMs and what else has one of the manifests for its subject. */
   referrers: boolean
-  /** What a manifest refers to and is not here: an error, or left out? */
+  /** Whether missing content of a manifest is an error, or is left out. */
   missing: 'refuse' | 'skip'
 }
 /** `refersTo`: of it, only what is in the plan. */
@@ -22,7 +22,7 @@ export type Plan = { images: BundleImage[]; blobs: BundleBlob[]; manifests: Plan
 
 type Found = { size_bytes: number; repositories: Set<RepositoryName> }
 
-/** Tags by which older clients keep what belongs to an image: the fallback of the referrers API, and cosign's. */
+/** Tags of older clients for what belongs to an image: the fallback of the referrers API, and cosign's. */
 const TAGS_OF = (digest: Digest) => ['', '.sig', '.att', '.sbom'].map((end) => `sha256-${hexOf(digest)}${end}`)
 
 export class Planner {
@@ -68,7 +68,7 @@ export class Planner {
     this.#images.set(key, image)
   }
 
-  /** What it refers to is listed before it. */
+  /** Content that a manifest refers to is listed before the manifest. */
   async #walk(repository: RepositoryName, stored: StoredManifest): Promise<void> {
     const { digest, mediaType, bytes } = stored
     const key = `${repository}@${digest}`
@@ -139,7 +139,7 @@ export class Planner {
       },
     }
     const isThere = await add[guess](client)
-    // The other one is not asked of an upstream without need.
+    // The second kind is asked of an upstream only if needed.
     return (await add[guess === 'blob' ? 'manifest' : 'blob'](isThere ? client.local : client)) || isThere
   }
 

@@ -138,7 +138,7 @@ async function* bounded(source: AsyncIterable<Uint8Array>, bounds: Bounds): Asyn
 /** What tar-stream says of a tar, in words for the operator; what is none of its errors passes. */
 function toldOf(error: unknown, failure: Error | undefined): unknown {
   const { message } = error as Error
-  // The reader of an entry is told only this, whatever the reason was.
+  // The reader of an entry gets this error, whatever the reason was.
   if (message === 'Stream was destroyed' && failure !== undefined && failure !== error)
     return toldOf(failure, undefined)
   if (message === 'Unexpected end of data' || message === 'Stream was destroyed')

@@ -1,4 +1,4 @@
-/** Keeps a bundle that is being made in a file, whole or not at all; one that was interrupted is gone on with. */
+/** Saves a bundle in a file, whole or not at all. An interrupted export continues from its partial file. */
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { unlessMissing } from '@appliance/ground/errno'
@@ -9,10 +9,10 @@ import { BundleError, type BundleIndex, sizeOfBundle } from './format.ts'
 import { type OnProgress, readBundle } from './read.ts'
 import { bundleBytes, type ContentOf } from './write.ts'
 
-/** What is there of it: `end` bytes, which hold `written` entries. */
+/** The partial file: `end` bytes with `written` entries. */
 type Begun = { index: BundleIndex; written: number; end: number }
 
-/** @returns bytes that an earlier try had written */
+/** @returns bytes of an interrupted export that were used */
 export async function saveBundle(
   path: string,
   index: BundleIndex,
@@ -44,7 +44,7 @@ export async function saveBundle(
   return begun?.end ?? 0
 }
 
-/** Every byte of it is verified. @returns undefined: nothing that can be gone on with */
+/** Verifies every byte of the partial file. @returns undefined  nothing to continue from */
 async function findBegun(partial: string, index: BundleIndex): Promise<Begun | undefined> {
   if (!(await stat(partial).catch(unlessMissing))?.isFile()) return undefined
   let begun: Begun | undefined
@@ -54,14 +54,14 @@ async function findBegun(partial: string, index: BundleIndex): Promise<Begun | u
       let written = 0
       let before = 0
       for await (const { end } of entries()) {
-        // The one before is whole and right when the next one comes.
+        // The previous entry is whole and verified when the next one comes.
         if (written > 0) begun = { index: found, written, end: before }
         written++
         before = end
       }
     })
   } catch {
-    // It ends where it was interrupted; what is whole until there is kept.
+    // The file ends where the export was interrupted; the whole entries before that are used.
   }
   return begun
 }

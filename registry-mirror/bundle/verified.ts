@@ -1,4 +1,4 @@
-/** Passes content on and proves it: what does not match its digest ends in an error, behind its last byte. */
+/** Passes content on and proves it: content that does not match its digest ends in an error after its last byte. */
 import { createHash } from 'node:crypto'
 import { algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
 import { BundleError } from './format.ts'

@@ -52,7 +52,7 @@ async function writeEntry(
 ): Promise<void> {
   const sink = tar.entry(header)
   const closed = once(sink, 'close')
-  // It may fail before anybody waits for it; who waits for it hears of it all the same.
+  // The read may fail before anybody waits for it; the caller gets the error all the same.
   closed.catch(() => {})
   for await (const chunk of content) {
     if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), closed])

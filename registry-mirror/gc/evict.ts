@@ -92,7 +92,7 @@ async function candidatesIn(storage: Storage, name: RepositoryName, users: Map<D
 
 type Standing = { isKept: boolean; last_used: number; depth: number }
 
-/** A manifest is used when an index that lists it is, and a referrer when its subject is; so it is with being kept. */
+/** A manifest counts as used or pinned with an index that lists it, and a referrer with its subject. */
 class Standings {
   readonly #storage: Storage
   readonly #name: RepositoryName

@@ -18,9 +18,9 @@ type Given = { content: Content; log: RegistryLog }
 const MIB = 1024 * 1024
 /** How soon a full cache is noticed. */
 const LOOK_EVERY_MS = 15_000
-/** What was used since is not evicted, however full it is. */
+/** Content that was used within this time is not evicted, however full the storage is. */
 const SPARE_S = 600
-/** Nor are blobs that came since: a transfer may be about to claim them. */
+/** Blobs that came within this time are not evicted either: a transfer may be about to claim them. */
 const EVICT_GRACE_S = 60
 
 export class Maintenance {
@@ -32,7 +32,7 @@ export class Maintenance {
   #seenChanges = -1
   #used: { bytes: number; at: number } | undefined
 
-  /** Jobs that others bring are to be added to `jobs`. */
+  /** Callers add further jobs to `jobs`. */
   constructor(storage: Storage, config: MaintenanceConfig, given: Given) {
     this.#storage = storage
     this.#given = given
@@ -55,7 +55,7 @@ export class Maintenance {
     return counts
   }
 
-  /** Of manifests that are gone. */
+  /** Forgets the last uses of manifests that are gone. */
   async #forgetUses(before: number): Promise<void> {
     const { repositories, state } = this.#storage
     const kept = new Set<string>()
@@ -84,7 +84,7 @@ export class Maintenance {
     })
   }
 
-  /** Only when something came since the last time. */
+  /** Evicts when the storage is too large; looks only if content came since the last time. */
   async #look(): Promise<void> {
     const { changes } = this.#storage.blobs
     if (changes === this.#seenChanges) return
@@ -97,7 +97,7 @@ export class Maintenance {
     }
   }
 
-  /** Of all content. @param maxAge_ms  a count that is younger will do */
+  /** Size of all content. @param maxAge_ms  the result may be this old */
   async usedBytes(maxAge_ms: number): Promise<number> {
     if (this.#used === undefined || Date.now() - this.#used.at >= maxAge_ms)
       this.#used = { bytes: await usedBytes(this.#storage), at: Date.now() }
@@ -112,7 +112,7 @@ export class Maintenance {
 
 type Space = { /** 0: none. */ quota_bytes: number; min_free_bytes: number; free_bytes: number; used_bytes: number }
 
-/** How large all content may be: as the quota says, and so that the disk keeps room. */
+/** How large all content may be, by the quota and by the free space of the disk. */
 export function allowedBytes({ quota_bytes, min_free_bytes, free_bytes, used_bytes }: Space): number {
   const byQuota = quota_bytes > 0 ? quota_bytes : Number.MAX_SAFE_INTEGER
   const missing = min_free_bytes - free_bytes

@@ -55,7 +55,7 @@ export async function handle(
   const at = url.indexOf('?')
   const path = at < 0 ? url : url.slice(0, at)
   if (path !== '/v2' && !path.startsWith('/v2/')) return false
-  // A connection that breaks is told of by what reads from it and writes to it.
+  // The code that reads and writes the connection reports a break of it.
   request.on('error', () => {})
   response.on('error', () => {})
   try {

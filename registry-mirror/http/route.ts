@@ -60,7 +60,7 @@ function decoded(path: string): string {
   try {
     return decodeURIComponent(path)
   } catch {
-    // What is meant cannot be told.
+    // A broken escape has no meaning.
     throw unsupported('The path holds a % that escapes nothing.')
   }
 }

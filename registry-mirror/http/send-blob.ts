@@ -8,7 +8,7 @@ import { type ChunkSource, sendChunks } from '@appliance/ground/send-chunks'
 import type { BlobReader } from '../storage/blobs.ts'
 import { CHUNK_BYTES, type SharedBlob, SharedChunks } from './shared-chunks.ts'
 
-/** Kept between transfers: fresh memory costs more than what is copied into it. */
+/** Reused between transfers: fresh memory costs more than copying into it. */
 const SPARE_LIMIT = 16
 
 /** Buffers of transfers that have ended, for the next ones, and those that transfers share. */

@@ -29,7 +29,7 @@ export async function startUpload(exchange: Exchange, { name }: { name: Reposito
   try {
     await upload.append(bodyOf(exchange, upload))
   } catch (error) {
-    // Nobody was told of this upload.
+    // No client knows this upload.
     await storage.uploads.cancel(upload)
     throw error
   }

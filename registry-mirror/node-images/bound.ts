@@ -136,7 +136,7 @@ async function* chunksOf(reader: BlobReader): AsyncGenerator<Buffer> {
   }
 }
 
-/** By its first bytes: media types are not always told the truth. */
+/** Decides by the first bytes: media types are sometimes wrong. */
 async function unpackerOf(reader: BlobReader) {
   const start = Buffer.alloc(4)
   await reader.read(start, start.length, 0)

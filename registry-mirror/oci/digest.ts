@@ -12,7 +12,7 @@ export type Digest = string & { readonly kind: 'digest' }
 export const ALGORITHMS = Object.keys(HEX_DIGITS) as readonly Algorithm[]
 export const isAlgorithm = (text: string): text is Algorithm => Object.hasOwn(HEX_DIGITS, text)
 
-/** @returns undefined when it is none, or of an algorithm that is not kept here */
+/** @returns undefined  the text is none, or names another algorithm */
 export function parseDigest(text: string): Digest | undefined {
   const [, algorithm = '', hex = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(text) ?? []
   return isAlgorithm(algorithm) && hex.length === HEX_DIGITS[algorithm] ? (text as Digest) : undefined

@@ -3,7 +3,7 @@
  * the status alone.
  */
 
-/** Something that keeps the registry from working, in the operator's words. */
+/** The registry cannot do what the operator wants; the message is for the operator. */
 export class RegistryError extends Error {
   override get name(): string {
     return this.constructor.name

@@ -26,7 +26,7 @@ export type Manifest = {
   foreignBlobs: readonly Digest[]
   /** What an index lists. Some may be blobs: BuildKit lists the layers of its cache there. */
   manifests: readonly Digest[]
-  /** Of `manifests`, those whose media type is told and is that of no manifest. */
+  /** Of `manifests`, those whose descriptor names a media type of no manifest. */
   listedBlobs: ReadonlySet<Digest>
   /** Of descriptors in any other field, whatever they are. */
   others: readonly Digest[]

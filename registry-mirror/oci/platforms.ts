@@ -22,7 +22,7 @@ type Descriptor = {
   annotations?: Record<string, unknown>
 }
 
-/** BuildKit keeps attestations in the index, and says so of which image. */
+/** By this annotation BuildKit names the image of an attestation, which it lists in the same index. */
 const ABOUT = 'vnd.docker.reference.digest'
 
 /** Blobs that an index lists are for all platforms. @throws RegistryError  it holds none for any of them */

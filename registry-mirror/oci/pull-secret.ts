@@ -135,7 +135,7 @@ function placesOf(reference: string): string[] {
   return [...parts.map((_, at) => [hostOf(host), ...parts.slice(0, parts.length - at)].join('/')), hostOf(host)]
 }
 
-/** @returns undefined: it holds nothing, as where a helper of this machine keeps it */
+/** @returns undefined  the entry has no credentials, as when a credential helper has them */
 function credentialsOf(entry: unknown, place: string): Found | undefined {
   const text = (value: unknown) => (typeof value === 'string' && value.trim() !== '' ? value : undefined)
   if (!isObject(entry)) return { problem: `its entry for ${place} is no object` }

@@ -26,7 +26,7 @@ export class Cache<V> {
     return this.#loading.get(key) ?? this.#load(key, load)
   }
 
-  /** Called after each change, before it is told to anyone. A read that was under way no longer counts. */
+  /** Called after each change, before the change is acknowledged. The result of a concurrent read is not cached. */
   forget(key: string): void {
     this.#loading.delete(key)
     const kept = this.#kept.get(key)

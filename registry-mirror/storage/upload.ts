@@ -59,7 +59,7 @@ export class Upload {
     }
   }
 
-  /** Adds what comes. Not yet durable: see finish. @throws what the body or the disk throws; what had come is kept */
+  /** Appends the body, not yet durably: see finish. @throws the error of body or disk; the bytes that came stay */
   async append(body: AsyncIterable<Buffer>): Promise<void> {
     await using file = await open(this.path, constants.O_RDWR)
     this.#progress.hash ??= await hashOf(file, this.#algorithm, this.offset)

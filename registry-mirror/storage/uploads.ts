@@ -90,7 +90,7 @@ export class Uploads {
         await repositories.addBlob(name, digest)
       })
     } finally {
-      // A disk that failed to keep the bytes may have lost some of them: nothing can be built on this file.
+      // A disk that failed may have lost some of the bytes: this file is unusable.
       await this.cancel(upload)
     }
   }

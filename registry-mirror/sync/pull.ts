@@ -9,7 +9,7 @@ import type { Content } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 
 const CHUNK_BYTES = 1024 * 1024
-/** An index in an index in an index is none that anybody needs; nor is a signature of a signature of a signature. */
+/** Of indexes in indexes, and of signatures of signatures: deeper ones are refused. */
 const DEPTH_LIMIT = 4
 
 /** Manifests of one image that are asked for at one time. */
@@ -24,12 +24,12 @@ export type Pulling = {
   platforms: readonly Platform[]
   /** For blobs. */
   semaphore: Semaphore
-  /** Told of each blob once, however many images have it. */
+  /** Called once for each blob, however many images have it. */
   onBytes(bytes: number, about: { name: RepositoryName; digest: Digest }): void
   onBlob(): void
-  /** Told of what refers to the image and cannot be had; left out: then the image cannot be had. */
+  /** Called for a referrer that cannot be pulled. Left out: the image fails with it. */
   onReferrerFailed?(error: Error): void
-  /** Blobs that were told of. */
+  /** Blobs that were counted. */
   told: Set<Digest>
 }
 
@@ -49,7 +49,7 @@ export function pullManifest(pulling: Pulling, name: RepositoryName, digest: Dig
 class ImagePull {
   readonly #pulling: Pulling
   readonly #name: RepositoryName
-  /** An index and its platforms may be referred to by the same one. */
+  /** An index and its platforms may have the same referrer. */
   readonly #seen = new Set<Digest>()
   readonly #asking = createSemaphore(MANIFESTS_AT_ONCE)
 
@@ -72,7 +72,7 @@ class ImagePull {
     if (stored === undefined) return false
     if (this.#seen.has(digest)) return true
     this.#seen.add(digest)
-    // What is to be here is not the first to be evicted.
+    // A pulled manifest counts as used, so that it is not evicted first.
     storage.state.used(this.#name, digest)
     const manifest = parseManifest(stored.bytes, stored.mediaType)
     const isDeep = depth >= DEPTH_LIMIT
@@ -87,7 +87,7 @@ class ImagePull {
     return true
   }
 
-  /** What an index lists is a manifest or a blob; its media type tells which of both is asked for first. */
+  /** What an index lists is a manifest or a blob; its media type decides which of both is requested first. */
   async #listed(
     digest: Digest,
     { listedBlobs, foreignBlobs }: Pick<Manifest, 'listedBlobs' | 'foreignBlobs'>,

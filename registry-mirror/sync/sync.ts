@@ -16,7 +16,7 @@ import { allEnded, type Image, type Pulling, pullImage } from './pull.ts'
 
 /** Images at one time; their blobs share the semaphore of their upstream. */
 const IMAGES_AT_ONCE = 3
-/** In the result of a run; the log has all. */
+/** Errors in the result of a run; the log has all. */
 const TOLD_FAILURES = 10
 
 type Given = { content: Content; storage: Storage; log: RegistryLog }
@@ -35,11 +35,11 @@ export function syncJobs(configs: readonly UpstreamConfig[], all: Schedule, give
   }))
 }
 
-/** What a set says itself, by the clock or by an interval, holds. */
+/** The schedule of a set itself comes before that of [registry]. */
 const scheduleOf = ({ sync_at: at, sync_interval: interval_s }: UpstreamConfig, all: Schedule): Schedule =>
   at === undefined && interval_s === undefined ? all : { interval_s: interval_s ?? 0, ...(at !== undefined && { at }) }
 
-/** What a set kept that is no longer configured may be evicted again. */
+/** Images of sets that are no longer configured may be evicted again. */
 export async function dropOtherSets(configs: readonly UpstreamConfig[], { state }: Storage): Promise<void> {
   const names = new Set<string>(setsIn(configs).map(({ name }) => name))
   for (const set of Object.keys(state.sets)) if (!names.has(set)) await state.replaceSet(set, [])
@@ -58,7 +58,7 @@ class Sync {
     this.#run = run
   }
 
-  /** Whatever cannot be had, all else is fetched. @throws RegistryError  some could not be had */
+  /** Fetches all images; one that fails does not stop the others. @throws RegistryError  some failed */
   async all() {
     const { state } = this.#given.storage
     const { name } = this.#config
@@ -69,10 +69,10 @@ class Sync {
       const isListed = await this.#attempt(`${name}/${text}`, async () => {
         for (const image of await this.#imagesOf(text)) images.set(targetOf(image), image)
       })
-      // Which tags there are is not known: those of last time stay.
+      // The tags of the upstream are unknown: those of last time stay.
       if (!isListed) held.push(...before.filter((target) => isNamedBy(text, target.slice(name.length + 1))))
     }
-    // What is pulled now must not be evicted meanwhile, nor what it replaces before it is here.
+    // Neither the images being pulled nor those that they replace may be evicted meanwhile.
     await state.replaceSet(name, [...before, ...images.keys()])
     await this.#pull([...images.values()])
     await state.replaceSet(name, [...held, ...images.keys()])
@@ -137,7 +137,7 @@ class Sync {
   #refuseFailures(): void {
     const count = this.#failures.length
     if (count === 0) return
-    // They ended in any order.
+    // The images ended in any order.
     const told = this.#failures.map(({ what, reason }) => `${what}: ${reason}`).sort()
     const more = count > TOLD_FAILURES ? ` (and ${count - TOLD_FAILURES} more)` : ''
     throw new RegistryError(
@@ -146,7 +146,7 @@ class Sync {
   }
 }
 
-/** As pins have it. */
+/** The text of a pin. */
 const targetOf = ({ name, tag }: Image) => `${name}:${tag}`
 
 /** @param image  without the upstream's name */

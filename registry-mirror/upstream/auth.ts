@@ -9,7 +9,7 @@ import type { Credentials } from '../oci/secret.ts'
 export type Challenge = { scheme: 'basic' } | { scheme: 'bearer'; realm: string; service?: string; scope?: string }
 
 const DEFAULT_LIFE_S = 60
-/** A token is not used when it ends within so long. */
+/** A token that expires within this time is not used. */
 const MARGIN_MS = 5_000
 const KEPT_LIMIT = 1_000
 
@@ -31,11 +31,11 @@ export function parseChallenge(header: string | readonly string[] | undefined): 
 export const basicOf = ({ username, password }: Credentials): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
-/** Tells whose a token is, and nothing else. */
+/** The key of a cached token: it names the bearer, and no secret. */
 export const identityOf = (credentials: Credentials | undefined): string =>
   credentials === undefined ? '' : createHash('sha256').update(basicOf(credentials)).digest('hex')
 
-/** Where the token is to be had. @source distribution/spec/auth/token.md */
+/** The address that issues the token. @source distribution/spec/auth/token.md */
 export function tokenUrl({ realm, service, scope }: Extract<Challenge, { scheme: 'bearer' }>, wanted: string): URL {
   const url = new URL(realm)
   if (service) url.searchParams.set('service', service)
@@ -43,7 +43,7 @@ export function tokenUrl({ realm, service, scope }: Extract<Challenge, { scheme:
   return url
 }
 
-/** @returns undefined: the answer holds no token */
+/** @returns undefined  the answer has no token */
 export function tokenIn(text: string, now = Date.now()): Token | undefined {
   try {
     const { token, access_token, expires_in } = JSON.parse(text) as Record<string, unknown>
@@ -52,14 +52,14 @@ export function tokenIn(text: string, now = Date.now()): Token | undefined {
     const life_s = typeof expires_in === 'number' && expires_in > 0 ? expires_in : DEFAULT_LIFE_S
     return { header: `Bearer ${value}`, until: now + life_s * 1000 - MARGIN_MS }
   } catch {
-    // No JSON: there is none.
+    // An answer that is no JSON has no token.
     return undefined
   }
 }
 
 export type Token = { header: string; until: number }
 
-/** What was valid last, for each scope and whoever asked. */
+/** The last valid token for each scope and bearer. */
 export class Tokens {
   readonly #kept = new Map<string, Token>()
 

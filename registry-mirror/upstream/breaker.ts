@@ -1,4 +1,7 @@
-/** A circuit breaker: after a failure nobody asks for a while; then one may try, and its luck decides for all. */
+/**
+ * A circuit breaker. After a failure no request is sent for a while; then one request tries, and its result decides
+ * for all.
+ */
 import { UpstreamFailure } from './failure.ts'
 
 const LONGEST_PAUSE_MS = 60_000
@@ -11,23 +14,23 @@ export class Breaker {
   #pause_ms: number
   #isTrying = false
 
-  /** @param trips  whether nobody needs to ask again after this failure */
+  /** @param trips  whether this failure opens the breaker */
   constructor(trips: (failure: UpstreamFailure) => boolean, pause_ms: number) {
     this.#trips = trips
     this.#first_pause_ms = pause_ms
     this.#pause_ms = pause_ms
   }
 
-  /** What keeps everybody from asking. */
+  /** The failure because of which no request is sent. */
   get open(): UpstreamFailure | undefined {
     return this.#failure && (Date.now() < this.#until || this.#isTrying) ? this.#failure : undefined
   }
-  /** The last failure, until something succeeds. */
+  /** The last failure, until a request succeeds. */
   get failure(): UpstreamFailure | undefined {
     return this.#failure
   }
 
-  /** @throws UpstreamFailure  the one that opened it, when it is open; else what `act` throws */
+  /** @throws UpstreamFailure  the one that opened the breaker; the error of `act` */
   async run<T>(act: () => Promise<T>): Promise<T> {
     const { open } = this
     if (open) throw open
@@ -48,7 +51,7 @@ export class Breaker {
 
   #note(failure: UpstreamFailure): void {
     if (!this.#trips(failure)) return
-    // Many may fail at once, for one and the same reason.
+    // Concurrent requests fail for the same reason: they count once.
     if (this.#failure === undefined || Date.now() >= this.#until) {
       const pause_ms = failure.retry_after_s === undefined ? this.#pause_ms : failure.retry_after_s * 1000
       this.#until = Date.now() + Math.min(pause_ms, LONGEST_PAUSE_MS)

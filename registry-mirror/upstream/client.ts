@@ -1,4 +1,4 @@
-/** Asks one upstream over HTTP: authenticates, follows redirects, keeps patience. Caches nothing but tokens. */
+/** Asks one upstream over HTTP: authenticates, follows redirects, enforces deadlines. Caches nothing but tokens. */
 import { Agent, type Dispatcher, request } from 'undici'
 import type { UpstreamConfig } from '../config/config.ts'
 import type { Credentials } from '../oci/secret.ts'
@@ -11,20 +11,20 @@ const TOKEN_LIMIT_BYTES = 256 * 1024
 const BROKEN = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']
 const REDIRECTS = [301, 302, 303, 307, 308]
 
-/** How long is waited for what. */
+/** Deadlines and pauses, in milliseconds. */
 export type Patience = {
   connect_ms: number
   /** From a request to the head of its answer. */
   answer_ms: number
   /** Between two chunks of a body. */
   stall_ms: number
-  /** For a blob that was cut and brings nothing more, whatever is tried. */
+  /** For a blob whose transfer was cut and gets no more bytes. */
   resume_ms: number
-  /** By a client that could have a stale answer instead. */
+  /** For a client that can get a stale answer instead. */
   stale_ms: number
-  /** Before a tag that could not be asked for, or what the upstream does not have, is asked for again. */
+  /** Before the next request for a tag after a failure, or for content that the upstream does not have. */
   retry_ms: number
-  /** Before an upstream that cannot be reached is asked again; longer each time that fails. */
+  /** Before the next request to an upstream that cannot be reached; it grows with each failure. */
   pause_ms: number
 }
 const PATIENCE: Patience = {
@@ -47,10 +47,10 @@ export type Question = {
   path: string
   headers?: Readonly<Record<string, string>>
   signal: AbortSignal
-  /** Left out: by the repository's own credentials, else by those of the configuration. */
+  /** Default: the credentials of the repository, else those of the configuration. */
   as?: Credentials | 'as configured'
 }
-/** Given for one repository by who may pull it; more than any box has machines. */
+/** Repositories with credentials of their own; more than any box has machines. */
 const SECRETS_LIMIT = 2_000
 
 export class UpstreamClient {
@@ -80,15 +80,15 @@ export class UpstreamClient {
   }
 
   /**
-   * The answer's body is to be read or destroyed by who asked.
-   * @returns undefined: 404
-   * @throws UpstreamFailure  whatever else is not 2xx
+   * The caller reads or destroys the body of the answer.
+   * @returns undefined  404
+   * @throws UpstreamFailure  any other status than 2xx
    */
   ask(question: Question): Promise<UpstreamAnswer | undefined> {
     return this.reach.run(async () => this.#judge(await this.#authenticated(question), question))
   }
 
-  /** From now on a repository is pulled by these credentials. They are never written down. */
+  /** From now on these credentials pull the repository. They stay in memory. */
   pullBy(credentials: Credentials, repository: string): void {
     if (this.#secrets.size >= SECRETS_LIMIT && !this.#secrets.has(repository)) this.#secrets.clear()
     this.#secrets.set(repository, credentials)
@@ -108,8 +108,7 @@ export class UpstreamClient {
     this.#tokens.forget(this.#tokenKey(question))
     this.#challenge = forAnyRepository(challenge)
     const authorization = await this.#authorization(question, challenge)
-    // Sent again when that changes nothing, the same request would be refused again; the caller wants an answer all
-    // the same.
+    // Without new credentials the same request would be refused again: the caller gets this answer.
     return this.#follow(question, authorization)
   }
 
@@ -167,7 +166,7 @@ export class UpstreamClient {
       const headers = {
         'accept-encoding': 'identity',
         ...question.headers,
-        // What is meant for the upstream is not for where it sends us.
+        // Credentials of the upstream are not for the target of a redirect.
         ...(authorization !== undefined && url.origin === base.origin && { authorization }),
       }
       const answer = await this.#send(url, { method: question.method, headers, signal: question.signal })
@@ -182,7 +181,7 @@ export class UpstreamClient {
     throw new UpstreamFailure('failing', `Upstream ${name} redirects more than ${REDIRECT_LIMIT} times.`)
   }
 
-  /** Twice when the connection breaks before any answer: the upstream may just have closed one that was kept open. */
+  /** Sends the request again when the connection breaks before any answer: the upstream may have closed an idle one. */
   async #send(url: URL, options: Pick<Question, 'method' | 'signal' | 'headers'>): Promise<UpstreamAnswer> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -194,7 +193,7 @@ export class UpstreamClient {
     }
   }
 
-  /** What a request or the reading of its body throws, in the operator's words. */
+  /** Turns the error of a request, or of reading its body, into the operator's words. */
   failureOf(error: unknown): UpstreamFailure {
     if (error instanceof UpstreamFailure) return error
     const { name } = this.config
@@ -225,13 +224,13 @@ export class UpstreamClient {
   }
 }
 
-/** As the head tells it. */
+/** Length of the body, by the head of its answer. */
 export function lengthOf(headers: Headers): number | undefined {
   const text = textOf(headers['content-length'])
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** A challenge as it may be taken for granted: without the repository that it was about. */
+/** The challenge for later requests: without the repository of this one. */
 function forAnyRepository(challenge: Challenge): Challenge {
   if (challenge.scheme !== 'bearer' || !challenge.scope?.startsWith('repository:')) return challenge
   const { scope: _, ...others } = challenge
@@ -250,9 +249,9 @@ function retryAfterOf(headers: Headers): { retry_after_s?: number } {
   return text !== undefined && /^\d{1,6}$/.test(text) ? { retry_after_s: Number(text) } : {}
 }
 
-/** Lets the connection go; a short body leaves it usable. */
+/** Frees the connection; after a short body it stays usable. */
 export function discard({ body }: UpstreamAnswer): void {
   body.dump({ limit: 16 * 1024 }).catch(() => {
-    // It broke off: nobody wanted it.
+    // Nobody wants the rest of the body.
   })
 }

@@ -1,4 +1,4 @@
-/** Why an upstream did not give what it was asked for, and what a client is told of it when nothing is cached. */
+/** Why an upstream failed, and the answer to a client when nothing is cached. */
 import { type OciError, upstreamFailed } from '../oci/errors.ts'
 
 /**
@@ -21,10 +21,12 @@ const RETRY_AFTER_S = 5
 export class UpstreamFailure extends Error {
   readonly kind: FailureKind
   readonly retry_after_s: number | undefined
-  /** Of the upstream's answer, where it matters. */
+  /** Status of the upstream's answer, where it matters. */
   readonly status: number | undefined
 
-  /** @param message  a whole sentence that names the upstream; goes to logs and clients, so it holds no secret */
+  /**
+   * @param message  a whole sentence that names the upstream; goes to logs and clients, so that it contains no secret
+   */
   constructor(
     kind: FailureKind,
     message: string,
@@ -41,7 +43,7 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** As a client hears of it. */
+/** The answer to a client. */
 export const refusalOf = ({ kind, message, retry_after_s }: UpstreamFailure): OciError =>
   upstreamFailed(
     message,

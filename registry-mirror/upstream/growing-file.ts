@@ -7,7 +7,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
 
-/** Of bytes that the disk has not taken yet; then who brings more waits. */
+/** Of bytes that are not written yet; beyond it, `add` waits. */
 const PENDING_LIMIT_BYTES = 4 * 1024 * 1024
 const READ_BYTES = 1024 * 1024
 
@@ -29,7 +29,7 @@ export class GrowingFile implements AsyncDisposable {
     this.#onGrown = onGrown
   }
 
-  /** Goes on from what is there. @param onGrown  told of how many bytes can be read */
+  /** Continues from the bytes that are there. @param onGrown  called with how many bytes can be read */
   static async open(path: string, digest: Digest, onGrown: (offset: number) => void): Promise<GrowingFile> {
     const growing = new GrowingFile(await open(path, constants.O_RDWR | constants.O_CREAT, 0o640), digest, onGrown)
     try {
@@ -41,16 +41,16 @@ export class GrowingFile implements AsyncDisposable {
     return growing
   }
 
-  /** What the disk has. */
+  /** Bytes that are written. */
   get offset(): number {
     return this.#offset
   }
-  /** With what the disk does not have yet. */
+  /** Bytes that came, written or not. */
   get came(): number {
     return this.#offset + this.#pending_bytes
   }
 
-  /** Resolves when more may come. @throws what the disk threw */
+  /** Resolves when more may come. @throws the error of the disk */
   async add(chunk: Buffer): Promise<void> {
     if (this.#failure) throw this.#failure
     this.#pending.push(chunk)
@@ -59,13 +59,13 @@ export class GrowingFile implements AsyncDisposable {
     if (this.#pending_bytes >= PENDING_LIMIT_BYTES) await this.flush()
   }
 
-  /** Resolves when the disk has all. @throws what the disk threw */
+  /** Resolves when all is written. @throws the error of the disk */
   async flush(): Promise<void> {
     await this.#writing
     if (this.#failure) throw this.#failure
   }
 
-  /** Nothing of what came counts. */
+  /** Discards all bytes that came. */
   async beginAnew(): Promise<void> {
     await this.flush()
     await this.#file.truncate(0)
@@ -74,10 +74,10 @@ export class GrowingFile implements AsyncDisposable {
     this.#onGrown(0)
   }
 
-  /** Of what the disk has. */
+  /** Digest of the bytes that are written. */
   found = (): Digest => digestOfHash(algorithmOf(this.#digest), this.#hash.copy())
 
-  /** Survives a power cut when it resolves. */
+  /** The bytes survive a power cut when it resolves. */
   sync(): Promise<void> {
     return this.#file.datasync()
   }
@@ -87,7 +87,7 @@ export class GrowingFile implements AsyncDisposable {
     await this.#file.close()
   }
 
-  /** Never rejects: who adds more hears of it. */
+  /** Never rejects: the next `add` throws the error. */
   async #drain(): Promise<void> {
     try {
       while (this.#pending.length > 0) {

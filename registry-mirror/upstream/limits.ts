@@ -1,10 +1,10 @@
-/** What keeps blobs from taking all of the line: how fast they may come. */
+/** The bandwidth limit of an upstream: blobs must not take all of the line. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Bytes that may come before the limit is felt. */
+/** How far transfers may run ahead of the limit. */
 const BURST_MS = 200
 
-/** So many bytes each second, all who take together. */
+/** A limit of bytes a second for all transfers together. */
 export class Throttle {
   readonly #bytes_per_ms: number
   #taken_until = 0
@@ -14,7 +14,7 @@ export class Throttle {
     this.#bytes_per_ms = (kib_per_s * 1024) / 1000
   }
 
-  /** Resolves when the line may be used again after these bytes. @throws when the signal is aborted */
+  /** Resolves when more bytes may come after these. @throws signal's reason */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
     if (this.#bytes_per_ms === 0) return
     const now = performance.now()

@@ -11,7 +11,7 @@ import type { StoredManifest } from '../storage/manifests.ts'
 import { UpstreamFailure } from './failure.ts'
 import type { PulledManifests, Wanted } from './tags.ts'
 
-/** A list without end is a lie. */
+/** A longer list is refused: an upstream could send pages without end. */
 const PAGES_LIMIT = 200
 const KEPT_LIMIT = 2_000
 
@@ -37,7 +37,7 @@ export class PulledLists {
     this.#log = log
   }
 
-  /** @throws UpstreamFailure  none is here, and the upstream does not tell */
+  /** @throws UpstreamFailure  none is stored, and the upstream does not answer */
   async tags(wanted: Wanted): Promise<readonly string[] | undefined> {
     const { name } = wanted
     try {
@@ -52,7 +52,7 @@ export class PulledLists {
     }
   }
 
-  /** With those that are here. */
+  /** Those of the upstream and the stored ones. */
   async referrers(wanted: Wanted, subject: Digest): Promise<readonly Digest[]> {
     const { name } = wanted
     const here = await this.#local.referrers(name, subject)
@@ -69,7 +69,7 @@ export class PulledLists {
     }
   }
 
-  /** What registries without a referrers API have instead. @source OCI dist-spec, Referrers Tag Schema */
+  /** The fallback of registries without a referrers API. @source OCI dist-spec, Referrers Tag Schema */
   async #fallback(wanted: Wanted, subject: Digest): Promise<readonly string[]> {
     const tag = fallbackTagOf(subject)
     const stored = tag && (await this.#manifests.get(wanted, tag))

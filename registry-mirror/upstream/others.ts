@@ -6,7 +6,7 @@ import { parseName, type RepositoryName } from '../oci/names.ts'
 import type { Upstream } from './upstream.ts'
 
 const LIMIT = 100
-/** One that was not needed for so long makes room. */
+/** An upstream that was idle for this time may be removed to make room. */
 const NEEDED_MS = 24 * 3600_000
 
 /** quay.io is served as quay.io, registry.lab:5000 as registry.lab_5000: a colon cannot be in a name. */
@@ -15,7 +15,7 @@ export const nameOfHost = (host: string): RepositoryName | undefined => parseNam
 export class OtherUpstreams {
   readonly #make: (config: UpstreamConfig) => Upstream
   readonly #change: Partial<UpstreamConfig>
-  /** By host; the one that was needed last stands last. */
+  /** By host; the last one used stands last. */
   readonly #made = new Map<string, { upstream: Upstream; needed_at: number }>()
 
   constructor(make: (config: UpstreamConfig) => Upstream, change: Partial<UpstreamConfig>) {
@@ -44,7 +44,7 @@ export class OtherUpstreams {
           `Images of more than ${LIMIT} registries that no section [upstream:NAME] names were asked for within a day: ${host} is one too many.`,
         )
       this.#made.delete(oldHost)
-      // Nothing waits for it any more.
+      // The upstream is idle: closing it stops no transfer.
       void upstream.close()
     }
     const name = nameOfHost(host)

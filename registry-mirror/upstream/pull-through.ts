@@ -27,7 +27,7 @@ type Given = {
   storage: Storage
   log: RegistryLog
   patience?: Partial<Patience>
-  /** How upstreams are that no section names; left out: as a section has it that says nothing. */
+  /** Options of upstreams that no section names. Default: the defaults of a section. */
   others?: Partial<UpstreamConfig>
 }
 
@@ -39,7 +39,7 @@ export class PullThrough {
   readonly #transfers: Transfers
   readonly #manifests: PulledManifests
   readonly #lists: PulledLists
-  /** Blobs that an upstream does not have: until when that is believed. */
+  /** Blobs that an upstream does not have, and until when that answer counts. */
   readonly #missing = new Map<string, number>()
 
   private constructor(
@@ -72,7 +72,7 @@ export class PullThrough {
     return through
   }
 
-  /** @throws OciError  the repository is an upstream's: nobody pushes to it */
+  /** @throws OciError  the repository is an upstream's, and takes no pushes */
   refusePush(name: RepositoryName): void {
     const upstream = this.#upstreams.find((one) => one.repositoryOf(name) !== undefined)
     if (upstream)
@@ -81,12 +81,12 @@ export class PullThrough {
       )
   }
 
-  /** How each upstream is, and what it was asked for since the start. */
+  /** State of each upstream, and its requests since the start. */
   get upstreams(): readonly UpstreamStatus[] {
     return [...this.#upstreams, ...this.#others.all].map((one) => one.status)
   }
 
-  /** The one that repositories of this name, or of this host, come from by the configuration. */
+  /** The configured upstream of a repository name or a host. */
   configured({ name, host }: { name: RepositoryName; host: string }): Upstream | undefined {
     return (
       this.#upstreams.find((one) => one.repositoryOf(name) !== undefined) ??
@@ -94,13 +94,13 @@ export class PullThrough {
     )
   }
 
-  /** One that no section names. @throws RegistryError  there are too many */
+  /** An upstream that no section names. @throws RegistryError  there are too many */
   other = (host: string): Upstream => this.#others.of(host)
 
-  /** Resolves when the blob is no longer on its way: it is here then, or will not come. */
+  /** Resolves at the end of the blob's transfer: the blob is stored then, or the transfer has failed. */
   settled = (digest: Digest): Promise<void> => this.#transfers.settled(digest)
 
-  /** What is under way is given up; the next start goes on from there. */
+  /** Aborts all transfers; after the next start they continue from their bytes. */
   async close(): Promise<void> {
     await this.#transfers.close()
     await Promise.all([...this.#upstreams, ...this.#others.all].map((one) => one.close()))
@@ -145,7 +145,7 @@ export class PullThrough {
     }
   }
 
-  /** Of a blob that is not this repository's yet. */
+  /** Opens a blob that this repository does not have yet. */
   async #pullBlob(wanted: Wanted, digest: Digest): Promise<BlobReader | undefined> {
     const { blobs } = this.#storage
     const { name } = wanted
@@ -156,7 +156,7 @@ export class PullThrough {
       if ((await this.#claim(name, digest)) !== undefined) return blobs.open(digest)
     } else if (!this.#transfers.mayJoin(name, digest)) return this.#pullBlob(wanted, digest)
     const transfer = this.#transfers.join({ ...wanted, digest })
-    // When it ended a moment ago, its file has become the blob.
+    // The transfer may have ended a moment ago: its file is the blob now.
     const reader = await transfer.reader().catch((error: unknown) => {
       unlessMissing(error)
       return blobs.open(digest)
@@ -175,8 +175,8 @@ export class PullThrough {
   }
 
   /**
-   * Whether the upstream's repository has a blob that another repository brought here. Who may pull from this one
-   * alone is not to get at others by a digest.
+   * Whether the upstream's repository has a blob that another repository brought here. A client that may pull from this
+   * repository alone must not get others' blobs by their digests.
    */
   async #isVouched(wanted: Wanted, digest: Digest): Promise<boolean> {
     if (await this.#isNamed(wanted.name, digest)) return true
@@ -195,7 +195,7 @@ export class PullThrough {
     return false
   }
 
-  /** What another repository has need not come again. @returns its size; undefined: it is not here */
+  /** A blob of another repository is not fetched again. @returns its size; undefined  it is not stored */
   async #claim(name: RepositoryName, digest: Digest): Promise<number | undefined> {
     const { blobs, repositories, mutex } = this.#storage
     return mutex.run(name, () =>
@@ -225,7 +225,7 @@ export class PullThrough {
 
   /**
    * Which upstream a repository is pulled from.
-   * @returns undefined: from none
+   * @returns undefined  from none
    * @throws OciError  the operator does not want it pulled
    */
   sourceOf(name: RepositoryName): Wanted | undefined {
@@ -241,7 +241,7 @@ export class PullThrough {
   }
 
   /**
-   * Of an upstream that no section names, only what somebody holds is pulled: nobody else can make us ask strangers.
+   * From an upstream that no section names, only held images are pulled: clients cannot make us ask strangers.
    */
   #heldOf(name: RepositoryName): Wanted | undefined {
     const host = this.#storage.state.held.get(name)?.find((one) => one.host !== undefined)?.host

@@ -17,7 +17,7 @@ import type { FetchedManifest, Upstream } from './upstream.ts'
 const REMEMBERED_LIMIT = 20_000
 
 export type Wanted = { upstream: Upstream; repository: string; name: RepositoryName }
-/** What is known of a tag or a digest without asking. */
+/** What is known of a tag or a digest without a request. */
 type Verdict = { until: number; unknown?: true; warning?: string }
 type Refresh = { began: number; result: Promise<StoredManifest | undefined> }
 
@@ -32,7 +32,7 @@ export class PulledManifests {
     this.#log = log
   }
 
-  /** @throws UpstreamFailure  nothing is here and it cannot be had */
+  /** @throws UpstreamFailure  no manifest is stored, and the upstream gives none */
   async get(wanted: Wanted, reference: Digest | Tag): Promise<FoundManifest | undefined> {
     const { name } = wanted
     const { manifests } = this.#storage
@@ -80,7 +80,7 @@ export class PulledManifests {
     return { ...here, warning: warningOf(reason) }
   }
 
-  /** The one that is under way, else a new one. It goes on whoever waits for it. */
+  /** Joins the running request, or starts one. The request goes on when its callers leave. */
   #refresh(key: string, wanted: Wanted, reference: Digest | Tag, here: StoredManifest | undefined): Refresh {
     const running = this.#refreshes.get(key)
     if (running) return running
@@ -88,7 +88,7 @@ export class PulledManifests {
     this.#refreshes.set(key, refresh)
     refresh.result
       .finally(() => this.#refreshes.delete(key))
-      // Those who wait hear of it; there may be none left.
+      // The callers get the error; there may be none left.
       .catch(() => {})
     return refresh
   }
@@ -122,7 +122,7 @@ export class PulledManifests {
     }
   }
 
-  /** What a tag means now; asked for by HEAD when it meant something before. */
+  /** The manifest of a tag now. Asks by HEAD first when an earlier manifest is stored. */
   async #follow(wanted: Wanted, tag: Tag, here: StoredManifest | undefined): Promise<StoredManifest | undefined> {
     const { upstream, repository, name } = wanted
     const told = here && (await upstream.digestOf(repository, tag))
@@ -163,7 +163,7 @@ export class PulledManifests {
       this.#log.info('manifest pulled', { repository: name, digest, tags })
     } catch (error) {
       if (!isDiskFull(error)) throw error
-      // Clients get it all the same.
+      // Clients get the manifest all the same.
       this.#log.error('a manifest that was pulled cannot be kept: the disk is full', { repository: name, digest })
     }
   }

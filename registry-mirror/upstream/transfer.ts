@@ -1,7 +1,7 @@
 /**
- * One blob on its way from an upstream into the cache, read by any number of clients as it grows. It goes on whoever
- * leaves, resumes where it was cut, and holds its last bytes back until its digest is proven, so that nobody gets all
- * of a wrong blob.
+ * One blob on its way from an upstream into the cache, read by any number of clients as it grows. It goes on when
+ * clients leave, resumes where it was cut, and sends its last bytes only once the digest is proven, so that no client
+ * gets all of a wrong blob.
  */
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -14,7 +14,7 @@ import type { Throttle } from './limits.ts'
 
 const HELD_BACK_BYTES = 64 * 1024
 const ATTEMPTS_LIMIT = 1_000
-/** Of a blob whose length the upstream does not tell. */
+/** For a blob whose length the upstream does not say. */
 const BEGINNINGS_LIMIT = 3
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
@@ -24,9 +24,9 @@ export type Source = {
   /** Without the upstream's name. */
   repository: string
   throttle: Throttle
-  /** Nothing larger is pulled. */
+  /** Larger blobs are not pulled. */
   max_bytes: number
-  /** Told of each chunk that comes. */
+  /** Called with the size of each chunk that comes. */
   onBytes(bytes: number): void
 }
 
@@ -39,16 +39,16 @@ export class Transfer {
   readonly #abort = new AbortController()
   readonly #waiting = new Set<() => void>()
   #offset = 0
-  /** Told by the upstream, not proven. */
+  /** By the word of the upstream, not proven. */
   #size: number | undefined
   #state: State = 'coming'
-  /** An upstream that broke off is asked again, one that never answered is not. */
+  /** After the first answer a failed transfer is tried again; before that it is not. */
   #hasAnswered = false
-  /** It knows no Range, whatever it says. */
+  /** The upstream does not implement Range, whatever it announces. */
   #isAskedForAll = false
   #beginnings = 1
 
-  /** @param path  of the file that it grows in; what an earlier one left there is gone on from */
+  /** @param path  of the file that grows; the transfer continues from the bytes in it */
   constructor(digest: Digest, path: string, source: Source) {
     this.digest = digest
     this.#source = source
@@ -56,9 +56,9 @@ export class Transfer {
   }
 
   /**
-   * Until the bytes are durable in the file.
-   * @returns false: the upstream has no such blob
-   * @throws UpstreamFailure; what the disk throws
+   * Resolves when the bytes are durable in the file.
+   * @returns false  the upstream has no such blob
+   * @throws UpstreamFailure; the error of the disk
    */
   async run(): Promise<boolean> {
     try {
@@ -84,11 +84,11 @@ export class Transfer {
     return this.#state === 'unknown' ? undefined : this.#size
   }
 
-  /** As size; to be closed by who asked. */
+  /** Resolves as `size` does. The caller closes the reader. */
   async reader(): Promise<BlobReader | undefined> {
     const size_bytes = await this.size()
     if (size_bytes === undefined) return undefined
-    // Nothing of it can be shown before: then the client is to hear of a failure in words.
+    // No byte can be sent before that: the client can still get an error in words.
     if (size_bytes <= HELD_BACK_BYTES) await this.#until(() => false)
     const file = await open(this.#path, 'r')
     return {
@@ -106,7 +106,7 @@ export class Transfer {
     return this.#state === 'proven' ? this.#offset : Math.min(this.#offset, (this.#size ?? 0) - HELD_BACK_BYTES)
   }
 
-  /** Resolves when it holds, or when nothing more will come. */
+  /** Resolves when the condition is true, or when the transfer has ended. */
   async #until(condition: () => boolean): Promise<void> {
     for (;;) {
       if (typeof this.#state === 'object') throw this.#state.failed
@@ -129,7 +129,7 @@ export class Transfer {
     for (const resolve of waiting) resolve()
   }
 
-  /** Asks until all is here. @returns false: the upstream has no such blob */
+  /** Sends requests until all bytes are here. @returns false  the upstream has no such blob */
   async #fetch(file: GrowingFile): Promise<boolean> {
     let pause_ms = FIRST_PAUSE_MS
     let last_progress = performance.now()
@@ -173,11 +173,11 @@ export class Transfer {
       await this.#take(answer, file, answer.status === 206 ? 0 : file.offset)
     } catch (error) {
       answer.body.destroy()
-      // What the disk throws comes first; all else came from the line.
+      // An error of the disk comes first; all others are errors of the connection.
       await file.flush()
       throw client.failureOf(error)
     }
-    // Who does not tell the length may have been cut without a sign: only the digest shows.
+    // An answer without a length may end early unnoticed: only the digest proves it.
     if (this.#size === undefined && file.found() !== this.digest && this.#beginnings < BEGINNINGS_LIMIT) {
       this.#beginnings++
       await file.beginAnew()
@@ -189,7 +189,7 @@ export class Transfer {
     return true
   }
 
-  /** Of the whole, by the head of this answer. */
+  /** Size of the whole blob, by the head of this answer. */
   #learnSize({ status, headers }: UpstreamAnswer, from: number): void {
     const told = status === 206 ? totalOf(headers, from) : lengthOf(headers)
     if (told === 'wrong') throw this.#lie(`was asked for byte ${from} on and answers '${headers['content-range']}'`)
@@ -200,7 +200,7 @@ export class Transfer {
     this.#wake()
   }
 
-  /** @param skip  bytes that are here already: the upstream sends all from the beginning */
+  /** @param skip  bytes that are here already, when the upstream sends all from the beginning */
   async #take({ body }: UpstreamAnswer, file: GrowingFile, skip: number): Promise<void> {
     const { throttle, onBytes, max_bytes } = this.#source
     let left = skip

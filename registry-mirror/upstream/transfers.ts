@@ -10,7 +10,7 @@ import { UpstreamFailure } from './failure.ts'
 import { Transfer } from './transfer.ts'
 import type { Upstream } from './upstream.ts'
 
-/** What a transfer left that nobody went on with. */
+/** Age at which the file of an abandoned transfer is removed. */
 const LEFTOVER_LIFE_MS = 24 * 3600_000
 
 export type BlobWanted = { upstream: Upstream; repository: string; name: RepositoryName; digest: Digest }
@@ -28,10 +28,10 @@ export class Transfers {
     this.#folder = join(storage.disk.root, 'transfers')
   }
 
-  /** Whether there is none under way that is another repository's alone. */
+  /** Whether no transfer runs for other repositories only. */
   mayJoin = (name: RepositoryName, digest: Digest): boolean => this.#running.get(digest)?.names.has(name) ?? true
 
-  /** Makes the folder, and clears away what is too old. Before the first transfer. */
+  /** Makes the folder, and removes abandoned files. Called before the first transfer. */
   async open(now = Date.now()): Promise<void> {
     await this.#storage.disk.makeFolder(this.#folder)
     for (const name of await readdir(this.#folder)) {
@@ -41,7 +41,7 @@ export class Transfers {
     }
   }
 
-  /** The one that is under way, else a new one. */
+  /** Joins the running transfer, or starts one. */
   join({ upstream, repository, name, digest }: BlobWanted): Transfer {
     const running = this.#running.get(digest)
     if (running) {
@@ -68,14 +68,14 @@ export class Transfers {
 
   settled = (digest: Digest): Promise<void> => this.#running.get(digest)?.ended ?? Promise.resolve()
 
-  /** What has come stays, to be gone on from. */
+  /** Aborts all transfers. Their bytes stay, and the next ones continue from them. */
   async close(): Promise<void> {
     const running = [...this.#running.values()]
     for (const { transfer } of running) transfer.stop()
     await Promise.all(running.map(({ ended }) => ended))
   }
 
-  /** Never rejects: those who read from it hear of a failure by themselves. */
+  /** Never rejects: its readers get the error. */
   async #run(transfer: Transfer, path: string, names: ReadonlySet<RepositoryName>): Promise<void> {
     const { digest } = transfer
     const began = performance.now()
@@ -84,7 +84,7 @@ export class Transfers {
       const { blobs, repositories, mutex } = this.#storage
       await mutex.run(digest, async () => {
         await blobs.adopt(path, digest)
-        // Whoever joins until now is in it; whoever comes later finds the blob.
+        // Repositories that joined until now are in it; later ones find the blob.
         for (const name of names) await repositories.addBlob(name, digest)
       })
       const size_bytes = await transfer.size()
@@ -92,7 +92,7 @@ export class Transfers {
       this.#log.info('blob pulled', { repositories: [...names], digest, size_bytes, duration_s })
     } catch (error) {
       const isLie = error instanceof UpstreamFailure && (error.kind === 'lying' || error.kind === 'too large')
-      // What is wrong must not be gone on from.
+      // No transfer may continue from wrong bytes.
       if (isLie) await rm(path, { force: true }).catch(() => {})
       this.#log.error('a blob could not be pulled', {
         repositories: [...names],

@@ -1,4 +1,4 @@
-/** What can be asked of one upstream, each answer checked before anybody sees it. Keeps nothing. */
+/** The questions to one upstream. Each answer is checked before the caller sees it. Stores nothing. */
 
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
 import type { UpstreamConfig } from '../config/config.ts'
@@ -24,30 +24,30 @@ import { UpstreamFailure } from './failure.ts'
 import { Throttle } from './limits.ts'
 
 const ACCEPT = MANIFEST_MEDIA_TYPES.join(', ')
-/** Of a manifest or a list, from the question to the last byte. */
+/** For a manifest or a list, from the request to the last byte. */
 const WHOLE_DEADLINE_MS = 45_000
-/** Of what is small. */
+/** For an answer that was cut. */
 const ATTEMPTS_LIMIT = 3
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024
 /** Of the config of an image. */
 export const SMALL_BLOB_LIMIT_BYTES = 8 * 1024 * 1024
 
-/** Who asks, and how long they wait; left out: as configured for the repository, and as long as it takes. */
+/** Credentials and deadline. Default: the credentials of the repository, and the deadline of the registry. */
 export type Asking = { as?: Credentials | 'as configured'; deadline?: AbortSignal }
 export type FetchedManifest = { digest: Digest; bytes: Buffer; manifest: Manifest }
 
 export type UpstreamStatus = {
   name: string
   url: string
-  /** As of when it was asked last. */
+  /** At the last request. */
   state: 'up' | 'slow' | 'limited' | 'unreachable'
   reason?: string
-  /** Of blobs and manifests, by what a client had to wait for. */
+  /** Requests for blobs and manifests: answered from storage, and by the upstream. */
   hits: number
   misses: number
   /** Answers with a Warning. */
   stale: number
-  /** That came from the upstream. */
+  /** Received from the upstream. */
   blob_bytes: number
 }
 
@@ -58,7 +58,7 @@ export class Upstream {
   readonly throttle: Throttle
   /** Opens when the upstream wants to be asked less often. */
   readonly limits: Breaker
-  /** It answers, but too late for a client that could have a stale answer instead. */
+  /** The upstream answers, but too late for a client that can get a stale answer instead. */
   isSlow = false
   /** Since the start. */
   readonly counts = { hits: 0, misses: 0, stale: 0, blob_bytes: 0 }
@@ -94,14 +94,14 @@ export class Upstream {
     }
   }
 
-  /** @returns undefined: it is none of this upstream's; else its name there */
+  /** @returns its name at the upstream; undefined  it is none of this upstream's */
   repositoryOf(name: RepositoryName): string | undefined {
     return name.startsWith(`${this.name}/`) ? name.slice(this.name.length + 1) : undefined
   }
 
   isAllowed = (repository: string): boolean => isAllowed(this.config, repository)
 
-  /** @returns undefined: there is none; so do all @throws UpstreamFailure; so do all */
+  /** @returns undefined  there is none; so do all @throws UpstreamFailure; so do all */
   async manifest(
     repository: string,
     reference: Digest | Tag,
@@ -125,7 +125,7 @@ export class Upstream {
     }
   }
 
-  /** Which manifest is meant. @returns 'untold': the manifest itself must be asked for */
+  /** Digest of a manifest. @returns 'untold'  the answer has no digest: fetch the manifest itself */
   async digestOf(
     repository: string,
     reference: Digest | Tag,
@@ -154,7 +154,7 @@ export class Upstream {
     return size
   }
 
-  /** All of a small one. */
+  /** Reads all of a small blob. */
   async smallBlob(repository: string, digest: Digest, asking: Asking = {}): Promise<Buffer | undefined> {
     const what = `blob ${digest} of ${repository}`
     const question = { method: 'GET', repository, path: `blobs/${digest}` } as const
@@ -193,7 +193,7 @@ export class Upstream {
     return this.limits.run(() => this.client.ask({ ...question, signal, ...(as && { as }) }))
   }
 
-  /** An answer that is cut is begun anew: of what is small nothing is gone on from. */
+  /** An answer that was cut is requested anew: small answers are not resumed. */
   async #askWhole(
     { question, limit_bytes, what }: { question: Omit<Question, 'signal' | 'as'>; limit_bytes: number; what: string },
     asking: Asking = {},

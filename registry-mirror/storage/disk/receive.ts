@@ -10,7 +10,7 @@ const CHUNK_BYTES = 1024 * 1024
 export type Progress = {
   /** Where the next byte goes. Counts only what the disk has taken. */
   offset: number
-  /** Of all bytes up to offset; undefined once it can no longer be told. */
+  /** Of all bytes up to offset; undefined once it is unknown. */
   hash: Hash | undefined
 }
 
