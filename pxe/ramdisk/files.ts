@@ -1,7 +1,9 @@
 /** Files and folders that appear whole or not at all. */
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOf } from '@appliance/ground/errno'
+import { replaceFile, sync } from '@appliance/ground/files'
 
 /** Longer than any build takes. */
 const LEFT_OVER_AFTER_MS = 60 * 60_000
@@ -9,25 +11,11 @@ const LEFT_OVER_AFTER_MS = 60 * 60_000
 export const sha256 = (...parts: readonly (string | Buffer)[]) =>
   parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
 
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path)
-  await folder.sync()
-}
-
-/** Written beside, synced, renamed. */
+/** Writes a file that appears whole, with the folders above it. removeLeftovers knows its unfinished name. */
 export async function writeDurably(path: string, content: Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`)
-  try {
-    await using file = await open(temporary, 'w', 0o644)
-    await file.writeFile(content)
-    await file.sync()
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  await syncFolder(dirname(path))
+  const unfinished = join(dirname(path), `.${basename(path)}.${process.pid}`)
+  await replaceFile(path, content, { mode: 0o644, unfinished })
 }
 
 /** Fills a folder beside the one that is wanted, and renames it. When another process was faster, its folder stays. */
@@ -37,13 +25,13 @@ export async function appears(path: string, fill: (temporary: string) => Promise
   try {
     await fill(temporary)
     await chmod(temporary, 0o755)
-    await rename(temporary, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+    await rename(temporary, path).catch((error: unknown) => {
+      if (!['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
     })
   } finally {
     await rm(temporary, { recursive: true, force: true })
   }
-  await syncFolder(dirname(path))
+  await sync(dirname(path))
 }
 
 /** What a process that was killed left behind; younger ones may belong to a process that still runs. */

@@ -1,6 +1,8 @@
 /** A layer of the deploy ramdisk, as a folder describes it: layer.json, files in root/, deploy steps in steps/. Reads; makes nothing. */
+
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isObject } from '@appliance/ground/json'
 import { PxeError } from '../config.ts'
 import type { Flavour } from './recipe.ts'
 
@@ -75,7 +77,7 @@ function unreadable(file: string, cause: NodeJS.ErrnoException): never {
 function parsed(file: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text)
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
+    if (isObject(value)) return value
   } catch (cause) {
     throw new PxeError(`${file} is not JSON: ${(cause as Error).message}`, { cause })
   }
