@@ -15,7 +15,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<bo
 
 export const socketPath = (storage_path: string) => join(storage_path, 'admin.sock')
 
-/** The storage's lock is held: a socket that is there is left over. @returns how to close it */
+/** Called under the storage's lock: an existing socket is a leftover. @returns how to close it */
 export async function listenForAdmin(
   storage_path: string,
   { administer, handle }: { administer: Administer; handle: Handle },
@@ -39,7 +39,7 @@ export async function listenForAdmin(
   }
 }
 
-/** @returns undefined: no registry runs on this folder. @throws RegistryError  what the registry says */
+/** @returns undefined  no registry runs on this folder. @throws RegistryError  what the registry says */
 export async function askRunning(
   storage_path: string,
   asked: AdminRequest,

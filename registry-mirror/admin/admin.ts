@@ -25,9 +25,9 @@ export type Status = {
   /** 0: none. */
   quota_bytes: number
   uploads: number
-  /** By what is pinned; since when. */
+  /** Time of pinning, by pin. */
   pins: Readonly<Record<string, string>>
-  /** By who needs it. */
+  /** By owner. */
   holds: Readonly<Record<string, readonly { repository: string; digest: string; tag?: string }[]>>
   jobs: readonly JobState[]
   upstreams: readonly UpstreamStatus[]
@@ -39,12 +39,12 @@ export type Administered = {
   storage: Storage
   maintenance: Maintenance
   upstreams: () => readonly UpstreamStatus[]
-  /** @returns whether the owner held anything */
+  /** @returns whether the owner had holds */
   release(owner: string): Promise<boolean>
 }
 const MIB = 1024 * 1024
 
-/** @throws RegistryError  what was asked for is not to be had, in the operator's words */
+/** @throws RegistryError  the request cannot be done, in the operator's words */
 export async function administer(
   administered: Administered,
   request: AdminRequest,

@@ -1,4 +1,4 @@
-/** What the registry counts, as text for Prometheus. What others hold is read when somebody asks. */
+/** Metrics of the registry, as text for Prometheus. State of other modules is read at each request. */
 import type { ServerResponse } from 'node:http'
 import type { Maintenance } from '../gc/maintenance.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -9,7 +9,7 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 type Family = { name: string; type: 'counter' | 'gauge'; help: string; samples: readonly Sample[] }
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-/** All content is counted anew when the last count is older. */
+/** Age at which all content is counted anew. */
 const COUNT_AGE_MS = 60_000
 const MIB = 1024 * 1024
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
@@ -22,7 +22,7 @@ export class RegistryMetrics {
     this.#sent_bytes += bytes
   }
 
-  /** Once it has been answered, or has broken off. */
+  /** Counts an answer once it is finished or cut. */
   countAnswer(response: ServerResponse): void {
     response.once('close', () => {
       // A method is the client's own word: it must not make metrics without end.

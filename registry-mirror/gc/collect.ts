@@ -13,7 +13,7 @@ import { type Needs, readNeeds, refersTo } from './needs.ts'
 export type CollectOptions = {
   /** Content that was pushed, mounted or requested within this time stays. */
   grace_s: number
-  /** Look at these blobs alone; undefined: at all. */
+  /** Limits the run to these blobs. Default: all. */
   only?: ReadonlySet<Digest>
   signal: AbortSignal
   progress: Progress
@@ -29,7 +29,7 @@ export type Collected = {
   unreadable: number
 }
 
-/** Removed at a time: each syncs the folder, and those that come together share that. */
+/** Removed at a time: each removal syncs the folder, and concurrent removals share a sync. */
 const AT_A_TIME = 32
 
 export async function collect(storage: Storage, options: CollectOptions): Promise<Collected> {
@@ -90,7 +90,7 @@ class Collection {
     this.#options.progress({ ...this.counts })
   }
 
-  /** @returns all that they refer to: what of it is a blob of the repository is needed, whatever its media type */
+  /** @returns all digests that they refer to: a blob of the repository among them is needed, whatever its media type */
   #mark(known: ReadonlyMap<Digest, Needs | 'unknown'>): Set<Digest> {
     const referred = new Set<Digest>()
     for (const [digest, needs] of known) {

@@ -22,7 +22,7 @@ export type EvictOptions = {
 }
 export type Evicted = { used_bytes: number; quota_bytes: number; manifests_evicted: number; bytes_freed: number }
 
-/** Part of the quota that is used after an eviction: one more blob must not start the next. */
+/** Share of the quota that is used after an eviction: one more blob must not start the next. */
 const FILL = 0.95
 
 type Candidate = { name: RepositoryName; digest: Digest; needs: Needs; last_used: number; depth: number }
@@ -45,7 +45,7 @@ export async function evict(storage: Storage, options: EvictOptions): Promise<Ev
   for (const { name, digest, needs, last_used } of candidates) {
     signal.throwIfAborted()
     if (excess <= 0 || last_used > oldest) break
-    // It may have been pushed or used while the others were looked at.
+    // The manifest may have been pushed or used since it was listed.
     const { state } = storage
     const isWanted = () => state.originOf(name, digest) === 'pulled' && (state.lastUsed(name, digest) ?? 0) <= oldest
     if (!(await storage.manifests.remove(name, digest, isWanted))) continue
@@ -74,7 +74,7 @@ export async function usedBytes(storage: Storage, signal?: AbortSignal): Promise
   return bytes
 }
 
-/** Also counts who refers to each blob or manifest, in all repositories. */
+/** Lists candidates, and counts the references to each blob or manifest in all repositories. */
 async function candidatesIn(storage: Storage, name: RepositoryName, users: Map<Digest, number>): Promise<Candidate[]> {
   const known = new Map<Digest, Needs | 'unknown'>()
   await readNeeds(storage, name, known)
@@ -141,7 +141,7 @@ class Standings {
   }
 }
 
-/** @returns those that nobody uses any more */
+/** @returns the digests without references */
 function release(users: Map<Digest, number>, digests: readonly Digest[]): Digest[] {
   return [...new Set(digests)].filter((digest) => {
     const left = (users.get(digest) ?? 1) - 1

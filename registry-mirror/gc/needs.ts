@@ -11,7 +11,7 @@ export type Needs = {
   blobs: readonly Digest[]
   /** What an index lists: manifests, or blobs. */
   manifests: readonly Digest[]
-  /** Of descriptors in fields that nobody knows: manifests, or blobs. */
+  /** Digests of descriptors in unknown fields: manifests, or blobs. */
   others: readonly Digest[]
   subject?: Digest
   /** Its own. */
@@ -39,12 +39,12 @@ export async function needsOf(storage: Storage, name: RepositoryName, digest: Di
     const own = { size_bytes: bytes.length, ...(subject && { subject }) }
     return { blobs: [...blobs, ...foreignBlobs], manifests, others, ...own }
   } catch {
-    // Damaged on the disk: it was sound when it came. A scrub tells of it.
+    // The file is damaged: the manifest was valid when it came. A scrub reports it.
     return 'unknown'
   }
 }
 
-/** Adds those that are not known yet, and drops those that are gone. */
+/** Brings `known` up to date: adds new manifests, and drops those that are gone. */
 export async function readNeeds(
   storage: Storage,
   name: RepositoryName,
@@ -55,7 +55,7 @@ export async function readNeeds(
     here.add(digest)
     if (known.has(digest)) continue
     const needs = await needsOf(storage, name, digest)
-    // It may have been deleted since it was listed.
+    // The manifest may have been deleted since it was listed.
     if (needs !== 'unknown' || (await storage.repositories.mediaTypeOf(name, digest)) !== undefined)
       known.set(digest, needs)
   }

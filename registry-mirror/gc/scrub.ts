@@ -15,7 +15,7 @@ import type { Content } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
 
 export type ScrubOptions = {
-  /** 0: as fast as it goes. */
+  /** 0: unlimited. */
   bytes_per_s: number
   /** The source of content in the place of damaged content. */
   content: Content
@@ -52,20 +52,20 @@ export async function scrub(storage: Storage, options: ScrubOptions): Promise<Sc
   return counts
 }
 
-/** @returns a function to wait in after so many bytes */
+/** @returns a function that waits after so many bytes */
 function paceOf({ bytes_per_s, signal }: ScrubOptions): (bytes: number) => Promise<void> {
   let due = performance.now()
   return async (bytes) => {
     signal.throwIfAborted()
     if (bytes_per_s === 0) return
-    // Time in which nothing was read is not made up for.
+    // Idle time gives no credit.
     due = Math.max(due, performance.now() - 1000) + (bytes / bytes_per_s) * 1000
     const ahead_ms = due - performance.now()
     if (ahead_ms > 1) await wait(ahead_ms, undefined, { signal })
   }
 }
 
-/** @returns the digest that it has, or why it cannot be read; undefined: it is gone */
+/** @returns the digest of the file, or why it cannot be read; undefined  it is gone */
 async function check(
   storage: Storage,
   digest: Digest,
@@ -84,7 +84,7 @@ async function check(
       await onPiece(bytesRead)
     }
   } catch (error) {
-    // The disk itself gives it up.
+    // The disk reports the damage itself.
     if (codeOf(error) === 'EIO') return { is: 'unreadable', inode: (await file.stat()).ino }
     throw error
   } finally {
@@ -95,7 +95,7 @@ async function check(
 const quarantinePath = (storage: Storage, digest: Digest) =>
   join(storage.disk.root, 'quarantine', digest.replace(':', '-'))
 
-/** Claims to it stay: whoever pushes it again makes it good for all. @returns false: another file is there by now */
+/** The claims stay: a push repairs the content for all. @returns false  another file is there by now */
 function quarantine(storage: Storage, digest: Digest, inode: number): Promise<boolean> {
   return storage.mutex.run(digest, async () => {
     const path = storage.blobs.path(digest)
@@ -105,7 +105,7 @@ function quarantine(storage: Storage, digest: Digest, inode: number): Promise<bo
   })
 }
 
-/** An upstream gives it again when it is asked for as a client would. */
+/** Pulls the content as a client would, so that an upstream gives it again. */
 async function repair(storage: Storage, digest: Digest, options: ScrubOptions): Promise<boolean> {
   const { repositories, blobs, manifests } = storage
   let isBack = false
@@ -128,7 +128,7 @@ async function askFor(
   { content, log, isManifest }: ScrubOptions & { isManifest: boolean },
 ): Promise<boolean> {
   try {
-    // It may be both there; upstreams give some of what an index lists as blobs alone.
+    // The digest may be a manifest and a blob; upstreams serve some entries of an index as blobs alone.
     return (isManifest && (await content.manifest(name, digest)) !== undefined) || (await drain(content, name, digest))
   } catch (error) {
     log.warn('damaged content cannot be had again', { repository: name, digest, error: (error as Error).message })
@@ -136,7 +136,7 @@ async function askFor(
   }
 }
 
-/** What a client has all of becomes content only a moment later. */
+/** A transfer is stored only a moment after its last byte was read. */
 async function appears(sizeOf: () => Promise<number | undefined>, signal: AbortSignal): Promise<boolean> {
   const deadline = performance.now() + APPEARS_WITHIN_MS
   while ((await sizeOf()) === undefined) {
@@ -146,7 +146,7 @@ async function appears(sizeOf: () => Promise<number | undefined>, signal: AbortS
   return true
 }
 
-/** @returns false: it is not to be had */
+/** @returns false  no upstream has it */
 async function drain(content: Content, name: RepositoryName, digest: Digest): Promise<boolean> {
   const reader = await content.openBlob(name, digest)
   if (reader === undefined) return false

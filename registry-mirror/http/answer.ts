@@ -1,17 +1,17 @@
-/** Answers with nothing but a head or a small body, and what all answers have in common. */
+/** Answers with a head alone or with a small body, and with the headers that all answers share. */
 import type { ServerResponse } from 'node:http'
 import type { OciCode, OciError } from '../oci/errors.ts'
 
 export type Headers = Readonly<Record<string, string | number | readonly string[]>>
 
-/** Docker's clients look for it before they take a server for a registry. */
+/** Docker's clients take only servers with this header for a registry. */
 const COMMON = { 'docker-distribution-api-version': 'registry/2.0' } as const
 
 export function head(response: ServerResponse, status: number, headers: Headers = {}): ServerResponse {
   return response.writeHead(status, { ...COMMON, ...headers } as Record<string, string>)
 }
 
-/** Without a body. */
+/** Sends an answer without a body. */
 export function answer(response: ServerResponse, status: number, headers: Headers = {}): void {
   const hasLength = status !== 204 && status !== 304
   head(response, status, { ...(hasLength && { 'content-length': 0 }), ...headers }).end()
@@ -31,7 +31,7 @@ export function answerError(response: ServerResponse, error: OciError): void {
   answerErrors(response, error.status, error, error.headers)
 }
 
-/** UNKNOWN: for what the specification has no code for, as Docker's registry says it. */
+/** Code UNKNOWN is for errors without a code in the specification, as in Docker's registry. */
 export function answerErrors(
   response: ServerResponse,
   status: number,

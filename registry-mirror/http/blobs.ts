@@ -15,14 +15,14 @@ const headersOf = (digest: Digest) => ({
   'content-type': 'application/octet-stream',
   'docker-content-digest': digest,
   'accept-ranges': 'bytes',
-  // What has this digest is this content, for ever.
+  // A digest always means the same content.
   'cache-control': 'max-age=31536000, immutable',
   etag: etagOf(digest),
 })
 
 export async function headBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
   const { content, request, response, storage } = exchange
-  // Who asks may be about to push a manifest that needs it.
+  // The client may be about to push a manifest that needs the blob.
   await storage.mutex.run(digest, () => storage.blobs.freshen(digest))
   const place = await findIn(exchange, name, (one) => content.blobSize(one, digest))
   if (place === undefined) throw blobUnknown(name, digest)
@@ -59,11 +59,11 @@ async function sendBody(exchange: Exchange, blob: BlobReader, range: { start: nu
   const { response } = exchange
   const sent = await sendBlob(blob, response, { ...exchange, range })
   if (sent === range.end - range.start + 1) response.end()
-  // The client must not take what it has for the whole.
+  // The client must not take a part for the whole.
   else response.destroy()
 }
 
-/** Only this repository's claim to it: the content stays until nothing needs it (garbage collection). */
+/** Removes this repository's claim alone: garbage collection removes the content once nothing needs it. */
 export async function deleteBlob(exchange: Exchange, { name, digest }: Target): Promise<void> {
   const { storage, response, log } = exchange
   const wasThere = await storage.mutex.run(name, () => storage.repositories.removeBlob(name, digest))

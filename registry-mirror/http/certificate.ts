@@ -21,7 +21,7 @@ export class Certificate {
     this.current = readPem(paths)
   }
 
-  /** @returns undefined: none is given. @throws RegistryError  it cannot be used */
+  /** @returns undefined  none is configured. @throws RegistryError  it cannot be used */
   static open(paths: Paths, log: RegistryLog): Certificate | undefined {
     return paths.cert_file || paths.key_file ? new Certificate(paths, log) : undefined
   }

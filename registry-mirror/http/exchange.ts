@@ -19,7 +19,7 @@ export type Exchange = Served & {
   request: IncomingMessage
   response: ServerResponse
   query: URLSearchParams
-  /** Left out: everything. */
+  /** Default: all repositories. */
   sees?: Sees
 }
 /** Whether the client may know of a repository. */
@@ -27,7 +27,7 @@ export type Sees = (name: RepositoryName) => boolean
 
 /**
  * Where a pull looks: containerd tells the registry that a name belongs to as `ns`, and we keep docker.io's
- * library/debian as docker.io/library/debian. What is not there may be kept by its plain name.
+ * library/debian as docker.io/library/debian. A repository that is not found so may have the plain name.
  */
 export function* placesOf(name: RepositoryName, query: URLSearchParams): Generator<Place> {
   const ns = query.get('ns')

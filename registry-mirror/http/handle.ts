@@ -39,7 +39,7 @@ const DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
 
 /** What a request asks to do: rules of access allow or forbid it. */
 export type Action = 'pull' | 'push' | 'delete'
-/** @returns which repositories a list may name; undefined: all of them @throws OciError  unauthorized or denied */
+/** @returns which repositories a list may name; undefined  all @throws OciError  unauthorized or denied */
 export type Authorize = (
   request: IncomingMessage,
   wanted: { action: Action; route: Route; query: URLSearchParams },
@@ -71,7 +71,7 @@ export async function handle(
   return true
 }
 
-/** RFC 9111 section 5.2.1.7: who sends only-if-cached wants to know what is here, not what an upstream has. */
+/** RFC 9111 section 5.2.1.7: only-if-cached asks for stored content, not for an upstream's. */
 const contentFor = ({ headers }: IncomingMessage, { content, storage }: Served) =>
   headers['cache-control'] === 'only-if-cached' ? localContent(storage) : content
 
@@ -83,7 +83,7 @@ async function dispatch(exchange: Exchange, path: string, authorize: Authorize |
   const act = Object.hasOwn(ENDPOINTS[route.endpoint], method) && ENDPOINTS[route.endpoint][method]
   if (!act) throw methodNotAllowed(method, Object.keys(ENDPOINTS[route.endpoint]))
   const sees = await authorize?.(request, { action: actionOf(method, route), route, query })
-  // Each endpoint is given the route that is its own; the table's type says so, the look-up forgets it.
+  // Each endpoint gets its own kind of route: the type of the table says so, and the look-up loses it.
   await (act as (exchange: Exchange, route: Route) => Promise<void> | void)(
     { ...exchange, ...(sees && { sees }) },
     route,
@@ -99,7 +99,7 @@ function answerFailure(error: unknown, request: IncomingMessage, response: Serve
     response.destroy()
   } else if (response.headersSent) {
     log.error('an answer broke off', aboutFailure(error, request))
-    // The client must not take what it has for the whole.
+    // The client must not take a part for the whole.
     response.destroy()
   } else {
     if (error instanceof OciError) answerError(response, error)
@@ -114,7 +114,7 @@ const aboutFailure = (error: unknown, { method, url }: IncomingMessage) => ({
   error: (error as Error)?.stack ?? String(error),
 })
 
-/** Many a client reads the answer only when it has sent all; one that has very much more to send is cut off. */
+/** Many clients read the answer only after they have sent all. A client that still sends very much is cut off. */
 function drain(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return
   let left = DRAIN_LIMIT_BYTES

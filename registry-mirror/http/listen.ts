@@ -6,7 +6,7 @@ import { RegistryError } from '../oci/errors.ts'
 import type { Certificate } from './certificate.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
-/** Nothing sent or received for so long; a whole body may take any time. */
+/** Longest silence of a connection; a whole body may take any time. */
 const IDLE_TIMEOUT_MS = 120_000
 
 /** @throws RegistryError  in the operator's words */

@@ -6,9 +6,9 @@ import type { RepositoryName } from '../oci/names.ts'
 import { answerJson, type Headers } from './answer.ts'
 import { type Exchange, findIn } from './exchange.ts'
 
-/** Of repositories, unless the client wants another number: clients that know no pages expect all tags at once. */
+/** Repositories on a page by default. Tags have no default: clients that know no pages expect all at once. */
 const CATALOG_PAGE = 1000
-/** A referrers list is to stay a manifest that clients take. */
+/** A list of referrers must stay a manifest that clients accept. */
 const REFERRERS_PAGE_BYTES = 3 * 1024 * 1024
 
 export async function listTags(exchange: Exchange, { name }: { name: RepositoryName }): Promise<void> {
@@ -70,7 +70,7 @@ export async function listReferrers(
 
 type Descriptor = { mediaType: string; digest: string; size: number; artifactType?: string; annotations?: object }
 
-/** @returns more: where the next page begins */
+/** @returns more  where the next page begins */
 async function descriptorsOf(
   { content, query }: Exchange,
   { name, digests }: { name: RepositoryName; digests: readonly Digest[] },

@@ -16,7 +16,7 @@ const TAG_LIMIT = 100
 
 type Target = { name: RepositoryName; reference: Digest | Tag }
 
-/** GET and HEAD. Never converts: a client that cannot read it says so itself. */
+/** GET and HEAD. Never converts a manifest: a client that cannot read it says so. */
 export async function pullManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
   const { content, request, response, onBytes, storage } = exchange
   const place = await findIn(exchange, name, (one) => content.manifest(one, reference))
@@ -49,7 +49,7 @@ export async function pushManifest(exchange: Exchange, { name, reference }: Targ
   const manifest = parseManifest(bytes, request.headers['content-type'])
   const tags = [...new Set(isDigest(reference) ? more : [reference, ...more])]
   const condition = conditionOf(request.headers)
-  // Before: once it is there, nobody may take it for something that can be had again.
+  // Before the manifest is stored: eviction must not take it for pulled content.
   await storage.state.pushed(name, digest)
   await storage.manifests.push({ name, digest, bytes, manifest, tags, ...(condition && { condition }) })
   log.info('manifest pushed', { repository: name, digest, tags })
@@ -62,7 +62,7 @@ export async function pushManifest(exchange: Exchange, { name, reference }: Targ
   })
 }
 
-/** A digest: the manifest and all tags that point to it; a tag: only that. */
+/** Removes by digest the manifest and all its tags, by tag the tag alone. */
 export async function deleteManifest(exchange: Exchange, { name, reference }: Target): Promise<void> {
   const { storage, response, log } = exchange
   if (isDigest(reference)) await freshenBlobs(exchange, { name, reference })
@@ -74,7 +74,7 @@ export async function deleteManifest(exchange: Exchange, { name, reference }: Ta
   answer(response, 202)
 }
 
-/** Who is pulling it may go on: its blobs are left alone for a while. */
+/** Clients that pull the manifest can finish: its blobs stay for a while. */
 async function freshenBlobs({ storage }: Exchange, { name, reference }: { name: RepositoryName; reference: Digest }) {
   const stored = await storage.manifests.byDigest(name, reference)
   if (stored === undefined) return

@@ -1,4 +1,4 @@
-/** Which endpoint of the specification a URL means. Checks all names, so that nothing else gets past here. */
+/** Finds the endpoint of the specification that a URL means, and checks all names in it. */
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { digestInvalid, manifestInvalid, nameInvalid, unsupported } from '../oci/errors.ts'
 import { parseName, parseTag, type RepositoryName, type Tag } from '../oci/names.ts'
@@ -18,7 +18,7 @@ const PATH = /^\/v2\/(.+)\/(?:(manifests|referrers)\/([^/]+)|blobs\/uploads(?:\/
 
 /**
  * @param path  as it stands in the request, without its query
- * @returns undefined: none
+ * @returns undefined  none
  * @throws OciError  a name, tag or digest that cannot be one
  */
 export function routeOf(path: string): Route | undefined {

@@ -46,7 +46,7 @@ function shared(blob: SharedBlob, { start, end }: Range, { chunks }: Buffers): C
   }
 }
 
-/** Of a small blob, or one that is still coming. */
+/** Reads a small blob, or one in transfer, into buffers of its own. */
 function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): ChunkSource {
   const total = end - start + 1
   const two = total > CHUNK_BYTES ? [buffers.take(), buffers.take()] : [Buffer.allocUnsafe(total)]
@@ -54,14 +54,14 @@ function own(blob: BlobReader, { start, end }: Range, buffers: Buffers): ChunkSo
   return {
     async at(done) {
       const which = turn++ % 2
-      // Of a small blob that is still coming, part of it may be all there is.
+      // A small blob in transfer may give only a part at first.
       two[which] ??= Buffer.allocUnsafe(total)
       const buffer = two[which] as Buffer
       const length = await blob.read(buffer, Math.min(buffer.length, total - done), start + done)
       return { bytes: buffer.subarray(0, length) }
     },
     end(isWhole) {
-      // Of a transfer that broke off, the system may still hold them.
+      // After a broken answer the kernel may still read the buffers.
       if (isWhole) for (const buffer of two) buffers.giveBack(buffer)
     },
   }

@@ -9,7 +9,7 @@ export const CHUNK_BYTES = 512 * 1024
 /** How far apart clients may be. More are in memory only while clients are being sent them. */
 export const CACHED_CHUNKS = 32
 
-/** Where buffers of CHUNK_BYTES come from, and go to again. */
+/** The pool of buffers of CHUNK_BYTES. */
 export type Memory = { take(): Buffer; giveBack(buffer: Buffer): void }
 /** Of a file that does not change. */
 export type SharedBlob = Pick<BlobReader, 'read' | 'size_bytes'> & { identity: string }
@@ -18,7 +18,7 @@ type SharedChunk = { identity: string; buffer: Buffer; length: Promise<number>; 
 
 export class SharedChunks {
   readonly #memory: Memory
-  /** By file and place; what was used last is last. */
+  /** By file and index; the last one used stands last. */
   readonly #chunks = new Map<string, SharedChunk>()
   /** Clients of each file. */
   readonly #clients = new Map<string, number>()
@@ -27,7 +27,7 @@ export class SharedChunks {
     this.#memory = memory
   }
 
-  /** To be called before the first chunk is taken; `leave` behind the last. */
+  /** Called before the first chunk is taken; `leave` after the last. */
   join(identity: string): void {
     this.#clients.set(identity, this.#clientsOf(identity) + 1)
   }
@@ -43,7 +43,7 @@ export class SharedChunks {
 
   #clientsOf = (identity: string): number => this.#clients.get(identity) ?? 0
 
-  /** @returns at most `length` bytes from there, up to the end of a chunk; none: there are no more */
+  /** @returns at most `length` bytes from there, up to the end of a chunk; none  there are no more */
   async take(blob: SharedBlob, position: number, length: number): Promise<Required<Chunk>> {
     const index = Math.floor(position / CHUNK_BYTES)
     const key = `${blob.identity} ${index}`
@@ -57,7 +57,7 @@ export class SharedChunks {
       const from = position - index * CHUNK_BYTES
       return { bytes: chunk.buffer.subarray(from, Math.max(from, Math.min(there, from + length))), release }
     } catch (error) {
-      // Whoever comes next tries again.
+      // The next caller reads again.
       if (this.#chunks.get(key) === chunk) this.#chunks.delete(key)
       release(true)
       throw error
@@ -83,7 +83,7 @@ export class SharedChunks {
     else this.#trim(CACHED_CHUNKS)
   }
 
-  /** What is used stays. */
+  /** Chunks in use stay. */
   #trim(limit: number): void {
     for (const [key, chunk] of this.#chunks) {
       if (this.#chunks.size <= limit) return

@@ -43,7 +43,7 @@ function algorithmFor(query: URLSearchParams) {
   return algorithm
 }
 
-/** Without `from`, any repository's will do: who knows the digest knows what it asks for. */
+/** Without `from`, the blob of any repository serves: a client that knows the digest knows the content. */
 async function mountBlob({ query, response, storage, log }: Exchange, name: RepositoryName, digest: Digest) {
   const { repositories, blobs, mutex } = storage
   const from = query.get('from')
@@ -112,7 +112,7 @@ async function withUpload(exchange: Exchange, { name, id }: Target, act: (upload
   )
 }
 
-/** @throws OciError  SIZE_INVALID, at once or on the way: with it, the blob is larger than this registry takes */
+/** @throws OciError  SIZE_INVALID, at once or during the body: the blob is larger than the limit */
 function bodyOf(
   { request, storage }: Pick<Exchange, 'request' | 'storage'>,
   { offset }: Upload,
@@ -138,7 +138,7 @@ async function takeBody({ request, storage }: Exchange, name: RepositoryName, up
   try {
     await upload.append(bodyOf({ request, storage }, upload))
   } catch (error) {
-    // Nothing can be built on what is too large already.
+    // The upload is too large already.
     if (error instanceof OciError) await storage.uploads.cancel(upload)
     throw error
   }
@@ -156,7 +156,7 @@ function chunkLength(
 ): number | undefined {
   const told = headers['content-range']
   if (told === undefined) return undefined
-  // Some clients write it as RFC 9110 would have it for an answer.
+  // Some clients send the form that RFC 9110 defines for answers.
   const [, first = '', last = ''] = /^(?:bytes )?(\d{1,15})-(\d{1,15})(?:\/(?:\d+|\*))?$/.exec(told) ?? []
   if (first === '') throw uploadInvalid(`Content-Range is '${told}': expected FIRST-LAST, both in bytes.`)
   if (Number(first) !== upload.offset)
@@ -171,7 +171,7 @@ function chunkLength(
   return length
 }
 
-/** Of nothing at all, too, the range is written 0-0: so clients expect it. */
+/** An empty upload has the range 0-0 as well: clients expect it. */
 const whereabouts = (name: RepositoryName, { id, offset }: Upload) => ({
   location: `/v2/${name}/blobs/uploads/${id}`,
   range: `0-${Math.max(offset - 1, 0)}`,

@@ -10,9 +10,9 @@ import type { StoredManifest } from '../storage/manifests.ts'
 export type ContainerImage = {
   /** With its tag: quay.io/org/app:v1; without one, with its digest. */
   reference: string
-  /** What the reference meant when it was asked for: of an index, or of the manifest itself. */
+  /** Digest that the reference had at the inspection: of an index, or of the manifest itself. */
   digest: string
-  /** Of the platform's own manifest. */
+  /** Digest of the platform's own manifest. */
   manifest_digest: string
   /** OCI's word: amd64, arm64. */
   architecture: string
@@ -20,7 +20,7 @@ export type ContainerImage = {
   layers: readonly { digest: string; size_bytes: number }[]
   /** All layers and the config, compressed, each once. */
   size_bytes: number
-  /** Why it is what is here, and not what the upstream says. */
+  /** Why this is the stored image, and not the upstream's. */
   warning?: string
 }
 
@@ -34,7 +34,7 @@ export type ImageProblem =
   | 'too large'
   | 'lying'
 
-/** Why an image cannot be had, in a sentence for the operator. */
+/** The image cannot be pulled; a sentence for the operator says why. */
 export class ImageUnavailable extends RegistryError {
   readonly problem: ImageProblem
 
@@ -59,7 +59,7 @@ const CONFIG_TYPES = ['application/vnd.oci.image.config.v1+json', 'application/v
 /** Checked by parseManifest, all of them. */
 const jsonOf = ({ bytes }: Pick<StoredManifest, 'bytes'>) => JSON.parse(bytes.toString()) as Json
 
-/** @returns undefined: it is no index @throws ImageUnavailable  it has nothing for the architecture */
+/** @returns undefined  it is no index @throws ImageUnavailable  it has nothing for the architecture */
 export function choicesOf(
   manifest: StoredManifest,
   { reference, architecture }: { reference: string; architecture: string },

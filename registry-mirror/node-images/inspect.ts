@@ -18,13 +18,13 @@ import type { Target } from './targets.ts'
 
 const DEADLINE_MS = 8_000
 const CACHED_BYTES = 8 * 1024 * 1024
-/** An index in an index in an index is none that anybody needs. */
+/** Of indexes in indexes: deeper ones are refused. */
 const DEPTH_LIMIT = 3
 
 export type InspectOptions = { architecture: string; secret?: PullSecret }
 type Given = { storage: Storage; guards: Guards }
 
-/** Has what was asked for last in memory: it is asked for again when the deploy begins. */
+/** Caches the last inspections: the deploy repeats them. */
 export class Inspector {
   readonly #given: Given
   readonly #cache = new Cache<StoredManifest>({ limit: CACHED_BYTES, weigh: ({ bytes }) => bytes.length + 512 })
@@ -66,7 +66,7 @@ export class Inspector {
 type About = Given & { cache: Cache<StoredManifest>; secret: PullSecret | undefined }
 
 class Inspection {
-  /** Why what is here stands in for what the upstream has. */
+  /** Why the stored image stands in for the upstream's. */
   warning: string | undefined
   readonly #target: Target
   readonly #about: About
@@ -83,7 +83,7 @@ class Inspection {
     return this.#target.name
   }
 
-  /** What the reference means. */
+  /** The manifest or index of the reference. */
   async top(): Promise<StoredManifest> {
     const { upstream, reference } = this.#target
     const here = await this.#here()
@@ -174,7 +174,7 @@ class Inspection {
   async #orUnavailable<T>(ask: (upstream: NonNullable<Target['upstream']>, repository: string) => Promise<T>) {
     const { upstream } = this.#target
     const repository = upstream?.repositoryOf(this.#name)
-    // What is here may be here in part only.
+    // The stored image may be incomplete.
     if (upstream === undefined || repository === undefined) return undefined
     try {
       return await ask(upstream, repository)

@@ -89,7 +89,10 @@ export class NodeImages {
     this.#holds = new Holds({ storage, content, settled, log })
   }
 
-  /** Stores nothing. Takes at most 10 s. @throws RegistryError  a sentence; ImageUnavailable lists the kinds */
+  /**
+   * Stores nothing. The upstream has 8 s to answer.
+   * @throws RegistryError  a sentence; ImageUnavailable lists the kinds
+   */
   async inspect(reference: string, options: InspectOptions): Promise<ContainerImage> {
     return this.#inspector.inspect(this.#targets.of(reference), options)
   }
@@ -138,7 +141,7 @@ export class NodeImages {
       return await this.#bound.of(layers, { folder, ...(signal && { signal }) })
     } catch (error) {
       signal?.throwIfAborted()
-      // Its machine can still be deployed: what it then lacks, it asks its own registry for.
+      // The machine can still be deployed: it pulls what it lacks from the image's own registry.
       log.warn('what an image binds cannot be read', { reference: image.reference, reason: (error as Error).message })
       return []
     }
@@ -162,9 +165,9 @@ export class NodeImages {
     const isRight = byIt === 'given' || (await this.#guards.isRight(name, secret))
     if (isRight) upstream.client.pullBy(credentials, repository)
     const openly = await ask('as configured')
-    // Anybody gets it: the secret is for a larger allowance only.
+    // Everybody may pull it: the secret only raises a rate limit.
     if (openly === 'given') return upstream.config.credentials ? undefined : this.#guards.lift(name)
-    // The upstream does not say: what is here and open stays open.
+    // The upstream does not answer: a stored repository without a guard stays open.
     const isOpen = openly === 'untold' && !this.#guards.isGuarded(name) && (await this.#isHere(name))
     if (isOpen) return
     if (byIt === 'given') return this.#guards.add(name, secret)
@@ -198,7 +201,7 @@ export class NodeImages {
     return this.tickets.revoke(owner)
   }
 
-  /** Of an image that is held. */
+  /** How a machine reaches an image that is held. */
   async access({ reference }: Pick<ContainerImage, 'reference'>, options: AccessOptions): Promise<ImageAccess> {
     const { name } = this.#targets.of(reference)
     const { registry, insecure, ca } = this.#given.reached()
@@ -218,7 +221,7 @@ export class NodeImages {
     return until ? this.tickets.lend(owner, name, until) : this.tickets.give(owner, name)
   }
 
-  /** Who is let in to what, for Access. */
+  /** Pull secrets and tickets, as Access asks for them. */
   get gate(): Gate {
     const { tickets } = this
     const guards = this.#guards
@@ -256,7 +259,7 @@ export class NodeImages {
   }
 }
 
-/** Whether the upstream gives an image to who asks. @returns 'untold': it does not say */
+/** Whether the upstream gives an image for these credentials. @returns 'untold'  it does not answer */
 async function isGiven(
   upstream: Upstream,
   { repository, digest, as }: { repository: string; digest: Digest; as: NonNullable<Asking['as']> },

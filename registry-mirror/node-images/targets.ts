@@ -8,9 +8,9 @@ import type { Upstream } from '../upstream/upstream.ts'
 
 export type Target = {
   reference: Reference
-  /** Here. */
+  /** The repository here. */
   name: RepositoryName
-  /** undefined: it was pushed here. */
+  /** undefined: the image was pushed here. */
   upstream: Upstream | undefined
   /** Of the upstream, when no section names it. */
   host?: string
@@ -18,9 +18,9 @@ export type Target = {
 
 type Given = {
   pullThrough: PullThrough
-  /** Hosts that are this registry itself. */
+  /** Hosts of this registry itself. */
   own(): readonly string[]
-  /** Whether registries may be asked that no section names. */
+  /** Whether registries without a section may be asked. */
   other_upstreams: boolean
 }
 
@@ -31,7 +31,7 @@ export class Targets {
     this.#given = given
   }
 
-  /** @throws RegistryError  it is no reference, or not for this mirror to pull */
+  /** @throws RegistryError  it is no reference, or this mirror may not pull it */
   of(text: string): Target {
     const reference = parseReference(text)
     const { host, path } = reference

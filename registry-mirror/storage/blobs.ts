@@ -24,7 +24,7 @@ const YOUNG_MS = 60_000
 export class BlobStore {
   readonly #disk: Disk
   readonly #folder: string
-  /** How often content came since the start. */
+  /** Number of blobs that came since the start. */
   changes = 0
 
   constructor(disk: Disk) {
@@ -34,7 +34,7 @@ export class BlobStore {
 
   path = (digest: Digest): string => join(this.#folder, algorithmOf(digest), hexOf(digest))
 
-  /** @returns undefined: not here */
+  /** @returns undefined  not stored */
   async sizeOf(digest: Digest): Promise<number | undefined> {
     return (await stat(this.path(digest)).catch(unlessMissing))?.size
   }
@@ -49,8 +49,8 @@ export class BlobStore {
   }
 
   /**
-   * Makes the blob young, so that garbage collection leaves it alone for a while. Under the mutex of the digest that
-   * holds at once.
+   * Makes the blob young, so that garbage collection leaves it alone for a while. Under the mutex of the digest this
+   * has effect at once.
    * @returns whether the blob is here
    */
   async freshen(digest: Digest, now = Date.now()): Promise<boolean> {
@@ -60,7 +60,7 @@ export class BlobStore {
     return true
   }
 
-  /** To be closed by who asked. A blob that is removed meanwhile can be read to its end. */
+  /** The caller closes the reader. A blob that is removed meanwhile can be read to its end. */
   async open(digest: Digest): Promise<BlobReader | undefined> {
     const file = await open(this.path(digest)).catch(unlessMissing)
     return file && readerOf(file)
@@ -71,7 +71,7 @@ export class BlobStore {
     return readFile(this.path(digest)).catch(unlessMissing)
   }
 
-  /** @param bytes  of that digest, which the caller has made sure of */
+  /** @param bytes  their digest is proven by the caller */
   put(digest: Digest, bytes: Uint8Array): Promise<void> {
     this.changes++
     return this.#disk.write(this.path(digest), bytes)
@@ -86,7 +86,7 @@ export class BlobStore {
     return this.#disk.place(path, this.path(digest))
   }
 
-  /** Whether anything still needs it is for the caller to know. @returns whether it was there */
+  /** The caller knows that nothing needs the blob. @returns whether it was stored */
   remove(digest: Digest): Promise<boolean> {
     return this.#disk.remove(this.path(digest))
   }
@@ -105,7 +105,7 @@ async function readerOf(file: FileHandle): Promise<BlobReader> {
   const { size, ino, mtimeMs } = await file.stat()
   return {
     size_bytes: size,
-    // What takes the place of a damaged one is another file.
+    // The replacement of a damaged file is another file.
     identity: `${ino} ${mtimeMs}`,
     read: async (buffer, length, position) => (await file.read(buffer, 0, length, position)).bytesRead,
     close: () => file.close(),

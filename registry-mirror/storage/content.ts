@@ -15,7 +15,7 @@ export type Content = {
   manifest(name: RepositoryName, reference: Digest | Tag): Promise<FoundManifest | undefined>
   blobSize(name: RepositoryName, digest: Digest): Promise<number | undefined>
   /**
-   * To be closed by who asked. Its `read` may wait for bytes that are still coming, and throw when they will not
+   * The caller closes the reader. Its `read` may wait for bytes that are still coming, and throws when they will not
    * come.
    */
   openBlob(name: RepositoryName, digest: Digest): Promise<BlobReader | undefined>

@@ -19,9 +19,9 @@ type Guard = { salt: string; hashes: readonly string[] }
 
 const scryptOf = promisify<string, string, number, Buffer>(scrypt)
 const HASH_BYTES = 32
-/** Of one repository; the oldest one goes. */
+/** Of one repository; a new one replaces the oldest. */
 const SECRETS_LIMIT = 8
-/** Each costs a processor for some 50 ms: guesses must not cost us all of them. */
+/** A check takes some 50 ms of a processor: guesses must not take all processors. */
 const AT_A_TIME = 2
 const WAITING_LIMIT = 50
 const REMEMBERED_LIMIT = 2_000
@@ -31,7 +31,7 @@ export class Guards {
   readonly #disk: Disk
   readonly #folder: string
   readonly #guards: Map<RepositoryName, Guard>
-  /** Hashes that were made, by a key that only this process has. */
+  /** Computed hashes, by a key that only this process has. */
   readonly #made = new Map<string, string>()
   readonly #key = randomBytes(32)
   readonly #semaphore = createSemaphore(AT_A_TIME)
@@ -57,7 +57,7 @@ export class Guards {
   }
   isGuarded = (name: RepositoryName): boolean => this.#guards.has(name)
 
-  /** @throws OciError  TOOMANYREQUESTS: too many are being checked */
+  /** @throws OciError  TOOMANYREQUESTS  too many are being checked */
   async isRight(name: RepositoryName, secret: PullSecret): Promise<boolean> {
     const guard = this.#guards.get(name)
     if (guard === undefined || secret.length > SECRET_LIMIT) return false

@@ -15,12 +15,12 @@ const CACHED_BYTES = 32 * 1024 * 1024
 const CACHED_TAGS = 50_000
 /** Of an entry itself, beside the manifest's bytes. */
 const ENTRY_BYTES = 512
-/** Markers looked for at a time. */
+/** Claims that are looked up at a time. */
 const AT_A_TIME = 32
 
 export type StoredManifest = { digest: Digest; mediaType: string; bytes: Buffer }
 
-/** What must hold of the tag for the change to be made: it is that digest, or ('none') it is not there. */
+/** Condition of a change. `is`: the tag has one of these digests, or ('any') exists. `isNot`: the opposite. */
 export type Condition = { is: readonly Digest[] | 'any' } | { isNot: readonly Digest[] | 'any' }
 
 export type Push = {
@@ -30,7 +30,7 @@ export type Push = {
   manifest: Manifest
   tags: readonly Tag[]
   condition?: Condition
-  /** From an upstream: its blobs come when somebody asks for them. */
+  /** From an upstream: its blobs come when a client pulls them. */
   isSparse?: boolean
 }
 
@@ -51,7 +51,7 @@ export class ManifestStore {
     this.#mutex = mutex
   }
 
-  /** @returns undefined: this repository has no such manifest */
+  /** @returns undefined  this repository has no such manifest */
   byDigest(name: RepositoryName, digest: Digest): Promise<StoredManifest | undefined> {
     return this.#manifests.get(`${name}@${digest}`, async () => {
       const mediaType = await this.#repositories.mediaTypeOf(name, digest)
@@ -92,7 +92,7 @@ export class ManifestStore {
         ]),
       )
       this.#manifests.forget(`${name}@${digest}`)
-      // Only now: a tag never points to what a power cut could take away.
+      // Tags come last: a tag must never point to content that a power cut could take away.
       await all(tags.map((tag) => this.#repositories.setTag(name, tag, digest))).finally(() => {
         for (const tag of tags) this.#tags.forget(`${name}:${tag}`)
       })
@@ -100,7 +100,7 @@ export class ManifestStore {
   }
 
   /**
-   * With all tags that point to it.
+   * Removes a manifest and all its tags.
    * @param isWanted  asked once nobody else can change the repository
    * @returns whether it was there, and was removed
    */
@@ -149,8 +149,7 @@ export class ManifestStore {
   }
 
   /**
-   * Content that was damaged is taken away, while the claim to it stays: whoever pushes it again makes it good for
-   * all.
+   * A scrub removes damaged content, and the claim to it stays: a push of the same content repairs it for all.
    */
   async #has(name: RepositoryName, digest: Digest): Promise<boolean> {
     return (await this.#repositories.hasBlob(name, digest)) && (await this.#blobs.sizeOf(digest)) !== undefined

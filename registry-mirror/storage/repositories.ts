@@ -40,7 +40,7 @@ export class Repositories {
   async addBlob(name: RepositoryName, digest: Digest): Promise<void> {
     this.#tell(digest)
     await this.#disk.mark(this.#digestPath(name, '_blobs', digest))
-    // Again: who began to watch meanwhile may have looked before it was there.
+    // A watch that began meanwhile may have looked before the claim was there.
     this.#tell(digest)
   }
   /** @returns whether it was there; so do all that remove */
@@ -51,7 +51,7 @@ export class Repositories {
     return this.#digests(name, '_blobs')
   }
 
-  /** @returns undefined: this repository has no such manifest */
+  /** @returns undefined  this repository has no such manifest */
   async mediaTypeOf(name: RepositoryName, digest: Digest): Promise<string | undefined> {
     return readFile(this.#digestPath(name, '_manifests', digest), 'utf8').catch(unlessMissing)
   }
@@ -104,7 +104,7 @@ export class Repositories {
   #tell(digest: Digest): void {
     for (const claimed of this.#watching) claimed.add(digest)
   }
-  /** Milliseconds since 1970. @returns undefined: this repository does not claim the blob */
+  /** Milliseconds since 1970. @returns undefined  this repository does not claim the blob */
   async claimedAt(name: RepositoryName, digest: Digest): Promise<number | undefined> {
     return (await stat(this.#digestPath(name, '_blobs', digest)).catch(unlessMissing))?.ctimeMs
   }
