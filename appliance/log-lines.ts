@@ -59,5 +59,5 @@ function valueText(value: unknown): string {
   return printable(typeof value === 'object' ? JSON.stringify(value) : inspect(value))
 }
 
-export const printable = (text: string): string =>
+const printable = (text: string): string =>
   text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)

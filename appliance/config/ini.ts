@@ -4,7 +4,7 @@
  */
 
 export type IniEntry = { section: string; name: string; value: string; line: number }
-export type IniProblem = { line: number; text: string }
+type IniProblem = { line: number; text: string }
 /** The entries in the order of the file; an option that is given twice is there twice. */
 export type Ini = { entries: readonly IniEntry[]; problems: readonly IniProblem[] }
 

@@ -16,7 +16,7 @@ import { watchRoom } from './room.ts'
 
 const SILENCE_S = 900
 
-export type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
+type GuestWaiter = { signal: AbortSignal; progress(progress: Progress): void }
 export type Guests = {
   /**
    * One guest runs at a time; others wait in line.

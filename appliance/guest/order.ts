@@ -1,7 +1,7 @@
 /** The order of a guest: what it is to do, and with what. Types only. */
 import type { Json } from '../plugin-api/index.ts'
 
-export type GuestDisk = {
+type GuestDisk = {
   /**
    * A raw file, made sparse when it is not there. Left out: a file for this run alone. The guest sees the disks in
    * their order: /dev/vda, /dev/vdb.

@@ -153,7 +153,7 @@ function privileges(accelerator: Accelerator): string[] {
 }
 
 /** One processor without KVM: see test/rack/steel/machine.ts, a second one panics now and then. */
-export function qemuArguments(
+function qemuArguments(
   { files, memory_mib, mirror }: Pick<QemuOptions, 'files' | 'memory_mib' | 'mirror'>,
   accelerator: Exclude<Accelerator, undefined>,
 ): string[] {

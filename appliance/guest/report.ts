@@ -26,7 +26,7 @@ const line = z.union([
   z.object({ error: z.string() }),
 ])
 
-export type Outcome = { result: unknown } | { error: string }
+type Outcome = { result: unknown } | { error: string }
 export type Report = {
   add(bytes: Buffer): void
   /** The first result that was reported. */

@@ -10,7 +10,7 @@ export type JobsAnswer = { jobs: readonly JobState[] } | { counts: Counts }
 
 type Progress = (counts: Counts) => void
 
-export const jobsSocketPath = (folder: string) => join(folder, 'jobs.sock')
+const jobsSocketPath = (folder: string) => join(folder, 'jobs.sock')
 
 /**
  * @param folder  one that no other program uses: state_path of an appliance, storage_path of a registry mirror that

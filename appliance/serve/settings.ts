@@ -36,7 +36,7 @@ import { loadInterfacePlugins } from './interface-plugins.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 
-export type Table = { options: Options; values: Readonly<Record<string, Value | undefined>> }
+type Table = { options: Options; values: Readonly<Record<string, Value | undefined>> }
 export type Settings = {
   /** Empty when there is none. */
   source: ConfigFile

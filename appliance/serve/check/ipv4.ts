@@ -16,7 +16,7 @@ export function networkOf(address: number, prefix: number): Network {
   return { first, last: first + size - 1, text: `${textOf(first)}/${prefix}` }
 }
 
-export const textOf = (address: number): string =>
+const textOf = (address: number): string =>
   [24, 16, 8, 0].map((bits) => Math.floor(address / 2 ** bits) % 256).join('.')
 
 /** @returns undefined  no netmask: ones, then zeros */

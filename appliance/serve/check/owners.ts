@@ -59,7 +59,7 @@ export function nearest(path: string): { path: string; stats: Stats | undefined 
 }
 
 /** The account's name, or its number when it has none. */
-export function nameOf(uid: number): string {
+function nameOf(uid: number): string {
   const accounts = readFileSync('/etc/passwd', 'utf8').split('\n')
   return accounts.map((line) => line.split(':')).find(([, , id]) => id === String(uid))?.[0] ?? String(uid)
 }
