@@ -61,7 +61,12 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   ['plugins/*/layers', ['type @appliance/pxe/agent-api', 'node:']],
   ['plugins/*', ['type @appliance/core/plugin-api', 'type @appliance/core/plugin-api/interfaces']],
   ['registry-mirror', ['@appliance/ground', 'cron', 'lowdb', 'tar-stream', 'undici', 'node:']],
-  ['pxe', ['@appliance/ground', 'esbuild', 'execa', 'node:']],
+  ['pxe', ['@appliance/ground', 'node:']],
+  ['pxe/dnsmasq', ['pxe/config', 'pxe/ramdisk', 'pxe/ramdisk-files', '@appliance/ground', 'execa', 'node:']],
+  ['pxe/http', ['pxe/config', 'pxe/handle-boot', '@appliance/ground', 'node:']],
+  ['pxe/ramdisk', ['pxe/config', '@appliance/ground', 'esbuild', 'execa', 'node:']],
+  // What runs on the machine, bundled into one file.
+  ['pxe/ramdisk/agent', ['pxe/agent-api', 'node:']],
   ['appliance/plugin-api', []],
   ['appliance/ground', ['node:']],
 ]
