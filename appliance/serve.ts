@@ -99,8 +99,10 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     api_url: () => apiUrlOf(config, api_port),
     http_url: () => rack.http_url,
     option_values: (plugin) => settings.pluginValues[plugin] ?? {},
-    onDeployEnd: (result) => metrics.countDeploy(result),
-    onCleanEnd: (result) => metrics.countCleaning(result),
+    onProcedureEnd(kind, result) {
+      if (kind === 'deploy') metrics.countDeploy(result === 'done' ? 'active' : 'failed')
+      if (kind === 'clean') metrics.countCleaning(result === 'done' ? 'clean' : 'failed')
+    },
   })
   stack.defer(() => conductor.stop())
 

@@ -114,12 +114,8 @@ export type OfferedStep = InBandStep & {
   argsinfo: Readonly<Record<string, { description: string; required?: boolean }>>
 }
 
-/** The result of deploy.get_deploy_steps, clean.get_clean_steps: `key` is what it calls them. @throws AgentFailure */
-export function parseSteps(
-  node: string,
-  key: 'deploy_steps' | 'clean_steps',
-  result: unknown,
-): { steps: OfferedStep[]; version: Json } {
+/** @param key  deploy_steps of the result of deploy.get_deploy_steps, clean_steps of clean.get_clean_steps, ... @throws AgentFailure */
+export function parseSteps(node: string, key: string, result: unknown): { steps: OfferedStep[]; version: Json } {
   const schema = z.object({ [key]: stepListsSchema, hardware_manager_version: z.unknown().optional() })
   const parsed = schema.safeParse(result)
   if (!parsed.success) throw misshapen(node, `its list of ${key.replace('_', ' ')}`, parsed.error)

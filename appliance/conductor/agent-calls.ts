@@ -6,6 +6,7 @@ import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
 import type { Heartbeat } from './conductor.ts'
 import { merged, nodeOf, type Parts } from './parts/parts.ts'
+import { handleOf } from './states/node-handle.ts'
 import type { StepRunner } from './steps/runner.ts'
 import type { Callback } from './steps/signs.ts'
 import { tokenOf } from './task/callback.ts'
@@ -43,7 +44,7 @@ export async function heartbeat(parts: Parts, runner: StepRunner, ident: string,
   )
   if (!isRecorded) return
   parts.log.info('agent heartbeat', { node: uuid, ...(given.agent_status ? { status: given.agent_status } : {}) })
-  runner.heard(uuid, callbackOf(given))
+  runner.heard(handleOf(parts, uuid), callbackOf(given))
 }
 
 /** Installers tell a status; agents do not. */

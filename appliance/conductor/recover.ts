@@ -1,7 +1,8 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
 import type { Parts } from './parts/parts.ts'
-import { isWaiting, underWay } from './procedures/procedure.ts'
+import { isWaiting } from './procedures/procedure.ts'
+import { handleOf, type NodeHandle } from './states/node-handle.ts'
 import type { StepRunner } from './steps/runner.ts'
 import { unlessStopped } from './verbs/provision.ts'
 import { tearDown } from './verbs/tear-down.ts'
@@ -15,35 +16,35 @@ export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
 
 /** Resolves when all that nobody else holds are held; their work goes on behind. */
 export async function recover(parts: Parts, runner: StepRunner, concerns: (node: Node) => boolean): Promise<void> {
-  for (const node of parts.store.nodes.all()) {
-    if (!concerns(node)) continue
-    const { uuid, provision_state, target_power_state } = node
-    if (target_power_state !== null) await parts.store.nodes.update(uuid, { target_power_state: null })
-    if (isWaiting(node)) runner.waitOn(uuid)
+  for (const record of parts.store.nodes.all()) {
+    if (!concerns(record)) continue
+    const { uuid, provision_state, target_power_state } = record
+    const node = handleOf(parts, uuid)
+    if (target_power_state !== null) await node.update({ target_power_state: null })
+    if (isWaiting(record)) runner.waitOn(node)
     else if (workFor(parts, runner, node)) {
       parts.log.info('node goes on', { node: uuid, provision_state })
-      parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, runner, uuid)))
+      parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, runner, node)))
     }
   }
 }
 
 /** By the time the node is free it may be elsewhere, or gone. */
-async function takeUp(parts: Parts, runner: StepRunner, uuid: string): Promise<void> {
-  const release = await parts.holds.takeInTurn(uuid, parts.jobs.stopping)
+async function takeUp(parts: Parts, runner: StepRunner, node: NodeHandle): Promise<void> {
+  const release = await parts.holds.takeInTurn(node.uuid, parts.jobs.stopping)
   try {
-    const node = parts.store.nodes.get(uuid)
-    if (node) await workFor(parts, runner, node)?.()
+    if (node.exists) await workFor(parts, runner, node)?.()
   } finally {
     await release()
   }
 }
 
-function workFor(parts: Parts, runner: StepRunner, node: Node): (() => Promise<void>) | undefined {
-  const { uuid } = node
-  const failed = runner.failedWay(node)
-  if (failed) return () => failed.endFailure(uuid)
-  if (node.provision_state === 'verifying') return () => verify(parts, uuid)
-  if (node.provision_state === 'deleting') return () => tearDown(parts, runner, uuid)
-  if (underWay(node)) return () => runner.goOn(uuid)
+function workFor(parts: Parts, runner: StepRunner, node: NodeHandle): (() => Promise<void>) | undefined {
+  const { record } = node
+  const failed = runner.failed(record)
+  if (failed) return () => failed.endFailure(parts, node)
+  if (record.provision_state === 'verifying') return () => verify(parts, node)
+  if (record.provision_state === 'deleting') return () => tearDown(parts, runner, node)
+  if (runner.at(record)) return () => runner.goOn(node)
   return undefined
 }

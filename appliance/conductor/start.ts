@@ -7,9 +7,7 @@ import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
 import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
-import { createClean } from './clean/clean.ts'
 import type { Conductor } from './conductor.ts'
-import { createDeploy } from './deploy/deploy.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
 import { createHolds } from './parts/holds.ts'
@@ -17,7 +15,10 @@ import { createJobs } from './parts/jobs.ts'
 import { type ConductorOptions, nodeOf, type Parts } from './parts/parts.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power/power.ts'
 import { createPowerSync } from './power/power-sync.ts'
+import { PROCEDURES } from './procedures.ts'
 import { isOrphan, recover } from './recover.ts'
+import { handleOf } from './states/node-handle.ts'
+import type { Procedure } from './steps/procedure.ts'
 import { StepRunner } from './steps/runner.ts'
 import { releaseImage } from './task/container-images.ts'
 import { sweepProcedureFolders } from './task/folder.ts'
@@ -40,9 +41,13 @@ export type ConductorService = Conductor & {
   stop(): Promise<void>
 }
 
-export function startConductor(options: ConductorOptions): ConductorService {
+/** @param procedures  the list of procedures that nodes can go through */
+export function startConductor(
+  options: ConductorOptions,
+  procedures: readonly Procedure[] = PROCEDURES,
+): ConductorService {
   const parts = assemble(options)
-  const runner = new StepRunner(parts, [createDeploy(parts), createClean(parts)])
+  const runner = new StepRunner(parts, procedures)
   const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = nodeOf(parts, ident)
     const release = await parts.holds.take(uuid)
@@ -65,7 +70,7 @@ export function startConductor(options: ConductorOptions): ConductorService {
         }
         return result
       }),
-    provision: createProvision(parts, runner),
+    provision: createProvision(parts, runner, procedures),
     async power(ident, target, timeout_s) {
       const node = nodeOf(parts, ident)
       checkPowerTarget(parts, node, target)
@@ -90,7 +95,9 @@ export function startConductor(options: ConductorOptions): ConductorService {
     },
     machineBootOf: (mac) => machineBootOf(parts, mac),
     publishedText: (path) => publishedText(parts, path),
-    bootRefused: (uuid, reason) => runner.refused(uuid, reason),
+    bootRefused(uuid, reason) {
+      if (parts.store.nodes.get(uuid)) runner.refused(handleOf(parts, uuid), reason)
+    },
     async checkDeadlines() {
       runner.checkDeadlines()
       await recover(parts, runner, isOrphan)

@@ -240,13 +240,16 @@ export type Kit<O extends Options = Options> = {
   imageInfo(image: ServedImage, o: { id: string; node_uuid: string }): Json
 }
 
+/** What runs steps on a machine. */
+export type ProcedureKind = 'deploy' | 'clean' | 'service' | 'inspect' | 'rescue' | 'verify'
+
 /** Written so that a plugin with options of its own is still a DeployPlugin. */
 export type LayersOf<O extends Options> = {
   /**
    * @param given.procedure  for which the machine boots the agent
    * @param given.kept  as Task.kept: empty before the first `keep` of a procedure
    */
-  of(given: { node: Task<O>['node']; options: Values<O>; kept: Json; procedure: 'deploy' | 'clean' }): readonly string[]
+  of(given: { node: Task<O>['node']; options: Values<O>; kept: Json; procedure: ProcedureKind }): readonly string[]
 }['of']
 
 /**

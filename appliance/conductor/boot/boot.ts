@@ -12,7 +12,8 @@ import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
-import { type Procedure, underWay } from '../procedures/procedure.ts'
+import { namesOf, underWay } from '../procedures/procedure.ts'
+import type { ProcedureKind } from '../states/state-machine.ts'
 
 type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
 
@@ -36,7 +37,7 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
       kind: 'agent',
       ...who,
       parameters: agentParameters(parts, node),
-      layers: layersFor(parts, node, procedure),
+      layers: layersFor(parts, node, procedure.kind),
       ...archOf(node),
       ...filesFor(node, boot),
     }
@@ -59,11 +60,11 @@ export const archOf = ({ properties: { cpu_arch } }: Node): { cpu_arch?: string 
   typeof cpu_arch === 'string' ? { cpu_arch } : {}
 
 /** @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names */
-export function layersFor(parts: BootParts, node: Node, { kind: procedure, keys }: Procedure): readonly string[] {
+export function layersFor(parts: BootParts, node: Node, procedure: ProcedureKind): readonly string[] {
   const plugin = parts.plugins.get(node.interfaces.deploy)
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
-  const kept = (node.driver_internal_info[keys.kept] as Json | undefined) ?? {}
+  const kept = (node.driver_internal_info[namesOf(procedure).keys.kept] as Json | undefined) ?? {}
   const options = optionsFor(parts, node, plugin)
   const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options, kept, procedure })
   if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
@@ -81,7 +82,7 @@ function filesFor({ driver_internal_info }: Node, { files_secret: files }: Boot)
 function whyDisk(node: Node): string {
   const state = node.provision_state
   const procedure = underWay(node)
-  if (procedure) return `it is being ${procedure.words.past}, and is not to boot the deploy ramdisk now.`
+  if (procedure) return `it is being ${procedure.past}, and is not to boot the deploy ramdisk now.`
   if (state === 'active') return 'it is active, so its operating system is there.'
   if (state === 'available') return 'it is available: nothing is to be deployed. To deploy it: baremetal node deploy.'
   if (node.last_error) return `it is "${state}", and nothing is to be deployed. ${node.last_error}`

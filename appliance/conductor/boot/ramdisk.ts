@@ -3,14 +3,14 @@ import { PxeError } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import type { Procedure } from '../procedures/procedure.ts'
+import type { ProcedureKind } from '../states/state-machine.ts'
 import { archOf, layersFor } from './boot.ts'
 
 /**
  * @param procedure  for which the machine would boot the agent
  * @throws InvalidParameterValue  in the words that the machine's screen would show; what layersFor throws
  */
-export async function validateRamdisk(parts: Parts, node: Node, procedure: Procedure): Promise<void> {
+export async function validateRamdisk(parts: Parts, node: Node, procedure: ProcedureKind): Promise<void> {
   const layers = layersFor(parts, node, procedure)
   try {
     await parts.checkRamdisk?.({ layers, ...archOf(node) })

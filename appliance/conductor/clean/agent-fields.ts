@@ -15,14 +15,14 @@ export const eraseFields = ({ deploy }: Pick<Config, 'deploy'>) =>
     agent_erase_skip_read_only: deploy.erase_skip_read_only,
   }) as const satisfies Json
 
-/** To be taken away again. */
-export const ERASE_TRACES: Readonly<Record<keyof ReturnType<typeof eraseFields>, undefined>> = {
-  agent_erase_devices_iterations: undefined,
-  agent_erase_devices_zeroize: undefined,
-  agent_continue_if_secure_erase_failed: undefined,
-  agent_continue_if_ata_erase_failed: undefined,
-  agent_enable_nvme_secure_erase: undefined,
-  agent_enable_ata_secure_erase: undefined,
-  disk_erasure_concurrency: undefined,
-  agent_erase_skip_read_only: undefined,
-}
+/** To be removed again. */
+export const ERASE_FIELDS: readonly (keyof ReturnType<typeof eraseFields>)[] = [
+  'agent_erase_devices_iterations',
+  'agent_erase_devices_zeroize',
+  'agent_continue_if_secure_erase_failed',
+  'agent_continue_if_ata_erase_failed',
+  'agent_enable_nvme_secure_erase',
+  'agent_enable_ata_secure_erase',
+  'disk_erasure_concurrency',
+  'agent_erase_skip_read_only',
+]

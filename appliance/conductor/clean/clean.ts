@@ -1,36 +1,51 @@
-/** Cleaning, as the engine of steps sees it: automated, of a machine that is to become available, or manual, by steps that were asked for. */
-import { messageOf } from '../../errors.ts'
+/** The procedure clean: automated, of a machine that is to become available, or manual, by steps that were asked for. */
+import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeOf, type Parts, pluginOf, setInternal } from '../parts/parts.ts'
-import { userSteps } from '../procedures/plan.ts'
-import { CLEAN } from '../procedures/procedure.ts'
+import { validateRamdisk } from '../boot/ramdisk.ts'
+import { merged, type Parts } from '../parts/parts.ts'
+import { keyOf } from '../procedures/plan.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
 import { imageInfo } from '../steps/image-info.ts'
-import { ProcedureFailure, type Way } from '../steps/way.ts'
+import { type Procedure, ProcedureFailure } from '../steps/procedure.ts'
+import { checkConcurrency, checkMaintenance, checkRetired } from '../validation/may-begin.ts'
 import { validateAgentBoot, validatePower } from '../validation/validate.ts'
 import { eraseFields } from './agent-fields.ts'
-import { abortedClean, endCleanFailure, failClean, finishClean, passCleaning } from './end.ts'
-import { planAutomated, planManual } from './plan.ts'
+import { CLEAN_LEFTOVERS, cleanFailure, endCleanFailure, finishClean, isCleanedByItself, passCleaning } from './end.ts'
 import { prioritiesOf } from './priorities.ts'
-import { withoutRamdisk } from './request.ts'
+import { cleanRequest, withoutRamdisk } from './request.ts'
 
 /** A cleaning has no steps of the core's own. */
 const KIT: Kit = { agentFlow: () => [], imageInfo }
 
-export function createClean(parts: Parts): Way {
-  const priorities = prioritiesOf(parts.config)
-  const steps: Way['steps'] = (plugin) => plugin.cleanSteps?.(KIT) ?? []
-  return {
-    procedure: CLEAN,
-    passes: (uuid) => passCleaning(parts, uuid),
-    open: (task) => open(parts, task),
-    steps,
-    plan(node, done, offered) {
-      const sources = { plugin: steps(pluginOf(parts, node)), offered }
-      if (!isManualCleaning(node)) return planAutomated(done, sources, priorities)
-      return planManual(done, { ...sources, user: userSteps(node) }, priorities)
+export const CLEAN: Procedure = {
+  kind: 'clean',
+  verbs: {
+    async provide(parts, node) {
+      checkRetired(node, 'provide')
+      if (isCleanedByItself(parts, node)) await validateRamdisk(parts, node, 'clean')
+      return {}
     },
+    /** By steps that were asked for. @source Ironic manager.do_node_clean */
+    async clean(parts, node, request) {
+      checkConcurrency(parts, 'max_concurrent_clean', ['cleaning', 'clean wait'])
+      checkMaintenance(node, 'cleaning')
+      const asked = cleanRequest(request)
+      try {
+        await validateCleaning(parts, { ...node, driver_internal_info: merged(node.driver_internal_info, asked) })
+      } catch (error) {
+        if (!(error instanceof ApplianceError)) throw error
+        throw new InvalidParameterValue(invalid(node, error), { cause: error })
+      }
+      return { internal: { ...CLEAN_LEFTOVERS, ...asked } }
+    },
+  },
+  timeout: 'clean_callback_timeout',
+  words: {
+    step: 'Clean step',
+    again: 'Clean again.',
+    ended: 'The cleaning has ended.',
     failedBefore: ({ uuid, wait }) =>
       wait === null
         ? `Failed to prepare node ${uuid} for cleaning: `
@@ -39,31 +54,49 @@ export function createClean(parts: Parts): Way {
     timeout: (_node, { step, limit_s, missing }) =>
       'Timeout reached while cleaning the node. Please check if the ramdisk responsible for the cleaning is running on the node. ' +
       `Failed on step ${step} ([conductor] clean_callback_timeout ${limit_s} s): ${missing}`,
-    finish: (uuid) => finishClean(parts, uuid),
-    fail: (uuid, error) => failClean(parts, uuid, error),
-    abort: (uuid) => failClean(parts, uuid, abortedClean(nodeOf(parts, uuid)), { isAbort: true }),
-    endFailure: (uuid) => endCleanFailure(parts, uuid),
-  }
+    /** @source Ironic conductor/cleaning.py get_last_error */
+    aborted({ clean_step: { interface: of, step } }) {
+      const during =
+        typeof of === 'string' && typeof step === 'string'
+          ? ` during or after the completion of step "${keyOf({ interface: of, step })}"`
+          : ''
+      return `By request, the clean operation was aborted${during}`
+    },
+  },
+  /** @source Ironic conductor/steps.py _get_cleaning_steps */
+  rules: ({ config }, node) => ({
+    steps: isManualCleaning(node) ? 'asked' : 'all',
+    priorities: prioritiesOf(config),
+    tells_abortable: true,
+  }),
+  pluginSteps: (_parts, plugin) => plugin.cleanSteps?.(KIT) ?? [],
+  passes: passCleaning,
+  open,
+  finish: finishClean,
+  failure: cleanFailure,
+  endFailure: endCleanFailure,
+  isAbortable: ({ clean_step }) => Object.keys(clean_step).length === 0 || clean_step.abortable === true,
 }
 
 /** @source Ironic conductor/cleaning.py do_node_clean */
-async function open(parts: Parts, task: Task): Promise<StepResult> {
-  const node = nodeOf(parts, task.node.uuid)
+async function open(parts: Parts, node: NodeHandle, task: Task): Promise<StepResult> {
+  const { record } = node
   try {
-    await validateCleaning(parts, node)
+    await validateCleaning(parts, record)
   } catch (error) {
-    throw new ProcedureFailure(`Validation of node ${node.uuid} for cleaning failed: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new ProcedureFailure(invalid(record, error), { cause: error })
   }
-  if (withoutRamdisk(node)) return { done: true }
-  await setInternal(parts, node.uuid, eraseFields(parts.config))
+  if (withoutRamdisk(record)) return { done: true }
+  await node.update({ internal: eraseFields(parts.config) })
   await task.boot.agent()
   return { wait: 'agent-boot', note: 'waiting for the agent' }
 }
 
+const invalid = ({ uuid }: Node, error: unknown) =>
+  `Validation of node ${uuid} for cleaning failed: ${messageOf(error)}`
+
 /** @throws InvalidParameterValue, MissingParameterValue */
-export async function validateCleaning(parts: Parts, node: Node): Promise<void> {
+async function validateCleaning(parts: Parts, node: Node): Promise<void> {
   await validatePower(parts, node)
-  if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, CLEAN)
+  if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, 'clean')
 }

@@ -1,10 +1,12 @@
 /** What the configuration says about the priorities of clean steps. */
 import type { Config } from '../../config/options.ts'
-import type { Priorities } from './plan.ts'
 
 const OVERRIDE = /^([a-z]+\.\w+)\s*:\s*(\d{1,9})$/
 
-/** An override that cannot be read counts for nothing: it is told of before the start. */
+/** By interface.step: what stands above the priority of the agent or the plugin. */
+export type Priorities = Readonly<Record<string, number>>
+
+/** Unparsable overrides are ignored here; problemOfPriorities reports them before start-up. */
 export function prioritiesOf({ deploy, conductor }: Pick<Config, 'deploy' | 'conductor'>): Priorities {
   const overrides = conductor.clean_step_priority_override.flatMap((text) => {
     const [, key, priority] = OVERRIDE.exec(text) ?? []

@@ -2,13 +2,11 @@
 
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { CLEAN } from '../procedures/procedure.ts'
-import type { ProvisionRequest } from '../procedures/request.ts'
-import { parseCleanSteps } from './plan.ts'
+import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
 
 /** What goes into driver_internal_info. @throws InvalidParameterValue */
 export const cleanRequest = ({ clean_steps = [], disable_ramdisk }: ProvisionRequest): Json => ({
-  [CLEAN.keys.user]: parseCleanSteps(clean_steps),
+  user_clean_steps: parseAskedSteps('clean_steps', 'asked', clean_steps),
   cleaning_disable_ramdisk: disable_ramdisk === true ? true : undefined,
 })
 

@@ -1,35 +1,49 @@
-/** A deploy, as the engine of steps sees it. */
-import type { Kit } from '../../plugin-api/index.ts'
-import { forgetBoot } from '../boot/record.ts'
-import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
-import { userSteps } from '../procedures/plan.ts'
-import { DEPLOY } from '../procedures/procedure.ts'
-import type { Way } from '../steps/way.ts'
-import { createKit } from './agent-flow.ts'
-import { aborted, endFailure, failDeploy, finishDeploy } from './end.ts'
-import { replan } from './plan.ts'
+/** The procedure deploy: an operating system onto a machine. */
 
-export function createDeploy(parts: Parts): Way {
-  const kit: Kit = createKit(parts)
-  const steps: Way['steps'] = (plugin) => plugin.deploySteps(kit)
-  return {
-    procedure: DEPLOY,
-    async open(task) {
-      // Of the instance before, when a node is rebuilt.
-      await forgetBoot(parts, task.node.uuid)
-      await pluginOf(parts, nodeOf(parts, task.node.uuid)).prepare?.(task)
-      return { done: true }
+import { forgetBoot } from '../boot/record.ts'
+import { pluginOf } from '../parts/parts.ts'
+import type { Procedure } from '../steps/procedure.ts'
+import { checkConcurrency, checkMaintenance, checkProtected } from '../validation/may-begin.ts'
+import { createKit } from './agent-flow.ts'
+import { endFailure, finishDeploy } from './end.ts'
+import { deployRequest } from './request.ts'
+
+const beginDeploy: Procedure['verbs']['deploy'] = async (parts, node, request) => {
+  checkMaintenance(node, 'provisioning')
+  checkConcurrency(parts, 'max_concurrent_deploy', ['deploying', 'wait call-back'])
+  return deployRequest(parts, DEPLOY, node, request)
+}
+
+export const DEPLOY: Procedure = {
+  kind: 'deploy',
+  verbs: {
+    deploy: beginDeploy,
+    async rebuild(parts, node, request) {
+      checkProtected(node)
+      return beginDeploy(parts, node, request)
     },
-    steps,
-    plan: (node, done, offered) =>
-      replan(done, { plugin: steps(pluginOf(parts, node)), offered, user: userSteps(node) }),
+  },
+  timeout: 'deploy_callback_timeout',
+  words: {
+    step: 'Deploy step',
+    again: 'Deploy again.',
+    ended: 'The deploy has ended.',
     failedBefore: () => 'Preparing the deploy failed: ',
     /** Begins as Ironic's does. */
     timeout: ({ uuid }, { step, limit_s, missing }) =>
       `Timeout reached while waiting for callback for node ${uuid} (step ${step}, [conductor] deploy_callback_timeout ${limit_s} s): ${missing}`,
-    finish: (uuid) => finishDeploy(parts, uuid),
-    fail: (uuid, error) => failDeploy(parts, uuid, error),
-    abort: (uuid) => failDeploy(parts, uuid, aborted(uuid)),
-    endFailure: (uuid) => endFailure(parts, uuid),
-  }
+    aborted: ({ uuid }) => `The deploy of node ${uuid} was aborted on request.`,
+  },
+  // The agent's own steps run between its boot and its end.
+  rules: () => ({ steps: 'all', in_band: { min: 41, max: 99 } }),
+  pluginSteps: (parts, plugin) => plugin.deploySteps(createKit(parts)),
+  async open(parts, { uuid, record }, task) {
+    // A node that is rebuilt has one of the instance before.
+    await forgetBoot(parts, uuid)
+    await pluginOf(parts, record).prepare?.(task)
+    return { done: true }
+  },
+  finish: finishDeploy,
+  endFailure,
+  isAbortable: () => true,
 }

@@ -3,21 +3,24 @@
 import { isObject } from '@appliance/ground/json'
 import { ApplianceError, InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
 import { checkConfigDrive, encodeConfigDrive } from '../../images/config-drive.ts'
-import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { merged, type Parts, pluginOf } from '../parts/parts.ts'
-import type { PlannedStep } from '../procedures/plan.ts'
-import type { ProvisionRequest } from '../procedures/request.ts'
+import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
+import type { NodeChange } from '../states/node-handle.ts'
+import type { Procedure } from '../steps/procedure.ts'
+import { planFor } from '../steps/sources.ts'
 import { validateBoot, validateDeploy, validatePower } from '../validation/validate.ts'
-import { createKit } from './agent-flow.ts'
-import { parseUserSteps, planSteps } from './plan.ts'
-
-export type DeployRequest = { instance_info: Json; user_deploy_steps: readonly PlannedStep[] | undefined }
+import { DEPLOY_LEFTOVERS } from './end.ts'
 
 const CONFIG_DRIVE_KEYS = ['meta_data', 'network_data', 'user_data', 'vendor_data']
 
 /** @throws InvalidParameterValue, MissingParameterValue  in Ironic's words */
-export async function deployRequest(parts: Parts, node: Node, request: ProvisionRequest): Promise<DeployRequest> {
+export async function deployRequest(
+  parts: Parts,
+  procedure: Procedure,
+  node: Node,
+  request: ProvisionRequest,
+): Promise<NodeChange> {
   try {
     await validatePower(parts, node)
     await validateBoot(parts, node)
@@ -30,13 +33,12 @@ export async function deployRequest(parts: Parts, node: Node, request: Provision
       cause: error,
     })
   }
-  const user = parseUserSteps(request.deploy_steps ?? [])
-  const plugin = pluginOf(parts, node)
-  planSteps({ plugin: plugin.deploySteps(createKit(parts)), offered: plugin.usesAgent ? undefined : [], user })
+  const user = parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? [])
+  planFor(parts, procedure, node, { offered: pluginOf(parts, node).usesAgent ? undefined : [], user })
   const configdrive = await configDriveFor(request.configdrive, node, parts.jobs.stopping)
   return {
     instance_info: configdrive === undefined ? node.instance_info : merged(node.instance_info, { configdrive }),
-    user_deploy_steps: user.length > 0 ? user : undefined,
+    internal: { ...DEPLOY_LEFTOVERS, user_deploy_steps: user.length > 0 ? user : undefined },
   }
 }
 

@@ -42,10 +42,8 @@ export type ConductorOptions = {
    * @throws PxeError  in the operator's words
    */
   checkRamdisk?(wanted: { layers: readonly string[]; cpu_arch?: string }): Promise<unknown>
-  /** Counts. */
-  onDeployEnd?(result: 'active' | 'failed'): void
-  /** The same of cleanings that began. */
-  onCleanEnd?(result: 'clean' | 'failed'): void
+  /** For counts. `kind`: deploy, clean, ...; not called where there was nothing to do. */
+  onProcedureEnd?(kind: string, result: 'done' | 'failed'): void
 }
 export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   plugins: ReadonlyMap<string, DeployPlugin>

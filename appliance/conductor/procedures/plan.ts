@@ -1,57 +1,132 @@
-/** The list of steps that a node goes through, in its record: how it is read, and what all procedures' plans have in common. Runs none of them. */
+/** The one planner: which steps a node goes through, and in what order, whatever the procedure. Runs none of them. */
 import type { OfferedStep } from '../../agent/commands.ts'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Json, Step } from '../../plugin-api/index.ts'
+import type { Step } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { type Procedure, type StepKind, underWay } from './procedure.ts'
+import type { ProcedureKind } from '../states/state-machine.ts'
+import { type ProcedureNames, underWay } from './procedure.ts'
+import type { AskedStep } from './request.ts'
 
-/** `abortable`: of clean steps. */
-export type PlannedStep = { interface: string; step: string; priority: number; args: Json; abortable?: boolean }
+/** `abortable`: told of the procedures whose rules say so. */
+export type PlannedStep = AskedStep & { abortable?: boolean }
+/** A step that the appliance runs: of the node's interfaces, its deploy plugin included. */
+export type OwnStep = Step & { interface: string }
+
+/** Where a procedure's steps come from. A step of the appliance hides the agent's of that interface and name. */
+export type Sources = {
+  own: readonly OwnStep[]
+  /** undefined: the agent has not told yet, so steps that nobody knows may be its. */
+  offered: readonly OfferedStep[] | undefined
+  user: readonly AskedStep[]
+}
+
+/** How a procedure plans. */
+export type PlanRules = {
+  /**
+   * all: every step with a priority above 0; the user's are added, or change priority and arguments of those known.
+   * asked: nothing but the user's steps, in their order, the same one twice if need be.
+   */
+  steps: 'all' | 'asked'
+  /** The priorities in which the agent's steps run by themselves; other steps of it run when they are asked for. Left out: any. */
+  in_band?: { min: number; max: number }
+  /** interface.step to what stands above the priority of its source. */
+  priorities?: Readonly<Record<string, number>>
+  /** Whether the record shows of a step that it can be aborted. */
+  tells_abortable?: boolean
+}
 
 /** Steps of equal priority run in this order. @source Ironic conductor/steps.py DEPLOYING_INTERFACE_PRIORITY, CLEANING_INTERFACE_PRIORITY */
 const INTERFACES = ['vendor', 'power', 'management', 'firmware', 'deploy', 'bios', 'raid']
 
 export const keyOf = (step: { interface: string; step: string }) => `${step.interface}.${step.step}`
 
-const internal = (node: Node, key: keyof Procedure['keys']): unknown => {
+const internal = (node: Node, key: keyof ProcedureNames['keys']): unknown => {
   const procedure = underWay(node)
   return procedure && node.driver_internal_info[procedure.keys[key]]
 }
-/** Of what the node goes through now, as all that follows. */
+/** Of the procedure under way, as all that follows. */
 export const planOf = (node: Node): readonly PlannedStep[] =>
   (internal(node, 'plan') as PlannedStep[] | undefined) ?? []
 export const indexOf = (node: Node): number => Number(internal(node, 'index') ?? -1)
 export const currentStepOf = (node: Node): PlannedStep | undefined => planOf(node)[indexOf(node)]
 export const offeredSteps = (node: Node): readonly OfferedStep[] | undefined =>
   internal(node, 'offered') as OfferedStep[] | undefined
-export const userSteps = (node: Node): readonly PlannedStep[] =>
-  (internal(node, 'user') as PlannedStep[] | undefined) ?? []
+export const userSteps = (node: Node): readonly AskedStep[] => (internal(node, 'user') as AskedStep[] | undefined) ?? []
+
+/**
+ * The steps that are over, and what is left to do.
+ * @param done  what is over, and stays
+ * @throws InvalidParameterValue  a step that was asked for and is not there, or its arguments, in Ironic's words
+ */
+export function planSteps(
+  kind: ProcedureKind,
+  rules: PlanRules,
+  sources: Sources,
+  done: readonly PlannedStep[] = [],
+): PlannedStep[] {
+  const known = knownSteps(rules, sources)
+  if (rules.steps === 'asked') return [...done, ...askedSteps(kind, known, sources.user.slice(done.length))]
+  const plan = new Map([...known].map(([key, { planned }]) => [key, planned]))
+  for (const asked of sources.user) {
+    const found = known.get(keyOf(asked))
+    if (found) checkArguments(kind, asked, found.args)
+    else if (sources.offered) throw unsupported(kind, asked, known.keys())
+    else continue
+    plan.set(keyOf(asked), asked)
+  }
+  const over = new Set(done.map(keyOf))
+  const left = [...plan.values()].filter((step) => step.priority > 0 && !over.has(keyOf(step)))
+  return [...done, ...left.sort(byPriority)]
+}
+
+type Known = ReadonlyMap<string, { planned: PlannedStep; args: ArgsInfo }>
+
+/** What a step may be given. */
+type ArgsInfo = Readonly<Record<string, { description: string; required?: boolean }>>
+
+function knownSteps(rules: PlanRules, { own, offered = [] }: Sources): Known {
+  const known = new Map<string, { planned: PlannedStep; args: ArgsInfo }>()
+  const add = (step: Pick<OwnStep, 'interface' | 'step' | 'priority' | 'abortable'>, args: ArgsInfo) => {
+    const key = keyOf(step)
+    if (known.has(key)) return
+    const planned = {
+      ...{ interface: step.interface, step: step.step, args: {} },
+      priority: rules.priorities?.[key] ?? step.priority,
+      ...(rules.tells_abortable ? { abortable: step.abortable ?? false } : {}),
+    }
+    known.set(key, { planned, args })
+  }
+  for (const step of own) add(step, step.argsInfo ?? {})
+  for (const step of offered) add({ ...step, priority: inBand(rules, step.priority) }, step.argsinfo)
+  return known
+}
+
+const inBand = ({ in_band }: PlanRules, priority: number) =>
+  in_band && (priority < in_band.min || priority > in_band.max) ? 0 : priority
+
+const askedSteps = (kind: ProcedureKind, known: Known, user: readonly AskedStep[]): PlannedStep[] =>
+  user.map((asked) => {
+    const found = known.get(keyOf(asked))
+    if (!found) throw unsupported(kind, asked, known.keys())
+    checkArguments(kind, asked, found.args)
+    return { ...found.planned, args: asked.args }
+  })
 
 const rankOf = (step: PlannedStep) => {
   const rank = INTERFACES.indexOf(step.interface)
   return rank < 0 ? INTERFACES.length : rank
 }
-export const byPriority = (a: PlannedStep, b: PlannedStep) => b.priority - a.priority || rankOf(a) - rankOf(b)
-
-/** What a step may be given. */
-export type ArgsInfo = Readonly<Record<string, { description: string; required?: boolean }>>
-
-export type Sources = {
-  plugin: readonly Step[]
-  /** undefined: the agent has not told yet, so steps that nobody knows may be its. */
-  offered: readonly OfferedStep[] | undefined
-  user: readonly PlannedStep[]
-}
+const byPriority = (a: PlannedStep, b: PlannedStep) => b.priority - a.priority || rankOf(a) - rankOf(b)
 
 /** @throws InvalidParameterValue  in Ironic's words */
-export function checkArguments(kind: StepKind, asked: PlannedStep, argsInfo: ArgsInfo): void {
-  const unexpected = Object.keys(asked.args).filter((name) => !Object.hasOwn(argsInfo, name))
+function checkArguments(kind: ProcedureKind, asked: AskedStep, info: ArgsInfo): void {
+  const unexpected = Object.keys(asked.args).filter((name) => !Object.hasOwn(info, name))
   if (unexpected.length > 0) {
     throw new InvalidParameterValue(
       `${kind} step ${keyOf(asked)} has these unexpected arguments: ${unexpected.join(', ')}`,
     )
   }
-  const missing = Object.keys(argsInfo).filter((name) => argsInfo[name]?.required && !Object.hasOwn(asked.args, name))
+  const missing = Object.keys(info).filter((name) => info[name]?.required && !Object.hasOwn(asked.args, name))
   if (missing.length > 0) {
     throw new InvalidParameterValue(
       `${kind} step ${keyOf(asked)} is missing these required arguments: ${missing.join(', ')}`,
@@ -60,7 +135,7 @@ export function checkArguments(kind: StepKind, asked: PlannedStep, argsInfo: Arg
 }
 
 /** In Ironic's words. */
-export const unsupported = (kind: StepKind, asked: PlannedStep, known: Iterable<string>) =>
+const unsupported = (kind: ProcedureKind, asked: AskedStep, known: Iterable<string>) =>
   new InvalidParameterValue(
     `node does not support this ${kind} step: ${keyOf(asked)} (it has ${[...known].join(', ')})`,
   )

@@ -1,75 +1,60 @@
-/** What steps can be run for: a deploy or a cleaning. The words of each, on the wire and in the record; what each does is in its own folder. */
-import type { Node, ProvisionState } from '../../records/kinds/node.ts'
+/** The names that a procedure has in the record and on the wire, all made of its kind; and which procedure a node is in. Runs nothing. */
+import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { type Phase, PROCEDURE_KINDS, type ProcedureKind, phaseOf } from '../states/state-machine.ts'
 
-export type StepKind = 'deploy' | 'clean'
-export type Procedure = {
-  kind: StepKind
-  /** `running`: the node is held, and a step runs. `waiting`: nobody holds it. */
-  states: { running: ProvisionState; waiting: ProvisionState; failed: ProvisionState }
-  /** The node's field that shows the step. */
-  field: `${StepKind}_step`
-  /** What of it is in driver_internal_info, by name. */
-  keys: {
-    plan: `${StepKind}_steps`
-    index: `${StepKind}_step_index`
-    started_at: `${StepKind}_step_started_at`
-    user: `user_${StepKind}_steps`
-    kept: `${StepKind}_kept`
-    /** It has failed, and its machine may still be on. */
-    cleanup_pending: `${StepKind}_cleanup_pending`
-    /** What the agent offers. */
-    offered: `agent_cached_${StepKind}_steps`
-  }
-  /** What the agent is told. @source ironic-python-agent extensions deploy, clean */
-  agent: { list: string; listed: `${StepKind}_steps`; execute: string; version: `${StepKind}_version` }
-  /** Of [conductor]: the longest wait, in seconds; 0 waits for ever. */
-  timeout: `${StepKind}_callback_timeout`
-  /** As sentences to an operator have it. */
-  words: { step: string; past: string; again: string }
-}
+const PAST = {
+  deploy: 'deployed',
+  clean: 'cleaned',
+  service: 'serviced',
+  inspect: 'inspected',
+  rescue: 'rescued',
+  verify: 'verified',
+} as const satisfies Record<ProcedureKind, string>
 
-const procedure = (kind: StepKind, more: Pick<Procedure, 'states' | 'words'>): Procedure => ({
+/** @source Ironic conductor/steps.py, conductor/servicing.py; ironic-python-agent extensions deploy, clean, service */
+export const namesOf = (kind: ProcedureKind) => ({
   kind,
-  field: `${kind}_step`,
+  /** As in `it is being deployed`. */
+  past: PAST[kind],
+  /** In driver_internal_info. */
   keys: {
     plan: `${kind}_steps`,
     index: `${kind}_step_index`,
     started_at: `${kind}_step_started_at`,
     user: `user_${kind}_steps`,
+    /** What the plugin stores for this procedure. */
     kept: `${kind}_kept`,
+    /** It has failed, and its machine may still be on. */
     cleanup_pending: `${kind}_cleanup_pending`,
+    /** What the agent offers. */
     offered: `agent_cached_${kind}_steps`,
-  },
+  } as const,
+  /** Commands to the agent, and the members of their parameters and results. */
   agent: {
     list: `${kind}.get_${kind}_steps`,
     listed: `${kind}_steps`,
     execute: `${kind}.execute_${kind}_step`,
     version: `${kind}_version`,
-  },
-  timeout: `${kind}_callback_timeout`,
-  ...more,
+  } as const,
 })
+export type ProcedureNames = ReturnType<typeof namesOf>
 
-export const DEPLOY = procedure('deploy', {
-  states: { running: 'deploying', waiting: 'wait call-back', failed: 'deploy failed' },
-  words: { step: 'Deploy step', past: 'deployed', again: 'Deploy again.' },
-})
-export const CLEAN = procedure('clean', {
-  states: { running: 'cleaning', waiting: 'clean wait', failed: 'clean failed' },
-  words: { step: 'Clean step', past: 'cleaned', again: 'Clean again.' },
-})
-
-/** What the node goes through now. */
-export function underWay({ provision_state }: Pick<Node, 'provision_state'>): Procedure | undefined {
-  return [DEPLOY, CLEAN].find(({ states }) => states.running === provision_state || states.waiting === provision_state)
+const inPhases = ({ provision_state }: Pick<Node, 'provision_state'>, phases: readonly Phase[]) => {
+  const [kind, phase] = phaseOf(provision_state) ?? []
+  return kind && phase && phases.includes(phase) ? namesOf(kind) : undefined
 }
 
-/** The same, or what it went through and failed in; a deploy for all that stands still. */
-export const lastProcedure = ({ provision_state }: Pick<Node, 'provision_state'>): Procedure =>
-  Object.values(CLEAN.states).includes(provision_state) ? CLEAN : DEPLOY
+/** The procedure that the node is in, running or waiting. */
+export const underWay = (node: Pick<Node, 'provision_state'>): ProcedureNames | undefined =>
+  inPhases(node, ['running', 'waiting'])
 
-/** @throws Error  it goes through nothing: a fault of ours */
-export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): Procedure {
+/** The procedure under way, or the one that failed; deploy for a node in a stable state. */
+export const lastProcedure = (node: Pick<Node, 'provision_state'>): ProcedureNames =>
+  inPhases(node, ['running', 'waiting', 'failed']) ?? namesOf('deploy')
+
+/** @throws Error  the node is in no procedure: a fault of ours */
+export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): ProcedureNames {
   const found = underWay(node)
   if (found) return found
   throw new Error(`node ${node.uuid} is "${node.provision_state}", and goes through no steps`)
@@ -79,17 +64,32 @@ export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): Proce
 export const hasProcedure = (node: Node): boolean =>
   underWay(node) !== undefined ||
   node.provision_state === 'deleting' ||
-  [DEPLOY, CLEAN].some(({ keys }) => node.driver_internal_info[keys.cleanup_pending] === true)
+  PROCEDURE_KINDS.some((kind) => node.driver_internal_info[namesOf(kind).keys.cleanup_pending] === true)
 
-export const isWaiting = (node: Node): boolean => underWay(node)?.states.waiting === node.provision_state
+export const isWaiting = ({ provision_state }: Pick<Node, 'provision_state'>): boolean =>
+  phaseOf(provision_state)?.[1] === 'waiting'
+export const isRunning = ({ provision_state }: Pick<Node, 'provision_state'>): boolean =>
+  phaseOf(provision_state)?.[1] === 'running'
 
-/** What of a procedure is in driver_internal_info, and gone with its end. The agent's steps go with the agent. */
-export const tracesOf = ({ keys }: Procedure) => ({
-  [keys.plan]: undefined,
-  [keys.index]: undefined,
-  [keys.started_at]: undefined,
-  [keys.user]: undefined,
-  [keys.kept]: undefined,
-  [keys.cleanup_pending]: undefined,
-  agent_command_id: undefined,
-})
+/** What a procedure leaves in driver_internal_info, to be removed with its end. The agent's steps go with the agent. */
+export const leftovers = (kind: ProcedureKind, ...more: readonly string[]): Json => {
+  const { plan, index, started_at, user, kept, cleanup_pending } = namesOf(kind).keys
+  const names = [plan, index, started_at, user, kept, cleanup_pending]
+  return cleared(...names, 'agent_command_id', ...more)
+}
+
+/** A change that removes keys. */
+export const cleared = (...names: readonly string[]): Json => Object.fromEntries(names.map((name) => [name, undefined]))
+
+/** The node's field that shows the step under way. */
+export const stepOf = (node: Node): Json => {
+  const kind = underWay(node)?.kind
+  return (kind && hasField(kind) && node[`${kind}_step`]) || {}
+}
+/** The change of a node that shows `step`; {} shows none. */
+export const stepShown = (kind: ProcedureKind, step: Json): Partial<Node> =>
+  hasField(kind) ? { [`${kind}_step`]: step } : {}
+
+/** Ironic shows the steps of these alone. */
+const hasField = (kind: ProcedureKind): kind is 'deploy' | 'clean' | 'service' =>
+  kind === 'deploy' || kind === 'clean' || kind === 'service'

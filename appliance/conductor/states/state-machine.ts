@@ -1,4 +1,4 @@
-/** The provision state machine: one table of states, verbs and events, exactly Ironic's. Changes nothing itself (see transitions.ts). */
+/** The provision state machine: one table of states, verbs and events, exactly Ironic's. Changes nothing itself (see node-handle.ts). */
 import { InvalidStateRequested } from '../../errors.ts'
 import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 
@@ -24,12 +24,20 @@ export type Verb = (typeof VERBS)[keyof typeof VERBS]
 /** What the conductor itself reports. */
 export type Event = 'done' | 'fail' | 'wait' | 'hold' | 'resume' | 'clean' | 'manage'
 
-type Ways<K extends string> = Readonly<Partial<Record<K, ProvisionState>>>
+/** What runs steps on a machine, from wait to wait: a row of conductor/procedures.ts. */
+export const PROCEDURE_KINDS = ['deploy', 'clean', 'service', 'inspect', 'rescue', 'verify'] as const
+export type ProcedureKind = (typeof PROCEDURE_KINDS)[number]
+/** `running`: the node is reserved, and a step runs. `waiting`: nobody has reserved it. `held`: an operator has the next word. */
+export type Phase = 'running' | 'waiting' | 'held' | 'failed'
+
+type Next<K extends string> = Readonly<Partial<Record<K, ProvisionState>>>
 type Entry = {
   /** What target_provision_state is while the node is in this state; a stable state has none. */
   target: ProvisionState | null
-  verbs: Ways<Verb>
-  events?: Ways<Event>
+  verbs: Next<Verb>
+  events?: Next<Event>
+  /** The procedure that the node is in, and how far. */
+  in?: readonly [ProcedureKind, Phase]
 }
 
 /** @source Ironic common/states.py and common/state_machine.py (CONTRIBUTING.md, States) */
@@ -49,31 +57,43 @@ export const STATES = {
   rescue: { target: null, verbs: { rescue: 'rescuing', unrescue: 'unrescuing', delete: 'deleting' } },
 
   deploying: {
+    in: ['deploy', 'running'],
     target: 'active',
     verbs: {},
     events: { done: 'active', fail: 'deploy failed', wait: 'wait call-back', hold: 'deploy hold' },
   },
   'wait call-back': {
+    in: ['deploy', 'waiting'],
     target: 'active',
     verbs: { delete: 'deleting', abort: 'deploy failed' },
     events: { resume: 'deploying', fail: 'deploy failed', hold: 'deploy hold' },
   },
-  'deploy hold': { target: 'active', verbs: { unhold: 'wait call-back', abort: 'deploy failed' } },
-  'deploy failed': { target: 'active', verbs: { deploy: 'deploying', rebuild: 'deploying', delete: 'deleting' } },
+  'deploy hold': {
+    in: ['deploy', 'held'],
+    target: 'active',
+    verbs: { unhold: 'wait call-back', abort: 'deploy failed' },
+  },
+  'deploy failed': {
+    in: ['deploy', 'failed'],
+    target: 'active',
+    verbs: { deploy: 'deploying', rebuild: 'deploying', delete: 'deleting' },
+  },
   deleting: { target: 'available', verbs: {}, events: { clean: 'cleaning', fail: 'error' } },
 
   cleaning: {
+    in: ['clean', 'running'],
     target: 'available',
     verbs: {},
     events: { done: 'available', manage: 'manageable', fail: 'clean failed', wait: 'clean wait', hold: 'clean hold' },
   },
   'clean wait': {
+    in: ['clean', 'waiting'],
     target: 'available',
     verbs: { abort: 'clean failed' },
     events: { resume: 'cleaning', fail: 'clean failed', hold: 'clean hold' },
   },
-  'clean hold': { target: 'available', verbs: { unhold: 'clean wait', abort: 'clean failed' } },
-  'clean failed': { target: 'available', verbs: { manage: 'manageable' } },
+  'clean hold': { in: ['clean', 'held'], target: 'available', verbs: { unhold: 'clean wait', abort: 'clean failed' } },
+  'clean failed': { in: ['clean', 'failed'], target: 'available', verbs: { manage: 'manageable' } },
 
   inspecting: {
     target: 'manageable',
@@ -101,21 +121,25 @@ export const STATES = {
   'unrescue failed': { target: 'active', verbs: { rescue: 'rescuing', unrescue: 'unrescuing', delete: 'deleting' } },
 
   servicing: {
+    in: ['service', 'running'],
     target: 'active',
     verbs: {},
     events: { done: 'active', fail: 'service failed', wait: 'service wait', hold: 'service hold' },
   },
   'service wait': {
+    in: ['service', 'waiting'],
     target: 'active',
     verbs: { abort: 'service failed', delete: 'deleting' },
     events: { resume: 'servicing', fail: 'service failed', hold: 'service hold' },
   },
   'service hold': {
+    in: ['service', 'held'],
     target: 'active',
     verbs: { unhold: 'service wait', abort: 'service failed', service: 'servicing' },
     events: { fail: 'service failed' },
   },
   'service failed': {
+    in: ['service', 'failed'],
     target: 'active',
     verbs: { service: 'servicing', rescue: 'rescuing', delete: 'deleting', abort: 'active' },
     events: { wait: 'service wait', hold: 'service hold' },
@@ -133,25 +157,29 @@ export function verbFor(node: Node, requested: string): Verb {
   )
 }
 
-/** Where a verb or an event leads. @throws Error  the table has no such way: a fault of ours */
-export function stateAfter(state: ProvisionState, way: Verb | Event): ProvisionState {
+/** Where a verb or an event leads. @throws Error  the table leads nowhere from there: a fault of ours */
+export function stateAfter(state: ProvisionState, by: Verb | Event): ProvisionState {
   const { verbs, events } = entryOf(state)
-  const next = verbs[way as Verb] ?? events?.[way as Event]
-  if (!next) throw new Error(`no way leads from state "${state}" by "${way}"`)
+  const next = verbs[by as Verb] ?? events?.[by as Event]
+  if (!next) throw new Error(`nothing leads from state "${state}" by "${by}"`)
   return next
 }
 
-/** A cleaning that was asked for ends where it began, whatever the table says of its states. @source Ironic target_state=MANAGEABLE */
-const CLEANING: readonly ProvisionState[] = ['cleaning', 'clean wait', 'clean hold', 'clean failed']
-export const isManualCleaning = (node: Pick<Node, 'provision_state' | 'target_provision_state'>): boolean =>
-  CLEANING.includes(node.provision_state) && node.target_provision_state === 'manageable'
+/** The procedure that a state belongs to, and how far a node in it is. */
+export const phaseOf = (state: ProvisionState): Entry['in'] => entryOf(state).in
+export const statesOf = (kind: ProcedureKind): ProvisionState[] =>
+  (Object.keys(STATES) as ProvisionState[]).filter((state) => entryOf(state).in?.[0] === kind)
 
-/** What target_provision_state is after a way that leads to `to`. */
+/** A cleaning that was asked for ends where it began, whatever the table says of its states. @source Ironic target_state=MANAGEABLE */
+export const isManualCleaning = (node: Pick<Node, 'provision_state' | 'target_provision_state'>): boolean =>
+  entryOf(node.provision_state).in?.[0] === 'clean' && node.target_provision_state === 'manageable'
+
+/** What target_provision_state is after a verb or an event that leads to `to`. */
 export function targetAfter(
   before: Pick<Node, 'provision_state' | 'target_provision_state'>,
-  way: Verb | Event,
+  by: Verb | Event,
   to: ProvisionState,
 ): ProvisionState | null {
-  const begins = before.provision_state === 'manageable' && way === 'clean'
-  return CLEANING.includes(to) && (begins || isManualCleaning(before)) ? 'manageable' : entryOf(to).target
+  const begins = before.provision_state === 'manageable' && by === 'clean'
+  return entryOf(to).in?.[0] === 'clean' && (begins || isManualCleaning(before)) ? 'manageable' : entryOf(to).target
 }

@@ -1,23 +1,45 @@
 /** What the ends of all procedures have in common: the plugin takes away what it made, and the operator reads what went wrong. */
-import { messageOf } from '../../errors.ts'
-import { maskText } from '../../log.ts'
+import { type DeployFailure, messageOf } from '../../errors.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
+import { type Parts, pluginOf } from '../parts/parts.ts'
+import { namesOf, stepShown, underWay } from '../procedures/procedure.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 import { removeProcedureFolder } from '../task/folder.ts'
 import { makeTask } from '../task/task.ts'
+import type { Procedure } from './procedure.ts'
 import { whileItProgresses } from './stall.ts'
 
 const CLEAN_UP_DEADLINE_S = 120
-const LAST_ERROR_LIMIT = 4000
+
+/** Does nothing to a node that is not in this procedure any more. */
+export async function failProcedure(
+  parts: Parts,
+  procedure: Procedure,
+  node: NodeHandle,
+  { error, isAbort = false, event = 'fail' }: { error: DeployFailure; isAbort?: boolean; event?: 'fail' | 'abort' },
+): Promise<void> {
+  if (underWay(node.record)?.kind !== procedure.kind) return
+  parts.jobs.callOff(node.uuid, error)
+  await node.move(event, (now) => ({
+    error,
+    ...stepShown(procedure.kind, {}),
+    ...procedure.failure?.(now, error, isAbort),
+    // Until the machine is as it shall be: found again after a restart.
+    internal: { [namesOf(procedure.kind).keys.cleanup_pending]: true },
+  }))
+  parts.onProcedureEnd?.(procedure.kind, 'failed')
+  await procedure.endFailure(parts, node)
+}
 
 /** Of a plugin that is `concerned`, and then the folder that it had. Its failure is noted, and changes nothing. */
 export async function cleanUpByPlugin(
   parts: Parts,
-  uuid: string,
+  node: NodeHandle,
   concerned: (plugin: DeployPlugin) => boolean = () => true,
 ): Promise<void> {
+  const { uuid } = node
   try {
-    const plugin = pluginOf(parts, nodeOf(parts, uuid))
+    const plugin = pluginOf(parts, node.record)
     if (concerned(plugin)) {
       await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.jobs.stopping, async (guard) =>
         plugin.cleanUp?.(makeTask(parts, uuid, guard)),
@@ -29,6 +51,3 @@ export async function cleanUpByPlugin(
   }
   await removeProcedureFolder(parts, uuid)
 }
-
-/** A plugin's words, or a program's, may repeat what it was called with. */
-export const lastErrorOf = ({ message }: Error): string => maskText(message).slice(0, LAST_ERROR_LIMIT)

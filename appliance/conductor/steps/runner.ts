@@ -4,21 +4,22 @@ import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node, Wait } from '../../records/kinds/node.ts'
-import { nodeOf, type Parts, pluginOf, setInternal } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
 import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf } from '../procedures/plan.ts'
-import { isWaiting, underWay } from '../procedures/procedure.ts'
-import { move } from '../states/transitions.ts'
+import { isRunning, isWaiting, namesOf, stepOf, stepShown, underWay } from '../procedures/procedure.ts'
+import { handleOf, type NodeHandle } from '../states/node-handle.ts'
 import { bootAgent } from '../task/machine.ts'
 import { createPrefetches, type Prefetches } from '../task/prefetch.ts'
 import { makeTask } from '../task/task.ts'
 import { learnAgentSteps } from './agent-steps.ts'
+import { failProcedure } from './failing.ts'
+import { type Procedure, ProcedureFailure } from './procedure.ts'
 import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
+import { afterSign, planFor, stepFor } from './sources.ts'
 import { whileItProgresses } from './stall.ts'
-import { afterSign, stepFor } from './step-for.ts'
 import { finishStep, startStep } from './step-record.ts'
 import { timeoutOf } from './timeout.ts'
-import { isOverdue, limitOf, Waits } from './waits.ts'
-import { ProcedureFailure, type Way } from './way.ts'
+import { isOverdue, Waits } from './waits.ts'
 
 /** No step's fault. */
 class ImageLost extends ProcedureFailure {}
@@ -27,109 +28,131 @@ type Waiting = Extract<StepResult, { wait: string }>
 
 export class StepRunner {
   readonly #parts: Parts
-  readonly #ways: readonly Way[]
+  readonly #procedures: readonly Procedure[]
   readonly #waits: Waits
   readonly #prefetches: Prefetches
   /** Nodes whose heartbeat is not taken up yet. */
   readonly #queued = new Set<string>()
 
-  constructor(parts: Parts, ways: readonly Way[]) {
+  constructor(parts: Parts, procedures: readonly Procedure[]) {
     this.#parts = parts
-    this.#ways = ways
+    this.#procedures = procedures
     this.#waits = new Waits(parts, {
-      onDue: (uuid) => this.#inTurn(uuid, 'deadline', () => this.#expire(uuid)),
-      onCommandEnd: (uuid) => this.#inTurn(uuid, 'end of a command', () => this.#resume(uuid)),
-      onLost: (uuid, error) => this.#inTurn(uuid, 'lost command', () => this.#failStep(uuid, error)),
-      onNoBoot: (uuid) => this.#inTurn(uuid, 'boot retry', () => this.#bootAgain(uuid)),
+      onDue: (node) => this.#inTurn(node, 'deadline', () => this.#expire(node)),
+      onCommandEnd: (node) => this.#inTurn(node, 'end of a command', () => this.#resume(node)),
+      onLost: (node, error) => this.#inTurn(node, 'lost command', () => this.#failStep(node, error)),
+      onNoBoot: (node) => this.#inTurn(node, 'boot retry', () => this.#bootAgain(node)),
+      limit_s: (node) => this.#limit_s(node.record),
     })
-    this.#prefetches = createPrefetches(parts, (uuid, error) => this.#loseImage(uuid, error))
-  }
-
-  /** The node is held, and has just begun. Resolves when it waits, has come to its end, or has failed. */
-  async begin(uuid: string): Promise<void> {
-    await this.#guarded(uuid, async () => {
-      const way = this.#wayOf(uuid)
-      if (await way.passes?.(uuid)) return
-      const { keys } = way.procedure
-      const opened = await this.#withTask(uuid, undefined, (task) => way.open(task))
-      if ('wait' in opened) return this.#enterWait(uuid, opened)
-      const plan = way.plan(nodeOf(this.#parts, uuid), [], undefined)
-      await setInternal(this.#parts, uuid, { [keys.plan]: plan, [keys.index]: -1 })
-      await this.#runFrom(uuid, 0)
+    this.#prefetches = createPrefetches(parts, (uuid, error) => {
+      if (parts.store.nodes.get(uuid)) this.#loseImage(handleOf(parts, uuid), error)
     })
   }
 
-  /** The same for one that was cut off, by a restart most likely. */
-  async goOn(uuid: string): Promise<void> {
-    const node = nodeOf(this.#parts, uuid)
-    const planned = currentStepOf(node)
-    if (!planned && !node.wait && !hasEnded(node)) return this.begin(uuid)
-    await this.#guarded(uuid, async () => {
-      if (node.wait) {
-        await move(this.#parts, uuid, 'wait', { wait: node.wait })
-        return this.waitOn(uuid)
+  /** The node is reserved, and has just begun. Resolves when it waits, has come to its end, or has failed. */
+  async begin(node: NodeHandle): Promise<void> {
+    await this.#guarded(node, async () => {
+      const procedure = this.#procedureOf(node)
+      if (await procedure.passes?.(this.#parts, node)) return
+      const { keys } = namesOf(procedure.kind)
+      const opened = await this.#withTask(node, undefined, (task) => procedure.open(this.#parts, node, task))
+      if ('wait' in opened) return this.#enterWait(node, opened)
+      const plan = planFor(this.#parts, procedure, node.record, { offered: undefined })
+      await node.update({ internal: { [keys.plan]: plan, [keys.index]: -1 } })
+      await this.#runFrom(node, 0)
+    })
+  }
+
+  /** For a node that was cut off, by a restart most likely. */
+  async goOn(node: NodeHandle): Promise<void> {
+    const { record } = node
+    const planned = currentStepOf(record)
+    if (!planned && !record.wait && !hasEnded(record)) return this.begin(node)
+    await this.#guarded(node, async () => {
+      if (record.wait) {
+        await node.move('wait', { wait: record.wait })
+        return this.waitOn(node)
       }
-      if (!planned) return this.#runFrom(uuid, indexOf(node))
-      if (typeof node.driver_internal_info.agent_command_id === 'string') {
-        return this.#enterWait(uuid, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
+      if (!planned) return this.#runFrom(node, indexOf(record))
+      if (typeof record.driver_internal_info.agent_command_id === 'string') {
+        return this.#enterWait(node, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
       }
-      if (this.#stepFor(node, planned).again) return this.#runFrom(uuid, indexOf(node))
-      const { again } = this.#wayOf(uuid).procedure.words
+      if (this.#stepFor(node, planned).again) return this.#runFrom(node, indexOf(record))
+      const { again } = this.#procedureOf(node).words
       throw new DeployFailure(`the appliance was restarted while it ran. ${again}`)
     })
   }
 
-  /** What has failed and left something to be done. */
-  failedWay({ driver_internal_info }: Node): Way | undefined {
-    return this.#ways.find(({ procedure }) => driver_internal_info[procedure.keys.cleanup_pending] === true)
+  /** The procedure that the node is in, running or waiting. */
+  at(node: Node): Procedure | undefined {
+    const kind = underWay(node)?.kind
+    return this.#procedures.find((procedure) => procedure.kind === kind)
+  }
+
+  /** The procedure that has failed and left something to be done. */
+  failed({ driver_internal_info }: Node): Procedure | undefined {
+    return this.#procedures.find(({ kind }) => driver_internal_info[namesOf(kind).keys.cleanup_pending] === true)
   }
 
   /** After a restart: the node waits still. */
-  waitOn(uuid: string): void {
-    this.#waits.arm(uuid)
+  waitOn(node: NodeHandle): void {
+    this.#waits.arm(node)
     // Its heartbeat may have come just before the end.
-    if (hasAgent(nodeOf(this.#parts, uuid))) this.heard(uuid)
+    if (hasAgent(node.record)) this.heard(node)
   }
 
   /** A heartbeat came; taken up behind, in its turn. */
-  heard(uuid: string, callback?: Callback): void {
+  heard(node: NodeHandle, callback?: Callback): void {
     if (callback) {
-      this.#inTurn(uuid, 'callback', () => this.#resume(uuid, callback))
+      this.#inTurn(node, 'callback', () => this.#resume(node, callback))
       return
     }
+    const { uuid } = node
     if (this.#queued.has(uuid)) return
     this.#queued.add(uuid)
     this.#inTurn(
-      uuid,
+      node,
       'heartbeat',
-      () => this.#resume(uuid),
+      () => this.#resume(node),
       () => this.#queued.delete(uuid),
     )
   }
 
   /** This box would not let the machine boot the agent, and will not when it asks again: to wait is of no use. */
-  refused(uuid: string, reason: string): void {
-    const isInVain = (node: Node | undefined) =>
-      node && isWaiting(node) && node.wait?.for === 'agent-boot' && !hasAgent(node) && !node.maintenance
-    if (!isInVain(this.#parts.store.nodes.get(uuid))) return
-    this.#inTurn(uuid, 'refused boot', async () => {
-      if (!isInVain(nodeOf(this.#parts, uuid))) return
-      await this.#fail(uuid, new ProcedureFailure(`The machine cannot boot the deploy ramdisk. ${reason}`))
+  refused(node: NodeHandle, reason: string): void {
+    const isInVain = ({ record }: NodeHandle) =>
+      isWaiting(record) && record.wait?.for === 'agent-boot' && !hasAgent(record) && !record.maintenance
+    if (!isInVain(node)) return
+    this.#inTurn(node, 'refused boot', async () => {
+      if (!isInVain(node)) return
+      await this.#fail(node, new ProcedureFailure(`The machine cannot boot the deploy ramdisk. ${reason}`))
     })
   }
 
   /** Fails what has waited too long; each wait has a timer, too. */
   checkDeadlines(): void {
-    for (const node of this.#parts.store.nodes.all()) {
-      if (isWaiting(node) && isOverdue(node.wait)) {
-        const { uuid } = node
-        this.#inTurn(uuid, 'deadline', () => this.#expire(uuid))
-      }
+    for (const record of this.#parts.store.nodes.all()) {
+      if (!isWaiting(record) || !isOverdue(record.wait)) continue
+      const node = handleOf(this.#parts, record.uuid)
+      this.#inTurn(node, 'deadline', () => this.#expire(node))
     }
   }
 
-  /** Runs `work` behind, when the node is free; not at all when its deploy is over by then, or it is gone. */
-  #inTurn(uuid: string, what: string, work: () => Promise<void>, onTurn?: () => void): void {
+  /** Ends the procedure at once, or when the step under way is over: the work that is left to do, if there is any. */
+  async abort(node: NodeHandle, procedure: Procedure): Promise<(() => Promise<void>) | undefined> {
+    const { kind, words } = procedure
+    if (!procedure.isAbortable(node.record)) {
+      await node.update((now) => stepShown(kind, { ...stepOf(now), abort_after: true }))
+      return undefined
+    }
+    return () => {
+      const error = new DeployFailure(words.aborted(node.record))
+      return failProcedure(this.#parts, procedure, node, { error, isAbort: true, event: 'abort' })
+    }
+  }
+
+  /** Runs `work` behind, when the node is free; not at all when its procedure is over by then, or it is gone. */
+  #inTurn({ uuid }: NodeHandle, what: string, work: () => Promise<void>, onTurn?: () => void): void {
     const { jobs, holds } = this.#parts
     jobs.run(what, uuid, async () => {
       const signal = jobs.signalOf(uuid)
@@ -149,61 +172,66 @@ export class StepRunner {
     })
   }
 
-  async #guarded(uuid: string, work: () => Promise<void>): Promise<void> {
+  async #guarded(node: NodeHandle, work: () => Promise<void>): Promise<void> {
     try {
       await work()
     } catch (error) {
       if (this.#parts.jobs.stopping.aborted) return
-      if (!(error instanceof ApplianceError)) this.#parts.log.error('step threw', { node: uuid, error })
-      await this.#failStep(uuid, error)
+      if (!(error instanceof ApplianceError)) this.#parts.log.error('step threw', { node: node.uuid, error })
+      await this.#failStep(node, error)
     }
   }
 
-  async #failStep(uuid: string, error: unknown): Promise<void> {
-    const node = nodeOf(this.#parts, uuid)
-    const way = this.#wayAt(node)
-    if (!way) return
-    if (error instanceof ProcedureFailure) return this.#fail(uuid, error)
-    const planned = currentStepOf(node)
-    const what = planned ? `${way.procedure.words.step} ${keyOf(planned)} failed: ` : way.failedBefore(node)
-    await this.#fail(uuid, new DeployFailure(what + messageOf(error), { cause: error }))
+  async #failStep(node: NodeHandle, error: unknown): Promise<void> {
+    const { record } = node
+    const procedure = this.at(record)
+    if (!procedure) return
+    if (error instanceof ProcedureFailure) return this.#fail(node, error)
+    const { words } = procedure
+    const planned = currentStepOf(record)
+    const what = planned ? `${words.step} ${keyOf(planned)} failed: ` : words.failedBefore(record)
+    await this.#fail(node, new DeployFailure(what + messageOf(error), { cause: error }))
   }
 
   /** At once: a step that runs is called off, a wait ended. */
-  #loseImage(uuid: string, cause: unknown): void {
-    const lost = new ImageLost(`The image of node ${uuid} cannot be had: ${messageOf(cause)}`, { cause })
-    const node = this.#parts.store.nodes.get(uuid)
-    if (node && underWay(node)?.states.running === node.provision_state) this.#parts.jobs.callOff(uuid, lost)
+  #loseImage(node: NodeHandle, cause: unknown): void {
+    const lost = new ImageLost(`The image of node ${node.uuid} cannot be had: ${messageOf(cause)}`, { cause })
+    if (isRunning(node.record)) this.#parts.jobs.callOff(node.uuid, lost)
     // Also when no step could be called off: one had just ended.
-    this.#inTurn(uuid, 'lost image', () => this.#fail(uuid, lost))
+    this.#inTurn(node, 'lost image', () => this.#fail(node, lost))
   }
 
-  async #fail(uuid: string, error: DeployFailure): Promise<void> {
-    this.#waits.disarm(uuid)
-    await this.#wayAt(nodeOf(this.#parts, uuid))?.fail(uuid, error)
-  }
-
-  #wayAt(node: Node): Way | undefined {
-    const procedure = underWay(node)
-    return this.#ways.find((way) => way.procedure === procedure)
+  async #fail(node: NodeHandle, error: DeployFailure): Promise<void> {
+    this.#waits.disarm(node.uuid)
+    const procedure = this.at(node.record)
+    if (procedure) await failProcedure(this.#parts, procedure, node, { error })
   }
 
   /** @throws Error  the node goes through nothing: a fault of ours */
-  #wayOf(uuid: string): Way {
-    const way = this.#wayAt(nodeOf(this.#parts, uuid))
-    if (!way) throw new Error(`node ${uuid} goes through no steps`)
-    return way
+  #procedureOf({ uuid, record }: NodeHandle): Procedure {
+    const procedure = this.at(record)
+    if (!procedure) throw new Error(`node ${uuid} is "${record.provision_state}", and goes through no steps`)
+    return procedure
   }
 
-  #stepFor(node: Node, planned: PlannedStep): Step {
-    return stepFor(this.#wayOf(node.uuid), pluginOf(this.#parts, node), node, planned)
+  #stepFor(node: NodeHandle, planned: PlannedStep): Step {
+    return stepFor(this.#parts, this.#procedureOf(node), node.record, planned)
+  }
+
+  /** The longest that the node may wait, in seconds; 0: for ever. */
+  #limit_s(record: Node): number {
+    const procedure = this.at(record)
+    return procedure ? this.#parts.config.conductor[procedure.timeout] : 0
   }
 
   /** With a deadline from its last progress. */
-  #withTask<T>(uuid: string, planned: PlannedStep | undefined, act: (task: Task) => Promise<T>): Promise<T> {
-    const limit_s = limitOf(this.#parts, nodeOf(this.#parts, uuid))
+  #withTask<T>(
+    { uuid, record }: NodeHandle,
+    planned: PlannedStep | undefined,
+    act: (task: Task) => Promise<T>,
+  ): Promise<T> {
     const what = planned ? keyOf(planned) : 'It'
-    return whileItProgresses(what, limit_s, this.#parts.jobs.signalOf(uuid), (guard) =>
+    return whileItProgresses(what, this.#limit_s(record), this.#parts.jobs.signalOf(uuid), (guard) =>
       act(
         makeTask(this.#parts, uuid, {
           ...guard,
@@ -214,75 +242,85 @@ export class StepRunner {
     )
   }
 
-  async #runFrom(uuid: string, from: number): Promise<void> {
+  async #runFrom(node: NodeHandle, from: number): Promise<void> {
     for (let index = from; ; index++) {
-      const node = nodeOf(this.#parts, uuid)
-      const way = this.#wayOf(uuid)
-      if (node[way.procedure.field].abort_after === true) return way.abort(uuid)
-      const planned = planOf(node)[index]
-      if (!planned) return way.finish(uuid)
-      const step = this.#stepFor(await startStep(this.#parts, uuid, index, planned), planned)
-      const result = await this.#withTask(uuid, planned, (task) => step.run(task, withPlainNumbers(planned.args)))
-      if ('wait' in result) return this.#enterWait(uuid, result)
-      finishStep(this.#parts, uuid)
+      const { record } = node
+      const procedure = this.#procedureOf(node)
+      if (stepOf(record).abort_after === true) {
+        const error = new DeployFailure(procedure.words.aborted(record))
+        return failProcedure(this.#parts, procedure, node, { error, isAbort: true })
+      }
+      const planned = planOf(record)[index]
+      if (!planned) return this.#finish(node, procedure)
+      await startStep(this.#parts, node, index, planned)
+      const step = this.#stepFor(node, planned)
+      const result = await this.#withTask(node, planned, (task) => step.run(task, withPlainNumbers(planned.args)))
+      if ('wait' in result) return this.#enterWait(node, result)
+      finishStep(this.#parts, node)
     }
   }
 
-  async #enterWait(uuid: string, { wait, note }: Waiting): Promise<void> {
-    const kept: Wait = { for: wait, deadline: this.#waits.deadline(uuid), ...(note ? { note } : {}) }
-    await move(this.#parts, uuid, 'wait', { wait: kept })
-    this.#waits.arm(uuid)
+  async #finish(node: NodeHandle, procedure: Procedure): Promise<void> {
+    await procedure.finish(this.#parts, node)
+    this.#parts.jobs.callOff(node.uuid, new DeployFailure(procedure.words.ended))
+    this.#parts.onProcedureEnd?.(procedure.kind, 'done')
   }
 
-  /** The node is held. Goes on when what it waits for has come. */
-  async #resume(uuid: string, callback?: Callback): Promise<void> {
-    const node = nodeOf(this.#parts, uuid)
-    const { wait } = node
-    if (!isWaiting(node) || !wait || node.maintenance) return
-    const sign = await signFor(this.#parts, node, wait, callback)
+  async #enterWait(node: NodeHandle, { wait, note }: Waiting): Promise<void> {
+    const entered: Wait = { for: wait, deadline: this.#waits.deadline(node), ...(note ? { note } : {}) }
+    await node.move('wait', { wait: entered })
+    this.#waits.arm(node)
+  }
+
+  /** The node is reserved. Goes on when what it waits for has come. */
+  async #resume(node: NodeHandle, callback?: Callback): Promise<void> {
+    const { record } = node
+    const { wait } = record
+    if (!isWaiting(record) || !wait || record.maintenance) return
+    const sign = await signFor(this.#parts, record, wait, callback)
     if (!sign) return
-    await this.#waits.touch(uuid)
-    await this.#guarded(uuid, async () => {
-      const planned = currentStepOf(node)
+    await this.#waits.touch(node)
+    await this.#guarded(node, async () => {
+      const planned = currentStepOf(record)
       if (planned && isStillRunning(sign) && !this.#stepFor(node, planned).resume) return
-      this.#waits.disarm(uuid)
+      this.#waits.disarm(node.uuid)
       // The wait stays in the record until the next step begins: cut off here, it is waited for again.
-      await move(this.#parts, uuid, 'resume', (now) => ({ wait: now.wait }))
-      const told = wait.for === 'agent-boot' ? await this.#meet(uuid, sign) : sign
-      if (!planned) return this.#runFrom(uuid, 0)
-      const { procedure } = this.#wayOf(uuid)
-      const step = this.#stepFor(nodeOf(this.#parts, uuid), planned)
-      const result = await this.#withTask(uuid, planned, async (task) =>
+      await node.move('resume', (now) => ({ wait: now.wait }))
+      const procedure = this.#procedureOf(node)
+      const told = wait.for === 'agent-boot' ? await this.#meet(node, procedure, sign) : sign
+      if (!planned) return this.#runFrom(node, 0)
+      const step = this.#stepFor(node, planned)
+      const result = await this.#withTask(node, planned, async (task) =>
         step.resume ? step.resume(task, told) : afterSign(procedure, planned, told),
       )
-      if ('wait' in result) return this.#enterWait(uuid, result)
-      finishStep(this.#parts, uuid)
-      await this.#runFrom(uuid, indexOf(nodeOf(this.#parts, uuid)) + 1)
+      if ('wait' in result) return this.#enterWait(node, result)
+      finishStep(this.#parts, node)
+      await this.#runFrom(node, indexOf(node.record) + 1)
     })
   }
 
   /** An agent that has just booted. */
-  async #meet(uuid: string, sign: SignOfLife): Promise<SignOfLife> {
-    await learnAgentSteps(this.#parts, uuid, this.#wayOf(uuid))
-    return withCommands(this.#parts, uuid, sign)
+  async #meet(node: NodeHandle, procedure: Procedure, sign: SignOfLife): Promise<SignOfLife> {
+    await learnAgentSteps(this.#parts, procedure, node)
+    return withCommands(this.#parts, node, sign)
   }
 
   /** @source Ironic [pxe] boot_retry_timeout: firmware now and then misses its network. The wait's deadline stays. */
-  async #bootAgain(uuid: string): Promise<void> {
-    const node = nodeOf(this.#parts, uuid)
-    if (!isWaiting(node) || node.wait?.for !== 'agent-boot' || hasAgent(node)) return
+  async #bootAgain(node: NodeHandle): Promise<void> {
+    const { uuid, record } = node
+    if (!isWaiting(record) || record.wait?.for !== 'agent-boot' || hasAgent(record)) return
     this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
     await bootAgent(this.#parts, uuid, this.#parts.jobs.signalOf(uuid)).catch((error: unknown) => {
       if (!(error instanceof ApplianceError)) throw error
       this.#parts.log.warn('machine could not be started once more', { node: uuid, reason: messageOf(error) })
     })
-    this.#waits.arm(uuid)
+    this.#waits.arm(node)
   }
 
-  async #expire(uuid: string): Promise<void> {
-    const node = nodeOf(this.#parts, uuid)
-    if (!isWaiting(node) || node.maintenance || !isOverdue(node.wait)) return
-    await this.#fail(uuid, timeoutOf(node, this.#wayOf(uuid), limitOf(this.#parts, node)))
+  async #expire(node: NodeHandle): Promise<void> {
+    const { record } = node
+    if (!isWaiting(record) || record.maintenance || !isOverdue(record.wait)) return
+    await this.#fail(node, timeoutOf(record, this.#procedureOf(node), this.#limit_s(record)))
   }
 }
 

@@ -3,7 +3,8 @@ import type { Command } from '../../agent/commands.ts'
 import { AgentFailure, messageOf } from '../../errors.ts'
 import type { SignOfLife } from '../../plugin-api/index.ts'
 import type { Node, Wait } from '../../records/kinds/node.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 /** From an installer that reports by itself. */
 export type Callback = { status: 'start' | 'end' | 'error'; message?: string }
@@ -14,7 +15,7 @@ export const isStillRunning = (sign: SignOfLife): boolean => sign.from === 'agen
 
 /** undefined: this is not what the node waits for, or the agent cannot be asked now and will be soon. */
 export async function signFor(
-  parts: Parts,
+  { agent, jobs, log }: Pick<Parts, 'agent' | 'jobs' | 'log'>,
   node: Node,
   wait: Wait,
   callback: Callback | undefined,
@@ -25,10 +26,10 @@ export async function signFor(
   const { agent_command_id } = node.driver_internal_info
   let commands: Command[]
   try {
-    commands = await parts.agent.commands(node, parts.jobs.signalOf(node.uuid), 1)
+    commands = await agent.commands(node, jobs.signalOf(node.uuid), 1)
   } catch (error) {
     if (!(error instanceof AgentFailure)) throw error
-    parts.log.debug('agent does not tell its commands', { node: node.uuid, reason: messageOf(error) })
+    log.debug('agent does not tell its commands', { node: node.uuid, reason: messageOf(error) })
     return undefined
   }
   const command = commands.find(({ id }) => id === agent_command_id)
@@ -36,7 +37,11 @@ export async function signFor(
 }
 
 /** @throws AgentFailure */
-export async function withCommands(parts: Parts, uuid: string, sign: SignOfLife): Promise<SignOfLife> {
+export async function withCommands(
+  { agent, jobs }: Pick<Parts, 'agent' | 'jobs'>,
+  { uuid, record }: NodeHandle,
+  sign: SignOfLife,
+): Promise<SignOfLife> {
   if (sign.from !== 'agent') return sign
-  return { ...sign, commands: await parts.agent.commands(nodeOf(parts, uuid), parts.jobs.signalOf(uuid)) }
+  return { ...sign, commands: await agent.commands(record, jobs.signalOf(uuid)) }
 }

@@ -2,12 +2,12 @@
 import { DeployFailure } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { currentStepOf, keyOf } from '../procedures/plan.ts'
-import type { Way } from './way.ts'
+import type { Procedure } from './procedure.ts'
 
-export function timeoutOf(node: Node, way: Way, limit_s: number): DeployFailure {
+export function timeoutOf(node: Node, { words }: Procedure, limit_s: number): DeployFailure {
   const planned = currentStepOf(node)
   return new DeployFailure(
-    way.timeout(node, { step: planned ? keyOf(planned) : 'none', limit_s, missing: whatIsMissing(node) }),
+    words.timeout(node, { step: planned ? keyOf(planned) : 'none', limit_s, missing: whatIsMissing(node) }),
   )
 }
 

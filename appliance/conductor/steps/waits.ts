@@ -1,18 +1,20 @@
 /** What happens while a node waits: its deadline passes, or its agent's command ends. Changes no state itself. */
 import { AgentFailure, NotFound } from '../../errors.ts'
-import type { Node, Wait } from '../../records/kinds/node.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
-import { underWay } from '../procedures/procedure.ts'
+import type { Wait } from '../../records/kinds/node.ts'
+import type { Parts } from '../parts/parts.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 import { tellProgress } from '../task/task.ts'
 import { untilCommandEnds } from './watch.ts'
 
 export type WaitCalls = {
-  onDue(uuid: string): void
-  onCommandEnd(uuid: string): void
+  onDue(node: NodeHandle): void
+  onCommandEnd(node: NodeHandle): void
   /** No agent has called for [pxe] boot_retry_timeout. */
-  onNoBoot(uuid: string): void
+  onNoBoot(node: NodeHandle): void
   /** The agent answers, but does not know the command. */
-  onLost(uuid: string, error: AgentFailure): void
+  onLost(node: NodeHandle, error: AgentFailure): void
+  /** The longest that the node may wait, in seconds; 0: for ever. */
+  limit_s(node: NodeHandle): number
 }
 
 /** For ever. */
@@ -22,50 +24,43 @@ const LONGEST_MS = 2 ** 31 - 1
 /** A deadline is written anew when so much of it is used up: seldom enough for the disk. */
 const USED_UP = 0.1
 
-/** The longest that the node may wait, in seconds; 0: for ever. */
-export function limitOf({ config }: Pick<Parts, 'config'>, node: Node): number {
-  const procedure = underWay(node)
-  return procedure ? config.conductor[procedure.timeout] : 0
-}
-
 export const isOverdue = (wait: Wait | null): boolean => wait !== null && Date.parse(wait.deadline) <= Date.now()
 
+type WaitParts = Pick<Parts, 'agent' | 'config' | 'jobs' | 'log'>
+
 export class Waits {
-  readonly #parts: Parts
+  readonly #parts: WaitParts
   readonly #calls: WaitCalls
   readonly #armed = new Map<string, AbortController>()
 
-  constructor(parts: Parts, calls: WaitCalls) {
+  constructor(parts: WaitParts, calls: WaitCalls) {
     this.#parts = parts
     this.#calls = calls
   }
 
   /** Of a wait that begins now. */
-  deadline(uuid: string): string {
-    const limit_ms = this.#limit_ms(uuid)
+  deadline(node: NodeHandle): string {
+    const limit_ms = this.#calls.limit_s(node) * 1000
     return limit_ms === 0 ? NEVER : new Date(Date.now() + limit_ms).toISOString()
   }
 
-  #limit_ms(uuid: string): number {
-    return limitOf(this.#parts, nodeOf(this.#parts, uuid)) * 1000
-  }
-
   /** The node waits now. */
-  arm(uuid: string): void {
+  arm(node: NodeHandle): void {
+    const { uuid, record } = node
     this.disarm(uuid)
-    const { wait, driver_internal_info } = nodeOf(this.#parts, uuid)
+    const { wait, driver_internal_info } = record
     if (!wait) return
     const controller = new AbortController()
     this.#armed.set(uuid, controller)
     const signal = AbortSignal.any([controller.signal, this.#parts.jobs.signalOf(uuid)])
-    this.#watchDeadline(uuid, signal)
+    this.#watchDeadline(node, signal)
     const { boot_retry_timeout } = this.#parts.config.pxe
     if (wait.for === 'agent-boot' && boot_retry_timeout) {
-      after(boot_retry_timeout * 1000, signal, () => this.#calls.onNoBoot(uuid))
+      after(boot_retry_timeout * 1000, signal, () => this.#calls.onNoBoot(node))
     }
     const { agent_command_id } = driver_internal_info
     if (wait.for === 'agent-command' && typeof agent_command_id === 'string') {
-      this.#parts.jobs.run('watch of a command', uuid, () => this.#watchCommand(uuid, agent_command_id, signal))
+      this.#parts.jobs.run('watch of a command', uuid, () => this.#watchCommand(node, agent_command_id, signal))
     }
   }
 
@@ -76,38 +71,36 @@ export class Waits {
   }
 
   /** The machine is alive: its deadline counts from now. */
-  async touch(uuid: string): Promise<void> {
-    const limit_ms = this.#limit_ms(uuid)
+  async touch(node: NodeHandle): Promise<void> {
+    const limit_ms = this.#calls.limit_s(node) * 1000
     const isStale = (wait: Wait | null): wait is Wait =>
       wait !== null && limit_ms > 0 && Date.parse(wait.deadline) - Date.now() < limit_ms * (1 - USED_UP)
-    if (!isStale(nodeOf(this.#parts, uuid).wait)) return
-    await this.#parts.store.nodes.update(
-      uuid,
-      ({ wait }) => (isStale(wait) ? { wait: { ...wait, deadline: this.deadline(uuid) } } : {}),
-      { quiet: true },
-    )
+    if (!isStale(node.record.wait)) return
+    await node.update(({ wait }) => (isStale(wait) ? { wait: { ...wait, deadline: this.deadline(node) } } : {}), {
+      quiet: true,
+    })
   }
 
   /** It may have moved by the time it is reached. */
-  #watchDeadline(uuid: string, signal: AbortSignal): void {
-    const wait = this.#parts.store.nodes.get(uuid)?.wait
+  #watchDeadline(node: NodeHandle, signal: AbortSignal): void {
+    const wait = node.exists && node.record.wait
     if (!wait) return
     const left_ms = Date.parse(wait.deadline) - Date.now()
-    if (left_ms <= 0) this.#calls.onDue(uuid)
-    else after(left_ms, signal, () => this.#watchDeadline(uuid, signal))
+    if (left_ms <= 0) this.#calls.onDue(node)
+    else after(left_ms, signal, () => this.#watchDeadline(node, signal))
   }
 
-  async #watchCommand(uuid: string, command_id: string, signal: AbortSignal): Promise<void> {
+  async #watchCommand(node: NodeHandle, command_id: string, signal: AbortSignal): Promise<void> {
     try {
-      const onProgress = tellProgress(this.#parts, uuid)
-      await untilCommandEnds(this.#parts, { uuid, command_id, signal, onProgress, onAlive: () => this.touch(uuid) })
+      const onProgress = tellProgress(this.#parts, node.uuid)
+      await untilCommandEnds(this.#parts, { node, command_id, signal, onProgress, onAlive: () => this.touch(node) })
     } catch (error) {
       if (signal.aborted || error instanceof NotFound) return
       if (!(error instanceof AgentFailure)) throw error
-      this.#calls.onLost(uuid, error)
+      this.#calls.onLost(node, error)
       return
     }
-    this.#calls.onCommandEnd(uuid)
+    this.#calls.onCommandEnd(node)
   }
 }
 

@@ -4,8 +4,8 @@ import { AgentUnreachable } from '../../agent/client.ts'
 import type { Command } from '../../agent/commands.ts'
 import { AgentFailure, messageOf } from '../../errors.ts'
 import type { Progress } from '../../plugin-api/index.ts'
-import type { Node } from '../../records/kinds/node.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 /** Short commands end soon. */
 const FIRST_PAUSE_MS = 100
@@ -17,7 +17,7 @@ const UNREACHABLE_PAUSE_MS = 5000
 const NONSENSE_LIMIT = 5
 
 export type Watch = {
-  uuid: string
+  node: NodeHandle
   command_id: string
   /** Aborted when the node no longer waits for this. */
   signal: AbortSignal
@@ -27,7 +27,7 @@ export type Watch = {
 }
 
 /** @returns when the command has ended. @throws AgentFailure  the agent no longer knows it, or makes no sense */
-export async function untilCommandEnds(parts: Parts, watch: Watch): Promise<void> {
+export async function untilCommandEnds(parts: Pick<Parts, 'agent' | 'log'>, watch: Watch): Promise<void> {
   let nonsense = 0
   let isReached = true
   let tellsProgress = false
@@ -38,7 +38,7 @@ export async function untilCommandEnds(parts: Parts, watch: Watch): Promise<void
   ) {
     await pause(isReached ? pause_ms : UNREACHABLE_PAUSE_MS, undefined, { signal: watch.signal })
     try {
-      const command = await look(parts, nodeOf(parts, watch.uuid), watch)
+      const command = await look(parts, watch)
       nonsense = 0
       isReached = true
       if (command.status !== 'RUNNING') return
@@ -49,15 +49,15 @@ export async function untilCommandEnds(parts: Parts, watch: Watch): Promise<void
       watch.signal.throwIfAborted()
       if (!(error instanceof AgentFailure)) throw error
       isReached = !(error instanceof AgentUnreachable)
-      parts.log.debug('agent does not tell how its command goes', { node: watch.uuid, reason: messageOf(error) })
+      parts.log.debug('agent does not tell how its command goes', { node: watch.node.uuid, reason: messageOf(error) })
       // One that is silent may come back: the wait's deadline ends that.
       if (isReached && ++nonsense >= NONSENSE_LIMIT) throw error
     }
   }
 }
 
-async function look(parts: Parts, node: Node, { command_id, signal }: Watch): Promise<Command> {
-  const commands = await parts.agent.commands(node, signal, 1)
+async function look({ agent }: Pick<Parts, 'agent'>, { node, command_id, signal }: Watch): Promise<Command> {
+  const commands = await agent.commands(node.record, signal, 1)
   const command = commands.find(({ id }) => id === command_id)
   if (command) return command
   throw new AgentFailure(

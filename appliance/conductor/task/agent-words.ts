@@ -4,12 +4,13 @@ import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Port } from '../../records/kinds/port.ts'
 import type { Store } from '../../records/store.ts'
-import { CLEAN, DEPLOY, tracesOf } from '../procedures/procedure.ts'
+import { leftovers, namesOf } from '../procedures/procedure.ts'
+import { PROCEDURE_KINDS } from '../states/state-machine.ts'
 
 /** Of the engine of steps: an agent has no use for it. */
-const OURS: readonly string[] = [DEPLOY, CLEAN].flatMap((procedure) => [
-  ...Object.keys(tracesOf(procedure)),
-  procedure.keys.offered,
+const OURS: readonly string[] = PROCEDURE_KINDS.flatMap((kind) => [
+  ...Object.keys(leftovers(kind)),
+  namesOf(kind).keys.offered,
 ])
 
 /**

@@ -30,7 +30,7 @@ export async function bootFrom(
 /** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
 export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
   const node = nodeOf(parts, uuid)
-  await validateRamdisk(parts, node, procedureOf(node))
+  await validateRamdisk(parts, node, procedureOf(node).kind)
   const isRebooted = keepsPower(parts, node)
   if (!isRebooted) await setPower(parts, uuid, 'power off', { signal })
   await setBoot(parts, uuid, () => ({ agent: true }))

@@ -131,7 +131,7 @@ function imagesFor(
  * Shows progress in the log: the last of each note always, others as often as a reader can follow: what takes long changes slowly.
  * A note of its own is shown at once.
  */
-export function tellProgress(parts: Parts, uuid: string, onProgress?: (progress: Progress) => void) {
+export function tellProgress({ log }: Pick<Parts, 'log'>, uuid: string, onProgress?: (progress: Progress) => void) {
   const began_ms = performance.now()
   let shown: { note: string; done?: number; at_ms: number } = { note: '', at_ms: 0 }
   return (progress: Progress): void => {
@@ -143,7 +143,7 @@ export function tellProgress(parts: Parts, uuid: string, onProgress?: (progress:
     const pause_ms = Math.max(isSame ? STANDSTILL_PAUSE_MS : PROGRESS_PAUSE_MS, (now - began_ms) * PAUSE_OF_TIME)
     if (!isNew && now - shown.at_ms < Math.min(pause_ms, LONGEST_PAUSE_MS)) return
     shown = { note, ...(done !== undefined && { done }), at_ms: now }
-    parts.log.info('progress', {
+    log.info('progress', {
       node: uuid,
       note,
       ...(done === undefined ? {} : { done }),

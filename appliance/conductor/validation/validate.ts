@@ -7,7 +7,7 @@ import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
-import { DEPLOY, type Procedure } from '../procedures/procedure.ts'
+import type { ProcedureKind } from '../states/state-machine.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 
@@ -27,11 +27,11 @@ export const validatePower = (parts: Parts, node: Node): Promise<void> => valida
 
 /** @throws InvalidParameterValue, MissingParameterValue */
 export async function validateBoot(parts: Parts, node: Node): Promise<void> {
-  if (pluginOf(parts, node).usesAgent) await validateAgentBoot(parts, node, DEPLOY)
+  if (pluginOf(parts, node).usesAgent) await validateAgentBoot(parts, node, 'deploy')
 }
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export async function validateAgentBoot(parts: Parts, node: Node, procedure: Procedure): Promise<void> {
+export async function validateAgentBoot(parts: Parts, node: Node, procedure: ProcedureKind): Promise<void> {
   await validateInterface(parts, node, 'boot')
   if (!interfaceOf(parts, node, 'boot').bootsFromNetwork) return
   if (parts.store.ports.where('node_uuid', node.uuid).length === 0) {

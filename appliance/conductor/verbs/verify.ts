@@ -1,21 +1,21 @@
 /** The verb `manage`: a node whose machine answers by its BMC is manageable. */
 import { messageOf } from '../../errors.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
 import { readPowerState } from '../power/power.ts'
-import { move } from '../states/transitions.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 import { validatePower } from '../validation/validate.ts'
 
-/** The node is held and `verifying`. May come again after a restart. @source Ironic conductor/verify.py */
-export async function verify(parts: Parts, uuid: string): Promise<void> {
+/** The node is reserved and `verifying`. May come again after a restart. @source Ironic conductor/verify.py */
+export async function verify(parts: Parts, node: NodeHandle): Promise<void> {
+  const { uuid, record } = node
   try {
-    const node = nodeOf(parts, uuid)
-    await validatePower(parts, node)
+    await validatePower(parts, record)
     await readPowerState(parts, uuid, parts.jobs.stopping)
-  } catch (error) {
+  } catch (cause) {
     if (parts.jobs.stopping.aborted) return
-    const last_error = `Failed to get power state for node ${uuid}. Error: ${messageOf(error)}`
-    await move(parts, uuid, 'fail', { last_error })
+    const error = new Error(`Failed to get power state for node ${uuid}. Error: ${messageOf(cause)}`, { cause })
+    await node.move('fail', { error })
     return
   }
-  await move(parts, uuid, 'done', { last_error: null })
+  await node.move('done', { error: null })
 }

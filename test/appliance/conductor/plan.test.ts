@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { OfferedStep } from '../../../appliance/agent/commands.ts'
-import { parseUserSteps, planSteps, replan } from '../../../appliance/conductor/deploy/plan.ts'
+import { DEPLOY } from '../../../appliance/conductor/deploy/deploy.ts'
+import { type PlannedStep, planSteps, type Sources } from '../../../appliance/conductor/procedures/plan.ts'
+import { type AskedStep, parseAskedSteps } from '../../../appliance/conductor/procedures/request.ts'
 import type { Step } from '../../../appliance/plugin-api/index.ts'
 
 const step = (name: string, priority: number, argsInfo?: Step['argsInfo']): Step => ({
@@ -19,11 +21,19 @@ const offer = (name: string, priority: number, of = 'deploy', argsinfo: OfferedS
 })
 const asked = (name: string, priority: number, args = {}) => ({ interface: 'deploy', step: name, priority, args })
 const PLUGIN = [step('boot_instance', 20), step('write_image', 80), step('tear_down_agent', 40), step('deploy', 100)]
+type Given = { plugin: readonly Step[]; offered: Sources['offered']; user: readonly AskedStep[] }
+const planDeploy = ({ plugin, ...given }: Given, done: readonly PlannedStep[] = []) =>
+  planSteps(
+    'deploy',
+    DEPLOY.rules({} as never, {} as never),
+    { ...given, own: plugin.map((own) => ({ ...own, interface: 'deploy' })) },
+    done,
+  )
 const names = (plan: readonly { interface: string; step: string }[]) => plan.map((s) => `${s.interface}.${s.step}`)
 
 describe('order of deploy steps', () => {
   it('is from the highest priority to the lowest', () => {
-    const plan = planSteps({ plugin: PLUGIN, offered: [], user: [] })
+    const plan = planDeploy({ plugin: PLUGIN, offered: [], user: [] })
 
     assert.deepEqual(
       plan.map(({ step: name }) => name),
@@ -36,7 +46,7 @@ describe('order of deploy steps', () => {
       offer('x', 50, of),
     )
 
-    const plan = planSteps({ plugin: [], offered, user: [] })
+    const plan = planDeploy({ plugin: [], offered, user: [] })
 
     assert.deepEqual(
       plan.map((s) => s.interface),
@@ -53,7 +63,7 @@ describe('order of deploy steps', () => {
       offer('write_image', 70),
     ]
 
-    const plan = planSteps({ plugin: PLUGIN, offered, user: [] })
+    const plan = planDeploy({ plugin: PLUGIN, offered, user: [] })
 
     assert.deepEqual(names(plan), [
       'deploy.deploy',
@@ -70,7 +80,7 @@ describe('order of deploy steps', () => {
     const user = [asked('write_image', 0), asked('erase', 95, { deep: true })]
     const offered = [offer('erase', 0, 'deploy', { deep: { description: '' } })]
 
-    const plan = planSteps({ plugin: PLUGIN, offered, user })
+    const plan = planDeploy({ plugin: PLUGIN, offered, user })
 
     assert.deepEqual(names(plan), ['deploy.deploy', 'deploy.erase', 'deploy.tear_down_agent', 'deploy.boot_instance'])
     assert.deepEqual(plan[1]?.args, { deep: true })
@@ -79,8 +89,8 @@ describe('order of deploy steps', () => {
   it('leaves steps that only the agent can know until it has told', () => {
     const user = [asked('erase', 95)]
 
-    const before = planSteps({ plugin: PLUGIN, offered: undefined, user })
-    const after = replan(before.slice(0, 1), { plugin: PLUGIN, offered: [offer('erase', 0)], user })
+    const before = planDeploy({ plugin: PLUGIN, offered: undefined, user })
+    const after = planDeploy({ plugin: PLUGIN, offered: [offer('erase', 0)], user }, before.slice(0, 1))
 
     assert.deepEqual(names(before)[1], 'deploy.write_image')
     assert.deepEqual(names(after), [
@@ -94,7 +104,7 @@ describe('order of deploy steps', () => {
 
   it('refuses a step that nobody has, and arguments that a step does not take or lacks', () => {
     const plugin = [step('write_image', 80, { image: { description: 'which', required: true } })]
-    const plan = (user: ReturnType<typeof asked>[]) => () => planSteps({ plugin, offered: [], user })
+    const plan = (user: ReturnType<typeof asked>[]) => () => planDeploy({ plugin, offered: [], user })
 
     assert.throws(plan([asked('brew', 90)]), {
       name: 'InvalidParameterValue',
@@ -113,7 +123,7 @@ describe('deploy_steps of a request', () => {
   it('are taken in the shape that Ironic has them', () => {
     const given = [{ interface: 'deploy', step: 'erase', priority: 90 }]
 
-    assert.deepEqual(parseUserSteps(given), [asked('erase', 90)])
+    assert.deepEqual(parseAskedSteps('deploy_steps', 'all', given), [asked('erase', 90)])
   })
 
   it('are refused in any other shape, and when one is named twice', () => {
@@ -125,11 +135,13 @@ describe('deploy_steps of a request', () => {
       { ...right, args: [] },
       null,
     ]) {
-      assert.throws(() => parseUserSteps([wrong as never]), {
+      assert.throws(() => parseAskedSteps('deploy_steps', 'all', [wrong as never]), {
         name: 'InvalidParameterValue',
         message: /^deploy_steps holds /,
       })
     }
-    assert.throws(() => parseUserSteps([right, right]), { message: 'deploy_steps names deploy.erase more than once.' })
+    assert.throws(() => parseAskedSteps('deploy_steps', 'all', [right, right]), {
+      message: 'deploy_steps names deploy.erase more than once.',
+    })
   })
 })

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import type { NodeRegistry } from '../../../appliance/conductor/parts/node-registry.ts'
 import type { ConductorOptions } from '../../../appliance/conductor/parts/parts.ts'
 import { type ConductorService, startConductor } from '../../../appliance/conductor/start.ts'
+import type { Procedure } from '../../../appliance/conductor/steps/procedure.ts'
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
@@ -115,6 +116,8 @@ export type TrialOptions = {
   /** Left out: fake-hardware, with `bmc`. */
   hardware?: Hardware
   checkRamdisk?: ConductorOptions['checkRamdisk']
+  /** Left out: the appliance's own. */
+  procedures?: readonly Procedure[]
   onLine?: (line: LogLine) => void
 }
 
@@ -130,7 +133,7 @@ export class Trial {
     this.store = store
     const { state_path } = options
     const config = configOf(`[DEFAULT]\nenabled_hardware_types = fake-hardware\n${options.ini ?? ''}`)
-    this.conductor = startConductor({
+    const given: ConductorOptions = {
       hostname: 'rackstrap',
       store,
       config,
@@ -145,9 +148,14 @@ export class Trial {
       folder: join(state_path, 'procedures'),
       api_url: () => API_URL,
       http_url: () => 'http://172.22.0.1:8080',
-      onDeployEnd: (result) => this.deploys.push(result),
-      onCleanEnd: (result) => this.cleanings.push(result),
-    })
+      onProcedureEnd: (kind, result) => this.#count(kind, result),
+    }
+    this.conductor = startConductor(given, options.procedures)
+  }
+
+  #count(kind: string, result: 'done' | 'failed'): void {
+    if (kind === 'deploy') this.deploys.push(result === 'done' ? 'active' : 'failed')
+    if (kind === 'clean') this.cleanings.push(result === 'done' ? 'clean' : 'failed')
   }
 
   #take(line: LogLine, { onLine }: TrialOptions): void {

@@ -1,19 +1,45 @@
-/** From a planned step in a node's record to what is run for it: the plugin's, or one that the agent does by itself. */
+/** Where the steps of a node's procedure come from, and from a planned step in its record to what is run for it. */
+import type { OfferedStep } from '../../agent/commands.ts'
 import { AgentFailure, DeployFailure } from '../../errors.ts'
-import type { DeployPlugin, SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { keyOf, offeredSteps, type PlannedStep } from '../procedures/plan.ts'
-import type { Procedure } from '../procedures/procedure.ts'
-import type { Way } from './way.ts'
+import { type Parts, pluginOf } from '../parts/parts.ts'
+import { keyOf, type OwnStep, offeredSteps, type PlannedStep, planSteps, userSteps } from '../procedures/plan.ts'
+import type { AskedStep } from '../procedures/request.ts'
+import type { Procedure } from './procedure.ts'
 
-/** @throws DeployFailure  after an upgrade, or another set of plugins, the step may be gone */
-export function stepFor(way: Way, plugin: DeployPlugin, node: Node, planned: PlannedStep): Step {
-  const own = planned.interface === 'deploy' && way.steps(plugin).find(({ step }) => step === planned.step)
+/** @throws InvalidParameterValue  the node's deploy interface is not loaded */
+export function ownSteps(parts: Parts, procedure: Procedure, node: Node): OwnStep[] {
+  return procedure.pluginSteps(parts, pluginOf(parts, node)).map((step) => ({ ...step, interface: 'deploy' }))
+}
+
+type Given = { offered: readonly OfferedStep[] | undefined; done?: readonly PlannedStep[]; user?: readonly AskedStep[] }
+
+/**
+ * The plan of a node's procedure. `offered` undefined: the agent has not told yet. `user`: other steps than the record has.
+ * @throws InvalidParameterValue  a step was asked for that nobody has
+ */
+export const planFor = (
+  parts: Parts,
+  procedure: Procedure,
+  node: Node,
+  { offered, done, user = userSteps(node) }: Given,
+): PlannedStep[] =>
+  planSteps(
+    procedure.kind,
+    procedure.rules(parts, node),
+    { own: ownSteps(parts, procedure, node), offered, user },
+    done,
+  )
+
+/** @throws DeployFailure  after an upgrade, or with other plugins, the step may be gone */
+export function stepFor(parts: Parts, procedure: Procedure, node: Node, planned: PlannedStep): Step {
+  const own = ownSteps(parts, procedure, node).find((step) => keyOf(step) === keyOf(planned))
   if (own) return own
   const offered = offeredSteps(node)?.find((step) => keyOf(step) === keyOf(planned))
-  if (offered) return inBandStep(way.procedure, planned, offered.reboot_requested)
+  if (offered) return inBandStep(procedure, planned, offered.reboot_requested)
   throw new DeployFailure(
-    `Neither the deploy interface ${plugin.name} nor the agent has the step ${keyOf(planned)} any more.`,
+    `Neither the deploy interface ${node.interfaces.deploy} nor the agent has the step ${keyOf(planned)} any more.`,
   )
 }
 

@@ -1,0 +1,72 @@
+/** One node as a verb, a step or a wait is handed it: its record as it is now, and the ways to change that. */
+import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { merged, nodeOf, type Parts } from '../parts/parts.ts'
+import { lastErrorOf } from './last-error.ts'
+import { type Event, stateAfter, targetAfter, type Verb } from './state-machine.ts'
+
+export type NodeChange = Omit<Partial<Node>, 'last_error' | 'driver_internal_info'> & {
+  /** Becomes last_error; null: there is none. */
+  error?: Error | null
+  /** Merged into driver_internal_info; undefined takes a key away. */
+  internal?: Json
+}
+export type Change = NodeChange | ((now: Node) => NodeChange)
+
+export type NodeHandle = {
+  readonly uuid: string
+  /** What is durable now. @throws NotFound  it was deleted meanwhile */
+  readonly record: Node
+  /** False: it was deleted meanwhile. */
+  readonly exists: boolean
+  /** Resolves when durable. @throws NotFound */
+  update(change: Change, o?: { quiet?: boolean }): Promise<Node>
+  /** Along the table of states, logged. `change` is written together with the new state; a wait that it does not give is over. */
+  move(by: Verb | Event, change?: Change): Promise<Node>
+}
+
+/** The record that stands behind it is looked up here, and nowhere below. @throws NotFound */
+export function handleOf({ store, log }: Pick<Parts, 'store' | 'log'>, ident: string): NodeHandle {
+  const { uuid } = nodeOf({ store }, ident)
+  return {
+    uuid,
+    get record() {
+      return nodeOf({ store }, uuid)
+    },
+    get exists() {
+      return store.nodes.get(uuid) !== undefined
+    },
+    update: (change, o) => store.nodes.update(uuid, (now) => fieldsOf(now, change), o),
+    async move(by, change = {}) {
+      let from = ''
+      const node = await store.nodes.update(uuid, (now) => {
+        from = now.provision_state
+        const to = stateAfter(now.provision_state, by)
+        return {
+          wait: null,
+          ...fieldsOf(now, change),
+          provision_state: to,
+          target_provision_state: targetAfter(now, by, to),
+          provision_updated_at: new Date().toISOString(),
+        }
+      })
+      log.info('provision state changed', {
+        node: uuid,
+        from,
+        to: node.provision_state,
+        target: node.target_provision_state,
+        ...(node.last_error ? { last_error: node.last_error } : {}),
+      })
+      return node
+    },
+  }
+}
+
+function fieldsOf(now: Node, change: Change): Partial<Node> {
+  const { error, internal, ...fields } = typeof change === 'function' ? change(now) : change
+  return {
+    ...fields,
+    ...(error === undefined ? {} : { last_error: error && lastErrorOf(error) }),
+    ...(internal ? { driver_internal_info: merged(now.driver_internal_info, internal) } : {}),
+  }
+}
