@@ -72,12 +72,12 @@ export function startConductor(
       }),
     provision: createProvision(parts, runner, procedures),
     async power(ident, target, timeout_s) {
-      const node = nodeOf(parts, ident)
-      checkPowerTarget(parts, node, target)
+      const node = handleOf(parts, ident)
+      checkPowerTarget(parts, node.record, target)
       const release = await parts.holds.take(node.uuid)
       const o = { signal: parts.jobs.stopping, ...(timeout_s === undefined ? {} : { timeout_s }) }
       parts.jobs.run(target, node.uuid, () =>
-        unlessStopped(parts, () => changePower(parts, node.uuid, target, o)).finally(release),
+        unlessStopped(parts, () => changePower(parts, node, target, o)).finally(release),
       )
     },
     validate: (ident) => validate(parts, nodeOf(parts, ident).uuid),

@@ -5,6 +5,7 @@ import type { BootDevice, PowerState, PowerTarget } from '../../plugin-api/inter
 import type { Node } from '../../records/kinds/node.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
 /** Longest power action; BMCs have their own, shorter, limits for one command. */
@@ -71,7 +72,7 @@ export async function readPowerState(parts: Parts, uuid: string, signal: AbortSi
 
 /**
  * Brings the machine into the wanted state, or leaves it there. Off and reboots forget the agent.
- * @throws BmcFailure; the record's last_error is set only by `failed` of the caller
+ * @throws BmcFailure  the record's last_error is the caller's affair
  */
 export async function setPower(
   parts: Parts,
@@ -113,18 +114,19 @@ export async function forgetAgent(parts: Parts, uuid: string): Promise<void> {
 /** For the power verb of the API: what went wrong is the node's last_error. */
 export async function changePower(
   parts: Parts,
-  uuid: string,
+  node: NodeHandle,
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
 ): Promise<void> {
+  const { uuid } = node
   try {
-    await parts.store.nodes.update(uuid, { last_error: null })
+    await node.update({ error: null })
     await setPower(parts, uuid, target, o)
-  } catch (error) {
+  } catch (cause) {
     if (parts.jobs.stopping.aborted) return
-    const text = `Failed to change power state to '${stateAfter(target)}' by '${target}': ${messageOf(error)}`
-    await parts.store.nodes.update(uuid, { last_error: text, target_power_state: null })
-    parts.log.warn('power action failed', { node: uuid, reason: text })
+    const text = `Failed to change power state to '${stateAfter(target)}' by '${target}': ${messageOf(cause)}`
+    const { last_error } = await node.update({ error: new Error(text, { cause }), target_power_state: null })
+    parts.log.warn('power action failed', { node: uuid, reason: last_error })
   }
 }
 
