@@ -1,7 +1,8 @@
 /** What an agent answers, taken as hostile: checked by schema, cut to size, turned into the plugin contract's words. */
 import { z } from 'zod'
 import { AgentFailure } from '../errors.ts'
-import type { AgentCommand, InBandStep, Json, Progress } from '../plugin-api/index.ts'
+import type { AgentCommand, Json, Progress } from '../plugin-api/index.ts'
+import type { OfferedStep } from '../records/kinds/internal-info.ts'
 
 const COMMANDS_LIMIT = 1000
 const STEPS_LIMIT = 1000
@@ -106,13 +107,6 @@ const stepSchema = z.looseObject({
     .nullish(),
 })
 const stepListsSchema = z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT))
-
-export type OfferedStep = InBandStep & {
-  reboot_requested: boolean
-  /** Clean steps alone have it: the step can be stopped halfway. */
-  abortable?: boolean
-  argsinfo: Readonly<Record<string, { description: string; required?: boolean }>>
-}
 
 /** @param key  deploy_steps of the result of deploy.get_deploy_steps, clean_steps of clean.get_clean_steps, ... @throws AgentFailure */
 export function parseSteps(node: string, key: string, result: unknown): { steps: OfferedStep[]; version: Json } {

@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
-import type { Json } from '../plugin-api/index.ts'
+import type { InternalInfo } from '../records/kinds/internal-info.ts'
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
 
 export type Heartbeat = {
@@ -96,7 +96,7 @@ function checkCertificate(node: Node, pem: string): void {
 }
 
 /** The fields of a heartbeat that go into driver_internal_info. */
-export function recordOf(heartbeat: Heartbeat, now: Date): Json {
+export function recordOf(heartbeat: Heartbeat, now: Date): InternalInfo {
   const { callback_url, agent_version, agent_verify_ca, agent_status, agent_status_message } = heartbeat
   return {
     agent_url: callback_url,

@@ -7,13 +7,12 @@ import {
   parseKernelParameters,
 } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Json } from '../../plugin-api/index.ts'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
-import { namesOf, underWay } from '../procedures/procedure.ts'
-import type { ProcedureKind } from '../states/state-machine.ts'
+import { internalOf, underWay } from '../procedures/procedure.ts'
 
 type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
 
@@ -64,7 +63,7 @@ export function layersFor(parts: BootParts, node: Node, procedure: ProcedureKind
   const plugin = parts.plugins.get(node.interfaces.deploy)
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
-  const kept = (node.driver_internal_info[namesOf(procedure).keys.kept] as Json | undefined) ?? {}
+  const kept = internalOf(node, procedure, 'kept') ?? {}
   const options = optionsFor(parts, node, plugin)
   const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options, kept, procedure })
   if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers

@@ -1,9 +1,9 @@
 /** Whether a machine can boot the deploy ramdisk that this box has. Asked before the machine is touched. */
 import { PxeError } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import type { ProcedureKind } from '../states/state-machine.ts'
 import { archOf, layersFor } from './boot.ts'
 
 /**

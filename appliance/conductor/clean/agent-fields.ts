@@ -1,6 +1,6 @@
 /** What an agent reads of how disks are to be erased, in the node's driver_internal_info. */
 import type { Config } from '../../config/options.ts'
-import type { Json } from '../../plugin-api/index.ts'
+import type { EraseInfo } from '../../records/kinds/internal-info.ts'
 
 /** @source Ironic deploy_utils.agent_add_clean_params */
 export const eraseFields = ({ deploy }: Pick<Config, 'deploy'>) =>
@@ -13,10 +13,10 @@ export const eraseFields = ({ deploy }: Pick<Config, 'deploy'>) =>
     agent_enable_ata_secure_erase: deploy.enable_ata_secure_erase,
     disk_erasure_concurrency: deploy.disk_erasure_concurrency,
     agent_erase_skip_read_only: deploy.erase_skip_read_only,
-  }) as const satisfies Json
+  }) satisfies EraseInfo
 
 /** To be removed again. */
-export const ERASE_FIELDS: readonly (keyof ReturnType<typeof eraseFields>)[] = [
+export const ERASE_FIELDS: readonly (keyof EraseInfo)[] = [
   'agent_erase_devices_iterations',
   'agent_erase_devices_zeroize',
   'agent_continue_if_secure_erase_failed',

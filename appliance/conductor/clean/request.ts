@@ -1,11 +1,11 @@
 /** What is asked of a cleaning, as the node's record keeps it. */
 
-import type { Json } from '../../plugin-api/index.ts'
+import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
 
 /** What goes into driver_internal_info. @throws InvalidParameterValue */
-export const cleanRequest = ({ clean_steps = [], disable_ramdisk }: ProvisionRequest): Json => ({
+export const cleanRequest = ({ clean_steps = [], disable_ramdisk }: ProvisionRequest): InternalChange => ({
   user_clean_steps: parseAskedSteps('clean_steps', 'asked', clean_steps),
   cleaning_disable_ramdisk: disable_ramdisk === true ? true : undefined,
 })

@@ -10,6 +10,7 @@ import type { Images } from '../../images/images.ts'
 import type { Log } from '../../log.ts'
 import type { DeployPlugin, Json, Task } from '../../plugin-api/index.ts'
 import { deepFreeze } from '../../records/frozen.ts'
+import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
 import type { Holds } from './holds.ts'
@@ -74,11 +75,11 @@ export function pluginOf(parts: Pick<Parts, 'plugins'>, node: Node): DeployPlugi
 }
 
 /** Merges into driver_internal_info; undefined takes a key away. */
-export async function setInternal(parts: Pick<Parts, 'store'>, uuid: string, patch: Json): Promise<Node> {
+export async function setInternal(parts: Pick<Parts, 'store'>, uuid: string, patch: InternalChange): Promise<Node> {
   return parts.store.nodes.update(uuid, (node) => ({ driver_internal_info: merged(node.driver_internal_info, patch) }))
 }
 
 /** `base` with `patch` over it; undefined takes a key away. */
-export function merged(base: Json, patch: Json): Json {
-  return Object.fromEntries(Object.entries({ ...base, ...patch }).filter(([, value]) => value !== undefined))
+export function merged<T extends Json>(base: T, patch: { [K in keyof T]?: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries({ ...base, ...patch }).filter(([, value]) => value !== undefined)) as T
 }

@@ -1,14 +1,10 @@
 /** The one planner: which steps a node goes through, and in what order, whatever the procedure. Runs none of them. */
-import type { OfferedStep } from '../../agent/commands.ts'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Step } from '../../plugin-api/index.ts'
+import type { ProcedureKind, Step } from '../../plugin-api/index.ts'
+import type { AskedStep, OfferedStep, PlannedStep, ProcedureInfo } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import type { ProcedureKind } from '../states/state-machine.ts'
-import { type ProcedureNames, underWay } from './procedure.ts'
-import type { AskedStep } from './request.ts'
+import { internalOf, underWay } from './procedure.ts'
 
-/** `abortable`: told of the procedures whose rules say so. */
-export type PlannedStep = AskedStep & { abortable?: boolean }
 /** A step that the appliance runs: of the node's interfaces, its deploy plugin included. */
 export type OwnStep = Step & { interface: string }
 
@@ -40,18 +36,16 @@ const INTERFACES = ['vendor', 'power', 'management', 'firmware', 'deploy', 'bios
 
 export const keyOf = (step: { interface: string; step: string }) => `${step.interface}.${step.step}`
 
-const internal = (node: Node, key: keyof ProcedureNames['keys']): unknown => {
+const internal = <F extends keyof ProcedureInfo>(node: Node, field: F): ProcedureInfo[F] | undefined => {
   const procedure = underWay(node)
-  return procedure && node.driver_internal_info[procedure.keys[key]]
+  return procedure && internalOf(node, procedure.kind, field)
 }
 /** Of the procedure under way, as all that follows. */
-export const planOf = (node: Node): readonly PlannedStep[] =>
-  (internal(node, 'plan') as PlannedStep[] | undefined) ?? []
-export const indexOf = (node: Node): number => Number(internal(node, 'index') ?? -1)
+export const planOf = (node: Node): readonly PlannedStep[] => internal(node, 'plan') ?? []
+export const indexOf = (node: Node): number => internal(node, 'index') ?? -1
 export const currentStepOf = (node: Node): PlannedStep | undefined => planOf(node)[indexOf(node)]
-export const offeredSteps = (node: Node): readonly OfferedStep[] | undefined =>
-  internal(node, 'offered') as OfferedStep[] | undefined
-export const userSteps = (node: Node): readonly AskedStep[] => (internal(node, 'user') as AskedStep[] | undefined) ?? []
+export const offeredSteps = (node: Node): readonly OfferedStep[] | undefined => internal(node, 'offered')
+export const userSteps = (node: Node): readonly AskedStep[] => internal(node, 'user') ?? []
 
 /**
  * The steps that are over, and what is left to do.

@@ -1,7 +1,8 @@
 /** The names that a procedure has in the record and on the wire, all made of its kind; and which procedure a node is in. Runs nothing. */
-import type { Json } from '../../plugin-api/index.ts'
+import type { Json, ProcedureKind } from '../../plugin-api/index.ts'
+import { type InternalChange, PROCEDURE_KINDS, type ProcedureInfo } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { type Phase, PROCEDURE_KINDS, type ProcedureKind, phaseOf } from '../states/state-machine.ts'
+import { type Phase, phaseOf } from '../states/state-machine.ts'
 
 const PAST = {
   deploy: 'deployed',
@@ -17,17 +18,14 @@ export const namesOf = (kind: ProcedureKind) => ({
   kind,
   /** As in `it is being deployed`. */
   past: PAST[kind],
-  /** In driver_internal_info. */
+  /** In driver_internal_info, by what they are in ProcedureInfo. */
   keys: {
     plan: `${kind}_steps`,
     index: `${kind}_step_index`,
     started_at: `${kind}_step_started_at`,
     user: `user_${kind}_steps`,
-    /** What the plugin stores for this procedure. */
     kept: `${kind}_kept`,
-    /** It has failed, and its machine may still be on. */
     cleanup_pending: `${kind}_cleanup_pending`,
-    /** What the agent offers. */
     offered: `agent_cached_${kind}_steps`,
   } as const,
   /** Commands to the agent, and the members of their parameters and results. */
@@ -39,6 +37,22 @@ export const namesOf = (kind: ProcedureKind) => ({
   } as const,
 })
 export type ProcedureNames = ReturnType<typeof namesOf>
+
+/** What of a procedure is in the node's driver_internal_info. */
+export const internalOf = <F extends keyof ProcedureInfo>(
+  { driver_internal_info }: Pick<Node, 'driver_internal_info'>,
+  kind: ProcedureKind,
+  field: F,
+) => driver_internal_info[namesOf(kind).keys[field]] as ProcedureInfo[F] | undefined
+
+/** The change of driver_internal_info that writes it; undefined removes. */
+export const internalChange = (
+  kind: ProcedureKind,
+  change: { [F in keyof ProcedureInfo]?: ProcedureInfo[F] | undefined },
+): InternalChange => {
+  const { keys } = namesOf(kind)
+  return Object.fromEntries(Object.entries(change).map(([field, value]) => [keys[field as keyof ProcedureInfo], value]))
+}
 
 const inPhases = ({ provision_state }: Pick<Node, 'provision_state'>, phases: readonly Phase[]) => {
   const [kind, phase] = phaseOf(provision_state) ?? []
@@ -64,7 +78,7 @@ export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): Proce
 export const hasProcedure = (node: Node): boolean =>
   underWay(node) !== undefined ||
   node.provision_state === 'deleting' ||
-  PROCEDURE_KINDS.some((kind) => node.driver_internal_info[namesOf(kind).keys.cleanup_pending] === true)
+  PROCEDURE_KINDS.some((kind) => internalOf(node, kind, 'cleanup_pending'))
 
 export const isWaiting = ({ provision_state }: Pick<Node, 'provision_state'>): boolean =>
   phaseOf(provision_state)?.[1] === 'waiting'
@@ -72,14 +86,15 @@ export const isRunning = ({ provision_state }: Pick<Node, 'provision_state'>): b
   phaseOf(provision_state)?.[1] === 'running'
 
 /** What a procedure leaves in driver_internal_info, to be removed with its end. The agent's steps go with the agent. */
-export const leftovers = (kind: ProcedureKind, ...more: readonly string[]): Json => {
+export const leftovers = (kind: ProcedureKind, ...more: readonly (keyof InternalChange)[]): InternalChange => {
   const { plan, index, started_at, user, kept, cleanup_pending } = namesOf(kind).keys
   const names = [plan, index, started_at, user, kept, cleanup_pending]
   return cleared(...names, 'agent_command_id', ...more)
 }
 
 /** A change that removes keys. */
-export const cleared = (...names: readonly string[]): Json => Object.fromEntries(names.map((name) => [name, undefined]))
+export const cleared = (...names: readonly (keyof InternalChange)[]): InternalChange =>
+  Object.fromEntries(names.map((name) => [name, undefined]))
 
 /** The node's field that shows the step under way. */
 export const stepOf = (node: Node): Json => {

@@ -1,8 +1,8 @@
 /** What a client asks of a node's life: the body of a request, and the steps in it. */
 import { isObject } from '@appliance/ground/json'
 import { InvalidParameterValue } from '../../errors.ts'
-import type { Json } from '../../plugin-api/index.ts'
-import type { ProcedureKind } from '../states/state-machine.ts'
+import type { Json, ProcedureKind } from '../../plugin-api/index.ts'
+import type { AskedStep } from '../../records/kinds/internal-info.ts'
 
 /** Body of PUT /v1/nodes/{node}/states/provision. */
 export type ProvisionRequest = {
@@ -14,9 +14,6 @@ export type ProvisionRequest = {
   rescue_password?: string
   disable_ramdisk?: boolean
 }
-
-/** A step as a request asks for it. Its priority is 0 where the order of the request counts. */
-export type AskedStep = { interface: string; step: string; priority: number; args: Json }
 
 const STEPS_LIMIT = 200
 

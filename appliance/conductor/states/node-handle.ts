@@ -1,5 +1,5 @@
 /** One node as a verb, a step or a wait is handed it: its record as it is now, and the ways to change that. */
-import type { Json } from '../../plugin-api/index.ts'
+import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { merged, nodeOf, type Parts } from '../parts/parts.ts'
 import { lastErrorOf } from './last-error.ts'
@@ -9,7 +9,7 @@ export type NodeChange = Omit<Partial<Node>, 'last_error' | 'driver_internal_inf
   /** Becomes last_error; null: there is none. */
   error?: Error | null
   /** Merged into driver_internal_info; undefined takes a key away. */
-  internal?: Json
+  internal?: InternalChange
 }
 export type Change = NodeChange | ((now: Node) => NodeChange)
 

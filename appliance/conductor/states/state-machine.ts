@@ -1,5 +1,7 @@
 /** The provision state machine: one table of states, verbs and events, exactly Ironic's. Changes nothing itself (see node-handle.ts). */
+
 import { InvalidStateRequested } from '../../errors.ts'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 
 /** What a user asks for, as in PUT states/provision; `active` and `deploy` are one, so are `deleted` and `undeploy`. */
@@ -24,9 +26,6 @@ export type Verb = (typeof VERBS)[keyof typeof VERBS]
 /** What the conductor itself reports. */
 export type Event = 'done' | 'fail' | 'wait' | 'hold' | 'resume' | 'clean' | 'manage'
 
-/** What runs steps on a machine, from wait to wait: a row of conductor/procedures.ts. */
-export const PROCEDURE_KINDS = ['deploy', 'clean', 'service', 'inspect', 'rescue', 'verify'] as const
-export type ProcedureKind = (typeof PROCEDURE_KINDS)[number]
 /** `running`: the node is reserved, and a step runs. `waiting`: nobody has reserved it. `held`: an operator has the next word. */
 export type Phase = 'running' | 'waiting' | 'held' | 'failed'
 

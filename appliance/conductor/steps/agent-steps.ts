@@ -3,7 +3,7 @@ import { parseSteps } from '../../agent/commands.ts'
 import { AgentFailure } from '../../errors.ts'
 import type { Parts } from '../parts/parts.ts'
 import { indexOf, planOf } from '../procedures/plan.ts'
-import { namesOf } from '../procedures/procedure.ts'
+import { internalChange, namesOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { nodeForAgent, portsForAgent } from '../task/agent-words.ts'
 import { whenNotBusy } from '../task/busy.ts'
@@ -15,7 +15,7 @@ const SIZE_LIMIT = 256 * 1024
 
 /** @throws AgentFailure; InvalidParameterValue  a step was asked for that nobody has */
 export async function learnAgentSteps(parts: Parts, procedure: Procedure, node: NodeHandle): Promise<void> {
-  const { agent, keys, kind } = namesOf(procedure.kind)
+  const { agent, kind } = namesOf(procedure.kind)
   const { uuid, record } = node
   const params = { node: nodeForAgent(record), ports: portsForAgent(parts.store, uuid) }
   const signal = parts.jobs.signalOf(uuid)
@@ -30,9 +30,11 @@ export async function learnAgentSteps(parts: Parts, procedure: Procedure, node: 
   }
   await node.update((now) => ({
     internal: {
-      [keys.offered]: steps,
       hardware_manager_version: version,
-      [keys.plan]: planFor(parts, procedure, now, { offered: steps, done: planOf(now).slice(0, indexOf(now) + 1) }),
+      ...internalChange(kind, {
+        offered: steps,
+        plan: planFor(parts, procedure, now, { offered: steps, done: planOf(now).slice(0, indexOf(now) + 1) }),
+      }),
     },
   }))
 }

@@ -2,7 +2,7 @@
 import { type DeployFailure, messageOf } from '../../errors.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
 import { type Parts, pluginOf } from '../parts/parts.ts'
-import { namesOf, stepShown, underWay } from '../procedures/procedure.ts'
+import { internalChange, stepShown, underWay } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { removeProcedureFolder } from '../task/folder.ts'
 import { makeTask } from '../task/task.ts'
@@ -25,7 +25,7 @@ export async function failProcedure(
     ...stepShown(procedure.kind, {}),
     ...procedure.failure?.(now, error, isAbort),
     // Until the machine is as it shall be: found again after a restart.
-    internal: { [namesOf(procedure.kind).keys.cleanup_pending]: true },
+    internal: internalChange(procedure.kind, { cleanup_pending: true }),
   }))
   parts.onProcedureEnd?.(procedure.kind, 'failed')
   await procedure.endFailure(parts, node)

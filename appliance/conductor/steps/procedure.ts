@@ -4,13 +4,13 @@
  */
 import type { Config } from '../../config/options.ts'
 import { DeployFailure } from '../../errors.ts'
-import type { DeployPlugin, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { DeployPlugin, ProcedureKind, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import type { PlanRules } from '../procedures/plan.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
 import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
-import type { ProcedureKind, Verb } from '../states/state-machine.ts'
+import type { Verb } from '../states/state-machine.ts'
 
 /** No step's fault: the node's last_error as it stands. */
 export class ProcedureFailure extends DeployFailure {}

@@ -3,10 +3,19 @@
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import { currentStepOf, indexOf, keyOf, type PlannedStep, planOf } from '../procedures/plan.ts'
-import { isRunning, isWaiting, namesOf, stepOf, stepShown, underWay } from '../procedures/procedure.ts'
+import { currentStepOf, indexOf, keyOf, planOf } from '../procedures/plan.ts'
+import {
+  internalChange,
+  internalOf,
+  isRunning,
+  isWaiting,
+  stepOf,
+  stepShown,
+  underWay,
+} from '../procedures/procedure.ts'
 import { handleOf, type NodeHandle } from '../states/node-handle.ts'
 import { bootAgent } from '../task/machine.ts'
 import { createPrefetches, type Prefetches } from '../task/prefetch.ts'
@@ -54,11 +63,10 @@ export class StepRunner {
     await this.#guarded(node, async () => {
       const procedure = this.#procedureOf(node)
       if (await procedure.passes?.(this.#parts, node)) return
-      const { keys } = namesOf(procedure.kind)
       const opened = await this.#withTask(node, undefined, (task) => procedure.open(this.#parts, node, task))
       if ('wait' in opened) return this.#enterWait(node, opened)
       const plan = planFor(this.#parts, procedure, node.record, { offered: undefined })
-      await node.update({ internal: { [keys.plan]: plan, [keys.index]: -1 } })
+      await node.update({ internal: internalChange(procedure.kind, { plan, index: -1 }) })
       await this.#runFrom(node, 0)
     })
   }
@@ -74,7 +82,7 @@ export class StepRunner {
         return this.waitOn(node)
       }
       if (!planned) return this.#runFrom(node, indexOf(record))
-      if (typeof record.driver_internal_info.agent_command_id === 'string') {
+      if (record.driver_internal_info.agent_command_id !== undefined) {
         return this.#enterWait(node, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
       }
       if (this.#stepFor(node, planned).again) return this.#runFrom(node, indexOf(record))
@@ -90,8 +98,8 @@ export class StepRunner {
   }
 
   /** The procedure that has failed and left something to be done. */
-  failed({ driver_internal_info }: Node): Procedure | undefined {
-    return this.#procedures.find(({ kind }) => driver_internal_info[namesOf(kind).keys.cleanup_pending] === true)
+  failed(node: Node): Procedure | undefined {
+    return this.#procedures.find(({ kind }) => internalOf(node, kind, 'cleanup_pending'))
   }
 
   /** After a restart: the node waits still. */
@@ -326,6 +334,6 @@ export class StepRunner {
 
 /** Its steps are over, and its end was cut off. */
 const hasEnded = (node: Node) => {
-  const plan = underWay(node)?.keys.plan
-  return plan !== undefined && node.driver_internal_info[plan] !== undefined && indexOf(node) >= planOf(node).length
+  const kind = underWay(node)?.kind
+  return kind !== undefined && internalOf(node, kind, 'plan') !== undefined && indexOf(node) >= planOf(node).length
 }

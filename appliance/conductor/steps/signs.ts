@@ -10,7 +10,7 @@ import type { NodeHandle } from '../states/node-handle.ts'
 export type Callback = { status: 'start' | 'end' | 'error'; message?: string }
 
 export const hasAgent = ({ driver_internal_info: { agent_url } }: Node): boolean =>
-  typeof agent_url === 'string' && agent_url !== ''
+  agent_url !== undefined && agent_url !== ''
 export const isStillRunning = (sign: SignOfLife): boolean => sign.from === 'agent' && sign.command?.status === 'RUNNING'
 
 /** undefined: this is not what the node waits for, or the agent cannot be asked now and will be soon. */

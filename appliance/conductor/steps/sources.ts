@@ -1,11 +1,10 @@
 /** Where the steps of a node's procedure come from, and from a planned step in its record to what is run for it. */
-import type { OfferedStep } from '../../agent/commands.ts'
 import { AgentFailure, DeployFailure } from '../../errors.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { AskedStep, OfferedStep, PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { type Parts, pluginOf } from '../parts/parts.ts'
-import { keyOf, type OwnStep, offeredSteps, type PlannedStep, planSteps, userSteps } from '../procedures/plan.ts'
-import type { AskedStep } from '../procedures/request.ts'
+import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
 import type { Procedure } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded */

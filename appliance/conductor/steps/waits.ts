@@ -59,7 +59,7 @@ export class Waits {
       after(boot_retry_timeout * 1000, signal, () => this.#calls.onNoBoot(node))
     }
     const { agent_command_id } = driver_internal_info
-    if (wait.for === 'agent-command' && typeof agent_command_id === 'string') {
+    if (wait.for === 'agent-command' && agent_command_id !== undefined) {
       this.#parts.jobs.run('watch of a command', uuid, () => this.#watchCommand(node, agent_command_id, signal))
     }
   }

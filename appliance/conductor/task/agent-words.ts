@@ -1,11 +1,11 @@
 /** A node and its ports as an agent is given them with a command: every field, but nothing that opens the BMC. */
 import { MASK, maskSecrets } from '../../log.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import { PROCEDURE_KINDS } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Port } from '../../records/kinds/port.ts'
 import type { Store } from '../../records/store.ts'
 import { leftovers, namesOf } from '../procedures/procedure.ts'
-import { PROCEDURE_KINDS } from '../states/state-machine.ts'
 
 /** Of the engine of steps: an agent has no use for it. */
 const OURS: readonly string[] = PROCEDURE_KINDS.flatMap((kind) => [

@@ -14,7 +14,7 @@ export async function tokenOf(parts: Pick<Parts, 'store'>, uuid: string): Promis
   let token = fresh
   await parts.store.nodes.update(uuid, ({ driver_internal_info }) => {
     const known = driver_internal_info.agent_secret_token
-    if (typeof known === 'string' && known !== '') {
+    if (known !== undefined && known !== '') {
       token = known
       return {}
     }

@@ -8,11 +8,6 @@ import type { Node } from '../../records/kinds/node.ts'
 import { ownerOf } from '../parts/node-registry.ts'
 import { type Parts, setInternal } from '../parts/parts.ts'
 
-/** What the record shows of it, until it is released. */
-const RECORD = 'container_image'
-/** That this deploy brought it. */
-const OF_THIS_DEPLOY = 'container_image_deployed'
-
 type Given = { signal: AbortSignal; progress(progress: Progress): void }
 
 export function registryFor(parts: Parts, uuid: string, { signal, progress }: Given): Pick<Task, 'registry'> {
@@ -36,7 +31,10 @@ export function registryFor(parts: Parts, uuid: string, { signal, progress }: Gi
           signal,
           progress: (done, total) => progress({ note, done, total, unit: 'bytes' }),
         })
-        await setInternal(parts, uuid, { [RECORD]: { reference, digest, manifest_digest }, [OF_THIS_DEPLOY]: true })
+        await setInternal(parts, uuid, {
+          container_image: { reference, digest, manifest_digest },
+          container_image_deployed: true,
+        })
       },
       async access(image, { for: whom = 'deploy', ...o } = {}) {
         const access = await registry.access(image, {
@@ -79,16 +77,16 @@ export async function releaseImage({ registry, log }: Pick<Parts, 'registry' | '
   })
 }
 
-/** What driver_internal_info knows of it, to be taken away. */
-export const IMAGE_TRACES = { [RECORD]: undefined, [OF_THIS_DEPLOY]: undefined } as const
+/** What driver_internal_info shows of it, to be removed. */
+export const IMAGE_LEFTOVERS = { container_image: undefined, container_image_deployed: undefined } as const
 
 /**
  * After a deploy: one that an earlier deploy brought, and this one did without, is let go.
  * @returns what of driver_internal_info is to be changed
  */
 export async function keepOnlyDeployed(parts: Pick<Parts, 'registry' | 'log'>, node: Node) {
-  const { [RECORD]: held, [OF_THIS_DEPLOY]: isDeployed } = node.driver_internal_info
-  if (held === undefined || isDeployed === true) return { [OF_THIS_DEPLOY]: undefined }
+  const { container_image, container_image_deployed } = node.driver_internal_info
+  if (container_image === undefined || container_image_deployed) return { container_image_deployed: undefined }
   await releaseImage(parts, node.uuid)
-  return IMAGE_TRACES
+  return IMAGE_LEFTOVERS
 }

@@ -4,6 +4,7 @@ import { checkMachineFiles } from '@appliance/pxe'
 import { DeployFailure } from '../../errors.ts'
 import type { ImageRequest } from '../../images/images.ts'
 import type { Json, Progress, Task } from '../../plugin-api/index.ts'
+import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { agentApiUrl } from '../boot/boot.ts'
 import { instanceBoot } from '../boot/instance.ts'
@@ -13,8 +14,8 @@ import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from
 import { exec } from '../plugin/exec.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { setPower } from '../power/power.ts'
-import { offeredSteps, type PlannedStep } from '../procedures/plan.ts'
-import { lastProcedure, procedureOf } from '../procedures/procedure.ts'
+import { offeredSteps } from '../procedures/plan.ts'
+import { internalChange, internalOf, lastProcedure, procedureOf } from '../procedures/procedure.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
@@ -70,7 +71,10 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
     },
     async keep(values) {
       await parts.store.nodes.update(uuid, (now) => ({
-        driver_internal_info: merged(now.driver_internal_info, { [keptKey(now)]: { ...keptOf(now), ...values } }),
+        driver_internal_info: merged(
+          now.driver_internal_info,
+          internalChange(lastProcedure(now).kind, { kept: { ...keptOf(now), ...values } }),
+        ),
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
@@ -80,8 +84,7 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
   }
 }
 
-const keptKey = (node: Node) => lastProcedure(node).keys.kept
-const keptOf = (node: Node): Json => (node.driver_internal_info[keptKey(node)] as Json | undefined) ?? {}
+const keptOf = (node: Node): Json => internalOf(node, lastProcedure(node).kind, 'kept') ?? {}
 
 function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task, 'power' | 'boot'> {
   return {
@@ -173,7 +176,7 @@ function agentFor(parts: Parts, uuid: string, { signal, step }: TaskContext): Ta
   return {
     get url() {
       const url = nodeOf(parts, uuid).driver_internal_info.agent_url
-      return typeof url === 'string' && url !== '' ? url : undefined
+      return url === '' ? undefined : url
     },
     run,
     async execute(asked) {

@@ -7,7 +7,7 @@ import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
-import type { ProcedureKind } from '../states/state-machine.ts'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 

@@ -7,12 +7,12 @@ import { keepsPower, setPower } from '../power/power.ts'
 import { cleared } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import type { StepRunner } from '../steps/runner.ts'
-import { IMAGE_TRACES, releaseImage } from '../task/container-images.ts'
+import { IMAGE_LEFTOVERS, releaseImage } from '../task/container-images.ts'
 
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */
 const OF_INSTANCE = {
   ...DEPLOY_LEFTOVERS,
-  ...IMAGE_TRACES,
+  ...IMAGE_LEFTOVERS,
   ...cleared('instance', 'root_uuid_or_disk_id', 'is_whole_disk_image', 'deploy_boot_mode'),
 }
 

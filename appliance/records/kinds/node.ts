@@ -2,6 +2,7 @@
 import type { Json } from '../../plugin-api/index.ts'
 import type { PowerState } from '../../plugin-api/interfaces.ts'
 import { type Base, type Kind, newRecord } from '../kind.ts'
+import type { InternalInfo } from './internal-info.ts'
 
 /** @source Ironic states.py; the verbs that lead from one to the next are in conductor/states/state-machine.ts. */
 export type ProvisionState =
@@ -49,7 +50,8 @@ export type Node = Base & {
   description: string | null
   driver: string
   driver_info: Json
-  driver_internal_info: Json
+  /** Interfaces of plugins remember things under names of their own. */
+  driver_internal_info: InternalInfo & Json
   properties: Json
   instance_info: Json
   instance_uuid: string | null

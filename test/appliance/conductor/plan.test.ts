@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { OfferedStep } from '../../../appliance/agent/commands.ts'
 import { DEPLOY } from '../../../appliance/conductor/deploy/deploy.ts'
-import { type PlannedStep, planSteps, type Sources } from '../../../appliance/conductor/procedures/plan.ts'
-import { type AskedStep, parseAskedSteps } from '../../../appliance/conductor/procedures/request.ts'
+import { planSteps, type Sources } from '../../../appliance/conductor/procedures/plan.ts'
+import { parseAskedSteps } from '../../../appliance/conductor/procedures/request.ts'
 import type { Step } from '../../../appliance/plugin-api/index.ts'
+import type { AskedStep, OfferedStep, PlannedStep } from '../../../appliance/records/kinds/internal-info.ts'
 
 const step = (name: string, priority: number, argsInfo?: Step['argsInfo']): Step => ({
   step: name,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { parseAskedSteps } from '../../../appliance/conductor/procedures/request.ts'
 import { PROCEDURES } from '../../../appliance/conductor/procedures.ts'
 import type { Procedure } from '../../../appliance/conductor/steps/procedure.ts'
 import type { Json, Step } from '../../../appliance/plugin-api/index.ts'
@@ -9,7 +10,9 @@ import { startTrial } from './trial.ts'
 const SERVICE: Procedure = {
   kind: 'service',
   verbs: {
-    service: async (_parts, _node, { service_steps = [] }) => ({ internal: { user_service_steps: service_steps } }),
+    service: async (_parts, _node, { service_steps = [] }) => ({
+      internal: { user_service_steps: parseAskedSteps('service_steps', 'asked', service_steps) },
+    }),
   },
   timeout: 'clean_callback_timeout',
   words: {
@@ -49,7 +52,7 @@ describe('a procedure that somebody adds to the list', () => {
     const service = (...names: [string, Json?][]) =>
       trial.conductor.provision(uuid, {
         target: 'service',
-        service_steps: names.map(([name, args = {}]) => ({ interface: 'deploy', step: name, args, priority: 0 })),
+        service_steps: names.map(([name, args = {}]) => ({ interface: 'deploy', step: name, args })),
       })
     return { trial, uuid, service }
   }
