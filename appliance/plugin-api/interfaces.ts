@@ -3,7 +3,7 @@
  * call. Types only.
  * @source Ironic drivers/base.py
  */
-import type { ApiVersion, Json, Options, SignOfLife, Step, StepResult, Task, Values } from './index.ts'
+import type { ApiVersion, Json, Options, ProcedureKind, SignOfLife, Step, StepResult, Task, Values } from './index.ts'
 
 export type PowerState = 'power on' | 'power off' | 'error'
 export type PowerTarget = 'power on' | 'power off' | 'rebooting' | 'soft power off' | 'soft rebooting'
@@ -52,7 +52,7 @@ export type Implementation<O extends Options = Options> = {
 
 /** A step, and the procedures in which it may run: 'deploy' as a deploy step, 'clean' as a clean step. */
 export type InterfaceStep<O extends Options = Options> = Omit<Step<O>, 'run' | 'resume'> & {
-  of: readonly ('deploy' | 'clean')[]
+  of: readonly ProcedureKind[]
   run(task: InterfaceStepTask<O>, args: Json): Promise<StepResult>
   resume?(task: InterfaceStepTask<O>, sign: SignOfLife): Promise<StepResult>
 }

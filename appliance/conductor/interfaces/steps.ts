@@ -1,6 +1,6 @@
 /** The steps that a node's interfaces bring, beside those of its deploy plugin and its agent. */
 
-import type { Json, Step, Task } from '../../plugin-api/index.ts'
+import type { Json, ProcedureKind, Step, Task } from '../../plugin-api/index.ts'
 import type { Implementation, InterfaceStep, InterfaceStepTask, Interfaces } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
@@ -25,7 +25,7 @@ type StepParts = Pick<Parts, 'hardware' | 'store' | 'option_values'>
 export function interfaceSteps(
   parts: StepParts,
   node: Node,
-  kind: 'deploy' | 'clean',
+  kind: ProcedureKind,
 ): readonly (Step & { interface: string })[] {
   return TYPES.flatMap((type) => {
     const implementation: Implementation = interfaceOf(parts, node, type)

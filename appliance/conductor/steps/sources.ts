@@ -3,13 +3,15 @@ import { AgentFailure, DeployFailure } from '../../errors.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { AskedStep, OfferedStep, PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { interfaceSteps } from '../interfaces/steps.ts'
 import { type Parts, pluginOf } from '../parts/parts.ts'
 import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
 import type { Procedure } from './procedure.ts'
 
-/** @throws InvalidParameterValue  the node's deploy interface is not loaded */
+/** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
 export function ownSteps(parts: Parts, procedure: Procedure, node: Node): OwnStep[] {
-  return procedure.pluginSteps(parts, pluginOf(parts, node)).map((step) => ({ ...step, interface: 'deploy' }))
+  const ofPlugin = procedure.pluginSteps(parts, pluginOf(parts, node))
+  return [...interfaceSteps(parts, node, procedure.kind), ...ofPlugin.map((step) => ({ ...step, interface: 'deploy' }))]
 }
 
 type Given = { offered: readonly OfferedStep[] | undefined; done?: readonly PlannedStep[]; user?: readonly AskedStep[] }

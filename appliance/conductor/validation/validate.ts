@@ -1,13 +1,13 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
 import { checkKernelParameters, PxeError } from '@appliance/pxe'
 import { InvalidParameterValue, MissingParameterValue, messageOf, UnsupportedDriverExtension } from '../../errors.ts'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Implementation } from '../../plugin-api/interfaces.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/kinds/node.ts'
 import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
-import type { ProcedureKind } from '../../plugin-api/index.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask } from '../task/task.ts'
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { parseAskedSteps } from '../../../appliance/conductor/procedures/request.ts'
 import { PROCEDURES } from '../../../appliance/conductor/procedures.ts'
 import type { Procedure } from '../../../appliance/conductor/steps/procedure.ts'
-import type { Json, Step } from '../../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, Json, Step } from '../../../appliance/plugin-api/index.ts'
 import { startTrial } from './trial.ts'
 
 /** What somebody adds who wants another procedure: this row, and its states. */
@@ -44,6 +44,15 @@ const BREAK = step('break', async () => {
   throw new Error('the fan stands still')
 })
 const WAIT = step('wait', async () => ({ wait: 'callback' }), { abortable: true })
+
+const PLUGIN: DeployPlugin = {
+  apiVersion: '1',
+  name: 'direct',
+  options: {},
+  usesAgent: false,
+  validate: async () => {},
+  deploySteps: () => [],
+}
 
 describe('a procedure that somebody adds to the list', () => {
   const start = async (t: Parameters<typeof startTrial>[0]) => {
@@ -96,5 +105,28 @@ describe('a procedure that somebody adds to the list', () => {
 
     assert.deepEqual(waiting.service_step, { interface: 'deploy', step: 'wait', priority: 0, abortable: true })
     assert.equal(last_error, 'The service was aborted.')
+  })
+})
+
+describe("steps of a node's interfaces", () => {
+  it('run by priority in the procedures that they are of, power before management', async (t) => {
+    const done = async () => ({ done: true as const })
+    const bmc = {
+      steps: [
+        { step: 'set_fans', of: ['deploy'] as const, priority: 50, run: done },
+        { step: 'reset_bmc', of: ['clean'] as const, priority: 99, run: done },
+      ],
+    }
+    const plugin = {
+      ...PLUGIN,
+      deploySteps: () => [step('write', done, { priority: 80 }), step('end', done, { priority: 20 })],
+    }
+    const trial = await startTrial(t, { bmc, plugins: [plugin] })
+    const { uuid } = await trial.createNode()
+
+    await trial.conductor.provision(uuid, { target: 'active' })
+    await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(trial.steps(), ['deploy.write', 'power.set_fans', 'management.set_fans', 'deploy.end'])
   })
 })
