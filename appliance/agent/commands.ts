@@ -108,7 +108,10 @@ const stepSchema = z.looseObject({
 })
 const stepListsSchema = z.record(z.string(), z.array(stepSchema).max(STEPS_LIMIT))
 
-/** @param key  deploy_steps of the result of deploy.get_deploy_steps, clean_steps of clean.get_clean_steps, ... @throws AgentFailure */
+/**
+ * @param key  deploy_steps of the result of deploy.get_deploy_steps, clean_steps of clean.get_clean_steps, ...
+ * @throws AgentFailure
+ */
 export function parseSteps(node: string, key: string, result: unknown): { steps: OfferedStep[]; version: Json } {
   const schema = z.object({ [key]: stepListsSchema, hardware_manager_version: z.unknown().optional() })
   const parsed = schema.safeParse(result)

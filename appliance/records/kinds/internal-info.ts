@@ -1,4 +1,4 @@
-/** driver_internal_info: what the appliance must find again after a restart, by the names that it has on disk and in the API. */
+/** driver_internal_info: what the appliance must find again after a restart, by its names on disk and in the API. */
 import type { InBandStep, Json, ProcedureKind } from '../../plugin-api/index.ts'
 
 export const PROCEDURE_KINDS = [

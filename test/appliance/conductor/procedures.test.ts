@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { PROCEDURES } from '../../../appliance/conductor/procedure-list.ts'
 import { parseAskedSteps } from '../../../appliance/conductor/procedures/request.ts'
-import { PROCEDURES } from '../../../appliance/conductor/procedures.ts'
 import type { Procedure } from '../../../appliance/conductor/steps/procedure.ts'
 import type { DeployPlugin, Json, Step } from '../../../appliance/plugin-api/index.ts'
 import { startTrial } from './trial.ts'
