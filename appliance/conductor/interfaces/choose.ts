@@ -63,21 +63,12 @@ export function chooseInterfaces(
       `No valid host was found. Reason: No conductor service registered which supports driver ${driver} for conductor group "".`,
     )
   }
-  const defaults = { ...allowed, deploy: deployInterfaces(parts, driver) }
-  const mayName = (type: InterfaceType) =>
-    type === 'deploy'
-      ? defaults.deploy
-      : parts.hardware.enabled(type).filter((name) => parts.hardware.allows(driver, type, name))
-  const chosen = INTERFACE_TYPES.map((type) => [type, chooseOne(type, defaults[type], mayName(type), wanted[type])])
+  const enabled = { ...allowed, deploy: deployInterfaces(parts, driver) }
+  const chosen = INTERFACE_TYPES.map((type) => [type, chooseOne(type, enabled[type], wanted[type])])
   return Object.fromEntries(chosen) as Node['interfaces']
 }
 
-function chooseOne(
-  type: InterfaceType,
-  [first]: readonly string[],
-  enabled: readonly string[],
-  wanted: string | undefined | null,
-): string {
+function chooseOne(type: InterfaceType, enabled: readonly string[], wanted: string | undefined | null): string {
   if (wanted !== undefined && wanted !== null) {
     if (enabled.includes(wanted)) return wanted
     const valid = enabled.map((name) => `'${name}'`).join(', ')
@@ -85,6 +76,7 @@ function chooseOne(
       `Could not find the following interface in the 'ironic.hardware.interfaces.${type}' entrypoint: ${wanted}. Valid interfaces are [${valid}].`,
     )
   }
+  const [first] = enabled
   if (first !== undefined) return first
   throw new InvalidParameterValue(
     `No ${type} interface is enabled on this appliance. Look into /healthz for why no plugin is loaded, or set [DEFAULT] enabled_${type}_interfaces.`,

@@ -1,6 +1,7 @@
 /** Machines that nobody but a person can switch on: hardware type manual-management. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { cleaning } from './cleaning.ts'
 import { deploying } from './deploying.ts'
 import { startTrial } from './trial.ts'
 
@@ -18,6 +19,14 @@ describe('machine without a BMC', () => {
     assert.deepEqual(agent.given, ['get_deploy_steps', 'write_image', 'install_bootloader', 'sync', 'run_image'])
     assert.equal(node.power_state, 'power on')
     assert.equal(node.driver_internal_info.agent_url, undefined)
+  })
+
+  it('is cleaned in the same way, and rebooted at the end: it could not be switched on again from here', async (t) => {
+    const { trial, agent, uuid } = await cleaning(t, { ini, fields })
+    await agent.boot(trial.conductor)
+    await trial.untilState(uuid, 'available')
+
+    assert.deepEqual(agent.given, ['get_clean_steps', 'erase_devices_metadata', 'run_image'])
   })
 
   it('becomes manageable without an agent, and its power state is not read', async (t) => {
