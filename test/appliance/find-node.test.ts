@@ -104,12 +104,14 @@ describe('find-node', () => {
 })
 
 describe('rackstrap', () => {
-  it('hands its arguments to the command line, on the Node that was found', (t) => {
+  it('hands its arguments to the command line, on the Node that was found, with a heap that stays small', (t) => {
     const { start, appliance } = machine(t, { architecture: 'x86_64', brought: 'node-linux-x64' })
 
     const { status, stdout } = start('rackstrap', 'serve', '--config', 'a file')
 
     assert.equal(status, 0)
-    assert.equal(stdout, `brought: --disable-warning=ExperimentalWarning ${appliance}/cli.ts serve --config a file\n`)
+    const heap = '--max-semi-space-size=8 --heap-growing-percent=50'
+    const rest = `--disable-warning=ExperimentalWarning ${appliance}/cli.ts serve --config a file`
+    assert.equal(stdout, `brought: ${heap} ${rest}\n`)
   })
 })
