@@ -119,7 +119,8 @@ function select<R extends { uuid: string }>(collection: Collection<R>, query: Qu
 function ordered<R extends object>(collection: Collection<R>, query: Query, page: Page, marker?: R): Iterable<R> {
   const { sort_key, sort_dir } = page
   const candidates = collection.candidates(query)
-  if (sort_key === 'id' && sort_dir === 'asc' && !marker) return candidates
+  // A marker that is none of the candidates has nothing behind it, here as there.
+  if (sort_key === 'id' && sort_dir === 'asc') return candidates
   const records = new Set(candidates)
   if (marker) records.add(marker)
   const list = [...records]

@@ -38,7 +38,9 @@ export class ExactNumber {
  * Whether a text may hold such a number: 16 digits, an exponent, a fraction that ends in 0 or begins with six zeros,
  * or -0. It is also true of some texts in quotes, which costs time and nothing else.
  */
-const MAY_BE_DAMAGED = /(?:^|[[:,\s])-?(?:[\d.]{16}|\d[\d.]*[eE][+-]?\d|\d+\.(?:\d*0(?!\d)|0{6})|(?<=-)0(?![\d.]))/
+// A colon has its key's quote or a blank before it: the times of records (10:06:00.000000) do not count.
+const MAY_BE_DAMAGED =
+  /(?:^|[[,\s]|(?<=[\s"]):)-?(?:[\d.]{16}|\d[\d.]*[eE][+-]?\d|\d+\.(?:\d*0(?!\d)|0{6})|(?<=-)0(?![\d.]))/
 
 /**
  * Parses as JSON.parse does, with an ExactNumber where a plain number would come out in other characters.

@@ -21,6 +21,7 @@ describe('JSON that is read exactly', () => {
       for (const text of [source, `[${source}]`, `{"a":${source}}`, `{"a":[1,{"b":${source},"c":"x"}]}`]) {
         assert.equal(JSON.stringify(parseExact(text)), text)
         assert.equal(JSON.stringify(parseExact(text.replace(source, ` ${source}\n`))), text)
+        assert.equal(JSON.stringify(parseExact(text.replaceAll(':', '\t:'))), text)
       }
     })
   }
