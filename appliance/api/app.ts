@@ -1,6 +1,6 @@
 /**
- * The Ironic REST API: what every call goes through, and the resources it leads to. Reads and writes records; anything that
- * takes a decision about a machine is the conductor's.
+ * The Ironic REST API: what every call goes through, and the resources it leads to. Reads and writes records; anything
+ * that takes a decision about a machine is the conductor's.
  */
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
@@ -22,7 +22,10 @@ import { resourcesOf } from './v1/resources.ts'
 import { addRoot } from './v1/root.ts'
 import { answerError } from './wire-error.ts'
 
-/** Answers by its `fetch`. A caller that routes other paths beside it hands over requests, not routes: paths are read in a way of its own. */
+/**
+ * Answers by its `fetch`. A caller that routes other paths beside it hands over requests, not routes: paths are read in
+ * a way of its own.
+ */
 export function createApi(given: ApiParts, rowsOf: typeof resourcesOf = resourcesOf): App {
   const parts = { ...given, conductor: inTurn(given.conductor) }
   const app: App = new Hono<ApiEnv>({ getPath: wirePath })

@@ -57,7 +57,10 @@ async function readText(call: Call, limit_kib: number): Promise<string> {
   return textOf(Buffer.concat(chunks))
 }
 
-/** RFC 8259 section 8.1. Read all the same, bytes that are none would become other characters. @throws InvalidParameterValue */
+/**
+ * RFC 8259 section 8.1. Read all the same, bytes that are none would become other characters.
+ * @throws InvalidParameterValue
+ */
 function textOf(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString('utf8')
   throw new InvalidParameterValue('The request body is not valid JSON: it is not encoded as UTF-8.')

@@ -1,4 +1,7 @@
-/** The language of the field tables: what of a record is told, since which microversion, and what may be written. Knows no resource. */
+/**
+ * The language of the field tables: what of a record is told, since which microversion, and what may be written. Knows
+ * no resource.
+ */
 import type { z } from 'zod'
 import { InvalidParameterValue, NotAcceptable } from '../errors.ts'
 

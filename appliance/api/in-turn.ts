@@ -6,7 +6,10 @@ import { NodeLocked } from '../errors.ts'
 /** @source Ironic [conductor] node_locked_retry_attempts times node_locked_retry_interval */
 const DEADLINE_MS = 3_000
 
-/** Two clients that change one node at the same moment both get their way: each holds it for the milliseconds of a write. */
+/**
+ * Two clients that change one node at the same moment both get their way: each holds it for the milliseconds of a
+ * write.
+ */
 export function inTurn(conductor: Conductor): Conductor {
   const turns = createKeyedMutex()
   return {

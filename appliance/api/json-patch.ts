@@ -1,4 +1,6 @@
-/** JSON Patch (RFC 6902: add, replace, remove) with the habits of Ironic's clients. Works on a copy; knows no resource. */
+/**
+ * JSON Patch (RFC 6902: add, replace, remove) with the habits of Ironic's clients. Works on a copy; knows no resource.
+ */
 
 import { hasMembers } from '@appliance/ground/exact-number'
 import { z } from 'zod'

@@ -1,4 +1,7 @@
-/** Ironic's microversions: which one a request asks for, and what is refused below one. The versions of fields and verbs stand in their tables. */
+/**
+ * Ironic's microversions: which one a request asks for, and what is refused below one. The versions of fields and verbs
+ * stand in their tables.
+ */
 import { NotAcceptable } from '../errors.ts'
 
 export const MIN_MINOR = 1

@@ -1,6 +1,6 @@
 /**
- * The one generic resource: list, detail, show, create, patch and delete of the records of one kind, from a row. Knows no
- * resource: what is particular to one stands in its row, and in the functions that the row names.
+ * The one generic resource: list, detail, show, create, patch and delete of the records of one kind, from a row. Knows
+ * no resource: what is particular to one stands in its row, and in the functions that the row names.
  */
 import { z } from 'zod'
 import { InvalidParameterValue } from '../errors.ts'
@@ -45,7 +45,9 @@ export type Resource<R extends Base> = {
   candidates?(query: Query): Iterable<R>
   /** Other collections that list some of its records, e.g. `nodes/:node/ports`. */
   within?: readonly { path: string; candidates(call: Call): Iterable<R> }[]
-  /** The node that is reserved while one of its records is patched or deleted, and asked whether it lets that happen. */
+  /**
+   * The node that is reserved while one of its records is patched or deleted, and asked whether it lets that happen.
+   */
   node?: {
     uuidOf(record: R): string
     checkPatch?(node: Node, record: R, asked: Asked): void
@@ -186,7 +188,10 @@ function readCreation<R extends Base>({ fields, create = {} }: Resource<R>, give
 
 type Patching<R extends Base> = { record: R; patch: Patch; asked: Asked; patcher: Patcher<R> }
 
-/** Planned before the node is reserved, so that what cannot be is refused at once; and again on the record as it is by then. */
+/**
+ * Planned before the node is reserved, so that what cannot be is refused at once; and again on the record as it is by
+ * then.
+ */
 async function patched<R extends Base>(parts: ApiParts, row: Resource<R>, o: Patching<R>): Promise<R> {
   const { record, patch, asked } = o
   const plan = (current: R): Partial<R> => {

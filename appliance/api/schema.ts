@@ -1,4 +1,7 @@
-/** Kinds of values that requests hold, and one sentence for each that does not fit. Values of secret-looking keys are never repeated. */
+/**
+ * Kinds of values that requests hold, and one sentence for each that does not fit. Values of secret-looking keys are
+ * never repeated.
+ */
 import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers, plainNumber } from '@appliance/ground/exact-number'
 import { z } from 'zod'
@@ -7,7 +10,10 @@ import { isSecretKey } from '../log.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
-/** RFC 3986 unreserved characters. @source Ironic common/utils.is_valid_logical_name. Dots alone are a way up in a path (section 5.2.4). */
+/**
+ * RFC 3986 unreserved characters.
+ * @source Ironic common/utils.is_valid_logical_name. Dots alone are a way up in a path (section 5.2.4).
+ */
 const LOGICAL_NAME = /^(?!\.+$)[A-Za-z0-9._~-]{1,255}$/
 const FOUND_LIMIT = 60
 /** zod's own words, where a schema brings none. */

@@ -1,4 +1,6 @@
-/** Texts of records that were made, for those who ask again. Bounded: what was made first goes first. Knows no resource. */
+/**
+ * Texts of records that were made, for those who ask again. Bounded: what was made first goes first. Knows no resource.
+ */
 
 /** Views of one record: those that clients ask for again and again. */
 const VIEWS_LIMIT = 4

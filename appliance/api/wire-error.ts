@@ -1,4 +1,7 @@
-/** Errors in the wire's shape: a string that holds JSON (CONTRIBUTING.md, Errors). The one place that turns errors into answers. */
+/**
+ * Errors in the wire's shape: a string that holds JSON (CONTRIBUTING.md, Errors). The one place that turns errors into
+ * answers.
+ */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { ApplianceError } from '../errors.ts'
 import type { Log } from '../log.ts'

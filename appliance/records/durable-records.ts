@@ -1,6 +1,6 @@
 /**
- * Records of one kind, kept by commits. Two tables: what is shown is durable; what changes build on is that and all changes
- * under way. So nobody sees a change that a full disk then takes back, and none of two changes at once is lost.
+ * Records of one kind, kept by commits. Two tables: what is shown is durable; what changes build on is that and all
+ * changes under way. So nobody sees a change that a full disk then takes back, and none of two changes at once is lost.
  */
 import { Conflict, InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'

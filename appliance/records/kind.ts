@@ -1,11 +1,17 @@
-/** What a kind of records is: a row of the table in kinds.ts, and all that the store has to be told of it. Knows no kind. */
+/**
+ * What a kind of records is: a row of the table in kinds.ts, and all that the store has to be told of it. Knows no
+ * kind.
+ */
 import { randomUUID } from 'node:crypto'
 import { timestamp } from './timestamp.ts'
 
 /** What every record has. */
 export type Base = { uuid: string; created_at: string; updated_at: string | null }
 
-/** `U`: the unique fields, `I`: the other fields by which records are found. Fields of both hold a string, or null for no value. */
+/**
+ * `U`: the unique fields, `I`: the other fields by which records are found. Fields of both hold a string, or null for
+ * no value.
+ */
 export type Kind<R extends Base, U extends string = string, I extends string = string> = {
   /** As it begins a sentence: "Node ... could not be found." */
   noun: string
@@ -18,7 +24,10 @@ export type Kind<R extends Base, U extends string = string, I extends string = s
   volatile?: Partial<R>
   /** Brings fields into their one spelling, in records and in what they are looked up by. */
   spelling?: { readonly [F in keyof R]?: (value: R[F]) => R[F] }
-  /** The record without which this one is nothing: it has to be there at a creation, and its deletion takes this one with it. */
+  /**
+   * The record without which this one is nothing: it has to be there at a creation, and its deletion takes this one
+   * with it.
+   */
   owner?: { kind: string; field: I }
 }
 export type Kinds = Readonly<Record<string, Kind<Base>>>

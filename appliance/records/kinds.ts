@@ -1,4 +1,7 @@
-/** The kinds of records: each has a folder of its own in state_path, by this name. A row here is all that the store needs to keep another. */
+/**
+ * The kinds of records: each has a folder of its own in state_path, by this name. A row here is all that the store
+ * needs to keep another.
+ */
 import type { Kinds } from './kind.ts'
 import { BOOTS } from './kinds/boot.ts'
 import { NODES } from './kinds/node.ts'

@@ -1,4 +1,7 @@
-/** Opens the store: locks state_path, reads documents and journal, says loudly what it had to repair. Knows no kind of record but by the table. */
+/**
+ * Opens the store: locks state_path, reads documents and journal, says loudly what it had to repair. Knows no kind of
+ * record but by the table.
+ */
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FolderLock } from '@appliance/ground/folder-lock'
@@ -55,7 +58,8 @@ async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Fol
   const store = createRecords(kinds, { commits: () => commits, secrets, nextSeq: () => ++seq })
   for (const document of found.documents) store.get(document.kind)?.load(document)
   await secrets.ensureKey(disk)
-  // The key and the folders of documents and journal may be new: a file in one of them is as durable as its folder's name.
+  // The key and the folders of documents and journal may be new: a file in one of them is as durable as its folder's
+  // name.
   await disk.syncFolder(state_path)
   const commits = startCommits({ ...options, found }, () => {
     for (const records of store.values()) records.takeBack()

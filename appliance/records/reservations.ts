@@ -1,10 +1,13 @@
-/** Exclusive locks on nodes, in memory: one task at a time holds a node. They end with the process (see NODES.volatile). */
+/**
+ * Exclusive locks on nodes, in memory: one task at a time holds a node. They end with the process (see NODES.volatile).
+ */
 import { NodeLocked } from '../errors.ts'
 import type { Node } from './kinds/node.ts'
 import type { Store } from './store.ts'
 
 /**
- * Runs `work` while `hostname` stands in the node's `reservation`. Of two calls in one turn of the event loop, one gets it.
+ * Runs `work` while `hostname` stands in the node's `reservation`. Of two calls in one turn of the event loop, one gets
+ * it.
  * @throws NodeLocked, NotFound, and whatever `work` throws
  */
 export async function withReservation<T>(

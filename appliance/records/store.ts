@@ -1,11 +1,14 @@
-/** What the rest of the appliance knows of storage. open-store.ts keeps it on lowdb; another engine may stand behind it. */
+/**
+ * What the rest of the appliance knows of storage. open-store.ts keeps it on lowdb; another engine may stand behind it.
+ */
 import type { NotFound } from '../errors.ts'
 import type { Base, Kind, Kinds } from './kind.ts'
 import type { KINDS } from './kinds.ts'
 
 /**
- * Records of one kind, whole in memory. What `get` and `all` give is durable and frozen: change it by `update` only. A write
- * that rejects with InsufficientStorage (disk full) or another ApplianceError has changed nothing, here or on the disk.
+ * Records of one kind, whole in memory. What `get` and `all` give is durable and frozen: change it by `update` only. A
+ * write that rejects with InsufficientStorage (disk full) or another ApplianceError has changed nothing, here or on the
+ * disk.
  */
 export type Records<R extends Base, U extends string = string, I extends string = string> = {
   readonly size: number
@@ -21,11 +24,15 @@ export type Records<R extends Base, U extends string = string, I extends string 
   notFound(ident: string): NotFound
   /** A record of which only these fields are known, for `create`. */
   draft(fields: Partial<R>): R
-  /** Resolves when durable. @throws Conflict (uuid, or another unique field, is taken), InvalidParameterValue (its owner is not there) */
+  /**
+   * Resolves when durable.
+   * @throws Conflict (uuid, or another unique field, is taken), InvalidParameterValue (its owner is not there)
+   */
   create(record: R): Promise<R>
   /**
-   * Applies `change` to the record as it is now, changes still under way included, in one turn of the event loop; resolves when
-   * durable. Sets updated_at unless `quiet`. A change of nothing but volatile fields shows at once and is never durable.
+   * Applies `change` to the record as it is now, changes still under way included, in one turn of the event loop;
+   * resolves when durable. Sets updated_at unless `quiet`. A change of nothing but volatile fields shows at once and is
+   * never durable.
    * @throws NotFound, Conflict (unique fields), InvalidParameterValue (its owner is not there)
    */
   update(uuid: string, change: Partial<R> | ((record: R) => Partial<R>), options?: { quiet?: boolean }): Promise<R>

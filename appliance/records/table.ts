@@ -1,4 +1,7 @@
-/** Records of one kind in memory, found by uuid, by unique and by indexed fields. Knows nothing of disks or of what is allowed. */
+/**
+ * Records of one kind in memory, found by uuid, by unique and by indexed fields. Knows nothing of disks or of what is
+ * allowed.
+ */
 
 const NONE: readonly string[] = Object.freeze([])
 

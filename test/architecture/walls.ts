@@ -87,9 +87,6 @@ export const KNOWN_WIDE_DOCUMENTS = [
 export const KNOWN_WIDE_COMMENTS = [
   // The hardware.
   'appliance/hardware',
-  // The records.
-  'appliance/api',
-  'appliance/records',
   // The conductor.
   'appliance/conductor',
   // Plugins.

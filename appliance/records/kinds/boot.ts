@@ -1,4 +1,7 @@
-/** The boot record: what a machine gets when its firmware asks on the network. One a node, with the node's uuid; it outlives a deploy. */
+/**
+ * The boot record: what a machine gets when its firmware asks on the network. One a node, with the node's uuid; it
+ * outlives a deploy.
+ */
 import type { BootFile } from '../../plugin-api/index.ts'
 import { type Base, type Kind, newRecord } from '../kind.ts'
 

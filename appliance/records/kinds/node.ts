@@ -94,7 +94,10 @@ export type Node = Base & {
   traits: readonly string[]
   inspection_started_at: string | null
   inspection_finished_at: string | null
-  /** Chosen at creation from the enabled ones, e.g. {deploy: 'direct', power: 'ipmitool', ...}; in the API as deploy_interface, ... */
+  /**
+   * Chosen at creation from the enabled ones, e.g. {deploy: 'direct', power: 'ipmitool', ...}; in the API as
+   * deploy_interface, ...
+   */
   interfaces: Readonly<Record<InterfaceType, string>>
   /** Never in an answer of the API. */
   wait: Wait | null

@@ -1,6 +1,6 @@
 /**
- * Group commit: what was asked for while the disk was busy shares one journal write and one sync. Behind it, checkpoints
- * bring the changes from the journal into their documents. Never shows a change before it is durable.
+ * Group commit: what was asked for while the disk was busy shares one journal write and one sync. Behind it,
+ * checkpoints bring the changes from the journal into their documents. Never shows a change before it is durable.
  */
 import { isDiskFull } from '@appliance/ground/errno'
 import { ApplianceError, InsufficientStorage, messageOf } from '../../errors.ts'

@@ -1,4 +1,7 @@
-/** The few file-system calls that durability rests on, in one place so that tests can count them and let them fail. Knows no records. */
+/**
+ * The few file-system calls that durability rests on, in one place so that tests can count them and let them fail.
+ * Knows no records.
+ */
 import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isMissing } from '@appliance/ground/errno'

@@ -1,4 +1,7 @@
-/** The form in which a record lies on the disk: one line of JSON that vouches for itself. The same in a document and in the journal. */
+/**
+ * The form in which a record lies on the disk: one line of JSON that vouches for itself. The same in a document and in
+ * the journal.
+ */
 import { hash } from 'node:crypto'
 import { parseExact } from '@appliance/ground/exact-number'
 import type { Json } from '../../plugin-api/index.ts'

@@ -1,4 +1,6 @@
-/** lowdb adapter for one document: appears whole or not at all, vouches for itself, and keeps the generation before it. */
+/**
+ * lowdb adapter for one document: appears whole or not at all, vouches for itself, and keeps the generation before it.
+ */
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { codeOf, isMissing } from '@appliance/ground/errno'
 import type { Adapter } from 'lowdb'
@@ -42,7 +44,10 @@ export class DurableAdapter implements Adapter<Document | null> {
     return null
   }
 
-  /** Durable once its folder is synced, which the caller does once for many. A document without a record leaves nothing behind. */
+  /**
+   * Durable once its folder is synced, which the caller does once for many. A document without a record leaves nothing
+   * behind.
+   */
   async write(document: Document | null): Promise<void> {
     if (!document?.record) return this.#remove()
     const fresh = this.#path + NEW_SUFFIX
@@ -72,7 +77,9 @@ export class DurableAdapter implements Adapter<Document | null> {
     await this.#disk.rename(spare, this.#path + PREVIOUS)
   }
 
-  /** The first generation has none before it. A second copy in its place, lest one damaged file be the end of a record. */
+  /**
+   * The first generation has none before it. A second copy in its place, lest one damaged file be the end of a record.
+   */
   async #writeFirstTwice(document: Document, spare: string): Promise<void> {
     if (existsSync(this.#path + PREVIOUS)) return
     await writeFileDurably(this.#disk, spare, seal(document))

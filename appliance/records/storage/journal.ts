@@ -1,4 +1,6 @@
-/** The journal: what was acknowledged and has not yet reached its document. Appends, syncs, rotates; knows no records. */
+/**
+ * The journal: what was acknowledged and has not yet reached its document. Appends, syncs, rotates; knows no records.
+ */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../errors.ts'
@@ -11,8 +13,8 @@ const LINE_FEED = 0x0a
 type Segment = { path: string; file: DiskFile; length: number }
 
 /**
- * One file at a time is appended to. Its length counts acknowledged bytes only: whatever a failed append left behind it is
- * cut off, so that a change that was refused does not come back at the next start.
+ * One file at a time is appended to. Its length counts acknowledged bytes only: whatever a failed append left behind it
+ * is cut off, so that a change that was refused does not come back at the next start.
  */
 export class Journal {
   readonly #folder: string
@@ -35,8 +37,8 @@ export class Journal {
   }
 
   /**
-   * Why nothing may be appended. After a failed sync the kernel may have dropped what it could not write, and a second sync
-   * would succeed without it: only a new file, with all documents written before, makes the journal good again.
+   * Why nothing may be appended. After a failed sync the kernel may have dropped what it could not write, and a second
+   * sync would succeed without it: only a new file, with all documents written before, makes the journal good again.
    */
   get failure(): Error | undefined {
     return this.#failure
@@ -76,8 +78,8 @@ export class Journal {
   }
 
   /**
-   * Removes the files closed before now; all that they hold is in documents. Oldest first, each durably: a creation must
-   * never outlive the deletion that came after it.
+   * Removes the files closed before now; all that they hold is in documents. Oldest first, each durably: a creation
+   * must never outlive the deletion that came after it.
    */
   async drop(): Promise<void> {
     for (const path of [...this.#closed]) {

@@ -1,4 +1,7 @@
-/** What the disk holds at a start: every record's newest document, be it in its file or in the journal. Changes nothing but damaged names. */
+/**
+ * What the disk holds at a start: every record's newest document, be it in its file or in the journal. Changes nothing
+ * but damaged names.
+ */
 import { join } from 'node:path'
 import type { Disk } from './disk.ts'
 import { type Document, nameOf } from './document.ts'

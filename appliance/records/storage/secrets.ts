@@ -1,4 +1,7 @@
-/** Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in plain. */
+/**
+ * Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in
+ * plain.
+ */
 import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { codeOf, isMissing } from '@appliance/ground/errno'
@@ -46,8 +49,8 @@ export class Secrets {
   }
 
   /**
-   * Makes the key at the first start, and what is missing of it at later ones. To be called when all records are decrypted;
-   * durable once the folder is synced.
+   * Makes the key at the first start, and what is missing of it at later ones. To be called when all records are
+   * decrypted; durable once the folder is synced.
    */
   async ensureKey(disk: Disk): Promise<void> {
     const master = this.#master ?? randomBytes(KEY_BYTES)

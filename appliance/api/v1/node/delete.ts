@@ -2,7 +2,9 @@
 import { Conflict, Forbidden } from '../../../errors.ts'
 import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 
-/** @source Ironic states.DELETE_ALLOWED_STATES, and [conductor] allow_deleting_available_nodes, which defaults to true */
+/**
+ * @source Ironic states.DELETE_ALLOWED_STATES, and [conductor] allow_deleting_available_nodes, which defaults to true
+ */
 const DELETE_ALLOWED: readonly ProvisionState[] = ['manageable', 'enroll', 'adopt failed', 'available']
 
 /** @throws Conflict, Forbidden */

@@ -1,4 +1,7 @@
-/** The node as the API tells it: every field, since which microversion, what may be written and how. A row is all that a new field needs. */
+/**
+ * The node as the API tells it: every field, since which microversion, what may be written and how. A row is all that a
+ * new field needs.
+ */
 import type { z } from 'zod'
 import { MASK, maskSecrets } from '../../../log.ts'
 import type { Json } from '../../../plugin-api/index.ts'

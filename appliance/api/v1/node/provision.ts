@@ -1,4 +1,7 @@
-/** The body of PUT states/provision: which of its fields goes with which verb and version. Whether the verb fits the node, the conductor says. */
+/**
+ * The body of PUT states/provision: which of its fields goes with which verb and version. Whether the verb fits the
+ * node, the conductor says.
+ */
 import { z } from 'zod'
 import type { ProvisionRequest } from '../../../conductor/procedures/request.ts'
 import { InvalidParameterValue, NotFound } from '../../../errors.ts'

@@ -1,4 +1,7 @@
-/** What clients read besides of a node, and where this appliance's true answer is short: no VIFs, history, settings, volumes. One row each. */
+/**
+ * What clients read besides of a node, and where this appliance's true answer is short: no VIFs, history, settings,
+ * volumes. One row each.
+ */
 import { z } from 'zod'
 import { NotFound } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'

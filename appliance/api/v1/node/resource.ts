@@ -1,4 +1,7 @@
-/** The row of /v1/nodes: list, detail, show, create, patch, delete. What else there is of a node has files of its own beside this. */
+/**
+ * The row of /v1/nodes: list, detail, show, create, patch, delete. What else there is of a node has files of its own
+ * beside this.
+ */
 import type { Node } from '../../../records/kinds/node.ts'
 import type { ApiParts } from '../../parts.ts'
 import type { Resource } from '../../resource.ts'

@@ -1,4 +1,7 @@
-/** When a node may be changed, and what else a change brings with it. Given the node as it is and as it shall be; touches nothing. */
+/**
+ * When a node may be changed, and what else a change brings with it. Given the node as it is and as it shall be;
+ * touches nothing.
+ */
 import { Conflict, InvalidParameterValue } from '../../../errors.ts'
 import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 
