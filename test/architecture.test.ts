@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { circleFrom, circlesOfFolders, isWithin } from './architecture/circles.ts'
-import { isAllowed, rowOf } from './architecture/rules.ts'
+import { isAllowed, isNamed, rowOf } from './architecture/rules.ts'
 import {
   filesLike,
   imports,
@@ -17,7 +17,14 @@ import {
   WORKSPACES,
   withoutComments,
 } from './architecture/sources.ts'
-import { KNOWN_CIRCLES, KNOWN_WIDE_COMMENTS, KNOWN_WIDE_DOCUMENTS, WALLS } from './architecture/walls.ts'
+import {
+  FOUNDATION,
+  KNOWN_CIRCLES,
+  KNOWN_WIDE_COMMENTS,
+  KNOWN_WIDE_DOCUMENTS,
+  REGISTRY,
+  WALLS,
+} from './architecture/walls.ts'
 
 const LINE_LIMIT = 400
 const README_LINE_LIMIT = 150
@@ -45,6 +52,19 @@ describe('the walls', () => {
     )
 
     assert.deepEqual(gone, [])
+  })
+
+  it('name in no row what its folder does not import, but for what all stand on', () => {
+    const needless = WALLS.flatMap(([folder, mayImport]) =>
+      mayImport
+        .filter(
+          (name) => name !== '*' && !name.startsWith('type ') && !FOUNDATION.includes(name) && !REGISTRY.includes(name),
+        )
+        .filter((name) => !imports.some((found) => rowOf(found.file)?.[0] === folder && isNamed(found, name)))
+        .map((name) => `${folder} > ${name}`),
+    )
+
+    assert.deepEqual(needless, [])
   })
 
   it('let a file import what the row of its folder names, and nothing else (types count)', () => {
