@@ -11,8 +11,10 @@ import type { StepRunner } from './steps/runner.ts'
 import type { Callback } from './steps/signs.ts'
 import { tokenOf } from './task/callback.ts'
 
+type CallParts = Pick<Parts, 'store' | 'config' | 'log'>
+
 /** Gives the token to the first who asks after a boot, and to nobody else. */
-export async function lookup(parts: Parts, query: LookupQuery): Promise<{ node: Node; config: Json }> {
+export async function lookup(parts: CallParts, query: LookupQuery): Promise<{ node: Node; config: Json }> {
   const { api, agent, conductor } = parts.config
   const { uuid } = findForLookup(parts.store, query, { restrict_lookup: api.restrict_lookup })
   const { token, isNew } = await tokenOf(parts, uuid)
@@ -27,7 +29,7 @@ export async function lookup(parts: Parts, query: LookupQuery): Promise<{ node: 
 }
 
 /** @throws NotFound, InvalidParameterValue  and then nothing has changed */
-export async function heartbeat(parts: Parts, runner: StepRunner, ident: string, given: Heartbeat): Promise<void> {
+export async function heartbeat(parts: CallParts, runner: StepRunner, ident: string, given: Heartbeat): Promise<void> {
   const { uuid } = nodeOf(parts, ident)
   const { require_tls } = parts.config.agent
   let isRecorded = false

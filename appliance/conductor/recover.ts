@@ -1,9 +1,8 @@
 /** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
-import type { Parts } from './parts/parts.ts'
 import { isWaiting } from './procedures/procedure.ts'
 import { handleOf, type NodeHandle } from './states/node-handle.ts'
-import type { StepRunner } from './steps/runner.ts'
+import type { RunnerParts, StepRunner } from './steps/runner.ts'
 import { unlessStopped } from './verbs/provision.ts'
 import { tearDown } from './verbs/tear-down.ts'
 import { verify } from './verbs/verify.ts'
@@ -15,7 +14,11 @@ export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
   reservation === null && ALWAYS_HELD.includes(provision_state)
 
 /** Resolves when all that nobody else holds are held; their work goes on behind. */
-export async function recover(parts: Parts, runner: StepRunner, concerns: (node: Node) => boolean): Promise<void> {
+export async function recover(
+  parts: RunnerParts,
+  runner: StepRunner,
+  concerns: (node: Node) => boolean,
+): Promise<void> {
   for (const record of parts.store.nodes.all()) {
     if (!concerns(record)) continue
     const { uuid, provision_state, target_power_state } = record
@@ -30,7 +33,7 @@ export async function recover(parts: Parts, runner: StepRunner, concerns: (node:
 }
 
 /** By the time the node is free it may be elsewhere, or gone. */
-async function takeUp(parts: Parts, runner: StepRunner, node: NodeHandle): Promise<void> {
+async function takeUp(parts: RunnerParts, runner: StepRunner, node: NodeHandle): Promise<void> {
   const release = await parts.holds.takeInTurn(node.uuid, parts.jobs.stopping)
   try {
     if (node.exists) await workFor(parts, runner, node)?.()
@@ -39,7 +42,7 @@ async function takeUp(parts: Parts, runner: StepRunner, node: NodeHandle): Promi
   }
 }
 
-function workFor(parts: Parts, runner: StepRunner, node: NodeHandle): (() => Promise<void>) | undefined {
+function workFor(parts: RunnerParts, runner: StepRunner, node: NodeHandle): (() => Promise<void>) | undefined {
   const { record } = node
   const failed = runner.failed(record)
   if (failed) return () => failed.endFailure(parts, node)

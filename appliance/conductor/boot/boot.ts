@@ -14,7 +14,7 @@ import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { internalOf, underWay } from '../procedures/procedure.ts'
 
-type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
+export type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
 
 /** Base of the API as agents are told it, without a slash at the end. */
 export const agentApiUrl = ({ config, api_url }: Pick<Parts, 'config' | 'api_url'>): string =>

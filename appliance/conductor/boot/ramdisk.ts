@@ -4,13 +4,15 @@ import { InvalidParameterValue } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import { archOf, layersFor } from './boot.ts'
+import { archOf, type BootParts, layersFor } from './boot.ts'
+
+export type RamdiskParts = BootParts & Pick<Parts, 'checkRamdisk'>
 
 /**
  * @param procedure  for which the machine would boot the agent
  * @throws InvalidParameterValue  in the words that the machine's screen would show; what layersFor throws
  */
-export async function validateRamdisk(parts: Parts, node: Node, procedure: ProcedureKind): Promise<void> {
+export async function validateRamdisk(parts: RamdiskParts, node: Node, procedure: ProcedureKind): Promise<void> {
   const layers = layersFor(parts, node, procedure)
   try {
     await parts.checkRamdisk?.({ layers, ...archOf(node) })

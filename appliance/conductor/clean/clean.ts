@@ -3,14 +3,14 @@ import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.t
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
-import { merged, type Parts } from '../parts/parts.ts'
+import { merged } from '../parts/parts.ts'
 import { keyOf } from '../procedures/plan.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
 import { imageInfo } from '../steps/image-info.ts'
-import { type Procedure, ProcedureFailure } from '../steps/procedure.ts'
+import { type Procedure, ProcedureFailure, type ProcedureParts } from '../steps/procedure.ts'
 import { checkConcurrency, checkMaintenance, checkRetired } from '../validation/may-begin.ts'
-import { validateAgentBoot, validatePower } from '../validation/validate.ts'
+import { type ValidationParts, validateAgentBoot, validatePower } from '../validation/validate.ts'
 import { eraseFields } from './agent-fields.ts'
 import { CLEAN_LEFTOVERS, cleanFailure, endCleanFailure, finishClean, isCleanedByItself, passCleaning } from './end.ts'
 import { prioritiesOf } from './priorities.ts'
@@ -79,7 +79,7 @@ export const CLEAN: Procedure = {
 }
 
 /** @source Ironic conductor/cleaning.py do_node_clean */
-async function open(parts: Parts, node: NodeHandle, task: Task): Promise<StepResult> {
+async function open(parts: ProcedureParts, node: NodeHandle, task: Task): Promise<StepResult> {
   const { record } = node
   try {
     await validateCleaning(parts, record)
@@ -96,7 +96,7 @@ const invalid = ({ uuid }: Node, error: unknown) =>
   `Validation of node ${uuid} for cleaning failed: ${messageOf(error)}`
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-async function validateCleaning(parts: Parts, node: Node): Promise<void> {
+async function validateCleaning(parts: ValidationParts, node: Node): Promise<void> {
   await validatePower(parts, node)
   if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, 'clean')
 }

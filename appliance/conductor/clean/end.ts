@@ -3,14 +3,14 @@ import { messageOf } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { endProcedureBoot } from '../boot/record.ts'
 import type { Parts } from '../parts/parts.ts'
-import { forgetAgent, keepsPower, setPower } from '../power/power.ts'
+import { forgetAgent, keepsPower, type PowerParts, setPower } from '../power/power.ts'
 import { planOf } from '../procedures/plan.ts'
 import { leftovers } from '../procedures/procedure.ts'
 import { lastErrorOf } from '../states/last-error.ts'
 import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
 import { cleanUpByPlugin } from '../steps/failing.ts'
-import { ProcedureFailure } from '../steps/procedure.ts'
+import { ProcedureFailure, type ProcedureParts } from '../steps/procedure.ts'
 import { ERASE_FIELDS } from './agent-fields.ts'
 import { withoutRamdisk } from './request.ts'
 
@@ -33,7 +33,7 @@ export async function passCleaning(parts: Pick<Parts, 'config'>, node: NodeHandl
 }
 
 /** The node is reserved and `cleaning`. May come again after a restart. @throws ProcedureFailure */
-export async function finishClean(parts: Parts, node: NodeHandle): Promise<void> {
+export async function finishClean(parts: ProcedureParts, node: NodeHandle): Promise<void> {
   // All steps are over: a restart goes on here.
   await node.update((now) => ({
     wait: null,
@@ -65,7 +65,7 @@ export const cleanFailure = (node: Node, error: Error, isAbort: boolean): NodeCh
     : { maintenance: true, fault: FAULT, maintenance_reason: node.maintenance_reason ?? lastErrorOf(error) }
 
 /** May come again after a restart. */
-export async function endCleanFailure(parts: Parts, node: NodeHandle): Promise<void> {
+export async function endCleanFailure(parts: ProcedureParts, node: NodeHandle): Promise<void> {
   await endProcedureBoot(parts, node.uuid)
   await cleanUp(parts, node)
   const isHalfWay = node.record.fault === FAULT
@@ -81,10 +81,10 @@ export async function endCleanFailure(parts: Parts, node: NodeHandle): Promise<v
 }
 
 /** @source Ironic deploy_utils.tear_down_inband_cleaning */
-async function tearDownAgent(parts: Parts, { uuid, record }: NodeHandle): Promise<void> {
+async function tearDownAgent(parts: PowerParts & Pick<Parts, 'jobs'>, { uuid, record }: NodeHandle): Promise<void> {
   if (withoutRamdisk(record)) return
   await setPower(parts, uuid, keepsPower(parts, record) ? 'rebooting' : 'power off', { signal: parts.jobs.stopping })
 }
 
-const cleanUp = (parts: Parts, node: NodeHandle) =>
+const cleanUp = (parts: ProcedureParts, node: NodeHandle) =>
   cleanUpByPlugin(parts, node, ({ cleanSteps }) => cleanSteps !== undefined)

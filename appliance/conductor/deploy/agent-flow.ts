@@ -5,7 +5,7 @@ import { readBoolean } from '@appliance/ground/booleans'
 import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Kit, Step, Task } from '../../plugin-api/index.ts'
 import { nodeOf, type Parts } from '../parts/parts.ts'
-import { keepsPower, readPowerState, setPower } from '../power/power.ts'
+import { keepsPower, type PowerParts, readPowerState, setPower } from '../power/power.ts'
 import { imageInfo } from '../steps/image-info.ts'
 import { whenNotBusy } from '../task/busy.ts'
 import { installBootloader } from './boot-loader.ts'
@@ -17,7 +17,9 @@ const BUSY_LIMIT_MS = 60_000
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 1000
 
-export function createKit(parts: Parts): Kit {
+type FlowParts = PowerParts & Pick<Parts, 'config'>
+
+export function createKit(parts: FlowParts): Kit {
   const steps: readonly Step[] = [
     {
       step: 'deploy',
@@ -69,7 +71,7 @@ export function createKit(parts: Parts): Kit {
  * Flushes the disks, has the agent switch its machine off, and when it does not, the BMC.
  * @source Ironic agent_base.tear_down_agent, driver_info/deploy_forces_oob_reboot
  */
-async function tearDownAgent(parts: Parts, task: Task): Promise<void> {
+async function tearDownAgent(parts: FlowParts, task: Task): Promise<void> {
   const { uuid, driver_info } = task.node
   if ((await readPowerState(parts, uuid, task.signal)) === 'power off') return task.power.off()
   const isFlushed = await tried(task, 'standby.sync', true)
@@ -91,7 +93,7 @@ async function tried(task: Task, command: string, wait: boolean): Promise<boolea
   }
 }
 
-async function untilOff(parts: Parts, task: Task, isFlushed: boolean): Promise<void> {
+async function untilOff(parts: FlowParts, task: Task, isFlushed: boolean): Promise<void> {
   const { post_deploy_get_power_state_retries: retries, post_deploy_get_power_state_retry_interval: interval_s } =
     parts.config.agent
   const longest_ms = retries * interval_s * 1000

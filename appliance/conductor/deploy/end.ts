@@ -1,18 +1,18 @@
 /** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
 import { messageOf } from '../../errors.ts'
 import { endProcedureBoot, forgetBoot, releaseFiles } from '../boot/record.ts'
-import type { Parts } from '../parts/parts.ts'
 import { keepsPower, setPower } from '../power/power.ts'
 import { leftovers } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { cleanUpByPlugin } from '../steps/failing.ts'
+import type { ProcedureParts } from '../steps/procedure.ts'
 import { endTickets, keepOnlyDeployed } from '../task/container-images.ts'
 
 /** What of a deploy is in driver_internal_info, removed with its end. */
 export const DEPLOY_LEFTOVERS = leftovers('deploy', 'container_image_deployed')
 
 /** Has the plugin clean up, and releases images and files, but those that the instance boots from. Failures are logged, and change nothing. */
-export async function cleanUp(parts: Parts, node: NodeHandle): Promise<void> {
+export async function cleanUp(parts: ProcedureParts, node: NodeHandle): Promise<void> {
   const { uuid } = node
   await cleanUpByPlugin(parts, node)
   await endTickets(parts, uuid)
@@ -20,7 +20,7 @@ export async function cleanUp(parts: Parts, node: NodeHandle): Promise<void> {
 }
 
 /** The node is reserved and `deploying`. */
-export async function finishDeploy(parts: Parts, node: NodeHandle): Promise<void> {
+export async function finishDeploy(parts: ProcedureParts, node: NodeHandle): Promise<void> {
   await cleanUp(parts, node)
   const image = await keepOnlyDeployed(parts, node.record)
   await endProcedureBoot(parts, node.uuid)
@@ -28,7 +28,7 @@ export async function finishDeploy(parts: Parts, node: NodeHandle): Promise<void
 }
 
 /** May come again after a restart. */
-export async function endFailure(parts: Parts, node: NodeHandle): Promise<void> {
+export async function endFailure(parts: ProcedureParts, node: NodeHandle): Promise<void> {
   const { uuid } = node
   await forgetBoot(parts, uuid)
   await cleanUp(parts, node)

@@ -4,10 +4,10 @@ import { isObject } from '@appliance/ground/json'
 import { ApplianceError, InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
 import { checkConfigDrive, encodeConfigDrive } from '../../images/config-drive.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { merged, type Parts, pluginOf } from '../parts/parts.ts'
+import { merged, pluginOf } from '../parts/parts.ts'
 import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
 import type { NodeChange } from '../states/node-handle.ts'
-import type { Procedure } from '../steps/procedure.ts'
+import type { Procedure, ProcedureParts } from '../steps/procedure.ts'
 import { planFor } from '../steps/sources.ts'
 import { validateBoot, validateDeploy, validatePower } from '../validation/validate.ts'
 import { DEPLOY_LEFTOVERS } from './end.ts'
@@ -16,7 +16,7 @@ const CONFIG_DRIVE_KEYS = ['meta_data', 'network_data', 'user_data', 'vendor_dat
 
 /** @throws InvalidParameterValue, MissingParameterValue  in Ironic's words */
 export async function deployRequest(
-  parts: Parts,
+  parts: ProcedureParts,
   procedure: Procedure,
   node: Node,
   request: ProvisionRequest,

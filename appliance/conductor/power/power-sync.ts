@@ -9,7 +9,9 @@ const AT_ONCE = 8
 const DEADLINE_MS = 60_000
 
 /** @returns a run over all nodes; a BMC that fails is told once, until it answers again */
-export function createPowerSync(parts: Parts): () => Promise<void> {
+export function createPowerSync(
+  parts: Pick<Parts, 'store' | 'log' | 'jobs' | 'agent' | 'hardware' | 'config' | 'option_values'>,
+): () => Promise<void> {
   const failing = new Set<string>()
 
   /** Without the node's reservation, so that a BMC that hangs keeps nobody from the node. What was switched meanwhile counts. */

@@ -7,6 +7,8 @@ import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
+export type PowerParts = Pick<Parts, 'store' | 'log' | 'agent' | 'hardware' | 'config' | 'option_values'>
+
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
 /** Longest power action; BMCs have their own, shorter, limits for one command. */
 const POWER_DEADLINE_S = 180
@@ -54,13 +56,13 @@ export function checkPowerTarget(
 }
 
 /** Of its power interface, without a deadline. @throws BmcFailure, InvalidParameterValue */
-export function askPowerState(parts: Parts, node: Node, signal: AbortSignal): Promise<PowerState | null> {
+export function askPowerState(parts: PowerParts, node: Node, signal: AbortSignal): Promise<PowerState | null> {
   const power = interfaceOf(parts, node, 'power')
   return power.getPowerState(interfaceTask(parts, node, 'power', signal))
 }
 
 /** The state that the machine is in, asked of its BMC and written down; null: it cannot be told. @throws BmcFailure */
-export async function readPowerState(parts: Parts, uuid: string, signal: AbortSignal): Promise<PowerState | null> {
+export async function readPowerState(parts: PowerParts, uuid: string, signal: AbortSignal): Promise<PowerState | null> {
   const node = nodeOf(parts, uuid)
   const state = await limited(signal, BMC_DEADLINE_S, (limit) => askPowerState(parts, node, limit))
   if (state !== node.power_state) {
@@ -75,7 +77,7 @@ export async function readPowerState(parts: Parts, uuid: string, signal: AbortSi
  * @throws BmcFailure  the record's last_error is the caller's affair
  */
 export async function setPower(
-  parts: Parts,
+  parts: PowerParts,
   uuid: string,
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
@@ -106,14 +108,14 @@ export async function setPower(
   parts.log.info('power changed', { node: uuid, power_state: wanted })
 }
 
-export async function forgetAgent(parts: Parts, uuid: string): Promise<void> {
+export async function forgetAgent(parts: PowerParts, uuid: string): Promise<void> {
   parts.agent.forget(uuid)
   await setInternal(parts, uuid, AGENT_TRACES)
 }
 
 /** For the power verb of the API: what went wrong is the node's last_error. */
 export async function changePower(
-  parts: Parts,
+  parts: PowerParts & Pick<Parts, 'jobs'>,
   node: NodeHandle,
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
@@ -132,7 +134,7 @@ export async function changePower(
 
 /** Makes the next boot, or with `persistent` every boot, come from `device`. @throws BmcFailure, InvalidParameterValue */
 export async function setBootDevice(
-  parts: Parts,
+  parts: PowerParts,
   uuid: string,
   device: BootDevice,
   o: { persistent: boolean; signal: AbortSignal },
@@ -149,7 +151,7 @@ export async function setBootDevice(
   )
 }
 
-export async function getBootDevice(parts: Parts, uuid: string, signal: AbortSignal) {
+export async function getBootDevice(parts: PowerParts, uuid: string, signal: AbortSignal) {
   const node = nodeOf(parts, uuid)
   const management = interfaceOf(parts, node, 'management')
   return limited(signal, BMC_DEADLINE_S, (limit) =>

@@ -1,20 +1,19 @@
 /** Learns what steps a freshly booted agent has, and plans the rest of the procedure with them. */
 import { parseSteps } from '../../agent/commands.ts'
 import { AgentFailure } from '../../errors.ts'
-import type { Parts } from '../parts/parts.ts'
 import { indexOf, planOf } from '../procedures/plan.ts'
 import { internalChange, namesOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { nodeForAgent, portsForAgent } from '../task/agent-words.ts'
 import { whenNotBusy } from '../task/busy.ts'
-import type { Procedure } from './procedure.ts'
+import type { Procedure, ProcedureParts } from './procedure.ts'
 import { planFor } from './sources.ts'
 
 /** They go into the node's record. */
 const SIZE_LIMIT = 256 * 1024
 
 /** @throws AgentFailure; InvalidParameterValue  a step was asked for that nobody has */
-export async function learnAgentSteps(parts: Parts, procedure: Procedure, node: NodeHandle): Promise<void> {
+export async function learnAgentSteps(parts: ProcedureParts, procedure: Procedure, node: NodeHandle): Promise<void> {
   const { agent, kind } = namesOf(procedure.kind)
   const { uuid, record } = node
   const params = { node: nodeForAgent(record), ports: portsForAgent(parts.store, uuid) }

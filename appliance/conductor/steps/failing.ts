@@ -6,14 +6,14 @@ import { internalChange, stepShown, underWay } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { removeProcedureFolder } from '../task/folder.ts'
 import { makeTask } from '../task/task.ts'
-import type { Procedure } from './procedure.ts'
+import type { Procedure, ProcedureParts } from './procedure.ts'
 import { whileItProgresses } from './stall.ts'
 
 const CLEAN_UP_DEADLINE_S = 120
 
 /** Does nothing to a node that is not in this procedure any more. */
 export async function failProcedure(
-  parts: Parts,
+  parts: ProcedureParts & Pick<Parts, 'onProcedureEnd'>,
   procedure: Procedure,
   node: NodeHandle,
   { error, isAbort = false, event = 'fail' }: { error: DeployFailure; isAbort?: boolean; event?: 'fail' | 'abort' },
@@ -33,7 +33,7 @@ export async function failProcedure(
 
 /** Of a plugin that is `concerned`, and then the folder that it had. Its failure is noted, and changes nothing. */
 export async function cleanUpByPlugin(
-  parts: Parts,
+  parts: ProcedureParts,
   node: NodeHandle,
   concerned: (plugin: DeployPlugin) => boolean = () => true,
 ): Promise<void> {

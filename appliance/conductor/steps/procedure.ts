@@ -11,9 +11,13 @@ import type { PlanRules } from '../procedures/plan.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
 import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
 import type { Verb } from '../states/state-machine.ts'
+import type { TaskParts } from '../task/task.ts'
 
 /** No step's fault: the node's last_error as it stands. */
 export class ProcedureFailure extends DeployFailure {}
+
+/** What a procedure works with. */
+export type ProcedureParts = TaskParts & Pick<Parts, 'jobs'>
 
 /** Its states are those that states/state-machine.ts gives to its kind. The node is reserved in all that it does. */
 export type Procedure = {
@@ -23,7 +27,7 @@ export type Procedure = {
    * @returns what is written together with the first state @throws ApplianceError  the answer to the request
    */
   readonly verbs: Readonly<
-    Partial<Record<Verb, (parts: Parts, node: Node, request: ProvisionRequest) => Promise<NodeChange>>>
+    Partial<Record<Verb, (parts: ProcedureParts, node: Node, request: ProvisionRequest) => Promise<NodeChange>>>
   >
   /** The option of [conductor] for its longest wait, in seconds; 0 waits for ever. */
   readonly timeout: Extract<keyof Config['conductor'], `${string}_callback_timeout`>
@@ -43,19 +47,19 @@ export type Procedure = {
     aborted(node: Node): string
   }
   /** Which steps run, and in what order. */
-  rules(parts: Parts, node: Node): PlanRules
+  rules(parts: ProcedureParts, node: Node): PlanRules
   /** Those of the node's deploy interface. */
-  pluginSteps(parts: Parts, plugin: DeployPlugin): readonly Step[]
+  pluginSteps(parts: ProcedureParts, plugin: DeployPlugin): readonly Step[]
   /** There is nothing to do, and the node has been moved on. */
-  passes?(parts: Parts, node: NodeHandle): Promise<boolean>
+  passes?(parts: ProcedureParts, node: NodeHandle): Promise<boolean>
   /** Before the first step. One that waits for the agent gets its plan when that has told its steps. Cut off, it is done again. */
-  open(parts: Parts, node: NodeHandle, task: Task): Promise<StepResult>
+  open(parts: ProcedureParts, node: NodeHandle, task: Task): Promise<StepResult>
   /** All steps are over. May come again after a restart. */
-  finish(parts: Parts, node: NodeHandle): Promise<void>
+  finish(parts: ProcedureParts, node: NodeHandle): Promise<void>
   /** What a failure changes in the record, beside its state and last_error. */
   failure?(node: Node, error: DeployFailure, isAbort: boolean): NodeChange
   /** What a failure leaves to be done; may come again after a restart. */
-  endFailure(parts: Parts, node: NodeHandle): Promise<void>
+  endFailure(parts: ProcedureParts, node: NodeHandle): Promise<void>
   /** Whether an abort ends the step under way at once; otherwise the step is ended first. */
   isAbortable(node: Node): boolean
 }

@@ -22,7 +22,7 @@ import { createPrefetches, type Prefetches } from '../task/prefetch.ts'
 import { makeTask } from '../task/task.ts'
 import { learnAgentSteps } from './agent-steps.ts'
 import { failProcedure } from './failing.ts'
-import { type Procedure, ProcedureFailure } from './procedure.ts'
+import { type Procedure, ProcedureFailure, type ProcedureParts } from './procedure.ts'
 import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
 import { afterSign, planFor, stepFor } from './sources.ts'
 import { whileItProgresses } from './stall.ts'
@@ -35,15 +35,17 @@ class ImageLost extends ProcedureFailure {}
 
 type Waiting = Extract<StepResult, { wait: string }>
 
+export type RunnerParts = ProcedureParts & Pick<Parts, 'holds' | 'onProcedureEnd'>
+
 export class StepRunner {
-  readonly #parts: Parts
+  readonly #parts: RunnerParts
   readonly #procedures: readonly Procedure[]
   readonly #waits: Waits
   readonly #prefetches: Prefetches
   /** Nodes whose heartbeat is not taken up yet. */
   readonly #queued = new Set<string>()
 
-  constructor(parts: Parts, procedures: readonly Procedure[]) {
+  constructor(parts: RunnerParts, procedures: readonly Procedure[]) {
     this.#parts = parts
     this.#procedures = procedures
     this.#waits = new Waits(parts, {

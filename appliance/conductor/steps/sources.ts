@@ -4,12 +4,12 @@ import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.
 import type { AskedStep, OfferedStep, PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { interfaceSteps } from '../interfaces/steps.ts'
-import { type Parts, pluginOf } from '../parts/parts.ts'
+import { pluginOf } from '../parts/parts.ts'
 import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
-import type { Procedure } from './procedure.ts'
+import type { Procedure, ProcedureParts } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
-export function ownSteps(parts: Parts, procedure: Procedure, node: Node): OwnStep[] {
+export function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): OwnStep[] {
   const ofPlugin = procedure.pluginSteps(parts, pluginOf(parts, node))
   return [...interfaceSteps(parts, node, procedure.kind), ...ofPlugin.map((step) => ({ ...step, interface: 'deploy' }))]
 }
@@ -21,7 +21,7 @@ type Given = { offered: readonly OfferedStep[] | undefined; done?: readonly Plan
  * @throws InvalidParameterValue  a step was asked for that nobody has
  */
 export const planFor = (
-  parts: Parts,
+  parts: ProcedureParts,
   procedure: Procedure,
   node: Node,
   { offered, done, user = userSteps(node) }: Given,
@@ -34,7 +34,7 @@ export const planFor = (
   )
 
 /** @throws DeployFailure  after an upgrade, or with other plugins, the step may be gone */
-export function stepFor(parts: Parts, procedure: Procedure, node: Node, planned: PlannedStep): Step {
+export function stepFor(parts: ProcedureParts, procedure: Procedure, node: Node, planned: PlannedStep): Step {
   const own = ownSteps(parts, procedure, node).find((step) => keyOf(step) === keyOf(planned))
   if (own) return own
   const offered = offeredSteps(node)?.find((step) => keyOf(step) === keyOf(planned))

@@ -10,7 +10,11 @@ import { type Parts, setInternal } from '../parts/parts.ts'
 
 type Given = { signal: AbortSignal; progress(progress: Progress): void }
 
-export function registryFor(parts: Parts, uuid: string, { signal, progress }: Given): Pick<Task, 'registry'> {
+export function registryFor(
+  parts: Pick<Parts, 'registry' | 'store'>,
+  uuid: string,
+  { signal, progress }: Given,
+): Pick<Task, 'registry'> {
   const { registry } = parts
   if (!registry) return {}
   return {

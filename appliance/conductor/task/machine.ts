@@ -1,11 +1,13 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
-import { validateRamdisk } from '../boot/ramdisk.ts'
+import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
-import { forgetAgent, isSwitchedByHand, keepsPower, setBootDevice, setPower } from '../power/power.ts'
+import { nodeOf } from '../parts/parts.ts'
+import { forgetAgent, isSwitchedByHand, keepsPower, type PowerParts, setBootDevice, setPower } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
+
+export type MachineParts = PowerParts & RamdiskParts
 
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
 
@@ -14,7 +16,7 @@ const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisf
  * @throws BmcFailure
  */
 export async function bootFrom(
-  parts: Parts,
+  parts: MachineParts,
   uuid: string,
   device: keyof typeof DEVICES,
   o: { persistent: boolean; signal: AbortSignal },
@@ -28,7 +30,7 @@ export async function bootFrom(
 }
 
 /** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
-export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
+export async function bootAgent(parts: MachineParts, uuid: string, signal: AbortSignal): Promise<void> {
   const node = nodeOf(parts, uuid)
   await validateRamdisk(parts, node, procedureOf(node).kind)
   const isRebooted = keepsPower(parts, node)
@@ -40,12 +42,12 @@ export async function bootAgent(parts: Parts, uuid: string, signal: AbortSignal)
 }
 
 /** The wait for the agent is as long as for others: a person goes and presses the button. */
-async function waitForHand(parts: Parts, uuid: string): Promise<void> {
+async function waitForHand(parts: MachineParts, uuid: string): Promise<void> {
   await forgetAgent(parts, uuid)
   parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: uuid })
 }
 
-async function prepareRamdisk(parts: Parts, uuid: string, signal: AbortSignal): Promise<void> {
+async function prepareRamdisk(parts: MachineParts, uuid: string, signal: AbortSignal): Promise<void> {
   const node = nodeOf(parts, uuid)
   const boot = interfaceOf(parts, node, 'boot')
   await boot.prepareRamdisk({

@@ -5,7 +5,10 @@ import { tellProgress } from './task.ts'
 
 export type Prefetches = { begin(request: ImageRequest): void }
 
-export function createPrefetches(parts: Parts, onFailure: (uuid: string, error: unknown) => void): Prefetches {
+export function createPrefetches(
+  parts: Pick<Parts, 'images' | 'jobs' | 'log'>,
+  onFailure: (uuid: string, error: unknown) => void,
+): Prefetches {
   const underWay = new Map<string, AbortSignal>()
   return {
     begin(request) {

@@ -22,8 +22,11 @@ import { callbackToken, configDriveOf } from './callback.ts'
 import { registryFor } from './container-images.ts'
 import { procedureFolder } from './folder.ts'
 import { guestFor } from './guest.ts'
-import { bootAgent, bootFrom } from './machine.ts'
+import { bootAgent, bootFrom, type MachineParts } from './machine.ts'
 import { checkRootDevice } from './root-device.ts'
+
+/** All that a plugin's step may do. */
+export type TaskParts = MachineParts & Pick<Parts, 'images' | 'registry' | 'guests' | 'folder' | 'http_url'>
 
 export type TaskContext = {
   signal: AbortSignal
@@ -42,7 +45,7 @@ const PAUSE_OF_TIME = 0.005
 const LONGEST_PAUSE_MS = 60_000
 
 /** @throws InvalidParameterValue  the node's plugin is not loaded, or its options do not fit */
-export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task {
+export function makeTask(parts: TaskParts, uuid: string, context: TaskContext): Task {
   const node = nodeOf(parts, uuid)
   const { signal } = context
   const progress = tellProgress(parts, uuid, context.onProgress)
@@ -86,7 +89,11 @@ export function makeTask(parts: Parts, uuid: string, context: TaskContext): Task
 
 const keptOf = (node: Node): Json => internalOf(node, lastProcedure(node).kind, 'kept') ?? {}
 
-function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task, 'power' | 'boot'> {
+function machineFor(
+  parts: MachineParts & Pick<Parts, 'http_url'>,
+  uuid: string,
+  signal: AbortSignal,
+): Pick<Task, 'power' | 'boot'> {
   return {
     power: {
       on: () => setPower(parts, uuid, 'power on', { signal }),
@@ -111,7 +118,7 @@ function machineFor(parts: Parts, uuid: string, signal: AbortSignal): Pick<Task,
 }
 
 function imagesFor(
-  parts: Parts,
+  parts: Pick<Parts, 'images' | 'store'>,
   uuid: string,
   { signal, prefetch }: TaskContext,
   progress: (progress: Progress) => void,
@@ -155,7 +162,7 @@ export function tellProgress({ log }: Pick<Parts, 'log'>, uuid: string, onProgre
   }
 }
 
-function logFor({ log }: Parts, uuid: string, step: PlannedStep | undefined): Task['log'] {
+function logFor({ log }: Pick<Parts, 'log'>, uuid: string, step: PlannedStep | undefined): Task['log'] {
   const always = { node: uuid, ...(step ? { interface: step.interface, step: step.step } : {}) }
   return {
     debug: (message, fields) => log.debug(message, { ...fields, ...always }),
@@ -165,7 +172,7 @@ function logFor({ log }: Parts, uuid: string, step: PlannedStep | undefined): Ta
   }
 }
 
-function agentFor(parts: Parts, uuid: string, { signal, step }: TaskContext): Task['agent'] {
+function agentFor(parts: Pick<Parts, 'agent' | 'store'>, uuid: string, { signal, step }: TaskContext): Task['agent'] {
   const run: Task['agent']['run'] = async (name, params, o = {}) => {
     const wait = o.wait ?? false
     const command = await parts.agent.run(nodeOf(parts, uuid), name, params, { wait, signal })

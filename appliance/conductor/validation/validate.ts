@@ -9,12 +9,18 @@ import { validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
 import { whileItProgresses } from '../steps/stall.ts'
-import { makeTask } from '../task/task.ts'
+import { makeTask, type TaskParts } from '../task/task.ts'
 
 const PLUGIN_DEADLINE_S = 30
 
+export type ValidationParts = TaskParts & Pick<Parts, 'jobs'>
+
 /** Whatever the implementation throws. */
-async function validateInterface(parts: Parts, node: Node, type: Exclude<InterfaceType, 'deploy'>): Promise<void> {
+async function validateInterface(
+  parts: ValidationParts,
+  node: Node,
+  type: Exclude<InterfaceType, 'deploy'>,
+): Promise<void> {
   const implementation: Implementation = interfaceOf(parts, node, type)
   const what = `The validate of ${type} interface ${implementation.name}`
   await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, async ({ signal }) =>
@@ -23,15 +29,16 @@ async function validateInterface(parts: Parts, node: Node, type: Exclude<Interfa
 }
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export const validatePower = (parts: Parts, node: Node): Promise<void> => validateInterface(parts, node, 'power')
+export const validatePower = (parts: ValidationParts, node: Node): Promise<void> =>
+  validateInterface(parts, node, 'power')
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export async function validateBoot(parts: Parts, node: Node): Promise<void> {
+export async function validateBoot(parts: ValidationParts, node: Node): Promise<void> {
   if (pluginOf(parts, node).usesAgent) await validateAgentBoot(parts, node, 'deploy')
 }
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export async function validateAgentBoot(parts: Parts, node: Node, procedure: ProcedureKind): Promise<void> {
+export async function validateAgentBoot(parts: ValidationParts, node: Node, procedure: ProcedureKind): Promise<void> {
   await validateInterface(parts, node, 'boot')
   if (!interfaceOf(parts, node, 'boot').bootsFromNetwork) return
   if (parts.store.ports.where('node_uuid', node.uuid).length === 0) {
@@ -47,7 +54,7 @@ export async function validateAgentBoot(parts: Parts, node: Node, procedure: Pro
 }
 
 /** Whatever the plugin throws. */
-export async function validateDeploy(parts: Parts, node: Node): Promise<void> {
+export async function validateDeploy(parts: ValidationParts, node: Node): Promise<void> {
   const plugin = pluginOf(parts, node)
   const what = `The validate of deploy interface ${plugin.name}`
   await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, (guard) =>
@@ -57,12 +64,12 @@ export async function validateDeploy(parts: Parts, node: Node): Promise<void> {
 
 export type ValidationResult = { result: boolean | null; reason?: string }
 
-function validateType(parts: Parts, node: Node, type: InterfaceType): Promise<void> {
+function validateType(parts: ValidationParts, node: Node, type: InterfaceType): Promise<void> {
   if (type === 'boot') return validateBoot(parts, node)
   return type === 'deploy' ? validateDeploy(parts, node) : validateInterface(parts, node, type)
 }
 
-export async function validate(parts: Parts, uuid: string): Promise<Record<string, ValidationResult>> {
+export async function validate(parts: ValidationParts, uuid: string): Promise<Record<string, ValidationResult>> {
   const node = nodeOf(parts, uuid)
   const results = INTERFACE_TYPES.filter((type) => type !== 'vendor').map(
     async (type): Promise<[string, ValidationResult]> => {

@@ -7,7 +7,7 @@ import type { ProvisionRequest } from '../procedures/request.ts'
 import { handleOf, type NodeHandle } from '../states/node-handle.ts'
 import { type Verb, verbFor } from '../states/state-machine.ts'
 import type { Procedure } from '../steps/procedure.ts'
-import type { StepRunner } from '../steps/runner.ts'
+import type { RunnerParts, StepRunner } from '../steps/runner.ts'
 import { checkConcurrency, checkProtected } from '../validation/may-begin.ts'
 import { tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
@@ -16,7 +16,7 @@ import { verify } from './verify.ts'
 type Work = () => Promise<void>
 type Verbs = Readonly<Partial<Record<Verb, (node: NodeHandle, request: ProvisionRequest) => Promise<Work | undefined>>>>
 
-export function createProvision(parts: Parts, runner: StepRunner, procedures: readonly Procedure[]) {
+export function createProvision(parts: RunnerParts, runner: StepRunner, procedures: readonly Procedure[]) {
   const verbs: Verbs = { ...beginnings(parts, runner, procedures), ...otherVerbs(parts, runner) }
   return async (ident: string, request: ProvisionRequest): Promise<void> => {
     const target = String(request.target)
@@ -38,7 +38,7 @@ export function createProvision(parts: Parts, runner: StepRunner, procedures: re
 }
 
 /** The verbs that begin a procedure. */
-function beginnings(parts: Parts, runner: StepRunner, procedures: readonly Procedure[]): Verbs {
+function beginnings(parts: RunnerParts, runner: StepRunner, procedures: readonly Procedure[]): Verbs {
   const rows = procedures.flatMap((procedure) =>
     Object.entries(procedure.verbs).map(([verb, check]) => [verb as Verb, check, procedure] as const),
   )
@@ -55,7 +55,7 @@ function beginnings(parts: Parts, runner: StepRunner, procedures: readonly Proce
   )
 }
 
-function otherVerbs(parts: Parts, runner: StepRunner): Verbs {
+function otherVerbs(parts: RunnerParts, runner: StepRunner): Verbs {
   return {
     async manage(node) {
       const { provision_state } = await node.move('manage', { error: null })

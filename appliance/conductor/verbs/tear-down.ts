@@ -2,10 +2,10 @@
 import { messageOf } from '../../errors.ts'
 import { forgetBoot } from '../boot/record.ts'
 import { cleanUp, DEPLOY_LEFTOVERS } from '../deploy/end.ts'
-import type { Parts } from '../parts/parts.ts'
 import { keepsPower, setPower } from '../power/power.ts'
 import { cleared } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
+import type { ProcedureParts } from '../steps/procedure.ts'
 import type { StepRunner } from '../steps/runner.ts'
 import { IMAGE_LEFTOVERS, releaseImage } from '../task/container-images.ts'
 
@@ -17,7 +17,7 @@ const OF_INSTANCE = {
 }
 
 /** The node is reserved and `deleting`; afterwards it is cleaned. May come again after a restart. */
-export async function tearDown(parts: Parts, runner: StepRunner, node: NodeHandle): Promise<void> {
+export async function tearDown(parts: ProcedureParts, runner: StepRunner, node: NodeHandle): Promise<void> {
   const { uuid } = node
   try {
     await forgetBoot(parts, uuid)

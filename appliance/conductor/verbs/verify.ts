@@ -1,12 +1,11 @@
 /** The verb `manage`: a node whose machine answers by its BMC is manageable. */
 import { messageOf } from '../../errors.ts'
-import type { Parts } from '../parts/parts.ts'
 import { readPowerState } from '../power/power.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
-import { validatePower } from '../validation/validate.ts'
+import { type ValidationParts, validatePower } from '../validation/validate.ts'
 
 /** The node is reserved and `verifying`. May come again after a restart. @source Ironic conductor/verify.py */
-export async function verify(parts: Parts, node: NodeHandle): Promise<void> {
+export async function verify(parts: ValidationParts, node: NodeHandle): Promise<void> {
   const { uuid, record } = node
   try {
     await validatePower(parts, record)
