@@ -1,4 +1,6 @@
-/** What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it. */
+/**
+ * What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it.
+ */
 import type { Heartbeat } from '../agent/heartbeat.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'

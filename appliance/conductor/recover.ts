@@ -1,4 +1,4 @@
-/** After a start: every node that was on its way goes on, or fails with the reason. Reservations are gone by themselves. */
+/** After a start, each node that was in a procedure goes on, or fails with the reason. */
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
 import { isWaiting } from './procedures/procedure.ts'
 import { handleOf, type NodeHandle } from './states/node-handle.ts'
@@ -7,13 +7,13 @@ import { unlessStopped } from './verbs/provision.ts'
 import { tearDown } from './verbs/tear-down.ts'
 import { verify } from './verbs/verify.ts'
 
-const ALWAYS_HELD: readonly ProvisionState[] = ['verifying', 'deleting', 'cleaning', 'deploying']
+const ALWAYS_RESERVED: readonly ProvisionState[] = ['verifying', 'deleting', 'cleaning', 'deploying']
 
-/** On its way, and nobody is at it: whoever was could not even write down that it failed. */
+/** The node is in a procedure, and nobody has reserved it: whoever had could not even record the failure. */
 export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
-  reservation === null && ALWAYS_HELD.includes(provision_state)
+  reservation === null && ALWAYS_RESERVED.includes(provision_state)
 
-/** Resolves when all that nobody else holds are held; their work goes on behind. */
+/** Resolves when each node that nobody else has reserved is reserved. The work goes on in the background. */
 export async function recover(
   parts: RunnerParts,
   runner: StepRunner,
@@ -27,14 +27,14 @@ export async function recover(
     if (isWaiting(record)) runner.waitOn(node)
     else if (workFor(parts, runner, node)) {
       parts.log.info('node goes on', { node: uuid, provision_state })
-      parts.jobs.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, runner, node)))
+      parts.background.run('recovery', uuid, () => unlessStopped(parts, () => takeUp(parts, runner, node)))
     }
   }
 }
 
-/** By the time the node is free it may be elsewhere, or gone. */
+/** By the time the node is free, it may be in another state, or deleted. */
 async function takeUp(parts: RunnerParts, runner: StepRunner, node: NodeHandle): Promise<void> {
-  const release = await parts.holds.takeInTurn(node.uuid, parts.jobs.stopping)
+  const release = await parts.reservations.takeWhenFree(node.uuid, parts.background.stopping)
   try {
     if (node.exists) await workFor(parts, runner, node)?.()
   } finally {

@@ -10,9 +10,9 @@ import { releaseFiles } from './boot/record.ts'
 import type { Conductor } from './conductor.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
-import { createHolds } from './parts/holds.ts'
-import { createJobs } from './parts/jobs.ts'
+import { createBackground } from './parts/background.ts'
 import { type ConductorOptions, nodeOf, type Parts } from './parts/parts.ts'
+import { createReservations } from './parts/reservations.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power/power.ts'
 import { createPowerSync } from './power/power-sync.ts'
 import { PROCEDURES } from './procedure-list.ts'
@@ -26,7 +26,7 @@ import { validate } from './validation/validate.ts'
 import { createProvision, unlessStopped } from './verbs/provision.ts'
 
 export type ConductorService = Conductor & {
-  /** Once, when the API listens: nodes that were on their way go on. Resolves when all of them are held. */
+  /** Once, when the API listens: nodes that were in a procedure go on. Resolves when all of them are reserved. */
   recover(): Promise<void>
   /** @param mac  lower case with colons */
   machineBootOf(mac: string): MachineBoot
@@ -34,7 +34,7 @@ export type ConductorService = Conductor & {
   publishedText(path: string): { node: string; name: string; text: string } | undefined
   /** A boot of the agent that the box itself refuses ends the node's wait for it. */
   bootRefused(node: string, reason: string): void
-  /** Fails what has waited too long; each wait has a timer, too. */
+  /** Fails each node that has waited too long. Each wait has a timer, too. */
   checkDeadlines(): Promise<void>
   syncPowerStates(): Promise<void>
   /** Within seconds. What is under way goes on after the next start. */
@@ -48,9 +48,9 @@ export function startConductor(
 ): ConductorService {
   const parts = assemble(options)
   const runner = new StepRunner(parts, procedures)
-  const held = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
+  const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = nodeOf(parts, ident)
-    const release = await parts.holds.take(uuid)
+    const release = await parts.reservations.take(uuid)
     try {
       return await work(nodeOf(parts, uuid))
     } finally {
@@ -62,7 +62,7 @@ export function startConductor(
     drivers: () => drivers(parts),
     chooseInterfaces: (driver, wanted) => chooseInterfaces(parts, driver, wanted),
     withNode: (uuid, _purpose, change) =>
-      held(uuid, async (node) => {
+      reserved(uuid, async (node) => {
         const result = await change(node)
         if (!parts.store.nodes.get(node.uuid)) {
           await releaseImage(parts, node.uuid)
@@ -74,18 +74,18 @@ export function startConductor(
     async power(ident, target, timeout_s) {
       const node = handleOf(parts, ident)
       checkPowerTarget(parts, node.record, target)
-      const release = await parts.holds.take(node.uuid)
-      const o = { signal: parts.jobs.stopping, ...(timeout_s === undefined ? {} : { timeout_s }) }
-      parts.jobs.run(target, node.uuid, () =>
+      const release = await parts.reservations.take(node.uuid)
+      const o = { signal: parts.background.stopping, ...(timeout_s === undefined ? {} : { timeout_s }) }
+      parts.background.run(target, node.uuid, () =>
         unlessStopped(parts, () => changePower(parts, node, target, o)).finally(release),
       )
     },
     validate: (ident) => validate(parts, nodeOf(parts, ident).uuid),
     supportedBootDevices: (ident) => interfaceOf(parts, nodeOf(parts, ident), 'management').supportedBootDevices,
-    getBootDevice: (ident) => held(ident, ({ uuid }) => getBootDevice(parts, uuid, parts.jobs.stopping)),
+    getBootDevice: (ident) => reserved(ident, ({ uuid }) => getBootDevice(parts, uuid, parts.background.stopping)),
     setBootDevice: (ident, device, persistent) =>
-      held(ident, ({ uuid }) =>
-        setBootDevice(parts, uuid, device as BootDevice, { persistent, signal: parts.jobs.stopping }),
+      reserved(ident, ({ uuid }) =>
+        setBootDevice(parts, uuid, device as BootDevice, { persistent, signal: parts.background.stopping }),
       ),
     lookup: (query) => lookup(parts, query),
     heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),
@@ -104,7 +104,7 @@ export function startConductor(
     },
     syncPowerStates: createPowerSync(parts),
     async stop() {
-      await parts.jobs.stop()
+      await parts.background.stop()
       await parts.agent.close()
     },
   }
@@ -121,7 +121,7 @@ function assemble(options: ConductorOptions): Parts {
       max_command_attempts: agent.max_command_attempts,
       verify_ca: agent.verify_ca,
     }),
-    holds: createHolds(options.store, options.hostname),
-    jobs: createJobs(options.log),
+    reservations: createReservations(options.store, options.hostname),
+    background: createBackground(options.log),
   }
 }

@@ -108,8 +108,6 @@ export const KNOWN_WIDE_DOCUMENTS = [
 export const KNOWN_WIDE_COMMENTS = [
   // The hardware.
   'appliance/hardware',
-  // The conductor.
-  'appliance/conductor',
   // Plugins.
   'appliance/plugin-host',
   // Network boot, and the tests.

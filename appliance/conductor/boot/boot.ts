@@ -58,7 +58,9 @@ function instanceOf({ images }: BootParts, instance: InstanceBoot) {
 export const archOf = ({ properties: { cpu_arch } }: Node): { cpu_arch?: string } =>
   typeof cpu_arch === 'string' ? { cpu_arch } : {}
 
-/** @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names */
+/**
+ * @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names
+ */
 export function layersFor(parts: BootParts, node: Node, procedure: ProcedureKind): readonly string[] {
   const plugin = parts.plugins.get(node.interfaces.deploy)
   const { ramdiskLayers = [] } = plugin ?? {}
@@ -88,7 +90,10 @@ function whyDisk(node: Node): string {
   return `it is "${state}": nothing is to be deployed.`
 }
 
-/** @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (CONTRIBUTING.md, Kernel parameters) */
+/**
+ * @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (CONTRIBUTING.md, Kernel
+ * parameters)
+ */
 function agentParameters(parts: BootParts, node: Node): KernelParameter[] {
   const { config } = parts
   return [

@@ -4,7 +4,10 @@ import { InvalidParameterValue } from '../../errors.ts'
 import type { InstanceToBoot, ServedFile } from '../../plugin-api/index.ts'
 import type { InstanceBoot } from '../../records/kinds/boot.ts'
 
-/** @throws InvalidParameterValue  parameters that no script can carry, an ISO that is none; Error  a file of another node: a plugin's fault */
+/**
+ * @throws InvalidParameterValue  parameters that no script can carry, an ISO that is none; Error  a file of another
+ * node: a plugin's fault
+ */
 export function instanceBoot(uuid: string, instance: InstanceToBoot): InstanceBoot {
   if ('iso' in instance) {
     if (instance.iso.format !== 'iso') {

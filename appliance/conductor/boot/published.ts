@@ -1,4 +1,7 @@
-/** Texts that one machine fetches from an address of its own, such as a kickstart file. Whoever does not know the address gets nothing. */
+/**
+ * Texts that one machine fetches from an address of its own, such as a kickstart file. Whoever does not know the
+ * address gets nothing.
+ */
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { PublishedText } from '../../records/kinds/boot.ts'

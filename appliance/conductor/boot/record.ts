@@ -1,4 +1,7 @@
-/** Changes the record of what a machine boots, and says what belongs to its instance. What it means to a machine is in boot.ts. */
+/**
+ * Changes the record of what a machine boots, and says what belongs to its instance. What it means to a machine is in
+ * boot.ts.
+ */
 import { messageOf, NotFound } from '../../errors.ts'
 import { type Boot, type InstanceBoot, newBoot } from '../../records/kinds/boot.ts'
 import type { Parts } from '../parts/parts.ts'
@@ -40,7 +43,10 @@ async function leave({ store }: BootRecords, uuid: string, left: (boot: Boot) =>
   else await store.boots.update(uuid, { agent: false, files_secret: [], instance, texts_secret })
 }
 
-/** Links to the node's image and files go, but for what its instance boots from. A failure is noted, and changes nothing. */
+/**
+ * Links to the node's image and files go, but for what its instance boots from. A failure is noted, and changes
+ * nothing.
+ */
 export async function releaseFiles(parts: BootRecords & Pick<Parts, 'images' | 'log'>, uuid: string): Promise<void> {
   await parts.images.release(uuid, filesOfInstance(parts, uuid)).catch((error: unknown) => {
     parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })

@@ -15,7 +15,7 @@ export const eraseFields = ({ deploy }: Pick<Config, 'deploy'>) =>
     agent_erase_skip_read_only: deploy.erase_skip_read_only,
   }) satisfies EraseInfo
 
-/** To be removed again. */
+/** What the end of a cleaning removes. */
 export const ERASE_FIELDS: readonly (keyof EraseInfo)[] = [
   'agent_erase_devices_iterations',
   'agent_erase_devices_zeroize',

@@ -1,4 +1,6 @@
-/** The procedure clean: automated, of a machine that is to become available, or manual, by steps that were asked for. */
+/**
+ * The procedure clean: automated, of a machine that is to become available, or manual, by steps that were asked for.
+ */
 import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'

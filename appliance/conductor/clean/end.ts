@@ -1,4 +1,7 @@
-/** The end of a cleaning, good or bad: the machine is off, nothing is left in the record, and that says how it went. */
+/**
+ * Ends a cleaning, good or bad: switches the machine off, removes what the cleaning left in the record, and says how it
+ * went.
+ */
 import { messageOf } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { endProcedureBoot } from '../boot/record.ts'
@@ -17,7 +20,7 @@ import { withoutRamdisk } from './request.ts'
 /** @source Ironic common/faults.py */
 const FAULT = 'clean failure'
 
-/** What of a cleaning is in driver_internal_info, removed with its end. */
+/** What a cleaning leaves in driver_internal_info, to be removed with its end. */
 export const CLEAN_LEFTOVERS = leftovers('clean', ...ERASE_FIELDS, 'cleaning_disable_ramdisk')
 
 /** Whether this machine is cleaned when nobody asks for it. @source Ironic utils.skip_automated_cleaning */
@@ -34,7 +37,7 @@ export async function passCleaning(parts: Pick<Parts, 'config'>, node: NodeHandl
 
 /** The node is reserved and `cleaning`. May come again after a restart. @throws ProcedureFailure */
 export async function finishClean(parts: ProcedureParts, node: NodeHandle): Promise<void> {
-  // All steps are over: a restart goes on here.
+  // A restart from here on goes on with the end.
   await node.update((now) => ({
     wait: null,
     clean_step: {},
@@ -45,7 +48,7 @@ export async function finishClean(parts: ProcedureParts, node: NodeHandle): Prom
   try {
     await tearDownAgent(parts, node)
   } catch (error) {
-    parts.jobs.stopping.throwIfAborted()
+    parts.background.stopping.throwIfAborted()
     throw new ProcedureFailure(`Failed to tear down from cleaning for node ${node.uuid}, reason: ${messageOf(error)}`, {
       cause: error,
     })
@@ -56,7 +59,7 @@ export async function finishClean(parts: ProcedureParts, node: NodeHandle): Prom
 }
 
 /**
- * A step that failed may have left the machine half way: then nobody is to use it until somebody has looked.
+ * A step that failed may have left the machine half way. Maintenance keeps everybody from it until somebody has looked.
  * @source Ironic utils.cleaning_error_handler
  */
 export const cleanFailure = (node: Node, error: Error, isAbort: boolean): NodeChange =>
@@ -71,7 +74,7 @@ export async function endCleanFailure(parts: ProcedureParts, node: NodeHandle): 
   const isHalfWay = node.record.fault === FAULT
   if (!isHalfWay || parts.config.conductor.poweroff_in_cleanfail) {
     await tearDownAgent(parts, node).catch(async (error: unknown) => {
-      parts.jobs.stopping.throwIfAborted()
+      parts.background.stopping.throwIfAborted()
       const also = `Also Failed to tear down cleaning on node ${node.uuid}, reason: ${messageOf(error)}`
       await node.update(({ last_error }) => ({ error: new Error(`${last_error}. ${also}`) }))
     })
@@ -81,9 +84,14 @@ export async function endCleanFailure(parts: ProcedureParts, node: NodeHandle): 
 }
 
 /** @source Ironic deploy_utils.tear_down_inband_cleaning */
-async function tearDownAgent(parts: PowerParts & Pick<Parts, 'jobs'>, { uuid, record }: NodeHandle): Promise<void> {
+async function tearDownAgent(
+  parts: PowerParts & Pick<Parts, 'background'>,
+  { uuid, record }: NodeHandle,
+): Promise<void> {
   if (withoutRamdisk(record)) return
-  await setPower(parts, uuid, keepsPower(parts, record) ? 'rebooting' : 'power off', { signal: parts.jobs.stopping })
+  await setPower(parts, uuid, keepsPower(parts, record) ? 'rebooting' : 'power off', {
+    signal: parts.background.stopping,
+  })
 }
 
 const cleanUp = (parts: ProcedureParts, node: NodeHandle) =>

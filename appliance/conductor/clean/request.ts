@@ -4,12 +4,12 @@ import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
 
-/** What goes into driver_internal_info. @throws InvalidParameterValue */
+/** The change of driver_internal_info. @throws InvalidParameterValue */
 export const cleanRequest = ({ clean_steps = [], disable_ramdisk }: ProvisionRequest): InternalChange => ({
   user_clean_steps: parseAskedSteps('clean_steps', 'asked', clean_steps),
   cleaning_disable_ramdisk: disable_ramdisk === true ? true : undefined,
 })
 
-/** Its steps need no agent. */
+/** The steps of this cleaning need no agent. */
 export const withoutRamdisk = ({ driver_internal_info }: Node): boolean =>
   driver_internal_info.cleaning_disable_ramdisk === true

@@ -1,4 +1,7 @@
-/** The core's own deploy steps: boot the agent, and after the writing end it and start the machine from its disk. Ironic's names and priorities. */
+/**
+ * The core's own deploy steps, with Ironic's names and priorities: they boot the agent, end it, and start the machine
+ * from its disk.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { readBoolean } from '@appliance/ground/booleans'
@@ -10,9 +13,9 @@ import { imageInfo } from '../steps/image-info.ts'
 import { whenNotBusy } from '../task/busy.ts'
 import { installBootloader } from './boot-loader.ts'
 
-/** An agent that flushed its disks gets no longer to switch its machine off. */
+/** An agent that has flushed its disks gets at most so long to switch its machine off. */
 const AFTER_FLUSH_MS = 5000
-/** Its disks are not flushed before. */
+/** A busy agent gets at most so long before its disks count as not flushed. */
 const BUSY_LIMIT_MS = 60_000
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 1000
@@ -50,7 +53,7 @@ export function createKit(parts: FlowParts): Kit {
         return { done: true }
       },
     },
-    // The machines stay on the one network that there is.
+    // There is one network, and machines stay on it.
     { step: 'switch_to_tenant_network', priority: 30, again: true, run: async () => ({ done: true }) },
     {
       step: 'boot_instance',
@@ -81,7 +84,7 @@ async function tearDownAgent(parts: FlowParts, task: Task): Promise<void> {
   await task.power.off()
 }
 
-/** What the agent cannot do any more, the BMC does. */
+/** @returns false: the agent did not follow, so that the BMC has to do it */
 async function tried(task: Task, command: string, wait: boolean): Promise<boolean> {
   try {
     await whenNotBusy(() => task.agent.run(command, {}, { wait }), task.signal, BUSY_LIMIT_MS)
@@ -105,7 +108,7 @@ async function untilOff(parts: FlowParts, task: Task, isFlushed: boolean): Promi
   ) {
     await pause(pause_ms, undefined, { signal: task.signal })
     const state = await readPowerState(parts, task.node.uuid, task.signal).catch((error: unknown) => {
-      // It is only asked whether one may stop waiting; the power off that follows tells what is wrong with the BMC.
+      // The answer only ends the waiting. The power off that follows tells what is wrong with the BMC.
       if (!(error instanceof ApplianceError)) throw error
       return undefined
     })

@@ -1,4 +1,7 @@
-/** Has the agent tell its machine's firmware what to start. @source Ironic agent.py configure_local_boot, agent_client.install_bootloader */
+/**
+ * Has the agent tell its machine's firmware what to start.
+ * @source Ironic agent.py configure_local_boot, agent_client.install_bootloader
+ */
 import { AgentFailure } from '../../errors.ts'
 import type { AgentCommand, Json, Task } from '../../plugin-api/index.ts'
 import type { Parts } from '../parts/parts.ts'
@@ -15,11 +18,14 @@ const SAID_LIMIT = 500
 /** Without a root UUID a stock agent, too, installs no boot loader of its own: images bring theirs. */
 const PARAMS = { root_uuid: null, efi_system_part_uuid: null, prep_boot_part_uuid: null, target_boot_mode: null }
 
-/** The agent knows how its machine has booted: by UEFI it makes a boot entry, by BIOS it has nothing to do. @throws AgentFailure */
+/**
+ * The agent knows how its machine has booted: by UEFI it makes a boot entry, by BIOS it has nothing to do.
+ * @throws AgentFailure
+ */
 export async function installBootloader(parts: AgentParts, task: Task): Promise<void> {
   const give = () => task.agent.run('image.install_bootloader', PARAMS, { wait: true })
   const given = await whenNotBusy(give, task.signal, BUSY_LIMIT_MS)
-  // It has no more time for an answer than for any: [agent] command_timeout.
+  // A RUNNING answer came after [agent] command_timeout, as for any command.
   const { result } = given.status === 'RUNNING' ? await itsEnd(parts, task, given) : given
   const said = (result as Json | null | undefined)?.result
   task.log.info('boot loader settled', typeof said === 'string' ? { agent: said.slice(0, SAID_LIMIT) } : {})

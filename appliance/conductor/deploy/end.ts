@@ -1,4 +1,4 @@
-/** The end of a deploy, good or bad: what it left behind is taken away, and the record says how it went. */
+/** Ends a deploy, good or bad: removes what it left behind, and says in the record how it went. */
 import { messageOf } from '../../errors.ts'
 import { endProcedureBoot, forgetBoot, releaseFiles } from '../boot/record.ts'
 import { keepsPower, setPower } from '../power/power.ts'
@@ -8,10 +8,13 @@ import { cleanUpByPlugin } from '../steps/failing.ts'
 import type { ProcedureParts } from '../steps/procedure.ts'
 import { endTickets, keepOnlyDeployed } from '../task/container-images.ts'
 
-/** What of a deploy is in driver_internal_info, removed with its end. */
+/** What a deploy leaves in driver_internal_info, to be removed with its end. */
 export const DEPLOY_LEFTOVERS = leftovers('deploy', 'container_image_deployed')
 
-/** Has the plugin clean up, and releases images and files, but those that the instance boots from. Failures are logged, and change nothing. */
+/**
+ * Has the plugin clean up, and releases images and files, but those that the instance boots from. Failures are logged,
+ * and change nothing.
+ */
 export async function cleanUp(parts: ProcedureParts, node: NodeHandle): Promise<void> {
   const { uuid } = node
   await cleanUpByPlugin(parts, node)
@@ -33,8 +36,8 @@ export async function endFailure(parts: ProcedureParts, node: NodeHandle): Promi
   await forgetBoot(parts, uuid)
   await cleanUp(parts, node)
   if (parts.config.deploy.power_off_after_deploy_failure && !keepsPower(parts, node.record)) {
-    await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping }).catch((error: unknown) => {
-      parts.jobs.stopping.throwIfAborted()
+    await setPower(parts, uuid, 'power off', { signal: parts.background.stopping }).catch((error: unknown) => {
+      parts.background.stopping.throwIfAborted()
       parts.log.warn('machine of a failed deploy not powered off', { node: uuid, reason: messageOf(error) })
     })
   }

@@ -1,4 +1,4 @@
-/** What is checked of a deploy before it begins, so that whoever asked gets the answer at once. */
+/** Checks a request to deploy before anything begins, so that the client gets the answer at once. */
 
 import { isObject } from '@appliance/ground/json'
 import { ApplianceError, InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
@@ -35,14 +35,14 @@ export async function deployRequest(
   }
   const user = parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? [])
   planFor(parts, procedure, node, { offered: pluginOf(parts, node).usesAgent ? undefined : [], user })
-  const configdrive = await configDriveFor(request.configdrive, node, parts.jobs.stopping)
+  const configdrive = await configDriveFor(request.configdrive, node, parts.background.stopping)
   return {
     instance_info: configdrive === undefined ? node.instance_info : merged(node.instance_info, { configdrive }),
     internal: { ...DEPLOY_LEFTOVERS, user_deploy_steps: user.length > 0 ? user : undefined },
   }
 }
 
-/** undefined: none was given, and one of before stays. */
+/** @returns undefined: the request gives none, and an earlier config drive stays */
 async function configDriveFor(
   given: ProvisionRequest['configdrive'],
   node: Node,
@@ -56,7 +56,10 @@ async function configDriveFor(
   return typeof given === 'string' ? given : encodeConfigDrive(given, node, signal)
 }
 
-/** Also what was set in instance_info before, which nobody has looked at yet. @throws InvalidParameterValue */
+/**
+ * Checks also a drive that was set in instance_info earlier, which nobody has looked at yet.
+ * @throws InvalidParameterValue
+ */
 async function checkDrive(drive: unknown): Promise<void> {
   if (drive === undefined || drive === null || drive === '') return
   if (typeof drive === 'string') return checkConfigDrive(drive)

@@ -31,7 +31,8 @@ export function interfaceOf<K extends Type>(parts: Pick<Parts, 'hardware'>, node
 type TaskParts = Pick<Parts, 'hardware' | 'store' | 'config' | 'agent' | 'log' | 'option_values'>
 
 /**
- * @param node  as it was when the call was decided: its agent is the one that is called, also when it is forgotten by now
+ * @param node  as it was when the call was decided: its agent is the one that is called, also when it is forgotten by
+ * now
  * @throws InvalidParameterValue  as interfaceOf; a node's field that an option of the plugin does not take
  */
 export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: AbortSignal): InterfaceTask {

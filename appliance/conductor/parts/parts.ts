@@ -13,9 +13,9 @@ import { deepFreeze } from '../../records/frozen.ts'
 import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
-import type { Holds } from './holds.ts'
-import type { Jobs } from './jobs.ts'
+import type { Background } from './background.ts'
 import type { NodeRegistry } from './node-registry.ts'
+import type { Reservations } from './reservations.ts'
 
 export type ConductorOptions = {
   hostname: string
@@ -32,7 +32,10 @@ export type ConductorOptions = {
   plugins: readonly DeployPlugin[]
   /** For the private folders of procedures: made when needed, and nobody else's. */
   folder: string
-  /** Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the port may be 0 before listening. */
+  /**
+   * Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the
+   * port may be 0 before listening.
+   */
   api_url(): string
   /** Base of what machines fetch by HTTP, without a slash at the end. */
   http_url(): string
@@ -50,8 +53,8 @@ export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   plugins: ReadonlyMap<string, DeployPlugin>
   option_values(plugin: string): Json
   agent: AgentClient
-  holds: Holds
-  jobs: Jobs
+  reservations: Reservations
+  background: Background
 }
 
 /** @throws NotFound */

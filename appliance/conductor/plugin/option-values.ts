@@ -1,4 +1,7 @@
-/** A plugin's options for one node: what the configuration says, overridden by the node's own fields where the option allows it. */
+/**
+ * A plugin's options for one node: what the configuration says, overridden by the node's own fields where the option
+ * allows it.
+ */
 import { readBoolean } from '@appliance/ground/booleans'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Option, Options, Values } from '../../plugin-api/index.ts'

@@ -10,15 +10,18 @@ const DEADLINE_MS = 60_000
 
 /** @returns a run over all nodes; a BMC that fails is told once, until it answers again */
 export function createPowerSync(
-  parts: Pick<Parts, 'store' | 'log' | 'jobs' | 'agent' | 'hardware' | 'config' | 'option_values'>,
+  parts: Pick<Parts, 'store' | 'log' | 'background' | 'agent' | 'hardware' | 'config' | 'option_values'>,
 ): () => Promise<void> {
   const failing = new Set<string>()
 
-  /** Without the node's reservation, so that a BMC that hangs keeps nobody from the node. What was switched meanwhile counts. */
+  /**
+   * Without the node's reservation, so that a BMC that hangs keeps nobody from the node. What was switched meanwhile
+   * counts.
+   */
   async function syncOne(node: Node): Promise<void> {
     const { uuid, power_state } = node
     try {
-      const limit = AbortSignal.any([parts.jobs.stopping, AbortSignal.timeout(DEADLINE_MS)])
+      const limit = AbortSignal.any([parts.background.stopping, AbortSignal.timeout(DEADLINE_MS)])
       const found = await askPowerState(parts, node, limit)
       if (failing.delete(uuid)) parts.log.info('power state can be read again', { node: uuid })
       if (found === power_state) return
@@ -27,7 +30,7 @@ export function createPowerSync(
       )
       if (after.power_state === found) parts.log.info('power changed', { node: uuid, power_state: found })
     } catch (error) {
-      if (parts.jobs.stopping.aborted || error instanceof NotFound) return
+      if (parts.background.stopping.aborted || error instanceof NotFound) return
       if (!failing.has(uuid)) parts.log.warn('power state cannot be read', { node: uuid, reason: messageOf(error) })
       failing.add(uuid)
     }
@@ -39,7 +42,7 @@ export function createPowerSync(
   return async () => {
     const left = [...parts.store.nodes.all()].filter((node) => isSynced(node) && isAsked(node))
     const work = async () => {
-      for (let node = left.shift(); node && !parts.jobs.stopping.aborted; node = left.shift()) await syncOne(node)
+      for (let node = left.shift(); node && !parts.background.stopping.aborted; node = left.shift()) await syncOne(node)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
   }

@@ -1,4 +1,7 @@
-/** A machine's power: switched through its BMC, written to its record. Everything that must not survive power off is dropped here. */
+/**
+ * A machine's power: switched through its BMC, written to its record. Everything that must not survive power off is
+ * dropped here.
+ */
 
 import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { BootDevice, PowerState, PowerTarget } from '../../plugin-api/interfaces.ts'
@@ -115,7 +118,7 @@ export async function forgetAgent(parts: PowerParts, uuid: string): Promise<void
 
 /** For the power verb of the API: what went wrong is the node's last_error. */
 export async function changePower(
-  parts: PowerParts & Pick<Parts, 'jobs'>,
+  parts: PowerParts & Pick<Parts, 'background'>,
   node: NodeHandle,
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
@@ -125,14 +128,17 @@ export async function changePower(
     await node.update({ error: null })
     await setPower(parts, uuid, target, o)
   } catch (cause) {
-    if (parts.jobs.stopping.aborted) return
+    if (parts.background.stopping.aborted) return
     const text = `Failed to change power state to '${stateAfter(target)}' by '${target}': ${messageOf(cause)}`
     const { last_error } = await node.update({ error: new Error(text, { cause }), target_power_state: null })
     parts.log.warn('power action failed', { node: uuid, reason: last_error })
   }
 }
 
-/** Makes the next boot, or with `persistent` every boot, come from `device`. @throws BmcFailure, InvalidParameterValue */
+/**
+ * Makes the next boot, or with `persistent` every boot, come from `device`.
+ * @throws BmcFailure, InvalidParameterValue
+ */
 export async function setBootDevice(
   parts: PowerParts,
   uuid: string,

@@ -23,7 +23,10 @@ export type PlanRules = {
    * asked: nothing but the user's steps, in their order, the same one twice if need be.
    */
   steps: 'all' | 'asked'
-  /** The priorities in which the agent's steps run by themselves; other steps of it run when they are asked for. Left out: any. */
+  /**
+   * The priorities in which the agent's steps run by themselves; other steps of it run when they are asked for. Left
+   * out: any.
+   */
   in_band?: { min: number; max: number }
   /** interface.step to what stands above the priority of its source. */
   priorities?: Readonly<Record<string, number>>
@@ -31,7 +34,10 @@ export type PlanRules = {
   tells_abortable?: boolean
 }
 
-/** Steps of equal priority run in this order. @source Ironic conductor/steps.py DEPLOYING_INTERFACE_PRIORITY, CLEANING_INTERFACE_PRIORITY */
+/**
+ * Steps of equal priority run in this order.
+ * @source Ironic conductor/steps.py DEPLOYING_INTERFACE_PRIORITY, CLEANING_INTERFACE_PRIORITY
+ */
 const INTERFACES = ['vendor', 'power', 'management', 'firmware', 'deploy', 'bios', 'raid']
 
 export const keyOf = (step: { interface: string; step: string }) => `${step.interface}.${step.step}`
@@ -40,7 +46,7 @@ const internal = <F extends keyof ProcedureInfo>(node: Node, field: F): Procedur
   const procedure = underWay(node)
   return procedure && internalOf(node, procedure.kind, field)
 }
-/** Of the procedure under way, as all that follows. */
+/** The plan of the procedure under way; the functions below tell of the same procedure. */
 export const planOf = (node: Node): readonly PlannedStep[] => internal(node, 'plan') ?? []
 export const indexOf = (node: Node): number => internal(node, 'index') ?? -1
 export const currentStepOf = (node: Node): PlannedStep | undefined => planOf(node)[indexOf(node)]

@@ -1,4 +1,7 @@
-/** The names that a procedure has in the record and on the wire, all made of its kind; and which procedure a node is in. Runs nothing. */
+/**
+ * The names that a procedure has in the record and on the wire, all made of its kind; and which procedure a node is in.
+ * Runs nothing.
+ */
 import type { Json, ProcedureKind } from '../../plugin-api/index.ts'
 import { type InternalChange, PROCEDURE_KINDS, type ProcedureInfo } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
@@ -74,7 +77,7 @@ export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): Proce
   throw new Error(`node ${node.uuid} is "${node.provision_state}", and goes through no steps`)
 }
 
-/** It goes through something, or the end of that is not over: what belongs to it stays. */
+/** The node is in a procedure, or the end of one is not done yet: what belongs to the procedure stays. */
 export const hasProcedure = (node: Node): boolean =>
   underWay(node) !== undefined ||
   node.provision_state === 'deleting' ||

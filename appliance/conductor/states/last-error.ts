@@ -1,4 +1,7 @@
-/** The text of a failure as a node's last_error shows it: without secrets and control characters, cut to size. Writes nothing itself. */
+/**
+ * The text of a failure as a node's last_error shows it: without secrets and control characters, cut to size. Writes
+ * nothing itself.
+ */
 import { maskText } from '../../log.ts'
 
 /** Characters; a column of 4 KiB is what clients are used to. */

@@ -21,11 +21,14 @@ export type NodeHandle = {
   readonly exists: boolean
   /** Resolves when durable. @throws NotFound */
   update(change: Change, o?: { quiet?: boolean }): Promise<Node>
-  /** Along the table of states, logged. `change` is written together with the new state; a wait that it does not give is over. */
+  /**
+   * Along the table of states, logged. `change` is written together with the new state; a wait that it does not give is
+   * over.
+   */
   move(by: Verb | Event, change?: Change): Promise<Node>
 }
 
-/** The record that stands behind it is looked up here, and nowhere below. @throws NotFound */
+/** @param ident  uuid or name @throws NotFound */
 export function handleOf({ store, log }: Pick<Parts, 'store' | 'log'>, ident: string): NodeHandle {
   const { uuid } = nodeOf({ store }, ident)
   return {

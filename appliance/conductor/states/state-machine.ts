@@ -1,4 +1,7 @@
-/** The provision state machine: one table of states, verbs and events, exactly Ironic's. Changes nothing itself (see node-handle.ts). */
+/**
+ * The provision state machine: one table of states, verbs and events, exactly Ironic's. Changes nothing itself (see
+ * node-handle.ts).
+ */
 
 import { InvalidStateRequested } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
@@ -26,7 +29,10 @@ export type Verb = (typeof VERBS)[keyof typeof VERBS]
 /** What the conductor itself reports. */
 export type Event = 'done' | 'fail' | 'wait' | 'hold' | 'resume' | 'clean' | 'manage'
 
-/** `running`: the node is reserved, and a step runs. `waiting`: nobody has reserved it. `held`: an operator has the next word. */
+/**
+ * `running`: the node is reserved, and a step runs. `waiting`: nobody has reserved it. `held`: an operator has the next
+ * word.
+ */
 export type Phase = 'running' | 'waiting' | 'held' | 'failed'
 
 type Next<K extends string> = Readonly<Partial<Record<K, ProvisionState>>>
@@ -147,7 +153,10 @@ export const STATES = {
 
 const entryOf = (state: ProvisionState): Entry => STATES[state]
 
-/** The verb that a request's target stands for. @throws InvalidStateRequested  unknown, or not allowed in the node's state */
+/**
+ * The verb that a request's target stands for.
+ * @throws InvalidStateRequested  unknown, or not allowed in the node's state
+ */
 export function verbFor(node: Node, requested: string): Verb {
   const verb = Object.hasOwn(VERBS, requested) ? VERBS[requested as keyof typeof VERBS] : undefined
   if (verb && entryOf(node.provision_state).verbs[verb]) return verb
@@ -169,7 +178,10 @@ export const phaseOf = (state: ProvisionState): Entry['in'] => entryOf(state).in
 export const statesOf = (kind: ProcedureKind): ProvisionState[] =>
   (Object.keys(STATES) as ProvisionState[]).filter((state) => entryOf(state).in?.[0] === kind)
 
-/** A cleaning that was asked for ends where it began, whatever the table says of its states. @source Ironic target_state=MANAGEABLE */
+/**
+ * A cleaning that was asked for ends where it began, whatever the table says of its states.
+ * @source Ironic target_state=MANAGEABLE
+ */
 export const isManualCleaning = (node: Pick<Node, 'provision_state' | 'target_provision_state'>): boolean =>
   entryOf(node.provision_state).in?.[0] === 'clean' && node.target_provision_state === 'manageable'
 

@@ -9,7 +9,7 @@ import { whenNotBusy } from '../task/busy.ts'
 import type { Procedure, ProcedureParts } from './procedure.ts'
 import { planFor } from './sources.ts'
 
-/** They go into the node's record. */
+/** Characters of JSON: the steps are stored in the node's record. */
 const SIZE_LIMIT = 256 * 1024
 
 /** @throws AgentFailure; InvalidParameterValue  a step was asked for that nobody has */
@@ -17,7 +17,7 @@ export async function learnAgentSteps(parts: ProcedureParts, procedure: Procedur
   const { agent, kind } = namesOf(procedure.kind)
   const { uuid, record } = node
   const params = { node: nodeForAgent(record), ports: portsForAgent(parts.store, uuid) }
-  const signal = parts.jobs.signalOf(uuid)
+  const signal = parts.background.signalOf(uuid)
   const ask = () => parts.agent.run(record, agent.list, params, { wait: true, signal })
   const { result } = await whenNotBusy(ask, signal, parts.config.agent.command_timeout * 1000)
   const { steps, version } = parseSteps(uuid, agent.listed, result)

@@ -1,4 +1,4 @@
-/** What the ends of all procedures have in common: the plugin takes away what it made, and the operator reads what went wrong. */
+/** Fails a procedure, and has the plugin remove what it made. All procedures end in this way. */
 import { type DeployFailure, messageOf } from '../../errors.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
 import { type Parts, pluginOf } from '../parts/parts.ts'
@@ -19,12 +19,12 @@ export async function failProcedure(
   { error, isAbort = false, event = 'fail' }: { error: DeployFailure; isAbort?: boolean; event?: 'fail' | 'abort' },
 ): Promise<void> {
   if (underWay(node.record)?.kind !== procedure.kind) return
-  parts.jobs.callOff(node.uuid, error)
+  parts.background.callOff(node.uuid, error)
   await node.move(event, (now) => ({
     error,
     ...stepShown(procedure.kind, {}),
     ...procedure.failure?.(now, error, isAbort),
-    // Until the machine is as it shall be: found again after a restart.
+    // A restart finds by this that the end of the failure is not done yet.
     internal: internalChange(procedure.kind, { cleanup_pending: true }),
   }))
   parts.onProcedureEnd?.(procedure.kind, 'failed')
@@ -41,12 +41,12 @@ export async function cleanUpByPlugin(
   try {
     const plugin = pluginOf(parts, node.record)
     if (concerned(plugin)) {
-      await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.jobs.stopping, async (guard) =>
+      await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.background.stopping, async (guard) =>
         plugin.cleanUp?.(makeTask(parts, uuid, guard)),
       )
     }
   } catch (error) {
-    parts.jobs.stopping.throwIfAborted()
+    parts.background.stopping.throwIfAborted()
     parts.log.warn('plugin did not clean up', { node: uuid, reason: messageOf(error), error })
   }
   await removeProcedureFolder(parts, uuid)

@@ -1,6 +1,7 @@
 /**
- * A row of the list of procedures: a kind of steps run on a machine, from wait to wait. The engine beside it does for all of them what
- * they have in common: plan, run, wait, resume, time out, fail, abort, go on after a restart.
+ * A row of the list of procedures. A procedure runs steps on a machine, from wait to wait. The engine in this folder
+ * does what all
+ * procedures have in common: it plans, runs, waits, resumes, times out, fails, aborts, and goes on after a restart.
  */
 import type { Config } from '../../config/options.ts'
 import { DeployFailure } from '../../errors.ts'
@@ -13,13 +14,13 @@ import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
 import type { Verb } from '../states/state-machine.ts'
 import type { TaskParts } from '../task/task.ts'
 
-/** No step's fault: the node's last_error as it stands. */
+/** A failure that is no step's fault: its text becomes the node's last_error without a word about a step. */
 export class ProcedureFailure extends DeployFailure {}
 
 /** What a procedure works with. */
-export type ProcedureParts = TaskParts & Pick<Parts, 'jobs'>
+export type ProcedureParts = TaskParts & Pick<Parts, 'background'>
 
-/** Its states are those that states/state-machine.ts gives to its kind. The node is reserved in all that it does. */
+/** states/state-machine.ts gives each kind its states. The node is reserved whenever one of these functions runs. */
 export type Procedure = {
   readonly kind: ProcedureKind
   /**
@@ -35,30 +36,37 @@ export type Procedure = {
   readonly words: {
     /** `Deploy step`; followed by the step's name. */
     step: string
-    /** What to do after a step that cannot be gone on with. */
+    /** What an operator can do after a step that cannot go on. */
     again: string
-    /** Why whatever still works for the node is called off. */
+    /** The reason given to work that is called off because the procedure has ended. */
     ended: string
-    /** What went wrong before the first step. */
+    /** Begins the sentence about a failure before the first step. */
     failedBefore(node: Node): string
-    /** No sign of life for `limit_s`. @param missing  what the node waited for in vain, and where to look */
+    /**
+     * The node has given no sign of life for `limit_s`.
+     * @param missing  what the node waited for in vain, and where to look
+     */
     timeout(node: Node, given: { step: string; limit_s: number; missing: string }): string
     /** An operator has aborted it. */
     aborted(node: Node): string
   }
   /** Which steps run, and in what order. */
   rules(parts: ProcedureParts, node: Node): PlanRules
-  /** Those of the node's deploy interface. */
+  /** The steps that the node's deploy interface brings. */
   pluginSteps(parts: ProcedureParts, plugin: DeployPlugin): readonly Step[]
-  /** There is nothing to do, and the node has been moved on. */
+  /** @returns true: there was nothing to do, and the node has been moved on */
   passes?(parts: ProcedureParts, node: NodeHandle): Promise<boolean>
-  /** Before the first step. One that waits for the agent gets its plan when that has told its steps. Cut off, it is done again. */
+  /**
+   * Runs before the first step, and once more when a restart cut it off. When it waits for the agent, the plan is made
+   * after the
+   * agent has told its steps.
+   */
   open(parts: ProcedureParts, node: NodeHandle, task: Task): Promise<StepResult>
-  /** All steps are over. May come again after a restart. */
+  /** Runs when all steps are over, and once more when a restart cut it off. */
   finish(parts: ProcedureParts, node: NodeHandle): Promise<void>
   /** What a failure changes in the record, beside its state and last_error. */
   failure?(node: Node, error: DeployFailure, isAbort: boolean): NodeChange
-  /** What a failure leaves to be done; may come again after a restart. */
+  /** Does what a failure leaves to be done. Runs once more when a restart cut it off. */
   endFailure(parts: ProcedureParts, node: NodeHandle): Promise<void>
   /** Whether an abort ends the step under way at once; otherwise the step is ended first. */
   isAbortable(node: Node): boolean

@@ -1,4 +1,7 @@
-/** Runs a node's steps, one after the other, from wait to wait. What must survive a restart is in its record before anything goes on. */
+/**
+ * Runs a node's steps, one after the other, from wait to wait. What must survive a restart is in its record before
+ * anything goes on.
+ */
 
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
@@ -30,29 +33,29 @@ import { finishStep, startStep } from './step-record.ts'
 import { timeoutOf } from './timeout.ts'
 import { isOverdue, Waits } from './waits.ts'
 
-/** No step's fault. */
+/** The node's image cannot be had: no step's fault. */
 class ImageLost extends ProcedureFailure {}
 
 type Waiting = Extract<StepResult, { wait: string }>
 
-export type RunnerParts = ProcedureParts & Pick<Parts, 'holds' | 'onProcedureEnd'>
+export type RunnerParts = ProcedureParts & Pick<Parts, 'reservations' | 'onProcedureEnd'>
 
 export class StepRunner {
   readonly #parts: RunnerParts
   readonly #procedures: readonly Procedure[]
   readonly #waits: Waits
   readonly #prefetches: Prefetches
-  /** Nodes whose heartbeat is not taken up yet. */
+  /** Nodes whose heartbeat waits for the node to be free. */
   readonly #queued = new Set<string>()
 
   constructor(parts: RunnerParts, procedures: readonly Procedure[]) {
     this.#parts = parts
     this.#procedures = procedures
     this.#waits = new Waits(parts, {
-      onDue: (node) => this.#inTurn(node, 'deadline', () => this.#expire(node)),
-      onCommandEnd: (node) => this.#inTurn(node, 'end of a command', () => this.#resume(node)),
-      onLost: (node, error) => this.#inTurn(node, 'lost command', () => this.#failStep(node, error)),
-      onNoBoot: (node) => this.#inTurn(node, 'boot retry', () => this.#bootAgain(node)),
+      onDue: (node) => this.#whenFree(node, 'deadline', () => this.#expire(node)),
+      onCommandEnd: (node) => this.#whenFree(node, 'end of a command', () => this.#resume(node)),
+      onLost: (node, error) => this.#whenFree(node, 'lost command', () => this.#failStep(node, error)),
+      onNoBoot: (node) => this.#whenFree(node, 'boot retry', () => this.#bootAgain(node)),
       limit_s: (node) => this.#limit_s(node.record),
     })
     this.#prefetches = createPrefetches(parts, (uuid, error) => {
@@ -73,7 +76,7 @@ export class StepRunner {
     })
   }
 
-  /** For a node that was cut off, by a restart most likely. */
+  /** For a node whose procedure was cut off, by a restart most likely. */
   async goOn(node: NodeHandle): Promise<void> {
     const { record } = node
     const planned = currentStepOf(record)
@@ -104,23 +107,23 @@ export class StepRunner {
     return this.#procedures.find(({ kind }) => internalOf(node, kind, 'cleanup_pending'))
   }
 
-  /** After a restart: the node waits still. */
+  /** The node still waits after a restart. */
   waitOn(node: NodeHandle): void {
     this.#waits.arm(node)
     // Its heartbeat may have come just before the end.
     if (hasAgent(node.record)) this.heard(node)
   }
 
-  /** A heartbeat came; taken up behind, in its turn. */
+  /** A heartbeat came. It is acted on in the background, as soon as the node is free. */
   heard(node: NodeHandle, callback?: Callback): void {
     if (callback) {
-      this.#inTurn(node, 'callback', () => this.#resume(node, callback))
+      this.#whenFree(node, 'callback', () => this.#resume(node, callback))
       return
     }
     const { uuid } = node
     if (this.#queued.has(uuid)) return
     this.#queued.add(uuid)
-    this.#inTurn(
+    this.#whenFree(
       node,
       'heartbeat',
       () => this.#resume(node),
@@ -128,27 +131,27 @@ export class StepRunner {
     )
   }
 
-  /** This box would not let the machine boot the agent, and will not when it asks again: to wait is of no use. */
+  /** The appliance refused to boot the agent on this machine, and would refuse again: waiting is of no use. */
   refused(node: NodeHandle, reason: string): void {
     const isInVain = ({ record }: NodeHandle) =>
       isWaiting(record) && record.wait?.for === 'agent-boot' && !hasAgent(record) && !record.maintenance
     if (!isInVain(node)) return
-    this.#inTurn(node, 'refused boot', async () => {
+    this.#whenFree(node, 'refused boot', async () => {
       if (!isInVain(node)) return
       await this.#fail(node, new ProcedureFailure(`The machine cannot boot the deploy ramdisk. ${reason}`))
     })
   }
 
-  /** Fails what has waited too long; each wait has a timer, too. */
+  /** Fails each node that has waited too long. Each wait has a timer, too. */
   checkDeadlines(): void {
     for (const record of this.#parts.store.nodes.all()) {
       if (!isWaiting(record) || !isOverdue(record.wait)) continue
       const node = handleOf(this.#parts, record.uuid)
-      this.#inTurn(node, 'deadline', () => this.#expire(node))
+      this.#whenFree(node, 'deadline', () => this.#expire(node))
     }
   }
 
-  /** Ends the procedure at once, or when the step under way is over: the work that is left to do, if there is any. */
+  /** Ends the procedure at once, or when the step under way is over. @returns the work that is left to do now */
   async abort(node: NodeHandle, procedure: Procedure): Promise<(() => Promise<void>) | undefined> {
     const { kind, words } = procedure
     if (!procedure.isAbortable(node.record)) {
@@ -161,21 +164,21 @@ export class StepRunner {
     }
   }
 
-  /** Runs `work` behind, when the node is free; not at all when its procedure is over by then, or it is gone. */
-  #inTurn({ uuid }: NodeHandle, what: string, work: () => Promise<void>, onTurn?: () => void): void {
-    const { jobs, holds } = this.#parts
-    jobs.run(what, uuid, async () => {
-      const signal = jobs.signalOf(uuid)
-      const release = await holds.takeInTurn(uuid, signal).catch((error: unknown) => {
+  /** Runs `work` in the background as soon as the node is free, unless its procedure has ended or it is deleted. */
+  #whenFree({ uuid }: NodeHandle, what: string, work: () => Promise<void>, onFree?: () => void): void {
+    const { background, reservations } = this.#parts
+    background.run(what, uuid, async () => {
+      const signal = background.signalOf(uuid)
+      const release = await reservations.takeWhenFree(uuid, signal).catch((error: unknown) => {
         if (signal.aborted || error instanceof NotFound) return undefined
         throw error
       })
-      onTurn?.()
+      onFree?.()
       if (!release) return
       try {
         await work()
       } catch (error) {
-        if (!jobs.stopping.aborted) throw error
+        if (!background.stopping.aborted) throw error
       } finally {
         await release()
       }
@@ -186,7 +189,7 @@ export class StepRunner {
     try {
       await work()
     } catch (error) {
-      if (this.#parts.jobs.stopping.aborted) return
+      if (this.#parts.background.stopping.aborted) return
       if (!(error instanceof ApplianceError)) this.#parts.log.error('step threw', { node: node.uuid, error })
       await this.#failStep(node, error)
     }
@@ -203,12 +206,12 @@ export class StepRunner {
     await this.#fail(node, new DeployFailure(what + messageOf(error), { cause: error }))
   }
 
-  /** At once: a step that runs is called off, a wait ended. */
+  /** Calls off a step that runs, or ends the wait. */
   #loseImage(node: NodeHandle, cause: unknown): void {
     const lost = new ImageLost(`The image of node ${node.uuid} cannot be had: ${messageOf(cause)}`, { cause })
-    if (isRunning(node.record)) this.#parts.jobs.callOff(node.uuid, lost)
-    // Also when no step could be called off: one had just ended.
-    this.#inTurn(node, 'lost image', () => this.#fail(node, lost))
+    if (isRunning(node.record)) this.#parts.background.callOff(node.uuid, lost)
+    // A step that had just ended could not be called off.
+    this.#whenFree(node, 'lost image', () => this.#fail(node, lost))
   }
 
   async #fail(node: NodeHandle, error: DeployFailure): Promise<void> {
@@ -220,7 +223,7 @@ export class StepRunner {
   /** @throws Error  the node goes through nothing: a fault of ours */
   #procedureOf({ uuid, record }: NodeHandle): Procedure {
     const procedure = this.at(record)
-    if (!procedure) throw new Error(`node ${uuid} is "${record.provision_state}", and goes through no steps`)
+    if (!procedure) throw new Error(`node ${uuid} is "${record.provision_state}", and is in no procedure`)
     return procedure
   }
 
@@ -234,14 +237,14 @@ export class StepRunner {
     return procedure ? this.#parts.config.conductor[procedure.timeout] : 0
   }
 
-  /** With a deadline from its last progress. */
+  /** The deadline counts from the last progress that the task tells. */
   #withTask<T>(
     { uuid, record }: NodeHandle,
     planned: PlannedStep | undefined,
     act: (task: Task) => Promise<T>,
   ): Promise<T> {
     const what = planned ? keyOf(planned) : 'It'
-    return whileItProgresses(what, this.#limit_s(record), this.#parts.jobs.signalOf(uuid), (guard) =>
+    return whileItProgresses(what, this.#limit_s(record), this.#parts.background.signalOf(uuid), (guard) =>
       act(
         makeTask(this.#parts, uuid, {
           ...guard,
@@ -272,7 +275,7 @@ export class StepRunner {
 
   async #finish(node: NodeHandle, procedure: Procedure): Promise<void> {
     await procedure.finish(this.#parts, node)
-    this.#parts.jobs.callOff(node.uuid, new DeployFailure(procedure.words.ended))
+    this.#parts.background.callOff(node.uuid, new DeployFailure(procedure.words.ended))
     this.#parts.onProcedureEnd?.(procedure.kind, 'done')
   }
 
@@ -309,7 +312,7 @@ export class StepRunner {
     })
   }
 
-  /** An agent that has just booted. */
+  /** Learns what an agent that has just booted can do, and plans with that. */
   async #meet(node: NodeHandle, procedure: Procedure, sign: SignOfLife): Promise<SignOfLife> {
     await learnAgentSteps(this.#parts, procedure, node)
     return withCommands(this.#parts, node, sign)
@@ -320,7 +323,7 @@ export class StepRunner {
     const { uuid, record } = node
     if (!isWaiting(record) || record.wait?.for !== 'agent-boot' || hasAgent(record)) return
     this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
-    await bootAgent(this.#parts, uuid, this.#parts.jobs.signalOf(uuid)).catch((error: unknown) => {
+    await bootAgent(this.#parts, uuid, this.#parts.background.signalOf(uuid)).catch((error: unknown) => {
       if (!(error instanceof ApplianceError)) throw error
       this.#parts.log.warn('machine could not be started once more', { node: uuid, reason: messageOf(error) })
     })
@@ -334,7 +337,7 @@ export class StepRunner {
   }
 }
 
-/** Its steps are over, and its end was cut off. */
+/** All its steps are over, and the end of its procedure was cut off. */
 const hasEnded = (node: Node) => {
   const kind = underWay(node)?.kind
   return kind !== undefined && internalOf(node, kind, 'plan') !== undefined && indexOf(node) >= planOf(node).length

@@ -6,16 +6,18 @@ import type { Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
-/** From an installer that reports by itself. */
+/** An installer reports this by itself. */
 export type Callback = { status: 'start' | 'end' | 'error'; message?: string }
 
 export const hasAgent = ({ driver_internal_info: { agent_url } }: Node): boolean =>
   agent_url !== undefined && agent_url !== ''
 export const isStillRunning = (sign: SignOfLife): boolean => sign.from === 'agent' && sign.command?.status === 'RUNNING'
 
-/** undefined: this is not what the node waits for, or the agent cannot be asked now and will be soon. */
+/**
+ * @returns undefined: the node waits for something else, or the agent cannot be asked now and will be asked again soon
+ */
 export async function signFor(
-  { agent, jobs, log }: Pick<Parts, 'agent' | 'jobs' | 'log'>,
+  { agent, background, log }: Pick<Parts, 'agent' | 'background' | 'log'>,
   node: Node,
   wait: Wait,
   callback: Callback | undefined,
@@ -26,7 +28,7 @@ export async function signFor(
   const { agent_command_id } = node.driver_internal_info
   let commands: Command[]
   try {
-    commands = await agent.commands(node, jobs.signalOf(node.uuid), 1)
+    commands = await agent.commands(node, background.signalOf(node.uuid), 1)
   } catch (error) {
     if (!(error instanceof AgentFailure)) throw error
     log.debug('agent does not tell its commands', { node: node.uuid, reason: messageOf(error) })
@@ -38,10 +40,10 @@ export async function signFor(
 
 /** @throws AgentFailure */
 export async function withCommands(
-  { agent, jobs }: Pick<Parts, 'agent' | 'jobs'>,
+  { agent, background }: Pick<Parts, 'agent' | 'background'>,
   { uuid, record }: NodeHandle,
   sign: SignOfLife,
 ): Promise<SignOfLife> {
   if (sign.from !== 'agent') return sign
-  return { ...sign, commands: await agent.commands(record, jobs.signalOf(uuid)) }
+  return { ...sign, commands: await agent.commands(record, background.signalOf(uuid)) }
 }

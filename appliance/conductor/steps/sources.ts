@@ -1,4 +1,4 @@
-/** Where the steps of a node's procedure come from, and from a planned step in its record to what is run for it. */
+/** Gathers the steps that a node's procedure may run, and finds what to run for a planned step. */
 import { AgentFailure, DeployFailure } from '../../errors.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { AskedStep, OfferedStep, PlannedStep } from '../../records/kinds/internal-info.ts'
@@ -17,7 +17,8 @@ export function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node
 type Given = { offered: readonly OfferedStep[] | undefined; done?: readonly PlannedStep[]; user?: readonly AskedStep[] }
 
 /**
- * The plan of a node's procedure. `offered` undefined: the agent has not told yet. `user`: other steps than the record has.
+ * The plan of a node's procedure. `offered` undefined: the agent has not told yet. `user`: other steps than the record
+ * has.
  * @throws InvalidParameterValue  a step was asked for that nobody has
  */
 export const planFor = (
@@ -44,12 +45,12 @@ export function stepFor(parts: ProcedureParts, procedure: Procedure, node: Node,
   )
 }
 
-/** The agent's own: given to it, awaited, and its machine started anew when it wishes so. */
+/** A step of the agent is given to the agent and awaited. The machine is started anew where the step asks for that. */
 function inBandStep(procedure: Procedure, planned: PlannedStep, reboots: boolean): Step {
   return {
     step: planned.step,
     priority: planned.priority,
-    // As they were asked for, and not as a plugin reads them: the agent may be of others.
+    // The arguments go out digit by digit as they were asked for: a stock agent may need what plain numbers lose.
     run: (task) => task.agent.execute({ interface: planned.interface, step: planned.step, args: planned.args }),
     ...(reboots ? { resume: (task: Task, sign: SignOfLife) => afterReboot(procedure, planned, task, sign) } : {}),
   }

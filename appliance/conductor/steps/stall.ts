@@ -1,10 +1,12 @@
-/** Gives work that a plugin does a deadline from its last sign of progress: also work that heeds no signal. */
+/** Gives a plugin's work a deadline that counts from its last sign of progress, even when the work heeds no signal. */
 import { DeployFailure } from '../../errors.ts'
 import type { Progress } from '../../plugin-api/index.ts'
 
 export type Guard = { signal: AbortSignal; onProgress(progress: Progress): void }
 
-/** What is called off gets so long to end: a machine that it was just switching on must not come on behind the failure. */
+/**
+ * Work that is called off gets so long to end: a machine that it is switching on must not come on after the failure.
+ */
 const END_DEADLINE_MS = 2_000
 
 /** setTimeout takes no more. */
@@ -34,7 +36,7 @@ export async function whileItProgresses<T>(
     return await Promise.race([acting, aborted])
   } catch (error) {
     if (signal.aborted) await ended(acting)
-    // What was called off fails in its own words; why it was is what counts.
+    // Work that is called off fails in its own words. The reason for calling it off is what counts.
     signal.throwIfAborted()
     throw error
   } finally {

@@ -1,4 +1,4 @@
-/** Where a procedure stands, written to its node before the step runs, and told in the log. */
+/** Writes to the node which step runs, before it runs, and logs the beginning and the end of steps. */
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Parts } from '../parts/parts.ts'
 import { currentStepOf } from '../procedures/plan.ts'

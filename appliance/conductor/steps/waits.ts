@@ -17,16 +17,16 @@ export type WaitCalls = {
   limit_s(node: NodeHandle): number
 }
 
-/** For ever. */
+/** The deadline of a wait that has none. */
 const NEVER = '9999-12-31T23:59:59.999Z'
 /** setTimeout takes no more. */
 const LONGEST_MS = 2 ** 31 - 1
-/** A deadline is written anew when so much of it is used up: seldom enough for the disk. */
+/** A deadline is written anew when this share of it is used up: seldom enough for the disk. */
 const USED_UP = 0.1
 
 export const isOverdue = (wait: Wait | null): boolean => wait !== null && Date.parse(wait.deadline) <= Date.now()
 
-type WaitParts = Pick<Parts, 'agent' | 'config' | 'jobs' | 'log'>
+type WaitParts = Pick<Parts, 'agent' | 'config' | 'background' | 'log'>
 
 export class Waits {
   readonly #parts: WaitParts
@@ -38,13 +38,13 @@ export class Waits {
     this.#calls = calls
   }
 
-  /** Of a wait that begins now. */
+  /** The deadline of a wait that begins now. */
   deadline(node: NodeHandle): string {
     const limit_ms = this.#calls.limit_s(node) * 1000
     return limit_ms === 0 ? NEVER : new Date(Date.now() + limit_ms).toISOString()
   }
 
-  /** The node waits now. */
+  /** Watches a node that waits from now on. */
   arm(node: NodeHandle): void {
     const { uuid, record } = node
     this.disarm(uuid)
@@ -52,7 +52,7 @@ export class Waits {
     if (!wait) return
     const controller = new AbortController()
     this.#armed.set(uuid, controller)
-    const signal = AbortSignal.any([controller.signal, this.#parts.jobs.signalOf(uuid)])
+    const signal = AbortSignal.any([controller.signal, this.#parts.background.signalOf(uuid)])
     this.#watchDeadline(node, signal)
     const { boot_retry_timeout } = this.#parts.config.pxe
     if (wait.for === 'agent-boot' && boot_retry_timeout) {
@@ -60,11 +60,11 @@ export class Waits {
     }
     const { agent_command_id } = driver_internal_info
     if (wait.for === 'agent-command' && agent_command_id !== undefined) {
-      this.#parts.jobs.run('watch of a command', uuid, () => this.#watchCommand(node, agent_command_id, signal))
+      this.#parts.background.run('watch of a command', uuid, () => this.#watchCommand(node, agent_command_id, signal))
     }
   }
 
-  /** It no longer does. */
+  /** Ends the watch of a node. */
   disarm(uuid: string): void {
     this.#armed.get(uuid)?.abort()
     this.#armed.delete(uuid)
@@ -81,7 +81,7 @@ export class Waits {
     })
   }
 
-  /** It may have moved by the time it is reached. */
+  /** The deadline may have moved by the time that it is reached. */
   #watchDeadline(node: NodeHandle, signal: AbortSignal): void {
     const wait = node.exists && node.record.wait
     if (!wait) return
@@ -104,7 +104,7 @@ export class Waits {
   }
 }
 
-/** Keeps no process alive. */
+/** The timer does not keep the process alive. */
 function after(delay_ms: number, signal: AbortSignal, call: () => void): void {
   if (signal.aborted) return
   const timer = setTimeout(call, Math.min(delay_ms, LONGEST_MS))

@@ -7,13 +7,13 @@ import type { Progress } from '../../plugin-api/index.ts'
 import type { Parts } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
-/** Short commands end soon. */
+/** The first look comes soon, because short commands end soon. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
-/** One that tells no progress is a stock agent: it shows each question on its screen, and heartbeats when its command has ended. */
+/** A stock agent tells no progress, shows each question on its screen, and heartbeats when its command has ended. */
 const SILENT_PAUSE_MS = 5000
 const UNREACHABLE_PAUSE_MS = 5000
-/** So many answers in a row that make no sense, or do not know the command, are the end of it. */
+/** The watch ends after so many answers in a row that make no sense, or do not know the command. */
 const NONSENSE_LIMIT = 5
 
 export type Watch = {
@@ -22,7 +22,7 @@ export type Watch = {
   /** Aborted when the node no longer waits for this. */
   signal: AbortSignal
   onProgress(progress: Progress): void
-  /** The agent answers, and works on it. */
+  /** The agent answers, and works on the command. */
   onAlive(): Promise<void>
 }
 
@@ -50,7 +50,7 @@ export async function untilCommandEnds(parts: Pick<Parts, 'agent' | 'log'>, watc
       if (!(error instanceof AgentFailure)) throw error
       isReached = !(error instanceof AgentUnreachable)
       parts.log.debug('agent does not tell how its command goes', { node: watch.node.uuid, reason: messageOf(error) })
-      // One that is silent may come back: the wait's deadline ends that.
+      // A silent agent may come back. The wait's deadline ends the waiting.
       if (isReached && ++nonsense >= NONSENSE_LIMIT) throw error
     }
   }

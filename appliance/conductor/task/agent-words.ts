@@ -14,8 +14,10 @@ const OURS: readonly string[] = PROCEDURE_KINDS.flatMap((kind) => [
 ])
 
 /**
- * What an agent needs of a pull secret it is given with its command: a stranger's container may run beside it, and read its memory.
- * @source Ironic objects/node.py as_dict(secure=True): driver_info and driver_internal_info masked, instance_info plain; LP 2155826
+ * What an agent needs of a pull secret it is given with its command: a stranger's container may run beside it, and read
+ * its memory.
+ * @source Ironic objects/node.py as_dict(secure=True): driver_info and driver_internal_info masked, instance_info
+ * plain; LP 2155826
  */
 export function nodeForAgent(node: Node): Json {
   const { wait: _wait, interfaces, driver_info, driver_internal_info, instance_info, ...fields } = node

@@ -1,4 +1,7 @@
-/** The container image that a node holds in the registry mirror, and shows in its record. Knows the mirror by what it is asked only. */
+/**
+ * The container image that a node holds in the registry mirror, and shows in its record. Knows the mirror by what it is
+ * asked only.
+ */
 
 import { untilAborted } from '@appliance/ground/until-aborted'
 import { messageOf } from '../../errors.ts'
@@ -53,7 +56,8 @@ export function registryFor(
 }
 
 /**
- * Its line to the mirror is a pipe of this box's own, and a certificate that was given to the mirror is not good for the address
+ * Its line to the mirror is a pipe of this box's own, and a certificate that was given to the mirror is not good for
+ * the address
  * at the guest's end: so there is nothing to be proven by it.
  */
 function fromGuest(access: ContainerAccess): ContainerAccess {

@@ -1,4 +1,7 @@
-/** A folder of a node's own for the time of a procedure: only the appliance's account looks into it. It outlives a restart, and no procedure. */
+/**
+ * A folder of a node's own for the time of a procedure: only the appliance's account looks into it. It outlives a
+ * restart, and no procedure.
+ */
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { leadsNowhere } from '@appliance/ground/errno'

@@ -12,7 +12,8 @@ export type MachineParts = PowerParts & RamdiskParts
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
 
 /**
- * A BMC that knows no such boot device is only noted: the machine then asks on the network first, and is sent where it should go.
+ * A BMC that knows no such boot device is only noted: the machine then asks on the network first, and is sent where it
+ * should go.
  * @throws BmcFailure
  */
 export async function bootFrom(

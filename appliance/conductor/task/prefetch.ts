@@ -6,17 +6,17 @@ import { tellProgress } from './task.ts'
 export type Prefetches = { begin(request: ImageRequest): void }
 
 export function createPrefetches(
-  parts: Pick<Parts, 'images' | 'jobs' | 'log'>,
+  parts: Pick<Parts, 'images' | 'background' | 'log'>,
   onFailure: (uuid: string, error: unknown) => void,
 ): Prefetches {
   const underWay = new Map<string, AbortSignal>()
   return {
     begin(request) {
       const uuid = request.node_uuid
-      const signal = parts.jobs.signalOf(uuid)
+      const signal = parts.background.signalOf(uuid)
       if (underWay.get(uuid) === signal) return
       underWay.set(uuid, signal)
-      parts.jobs.run('prefetch of an image', uuid, async () => {
+      parts.background.run('prefetch of an image', uuid, async () => {
         try {
           await parts.images.resolve({ ...request, signal, progress: tellProgress(parts, uuid) })
         } catch (error) {

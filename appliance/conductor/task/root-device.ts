@@ -1,4 +1,7 @@
-/** Which disks an operating system goes to, and which nobody touches: whether an agent will understand what a node's record says of it. */
+/**
+ * Which disks an operating system goes to, and which nobody touches: whether an agent will understand what a node's
+ * record says of it.
+ */
 import { isDeepStrictEqual } from 'node:util'
 import { problemOfRootDeviceHints, problemOfSkipBlockDevices } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'

@@ -138,7 +138,8 @@ function imagesFor(
 }
 
 /**
- * Shows progress in the log: the last of each note always, others as often as a reader can follow: what takes long changes slowly.
+ * Shows progress in the log: the last of each note always, others as often as a reader can follow: what takes long
+ * changes slowly.
  * A note of its own is shown at once.
  */
 export function tellProgress({ log }: Pick<Parts, 'log'>, uuid: string, onProgress?: (progress: Progress) => void) {

@@ -4,7 +4,10 @@ import { ApplianceError, Forbidden, InvalidParameterValue } from '../../errors.t
 import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
 
-/** So many deploys or cleanings are under way that no more begin. @source Ironic ConcurrentActionLimit, which does not tell the limit either */
+/**
+ * So many deploys or cleanings are under way that no more begin.
+ * @source Ironic ConcurrentActionLimit, which does not tell the limit either
+ */
 export class ConcurrentActionLimit extends ApplianceError {
   override readonly code = 503
 }

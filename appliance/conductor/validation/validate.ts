@@ -13,7 +13,7 @@ import { makeTask, type TaskParts } from '../task/task.ts'
 
 const PLUGIN_DEADLINE_S = 30
 
-export type ValidationParts = TaskParts & Pick<Parts, 'jobs'>
+export type ValidationParts = TaskParts & Pick<Parts, 'background'>
 
 /** Whatever the implementation throws. */
 async function validateInterface(
@@ -23,7 +23,7 @@ async function validateInterface(
 ): Promise<void> {
   const implementation: Implementation = interfaceOf(parts, node, type)
   const what = `The validate of ${type} interface ${implementation.name}`
-  await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, async ({ signal }) =>
+  await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.background.stopping, async ({ signal }) =>
     implementation.validate(interfaceTask(parts, node, type, signal)),
   )
 }
@@ -57,7 +57,7 @@ export async function validateAgentBoot(parts: ValidationParts, node: Node, proc
 export async function validateDeploy(parts: ValidationParts, node: Node): Promise<void> {
   const plugin = pluginOf(parts, node)
   const what = `The validate of deploy interface ${plugin.name}`
-  await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.jobs.stopping, (guard) =>
+  await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.background.stopping, (guard) =>
     plugin.validate(makeTask(parts, node.uuid, guard)),
   )
 }

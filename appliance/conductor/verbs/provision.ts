@@ -1,4 +1,4 @@
-/** The verbs of PUT states/provision: what is checked before the answer, and what goes on behind it. */
+/** The verbs of PUT states/provision: what is checked before the answer, and what goes on in the background. */
 import { DeployFailure, InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
@@ -12,7 +12,7 @@ import { checkConcurrency, checkProtected } from '../validation/may-begin.ts'
 import { tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
 
-/** What goes on after the answer; the node is reserved until it ends. */
+/** What goes on after the answer. The node is reserved until it ends. */
 type Work = () => Promise<void>
 type Verbs = Readonly<Partial<Record<Verb, (node: NodeHandle, request: ProvisionRequest) => Promise<Work | undefined>>>>
 
@@ -21,10 +21,11 @@ export function createProvision(parts: RunnerParts, runner: StepRunner, procedur
   return async (ident: string, request: ProvisionRequest): Promise<void> => {
     const target = String(request.target)
     const node = handleOf(parts, ident)
-    // Before the lock, as in Ironic: what can never be done is a 400 at once, not a 409 that clients repeat.
+    // As in Ironic, this comes before the reservation: what can never be done is a 400 at once, not a 409 that clients
+    // repeat.
     const verb = verbFor(node.record, target)
     if (!verbs[verb]) throw notBuilt(node.record, target)
-    const release = await parts.holds.take(node.uuid)
+    const release = await parts.reservations.take(node.uuid)
     let work: Work | undefined
     try {
       work = await verbs[verbFor(node.record, target)]?.(node, request)
@@ -33,7 +34,7 @@ export function createProvision(parts: RunnerParts, runner: StepRunner, procedur
       throw error
     }
     if (!work) return release()
-    parts.jobs.run(target, node.uuid, () => unlessStopped(parts, work).finally(release))
+    parts.background.run(target, node.uuid, () => unlessStopped(parts, work).finally(release))
   }
 }
 
@@ -64,7 +65,7 @@ function otherVerbs(parts: RunnerParts, runner: StepRunner): Verbs {
     async delete(node) {
       checkProtected(node.record)
       checkConcurrency(parts, 'max_concurrent_clean', ['deleting', 'cleaning', 'clean wait'])
-      parts.jobs.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
+      parts.background.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
       await node.move('delete', { error: null, deploy_step: {} })
       return () => tearDown(parts, runner, node)
     },
@@ -76,12 +77,12 @@ function otherVerbs(parts: RunnerParts, runner: StepRunner): Verbs {
   }
 }
 
-/** What the appliance's end interrupts is found again at its start. */
-export async function unlessStopped(parts: Pick<Parts, 'jobs'>, work: Work): Promise<void> {
+/** Work that a stop interrupts is found again at the next start. */
+export async function unlessStopped(parts: Pick<Parts, 'background'>, work: Work): Promise<void> {
   try {
     await work()
   } catch (error) {
-    if (!parts.jobs.stopping.aborted) throw error
+    if (!parts.background.stopping.aborted) throw error
   }
 }
 

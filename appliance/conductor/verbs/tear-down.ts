@@ -23,10 +23,10 @@ export async function tearDown(parts: ProcedureParts, runner: StepRunner, node: 
     await forgetBoot(parts, uuid)
     await cleanUp(parts, node)
     if (!keepsPower(parts, node.record)) {
-      await setPower(parts, uuid, 'power off', { signal: parts.jobs.stopping })
+      await setPower(parts, uuid, 'power off', { signal: parts.background.stopping })
     }
   } catch (cause) {
-    if (parts.jobs.stopping.aborted) return
+    if (parts.background.stopping.aborted) return
     await node.move('fail', { error: new Error(`Failed to tear down. Error: ${messageOf(cause)}`, { cause }) })
     return
   }

@@ -9,9 +9,9 @@ export async function verify(parts: ValidationParts, node: NodeHandle): Promise<
   const { uuid, record } = node
   try {
     await validatePower(parts, record)
-    await readPowerState(parts, uuid, parts.jobs.stopping)
+    await readPowerState(parts, uuid, parts.background.stopping)
   } catch (cause) {
-    if (parts.jobs.stopping.aborted) return
+    if (parts.background.stopping.aborted) return
     const error = new Error(`Failed to get power state for node ${uuid}. Error: ${messageOf(cause)}`, { cause })
     await node.move('fail', { error })
     return

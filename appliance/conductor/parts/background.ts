@@ -1,17 +1,17 @@
-/** Work behind the API's back: what runs, how long it may, and how it is called off. Knows nothing of what the work is. */
+/** Work in the background: what runs, how long it may run, and how it is called off. */
 import { messageOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 
-/** Why a signal was aborted; the work is left as it is, and goes on after the next start. */
+/** The reason of a signal that a stop aborts. The work is left as it is, and goes on after the next start. */
 export class Stopping extends Error {}
 
 const STOP_DEADLINE_MS = 3_000
 
-export type Jobs = {
+export type Background = {
   /** Aborted when the appliance stops. */
   readonly stopping: AbortSignal
-  /** Runs `job` behind; what it throws is a fault of ours, and logged. */
-  run(what: string, node: string, job: () => Promise<void>): void
+  /** Runs `work` in the background. What it throws is a fault of ours, and logged. */
+  run(what: string, node: string, work: () => Promise<void>): void
   /** The signal of a node's present operation, made when there is none; aborted by `callOff` and `stop`. */
   signalOf(node: string): AbortSignal
   /** Ends the present operation of a node: its signal is aborted, the next one gets a new signal. */
@@ -20,16 +20,16 @@ export type Jobs = {
   stop(): Promise<void>
 }
 
-export function createJobs(log: Log): Jobs {
+export function createBackground(log: Log): Background {
   const stopping = new AbortController()
   const running = new Set<Promise<void>>()
   const operations = new Map<string, AbortController>()
 
   return {
     stopping: stopping.signal,
-    run(what, node, job) {
+    run(what, node, work) {
       if (stopping.signal.aborted) return
-      const promise = job().catch((error: unknown) => {
+      const promise = work().catch((error: unknown) => {
         if (!stopping.signal.aborted) log.error('job failed', { what, node, reason: messageOf(error), error })
       })
       running.add(promise)

@@ -1,18 +1,18 @@
-/** The nodes' reservations, held over long work: taken at once or refused, or in turn for what must not be lost. */
+/** Reserves nodes for long work: at once or not at all, or, for what must not be lost, as soon as the node is free. */
 import { NodeLocked } from '../../errors.ts'
 import { reserve } from '../../records/reservations.ts'
 import type { Store } from '../../records/store.ts'
 
 /** Gives the node back. May be called more than once. */
 export type Release = () => Promise<void>
-export type Holds = {
+export type Reservations = {
   /** @throws NodeLocked, NotFound */
   take(uuid: string): Promise<Release>
   /** Waits until the node is free. @throws NotFound, or the signal's reason */
-  takeInTurn(uuid: string, signal: AbortSignal): Promise<Release>
+  takeWhenFree(uuid: string, signal: AbortSignal): Promise<Release>
 }
 
-export function createHolds(store: Store, hostname: string): Holds {
+export function createReservations(store: Store, hostname: string): Reservations {
   /** Called whenever a node becomes free. */
   const waiting = new Map<string, Set<() => void>>()
 
@@ -42,7 +42,7 @@ export function createHolds(store: Store, hostname: string): Holds {
 
   return {
     take,
-    async takeInTurn(uuid, signal) {
+    async takeWhenFree(uuid, signal) {
       for (;;) {
         signal.throwIfAborted()
         try {
