@@ -24,6 +24,9 @@ async function machineOnPaper(test: TestContext) {
       machine.power = 'on'
       buttons.emit('pressed', 'power')
     },
+    async powerOff() {
+      buttons.emit('pressed', 'plug')
+    },
     async reset() {
       buttons.emit('pressed', 'reset')
     },
@@ -43,8 +46,12 @@ async function machineOnPaper(test: TestContext) {
     const line = { time: '', level: 'info', message: 'provision state changed', node, to }
     for (const listener of listeners) listener(line)
   }
+  const power = (power_state: string) => {
+    for (const listener of listeners)
+      listener({ time: '', level: 'info', message: 'power changed', node: 'uuid', power_state })
+  }
   const pressed = () => once(buttons, 'pressed', { signal: AbortSignal.timeout(10_000) }).then(([button]) => button)
-  return { machine, state, pressed, shows: (text: string) => appendFile(console, `${text}\r\n`) }
+  return { machine, state, power, pressed, shows: (text: string) => appendFile(console, `${text}\r\n`) }
 }
 
 describe('who attends to a machine without a BMC', () => {
@@ -58,6 +65,19 @@ describe('who attends to a machine without a BMC', () => {
     state('uuid', 'wait call-back')
 
     assert.equal(await button, 'power')
+  })
+
+  it('switches it on again when it has switched itself off, as the record of its node has it', async (test) => {
+    const { machine, power, pressed } = await machineOnPaper(test)
+    machine.power = 'on'
+    const plug = pressed()
+    power('power off')
+    power('power on')
+
+    machine.power = 'off'
+    assert.equal(await plug, 'plug')
+
+    assert.equal(await pressed(), 'power')
   })
 
   it('resets it when its screen says that the agent is done, each time', async (test) => {

@@ -1,4 +1,4 @@
-/** The person at machines whose driver reaches no BMC: switches on what is waited for, and resets what says that its agent is done. */
+/** The person at machines whose driver reaches no BMC: does what the node's record says was done, and resets what says that its agent is done. */
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import type { Appliance } from './appliance.ts'
@@ -8,7 +8,12 @@ const LOOK_INTERVAL_MS = 500
 /** What our agent shows when it has locked itself down. */
 const DONE = 'This machine can be switched off.'
 
-type Buttons = Pick<Machine, 'power' | 'setBootDevice' | 'powerOn' | 'reset'> & { options: { console: string } }
+/** How long a machine has to switch itself off before its plug is pulled. */
+const SOFT_OFF_MS = 60_000
+
+type Buttons = Pick<Machine, 'power' | 'setBootDevice' | 'powerOn' | 'powerOff' | 'reset'> & {
+  options: { console: string }
+}
 
 /** @param signal  when the person goes home */
 export function attend(
@@ -17,12 +22,31 @@ export function attend(
   appliance: Pick<Appliance, 'onLine'>,
   signal: AbortSignal,
 ): void {
-  const stop = appliance.onLine(({ message, node, to }) => {
-    if (message !== 'provision state changed' || node !== uuid || !/wait/.test(String(to))) return
-    // The network comes first from now on: the appliance sends it to its disk when that is what it shall boot.
-    if (machine.power === 'off') void machine.setBootDevice('network').then(() => machine.powerOn())
+  let last = Promise.resolve()
+  const then = (press: () => Promise<void>) => {
+    last = last.then(() => (signal.aborted ? undefined : press())).catch(() => {})
+  }
+  const stop = appliance.onLine(({ message, node, to, power_state }) => {
+    if (node !== uuid) return
+    // What the record says was done, the person does.
+    if (message === 'power changed')
+      then(() => (power_state === 'power on' ? switchOn(machine) : switchOff(machine, signal)))
+    if (message === 'provision state changed' && /wait/.test(String(to))) then(() => switchOn(machine))
   })
   void watchScreen(machine, signal).finally(stop)
+}
+
+/** The network comes first: the appliance sends the machine to its disk when that is what it shall boot. */
+async function switchOn(machine: Buttons): Promise<void> {
+  if (machine.power === 'on') return
+  await machine.setBootDevice('network')
+  await machine.powerOn()
+}
+
+async function switchOff(machine: Buttons, signal: AbortSignal): Promise<void> {
+  const end_at = Date.now() + SOFT_OFF_MS
+  while (machine.power === 'on' && Date.now() < end_at) await setTimeout(LOOK_INTERVAL_MS, undefined, { signal })
+  await machine.powerOff()
 }
 
 async function watchScreen(machine: Buttons, signal: AbortSignal): Promise<void> {
