@@ -1,14 +1,15 @@
 /** `npm run rack` as a person meets it: how it fails, and how it ends. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { writeExample } from '../plugins/example.ts'
 import { CHECKOUT } from '../rack/cache.ts'
 import { namespaces } from '../rack/steel/network.ts'
-import { PREPARE_DEADLINE_MS } from './racks.ts'
+import { DEPLOY_DEADLINE_MS, PREPARE_DEADLINE_MS } from './racks.ts'
 
 const GONE_WITHIN_MS = 20_000
 
@@ -47,6 +48,46 @@ describe('npm run rack', () => {
       seen.text,
       /failed: --image \/dev\/null is neither qcow2 nor a raw disk: it has no boot sector\nread \S+/,
     )
+    await nothingIsLeftOf(child.pid)
+  })
+
+  it('hands on an interface that it does not know, and the words of the appliance about it', {
+    timeout: PREPARE_DEADLINE_MS,
+  }, async () => {
+    const { child, seen, ended } = startCommand('--deploy-interface', 'nope')
+
+    assert.equal(await ended, 1)
+    assert.match(
+      seen.text,
+      /failed: baremetal node create: Could not find .* nope\. Valid interfaces are \['direct', 'bootc'/,
+    )
+    await nothingIsLeftOf(child.pid)
+  })
+
+  it("runs a stranger's plugin, with its layer and fields of its nodes", {
+    timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS,
+  }, async (test) => {
+    const folder = await mkdtemp(join(tmpdir(), 'rackstrap-stranger-'))
+    test.after(() => rm(folder, { recursive: true }))
+    writeExample(join(folder, 'hello'))
+    const node = [
+      '--deploy-interface',
+      'hello',
+      '--driver-info',
+      'hello_volume=2',
+      '--instance-info',
+      'hello_text=moin',
+    ]
+
+    const { child, seen, ended } = startCommand('--plugin', folder, ...node, '--json', join(folder, 'times.json'))
+
+    assert.equal(await ended, 0, seen.text)
+    const { nodes } = JSON.parse(await readFile(join(folder, 'times.json'), 'utf8'))
+    const stages = nodes[0].stages.map(({ name }: { name: string }) => name)
+    assert.ok(stages.includes('step deploy.say_hello'), stages.join())
+    const [, logs = ''] = /logs: (\S+)/.exec(seen.text) ?? []
+    const shown = await readFile(join(logs, 'rack-1.console.log'), 'latin1')
+    assert.equal(shown.split(/\r?\n/).filter((line) => line.endsWith('moin')).length, 2, shown)
     await nothingIsLeftOf(child.pid)
   })
 

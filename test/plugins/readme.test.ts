@@ -12,20 +12,10 @@ import { readLayer } from '../../pxe/ramdisk/layer.ts'
 import { CHECKS, testDeployPlugin } from '../conformance/deploy-plugin.ts'
 import { createLoader } from '../conformance/plugin-checks/given.ts'
 import { createTaskOnPaper, fileOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-on-paper.ts'
+import { block, PAGE, writeExample } from './example.ts'
 
-const PAGE = ['TUTORIAL.md', 'LAYERS.md']
-  .map((name) => readFileSync(join(import.meta.dirname, '../../plugins', name), 'utf8'))
-  .join('\n')
 const README = readFileSync(join(import.meta.dirname, '../../plugins/README.md'), 'utf8')
 const instance_info = IMAGE_FIELDS
-
-/** The first block of this language below a heading, or on the page. */
-function block(language: string, heading = '', of = PAGE): string {
-  const page = of.slice(of.indexOf(heading))
-  const [, text] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(page) ?? []
-  assert.ok(text, `plugins/TUTORIAL.md has no block of ${language}`)
-  return text
-}
 
 describe('the example of plugins/TUTORIAL.md', () => {
   const place = mkdtempSync(join(tmpdir(), 'example-'))
@@ -36,14 +26,7 @@ describe('the example of plugins/TUTORIAL.md', () => {
     setting: { node: { instance_info } },
     refused: { 'a volume of 12': { node: { instance_info, driver_info: { hello_volume: 12 } } } },
   }
-  mkdirSync(folder)
-  writeFileSync(join(folder, 'package.json'), block('json'))
-  writeFileSync(join(folder, 'index.ts'), block('ts'))
-  writeFileSync(join(folder, 'README.md'), 'Says hello.\n')
-  const layer = join(folder, 'layers/hello')
-  mkdirSync(join(layer, 'steps'), { recursive: true })
-  writeFileSync(join(layer, 'layer.json'), '{}')
-  writeFileSync(join(layer, 'steps/index.ts'), block('typescript'))
+  const layer = writeExample(folder)
   after(() => rmSync(place, { recursive: true }))
 
   testDeployPlugin(() => under)
