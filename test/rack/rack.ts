@@ -4,14 +4,16 @@ import { join } from 'node:path'
 import { Appliance } from './appliance.ts'
 import { type ConfigChange, containerConfig, mergeConfig } from './appliance-config.ts'
 import { baremetal, CLIENT_ENVIRONMENT } from './baremetal.ts'
-import { CHECKOUT, createLogFolder } from './cache.ts'
+import { CHECKOUT, cacheFolder, createLogFolder } from './cache.ts'
 import { RackFailed } from './failure.ts'
 import { guardRack } from './guard.ts'
 import { clearLeftovers, rackFolder, rackName } from './leftovers.ts'
 import type { Ramdisk } from './ramdisk.ts'
 import { run } from './run-program.ts'
+import type { BootedOptions } from './steel/booted.ts'
 import { type Hardware, startHardware } from './steel/hardware.ts'
 import type { Firmware } from './steel/machine.ts'
+import { ADDRESS } from './steel/network.ts'
 import { UpstreamRegistry } from './upstream-registry.ts'
 
 export type RackOptions = {
@@ -28,6 +30,8 @@ export type RackOptions = {
   containers?: { host: string; sync?: string; isPrivate?: boolean }
   /** Over the rack's own configuration of the appliance. */
   config?: ConfigChange
+  /** Machines go on from a booted agent where one was kept, instead of booting; firmware and network boot are not what is tested then. */
+  resumes?: boolean
   /** Folder for the logs; a new one in the cache when left out. */
   logs?: string
   signal: AbortSignal
@@ -72,7 +76,8 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     await mkdir(folder, { recursive: true, mode: 0o755 })
     const { machines = 1, memory_mib = DEFAULT_MEMORY_MIB, disk_bytes = DEFAULT_DISK_BYTES } = options
     const place = { name, folder, logs, signal }
-    const hardware = await startHardware({ ...place, machines, firmware, memory_mib, disk_bytes }, stack)
+    const booted = options.resumes ? bootedIn(name) : undefined
+    const hardware = await startHardware({ ...place, machines, firmware, memory_mib, disk_bytes, booted }, stack)
     const { enter } = hardware.network
     const upstream = options.containers && (await startUpstream({ ...place, enter, ...options.containers }, stack))
     const containers = options.containers ? containerConfig(options.containers.host, options.containers.sync) : {}
@@ -81,7 +86,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       log: join(logs, 'appliance.log'),
       ramdisk: options.ramdisk.folder,
       images: options.images,
-      config: mergeConfig(containers, options.config),
+      config: mergeConfig(mergeConfig(containers, booted ? RESUMING : {}), options.config),
       enter,
       apiSocket: hardware.apiSocket,
     })
@@ -100,6 +105,17 @@ export async function startRack(options: RackOptions): Promise<Rack> {
   } catch (error) {
     await stack.disposeAsync()
     throw error
+  }
+}
+
+/** The shell that they are woken up by. */
+const RESUMING: ConfigChange = { pxe: { kernel_append_params: 'nofb vga=normal agent-shell=1' } }
+
+function bootedIn(namespace: string): BootedOptions {
+  const fetchScript = ['netns', 'exec', namespace, 'curl', '--silent', '--fail', '--max-time', '10']
+  return {
+    folder: join(cacheFolder(), 'booted'),
+    scriptFor: (mac) => run('ip', [...fetchScript, `http://${ADDRESS}:8080/boot/${mac.replaceAll(':', '-')}`]),
   }
 }
 

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { bmcPort, serveHooks, startBmc } from './bmc.ts'
+import { BootedMachines, type BootedOptions } from './booted.ts'
 import { type Firmware, Machine } from './machine.ts'
 import { createNetwork, type Network } from './network.ts'
 
@@ -19,6 +20,8 @@ export type HardwareOptions = {
   firmware: Firmware
   memory_mib: number | readonly number[]
   disk_bytes: number
+  /** When machines go on from a booted agent; see booted.ts. */
+  booted?: BootedOptions | undefined
   signal: AbortSignal
 }
 /** `body`: what an operating system that POSTs has to tell; else empty. */
@@ -69,6 +72,7 @@ function createMachine(options: HardwareOptions, network: Network, tap: string, 
     folder,
     console: join(options.logs, `${name}.console.log`),
     console_port: FIRST_CONSOLE_PORT + index,
+    booted: options.booted && new BootedMachines(options.booted),
   })
 }
 

@@ -1,7 +1,8 @@
 /** A bare machine: QEMU without KVM, a disk, a network card on its tap. Only its BMC switches it; it never starts by itself. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFileSync, openSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type BootedMachines, type Memory, plug } from './booted.ts'
 import { qmp } from './qmp.ts'
 
 export const FIRMWARES = ['bios', 'uefi'] as const
@@ -24,6 +25,8 @@ export type MachineOptions = {
   console: string
   /** Where the serial line waits for one visitor, on the namespace's loopback. */
   console_port: number
+  /** Takes the machine to its booted agent, where that was kept. Left out: it boots, always. */
+  booted?: BootedMachines | undefined
 }
 
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
@@ -39,6 +42,7 @@ export class Machine {
   #process: ChildProcess | undefined
   #ended: Promise<void> = Promise.resolve()
   #boot: BootDevice = 'disk'
+  #isStarting = false
   readonly #onPower: ((power: 'on' | 'off') => void)[] = []
 
   constructor(options: MachineOptions) {
@@ -66,9 +70,29 @@ export class Machine {
     this.#onPower.push(listener)
   }
 
-  powerOn(): void {
-    if (this.#process) return
-    const [command = '', ...args] = [...this.options.enter, 'qemu-system-x86_64', ...this.#arguments()]
+  async powerOn(): Promise<void> {
+    if (this.#process || this.#isStarting) return
+    const { booted } = this.options
+    if (booted === undefined || this.#boot !== 'network') return this.#start()
+    this.#isStarting = true
+    try {
+      const memory = await booted.memoryFor(this.options)
+      await plug(this.options, memory?.isKept ? 'out' : 'in')
+      this.#start(memory, booted)
+    } finally {
+      this.#isStarting = false
+    }
+  }
+
+  #start(memory?: Memory, booted?: BootedMachines): void {
+    const incoming = memory?.isKept ? ['-incoming', `exec:zstd -qdc '${memory.file}'`] : []
+    const shown_bytes = statSync(this.options.console).size
+    const [command = '', ...args] = [
+      ...this.options.enter,
+      'qemu-system-x86_64',
+      ...this.#arguments(incoming.length > 0),
+      ...incoming,
+    ]
     const output = openSync(this.#file('qemu.log'), 'a')
     const child = spawn(command, args, { detached: true, stdio: ['ignore', output, output] })
     this.#process = child
@@ -82,6 +106,18 @@ export class Machine {
     }
     child.once('exit', gone).once('error', gone)
     this.#tell('on')
+    if (!memory || !booted) return
+    const sockets = { qmp: this.#file('qmp'), console: this.#file('console') }
+    const running = { options: this.options, ...sockets, shown_bytes, isOn: () => this.#process === child }
+    if (!memory.isKept) return void booted.keep(running, memory).catch(() => {})
+    // A memory that does not wake up is of no use: the machine boots as any other.
+    void booted.goOn(running).catch(async (error: Error) => {
+      if (!running.isOn()) return
+      appendFileSync(this.options.console, `\nrack: the kept memory is dropped: ${error.message}\n`)
+      await booted.forget(memory)
+      await this.powerOff()
+      await this.powerOn()
+    })
   }
 
   /** As pulling the plug. */
@@ -126,11 +162,13 @@ export class Machine {
     return this.#boot === 'network' ? [0, 1] : [1, 0]
   }
 
-  #arguments(): string[] {
+  #arguments(isResumed: boolean): string[] {
     const { mac, firmware, memory_mib, tap, console, console_port, name, disk_bytes } = this.options
     const [network, disk] = this.#bootOrder()
     const flash = (file: string, access: string) => ['-drive', `if=pflash,format=raw,file=${file}${access}`]
-    const serial = `host=127.0.0.1,port=${console_port},telnet=on,server=on,wait=off,logfile=${console},logappend=on`
+    // The BMC holds the port for serial over LAN; a machine that goes on is spoken to by the rack alone.
+    const visitor = isResumed ? `path=${this.#file('console')}` : `host=127.0.0.1,port=${console_port},telnet=on`
+    const serial = `${visitor},server=on,wait=off,logfile=${console},logappend=on`
     return [
       ...['-name', name, '-nodefaults', '-display', 'none'],
       // graphics=off: BIOS and boot loader write to the serial line what they would show on a screen.
