@@ -53,7 +53,7 @@ describe('a machine with something on its disk', () => {
     const path = join(folder, 'image.raw')
     await writeFile(path, content)
     const sha256 = createHash('sha256').update(content).digest('hex')
-    await using rack = await rackFor(test, { images: [folder] })
+    await using rack = await rackFor(test, { images: [folder], resumes: true })
     const machine = rack.hardware.machines[0]
     assert.ok(machine)
     const timeline = new Timeline({ ...machine.options, ramdisk_bytes: rack.ramdisk.bytes })

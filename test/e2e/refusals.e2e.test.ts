@@ -44,7 +44,7 @@ describe('a deploy that cannot be', () => {
     const folder = await mkdtemp(join(tmpdir(), 'rackstrap-refusals-'))
     test.after(() => rm(folder, { recursive: true }))
     const path = await sparseImage(folder, 6 * GIB)
-    await using rack = await rackFor(test, { images: [folder] })
+    await using rack = await rackFor(test, { images: [folder], resumes: true })
 
     const { state, node, screen } = await deployToItsEnd(rack, 0, path, ['--instance-info', 'image_checksum='])
 

@@ -27,7 +27,7 @@ describe('an appliance that is killed while an image is written', () => {
     timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS,
   }, async (test) => {
     const image = await ownImage()
-    await using rack = await rackFor(test, { images: foldersOf(image) })
+    await using rack = await rackFor(test, { images: foldersOf(image), resumes: true })
     let kills = 0
     const restarted = Promise.withResolvers<void>()
     rack.appliance.onLine(({ message, step }) => {
