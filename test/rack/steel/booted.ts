@@ -161,7 +161,8 @@ async function typeAndWait(socket: string, words: string): Promise<void> {
   const line = connect(socket)
   line.setTimeout(RESUME_DEADLINE_S * 1000, () => line.destroy(new Error(`no answer to "${words}"`)))
   // The echo of what is typed is not yet the answer.
-  line.write(`\n${words}; echo fini''shed\n`)
+  // In the background: the shell may not have the terminal that its jobs would be put in front of.
+  line.write(`\n${words} & wait $!; echo fini''shed\n`)
   let answer = ''
   for await (const text of line.setEncoding('latin1')) {
     answer += text
