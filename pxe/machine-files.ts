@@ -15,7 +15,7 @@ export type MachineFile = {
 
 /** Base for iPXE and the kernel, which know the archive by this name. */
 export const MACHINE_FILES = 'machine.cpio'
-export const MACHINE_FILES_LIMIT_BYTES = 256 * 1024
+const MACHINE_FILES_LIMIT_BYTES = 256 * 1024
 const COUNT_LIMIT = 100
 const PATH_LIMIT = 512
 const MODE_BITS = 0o777

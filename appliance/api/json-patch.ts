@@ -21,7 +21,7 @@ export type Patch = z.output<typeof patchSchema>
 type Operation = Patch[number]
 
 /** RFC 6901 section 4 */
-export const segments = (path: string): string[] =>
+const segments = (path: string): string[] =>
   path
     .slice(1)
     .split('/')

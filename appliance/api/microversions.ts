@@ -4,8 +4,8 @@
  */
 import { NotAcceptable } from '../errors.ts'
 
-export const MIN_MINOR = 1
-export const MAX_MINOR = 115
+const MIN_MINOR = 1
+const MAX_MINOR = 115
 export const MIN_VERSION = `1.${MIN_MINOR}`
 export const MAX_VERSION = `1.${MAX_MINOR}`
 

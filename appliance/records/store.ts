@@ -40,7 +40,7 @@ export type Records<R extends Base, U extends string = string, I extends string 
   delete(uuid: string): Promise<void>
 }
 
-export type RecordsOf<K> = K extends Kind<infer R, infer U, infer I> ? Records<R, U, I> : never
+type RecordsOf<K> = K extends Kind<infer R, infer U, infer I> ? Records<R, U, I> : never
 /** The records of every kind of a table, by the kind's name. */
 export type StoreOf<K extends Kinds> = { readonly [N in keyof K]: RecordsOf<K[N]> } & {
   /** What happened while opening: generations taken back, journal ends dropped. Also logged. */

@@ -21,10 +21,7 @@ export function keyFiles({ authorized_keys }: Pick<Wanted, 'authorized_keys'>): 
 }
 
 /** The name stays the upstream's: the mirror is asked first, and the upstream when there is no mirror any more. */
-export const mirrorConfig = (
-  reference: string,
-  { location, insecure }: Pick<ContainerAccess, 'location' | 'insecure'>,
-) =>
+const mirrorConfig = (reference: string, { location, insecure }: Pick<ContainerAccess, 'location' | 'insecure'>) =>
   `[[registry]]
 prefix = "${repositoryOf(reference)}"
 location = "${repositoryOf(reference)}"

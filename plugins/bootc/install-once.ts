@@ -12,7 +12,7 @@ import { LAYERS } from './ways.ts'
 const BOOT_S = 300
 
 /** Everything that the bytes depend on; nothing of one machine, and nothing secret. */
-export const keyOf = ({ image: { reference, digest, architecture, ...image } }: Deploy): string =>
+const keyOf = ({ image: { reference, digest, architecture, ...image } }: Deploy): string =>
   `bootc install of ${reference} ${digest} ${architecture}, ${installedBytes(image) / MIB} MiB, layout 1`
 
 /** One install for each key, however many machines wait. @throws what the guest says */

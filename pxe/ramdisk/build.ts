@@ -11,7 +11,7 @@ import { type Piece, presentRamdisk, publish, type Ramdisk } from './publish.ts'
 import { type Flavour, KERNEL_PARAMETERS } from './recipe.ts'
 import { coreDigest, slowPieces } from './slow-pieces.ts'
 
-export type { Flavour, LayerSource, Ramdisk }
+export type { LayerSource, Ramdisk }
 export type BuildOptions = {
   /** Folder that gets ramdisk.json and the files that it names; made when it is not there. */
   output: string

@@ -17,7 +17,7 @@ export type Choice = {
   missing: 'refuse' | 'skip'
 }
 /** `refersTo`: of it, only what is in the plan. */
-export type PlannedManifest = BundleManifest & { refersTo: readonly Digest[] }
+type PlannedManifest = BundleManifest & { refersTo: readonly Digest[] }
 export type Plan = { images: BundleImage[]; blobs: BundleBlob[]; manifests: PlannedManifest[] }
 
 type Found = { size_bytes: number; repositories: Set<RepositoryName> }

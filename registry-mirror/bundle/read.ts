@@ -34,7 +34,7 @@ export type BundleReader = {
   entries(): AsyncGenerator<FoundEntry, void>
 }
 /** `end`: where the next one begins in the tar. */
-export type FoundEntry = { entry: BundleEntry; content: AsyncIterable<Uint8Array>; end: number }
+type FoundEntry = { entry: BundleEntry; content: AsyncIterable<Uint8Array>; end: number }
 /** Bytes that have passed, and how many there will be; 0 until that is known. */
 export type OnProgress = (done_bytes: number, total_bytes: number) => void
 

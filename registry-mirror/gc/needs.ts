@@ -30,7 +30,7 @@ export const refersTo = ({ blobs, manifests, others, subject }: Needs): readonly
  * @returns 'unknown'  the manifest is missing or damaged: callers that remove content must assume that it needs
  * everything
  */
-export async function needsOf(storage: Storage, name: RepositoryName, digest: Digest): Promise<Needs | 'unknown'> {
+async function needsOf(storage: Storage, name: RepositoryName, digest: Digest): Promise<Needs | 'unknown'> {
   const mediaType = await storage.repositories.mediaTypeOf(name, digest)
   const bytes = mediaType === undefined ? undefined : await storage.blobs.read(digest)
   if (bytes === undefined) return 'unknown'

@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '@appliance/ground/json'
 import type { Credentials } from '../oci/secret.ts'
 
 /** A sentence's end, such as "it is not JSON". */
-export type Problem = { problem: string }
+type Problem = { problem: string }
 export type Found = { credentials: Credentials } | Problem
 
 /** Docker's own registry goes by several names. */

@@ -54,7 +54,7 @@ type OfProcedures = {
 }
 
 /** Of the agent that looked itself up; removed when its machine is switched off. */
-export type AgentInfo = {
+type AgentInfo = {
   /** Where the agent listens; empty: it is an installer, which only reports. */
   agent_url?: string
   /** Made at lookup, given out once. */

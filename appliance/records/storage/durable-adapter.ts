@@ -8,7 +8,7 @@ import { type Disk, NEW_SUFFIX, unlinkIfThere, writeFileDurably } from './disk.t
 import { type Document, seal, unseal } from './document.ts'
 
 export const PREVIOUS = '.previous'
-export const DAMAGED = '.damaged'
+const DAMAGED = '.damaged'
 
 type Generation = { document: Document } | 'missing' | 'damaged'
 

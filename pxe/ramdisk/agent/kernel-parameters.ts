@@ -34,7 +34,7 @@ export type AgentOptions = {
 const CURVES = { p256: 'P-256', p384: 'P-384', p521: 'P-521' } as const
 
 /** Words of the command line; later ones win. Double quotes keep spaces together, as the kernel has it. */
-export function parseWords(text: string): Map<string, string> {
+function parseWords(text: string): Map<string, string> {
   const words = [...text.matchAll(/([^\s"=]+)(?:=("[^"]*"|\S*))?/g)]
   return new Map(words.map(([, key = '', value = '']) => [key, value.replace(/^"|"$/g, '')]))
 }

@@ -32,7 +32,7 @@ function maskedInstanceInfo(value: unknown): unknown {
 }
 
 /** @source Ironic: `available` was NOSTATE before 1.2, `inspect wait` did not exist before 1.39 */
-export function provisionStateFor(value: unknown, minor: number): unknown {
+function provisionStateFor(value: unknown, minor: number): unknown {
   if (value === 'available' && minor < 2) return null
   return value === 'inspect wait' && minor < 39 ? 'inspecting' : value
 }

@@ -134,7 +134,7 @@ const invalid = (hints: unknown, why: string) =>
 
 export const gib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`
 
-export function describe(disks: readonly Disk[]): string {
+function describe(disks: readonly Disk[]): string {
   if (disks.length === 0) return 'no disk that this kernel knows'
   return disks
     .map(({ name, size, model, serial }) => `${[name, gib(size), model, serial].filter(Boolean).join(' ')}`)

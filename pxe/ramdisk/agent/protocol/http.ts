@@ -28,7 +28,7 @@ const REDIRECTS_LIMIT = 5
 export class Refused extends Error {}
 
 /** Resolves when the head of the answer is there; the body is still to be read. @throws the system's error, or a timeout in words */
-export function openRequest(url: URL, options: HttpRequest): Promise<IncomingMessage> {
+function openRequest(url: URL, options: HttpRequest): Promise<IncomingMessage> {
   const { method, headers, body, timeout_s, tls, signal } = options
   const requestOptions: RequestOptions & TlsOptions & { rejectUnauthorized: boolean } = {
     method,
@@ -119,6 +119,6 @@ export async function readLimited(response: IncomingMessage, limit_bytes: number
 }
 
 /** ::ffff:192.0.2.1 is how a socket of both families names an IPv4 address. */
-export const plainAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
+const plainAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.)/, '')
 /** For use in a URL. */
 export const hostOf = (address: string) => (address.includes(':') ? `[${address}]` : address)

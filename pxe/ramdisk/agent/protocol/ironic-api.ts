@@ -2,14 +2,14 @@
 import { messageOf } from '../errors.ts'
 import { type Exchange, exchange, type HttpRequest, shownUrl, type TlsOptions } from './http.ts'
 
-export type Version = readonly [major: number, minor: number]
+type Version = readonly [major: number, minor: number]
 export type Lookup = { node: Record<string, unknown> & { uuid: string }; config: Record<string, unknown> }
 export type LookupAnswer =
   | { kind: 'found'; lookup: Lookup }
   /** 409: the node is locked. */
   | { kind: 'locked'; why: string }
   | { kind: 'refused'; status: number; why: string }
-export type Heartbeat = {
+type Heartbeat = {
   uuid: string
   callback_url: string
   agent_token: string | undefined
@@ -44,7 +44,7 @@ const AGENT_VERSION: Version = [1, 36]
 const AGENT_TOKEN: Version = [1, 62]
 const VERIFY_CA: Version = [1, 68]
 
-export const atLeast = (version: Version, wanted: Version) =>
+const atLeast = (version: Version, wanted: Version) =>
   version[0] > wanted[0] || (version[0] === wanted[0] && version[1] >= wanted[1])
 const lower = (a: Version, b: Version) => (atLeast(a, b) ? b : a)
 
