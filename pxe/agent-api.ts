@@ -3,7 +3,10 @@
 /** Of steps/index.ts: `export const steps: Steps = {...}`. A name is the step's, as the agent offers it. */
 export type Steps = Readonly<Record<string, LayerStep>>
 export type LayerStep = {
-  /** 41 to 99: runs in every deploy with this layer, unless the plugin has a step of that name. 0: only when it is asked for. */
+  /**
+   * 41 to 99: runs in every deploy with this layer, unless the plugin has a step of that name. 0: only when it is
+   * asked for.
+   */
   priority: number
   /** @returns JSON, the command's result. What it throws is what the operator reads: a sentence. */
   run(agent: StepAgent, args: Readonly<Record<string, unknown>>, context: StepContext): Promise<unknown>
@@ -32,13 +35,15 @@ export type StepAgent = {
   readonly node: Readonly<Record<string, unknown>>
   /**
    * The disk that the operating system goes to, by the node's root device hints.
-   * @throws an error for the operator, with all disks that there are; or that it carries a cluster file system, which others may be using
+   * @throws an error for the operator, with all disks that there are; or that it carries a cluster file system, which
+   * others may be using
    */
   rootDevice(): Promise<StepDisk>
   /** Has the kernel read the disk's partition table again. @throws Error  it does not */
   rereadPartitions(disk: Pick<StepDisk, 'name'>): Promise<void>
   /**
-   * Writes a config drive into its partition, made at the disk's end when there is none: 64 MiB, or what is free if that is less.
+   * Writes a config drive into its partition, made at the disk's end when there is none: 64 MiB, or what is free if
+   * that is less.
    * @param text  as `task.configDrive.encoded()` gives it: base64 of a gzipped volume, or its http(s) URL
    * @returns number of the partition
    */
@@ -66,7 +71,10 @@ export type StepPrograms = {
 export type RunOptions = {
   /** 60 when left out; then it is killed. */
   timeout_s?: number
-  /** Each line of standard output and error as it comes, carriage returns as line ends, at most 4 KiB of it, control characters as they are. */
+  /**
+   * Each line of standard output and error as it comes, carriage returns as line ends, at most 4 KiB of it, control
+   * characters as they are.
+   */
   onLine?(line: string, from: 'stdout' | 'stderr'): void
   /** For its standard input, which is empty otherwise. */
   input?: string

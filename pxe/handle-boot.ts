@@ -1,4 +1,6 @@
-/** What a machine gets for a path under http_url. Reads no request and writes no answer: that is the server's affair. */
+/**
+ * What a machine gets for a path under http_url. Reads no request and writes no answer: that is the server's affair.
+ */
 import { join } from 'node:path'
 import { checkRamdisk, isLasting } from './check-ramdisk.ts'
 import { type PxeConfig, PxeError } from './config.ts'
@@ -77,8 +79,8 @@ async function machineScript(mac: string, config: PxeConfig, boot: MachineBoot):
 const NO_RAMDISK = { kernel: '', core: [], layers: {}, takes_layers: true, digest: '', kernel_params: '' } as const
 
 /**
- * The set of files before this one stays for machines that are just booting it: so anything in the ramdisk's folder, by its bare
- * name, but the list of them and what is being written.
+ * The set of files before this one stays for machines that are just booting it: so anything in the ramdisk's folder,
+ * by its bare name, but the list of them and what is being written.
  */
 function bootFile(name: string, config: PxeConfig): BootAnswer | undefined {
   // For UEFI HTTP boot.

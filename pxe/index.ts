@@ -1,4 +1,7 @@
-/** Network boot: DHCP and TFTP by dnsmasq, iPXE scripts, the deploy ramdisk. Knows nothing of the appliance: it is given a config and a logger. */
+/**
+ * Network boot: DHCP and TFTP by dnsmasq, iPXE scripts, the deploy ramdisk. Knows nothing of the appliance: it is
+ * given a config and a logger.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { PxeConfig, PxeLog } from './config.ts'
 import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
@@ -17,11 +20,15 @@ export { type RamdiskFiles, readRamdiskFiles } from './ramdisk-files.ts'
 
 export type Pxe = {
   /**
-   * Resolves when DHCP and TFTP answer, or have failed for a reason that may pass (health tells it; they are tried again).
+   * Resolves when DHCP and TFTP answer, or have failed for a reason that may pass (health tells it; they are tried
+   * again).
    * @throws PxeError  the configuration or iPXE's files are wrong
    */
   start(): Promise<void>
-  /** Answers a request under http_url and returns true, or returns false when the path is none of boot's. GET and HEAD only. */
+  /**
+   * Answers a request under http_url and returns true, or returns false when the path is none of boot's. GET and HEAD
+   * only.
+   */
   handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
   health(): Promise<Health>
   /** Within a second. */

@@ -129,8 +129,8 @@ function plainUrl(url: string): string {
 }
 
 /**
- * BIOS: disk 0x80 at once. UEFI: back to the firmware, which knows its boot entries; with an error, because after success it
- * would stay in its menu instead of trying the next entry (UEFI 2.10 section 3.1.1).
+ * BIOS: disk 0x80 at once. UEFI: back to the firmware, which knows its boot entries; with an error, because after
+ * success it would stay in its menu instead of trying the next entry (UEFI 2.10 section 3.1.1).
  */
 function diskScript(boot: Extract<MachineBoot, { kind: 'disk' }>): string {
   return lines(
@@ -161,7 +161,9 @@ function unknownScript({ mac }: Extract<MachineBoot, { kind: 'unknown' }>): stri
   )
 }
 
-/** A machine that is to boot something of this box and cannot: its screen says why, and it asks again after a reboot. */
+/**
+ * A machine that is to boot something of this box and cannot: its screen says why, and it asks again after a reboot.
+ */
 export function renderRefusal(
   boot: Pick<Exclude<MachineBoot, { kind: 'unknown' }>, 'kind' | 'node' | 'name'>,
   why: string,

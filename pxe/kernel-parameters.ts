@@ -1,4 +1,7 @@
-/** Kernel parameters between a record and an iPXE script: what cannot be carried over unchanged is refused, so nothing can be injected. */
+/**
+ * Kernel parameters between a record and an iPXE script: what cannot be carried over unchanged is refused, so nothing
+ * can be injected.
+ */
 import { PxeError } from './config.ts'
 
 /** Key and value; an empty value makes a bare word. */
@@ -9,9 +12,10 @@ const TEXT_LIMIT = 1024
 export const COMMAND_LINE_LIMIT = 2047
 
 /**
- * iPXE splits a line at white space and knows no quotes and no escapes (src/core/exec.c): a word `||`, `&&` or `;` ends the
- * command, one that begins with # the line, and ${...} is expanded again and again (src/core/settings.c). Backslash at the end
- * joins lines (src/image/script.c). The kernel knows double quotes only, and no escape inside them (lib/cmdline.c, next_arg).
+ * iPXE splits a line at white space and knows no quotes and no escapes (src/core/exec.c): a word `||`, `&&` or `;`
+ * ends the command, one that begins with # the line, and ${...} is expanded again and again (src/core/settings.c).
+ * Backslash at the end joins lines (src/image/script.c). The kernel knows double quotes only, and no escape inside
+ * them (lib/cmdline.c, next_arg).
  */
 const REFUSALS: readonly (readonly [RegExp, string])[] = [
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -25,7 +25,10 @@ export type MachineBoot =
       ramdisk_urls: readonly string[]
       parameters: readonly (readonly [string, string])[]
     }
-  /** A medium of its instance, which firmware and operating system see as a drive while iPXE's code is there; at every boot. */
+  /**
+   * A medium of its instance, which firmware and operating system see as a drive while iPXE's code is there; at every
+   * boot.
+   */
   | { kind: 'iso'; node: string; name: string; iso_url: string }
   /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */
   | { kind: 'disk'; node: string; name: string; why: string }

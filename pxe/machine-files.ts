@@ -1,4 +1,7 @@
-/** Files for one machine alone, made into one more archive that its kernel unpacks over the deploy ramdisk, ours or a stock one. */
+/**
+ * Files for one machine alone, made into one more archive that its kernel unpacks over the deploy ramdisk, ours or a
+ * stock one.
+ */
 import { posix } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
@@ -23,8 +26,8 @@ const STANDARD_MODE = 0o600
 /** Brackets: certs.d has folders such as [fd66::1]:5000. */
 const NAME = /^[\w@+.,:=~[\]-]+$/
 /**
- * A folder that an archive names takes the place of a link of that name, and its mode that of a folder's: so the links of a merged
- * /usr are gone round, and what is usually not 0755 is named.
+ * A folder that an archive names takes the place of a link of that name, and its mode that of a folder's: so the
+ * links of a merged /usr are gone round, and what is usually not 0755 is named.
  */
 const LINKS: readonly (readonly [RegExp, string])[] = [
   [/^(bin|sbin|lib|lib32|lib64)\//, 'usr/$1/'],
@@ -65,7 +68,10 @@ const innerPath = (path: string) => LINKS.reduce((result, [from, to]) => result.
 
 const compress = promisify(gzip)
 
-/** Compressed by what every kernel has: an archive that is not must begin at a multiple of four, and a boot loader may not see to that. */
+/**
+ * Compressed by what every kernel has: an archive that is not must begin at a multiple of four, and a boot loader may
+ * not see to that.
+ */
 export async function packMachineFiles(files: readonly MachineFile[]): Promise<Buffer> {
   checkMachineFiles(files)
   const entries = files.map(({ path, content, mode = STANDARD_MODE }): Entry => {

@@ -11,7 +11,9 @@ export type RamdiskFiles = {
   kernel: string
   core: readonly string[]
   layers: Readonly<Record<string, string>>
-  /** False for a ramdisk of others, whose list names no "layers": those that a deploy interface asks for are left out. */
+  /**
+   * False for a ramdisk of others, whose list names no "layers": those that a deploy interface asks for are left out.
+   */
   takes_layers: boolean
   /** Of the recipe that it was built from. */
   digest: string

@@ -2,7 +2,10 @@
 
 const LENGTH_LIMIT = 200
 
-/** ASCII, one space between words, no expansion, no word that iPXE would take for an operator, a comment or a continued line. */
+/**
+ * ASCII, one space between words, no expansion, no word that iPXE would take for an operator, a comment or a
+ * continued line.
+ */
 export function screenText(text: string): string {
   return text
     .slice(0, LENGTH_LIMIT)

@@ -1,4 +1,7 @@
-/** Which implementations nodes of each hardware type may have, and which is the default: what [DEFAULT] settles. Builds none of them. */
+/**
+ * Which implementations nodes of each hardware type may have, and which is the default: what [DEFAULT] settles.
+ * Builds none of them.
+ */
 import type { Config } from '../config/options.ts'
 import { IMPLEMENTATIONS } from './implementations.ts'
 import { type Allowed, HARDWARE_TYPES } from './types.ts'

@@ -1,6 +1,7 @@
 /**
- * The hardware types: a row for each, with the implementations that it allows for each interface type, in order of preference.
- * Deploy interfaces are plugins, and have no list. @source Ironic drivers/generic.py, ipmi.py, fake_hardware.py
+ * The hardware types: a row for each, with the implementations that it allows for each interface type, in order of
+ * preference. Deploy interfaces are plugins, and have no list. @source Ironic drivers/generic.py, ipmi.py,
+ * fake_hardware.py
  */
 import type { IMPLEMENTATIONS } from './implementations.ts'
 

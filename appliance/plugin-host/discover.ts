@@ -1,10 +1,15 @@
-/** Finds plugins: the bundled ones and those of [DEFAULT] plugin_path. Reads manifests only; runs none of their code. */
+/**
+ * Finds plugins: the bundled ones and those of [DEFAULT] plugin_path. Reads manifests only; runs none of their code.
+ */
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { messageOf } from '../errors.ts'
 import { type Manifest, PluginRefused, readManifest } from './manifest.ts'
 
-/** Something that looked like a plugin and is none; told in the log and in health. `name` is the manifest's, or the folder. */
+/**
+ * Something that looked like a plugin and is none; told in the log and in health. `name` is the manifest's, or the
+ * folder.
+ */
 export type PluginFailure = { name: string; reason: string }
 export type Discovery = {
   found: readonly Manifest[]

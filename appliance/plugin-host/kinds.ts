@@ -1,4 +1,7 @@
-/** The kinds of plugins: Ironic's interface types, and what the object of each must have. Nobody's compiler checked a stranger's. */
+/**
+ * The kinds of plugins: Ironic's interface types, and what the object of each must have. Nobody's compiler checked a
+ * stranger's.
+ */
 import type { DeployPlugin } from '../plugin-api/index.ts'
 import type { InterfacePlugin, Interfaces } from '../plugin-api/interfaces.ts'
 

@@ -1,4 +1,7 @@
-/** Loads the enabled plugins and checks that each is what the contract says. One that is not is left out, loudly; the rest starts. */
+/**
+ * Loads the enabled plugins and checks that each is what the contract says. One that is not is left out, loudly; the
+ * rest starts.
+ */
 import { pathToFileURL } from 'node:url'
 import { isObject } from '@appliance/ground/json'
 import { messageOf } from '../errors.ts'
@@ -14,7 +17,10 @@ export type LoadedPlugins<K extends Kind = 'deploy'> = {
   failures: readonly PluginFailure[]
 }
 
-/** An entry file that does not finish loading (a top-level await that hangs) must not keep the appliance from starting. */
+/**
+ * An entry file that does not finish loading (a top-level await that hangs) must not keep the appliance from
+ * starting.
+ */
 const IMPORT_DEADLINE_MS = 10_000
 
 /**
@@ -81,7 +87,10 @@ async function importEntry(manifest: Manifest): Promise<unknown> {
   }
 }
 
-/** What is wrong with a default export, in sentences; the compiler checked our own plugins, nobody checked a stranger's. */
+/**
+ * What is wrong with a default export, in sentences; the compiler checked our own plugins, nobody checked a
+ * stranger's.
+ */
 export function problemsOf(exported: unknown, name: string, kind: Kind = 'deploy'): string[] {
   if (exported === null || typeof exported !== 'object') {
     return [`its default export is ${exported === null ? 'null' : typeof exported}, and the plugin object is expected`]

@@ -66,14 +66,15 @@ function rangeLines(ranges: readonly string[]): string[] {
     ...ranges.map((range) => `dhcp-range=${range}`),
     // Without one, iPXE waits 13 s and more for a router advertisement wherever a link has IPv6.
     ...(ranges.some(isIpv6) ? ['enable-ra'] : []),
-    // iPXE option 176 (no-pxedhcp), https://ipxe.org/howto/dhcpd: it would wait 3 s for a ProxyDHCP server that is not there.
+    // iPXE option 176 (no-pxedhcp), https://ipxe.org/howto/dhcpd: it would wait 3 s for a ProxyDHCP server that is
+    // not there.
     ...(usesProxy ? [] : ['dhcp-authoritative', 'dhcp-option=encap:175,176,1b']),
   ]
 }
 
 /**
- * RFC 2132 options 3, 6 and 42. Without value an option is not sent: dnsmasq would else tell machines that this box is their router.
- * Lines of [dhcp] dnsmasq_options come later, and win.
+ * RFC 2132 options 3, 6 and 42. Without value an option is not sent: dnsmasq would else tell machines that this box
+ * is their router. Lines of [dhcp] dnsmasq_options come later, and win.
  */
 function networkLines({ routers, dns_servers, ntp_servers }: PxeConfig): string[] {
   return [
@@ -93,8 +94,9 @@ function addressesIn(option: string, addresses: readonly string[]): readonly str
 }
 
 /**
- * RFC 4578 and IANA "Processor Architecture Types": option 93 is 0 for BIOS, 7 and 9 for UEFI x86-64 (firmware differs),
- * 16 for UEFI x86-64 over HTTP. iPXE tells itself by its option 175, and gets the first script, whatever firmware it came from.
+ * RFC 4578 and IANA "Processor Architecture Types": option 93 is 0 for BIOS, 7 and 9 for UEFI x86-64 (firmware
+ * differs), 16 for UEFI x86-64 over HTTP. iPXE tells itself by its option 175, and gets the first script, whatever
+ * firmware it came from.
  */
 function bootLines({ http_url, ipxe_bootfile_name, uefi_ipxe_bootfile_name, dhcp_ranges }: PxeConfig): string[] {
   return [

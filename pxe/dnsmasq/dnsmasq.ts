@@ -40,7 +40,8 @@ export class Dnsmasq {
   }
 
   /**
-   * Resolves when dnsmasq answers, or has failed once for a reason that may pass, such as a port that is taken: see health().
+   * Resolves when dnsmasq answers, or has failed once for a reason that may pass, such as a port that is taken: see
+   * health().
    * @throws PxeError  the configuration or its files are wrong; nothing runs then
    */
   async start(): Promise<void> {

@@ -1,4 +1,6 @@
-/** Ends a dnsmasq that an appliance left behind when it was killed: two of them would share the port and both answer. */
+/**
+ * Ends a dnsmasq that an appliance left behind when it was killed: two of them would share the port and both answer.
+ */
 import { readdir, readFile } from 'node:fs/promises'
 import type { PxeLog } from '../config.ts'
 

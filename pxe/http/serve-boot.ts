@@ -1,4 +1,7 @@
-/** The HTTP face of network boot: sends scripts and files to machines, and logs each. handle-boot.ts decides what a machine gets. */
+/**
+ * The HTTP face of network boot: sends scripts and files to machines, and logs each. handle-boot.ts decides what a
+ * machine gets.
+ */
 import { open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Sent, sendFile } from '@appliance/ground/send-file'

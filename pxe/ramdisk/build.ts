@@ -18,7 +18,9 @@ export type BuildOptions = {
   /** Keeps what takes long to make; may be emptied at any time. Left out: the folder .cache in `output`. */
   cache?: string | undefined
   flavour: Flavour
-  /** Beside the core, each in a file of its own: a machine fetches those that its deploy asks for. None when left out. */
+  /**
+   * Beside the core, each in a file of its own: a machine fetches those that its deploy asks for. None when left out.
+   */
   layers?: readonly LayerSource[]
   /** One call for each stage, for a person to read; the last one tells digest, bytes and seconds. */
   log(message: string, fields?: Record<string, unknown>): void

@@ -1,6 +1,7 @@
 /**
- * Makes one script of the agent's modules, or of a layer's deploy steps, by esbuild: under emulation a second quicker to start than
- * 40 ES modules, and no compiler in the ramdisk. The same modules make the same script, wherever the checkout lies.
+ * Makes one script of the agent's modules, or of a layer's deploy steps, by esbuild: under emulation a second quicker
+ * to start than 40 ES modules, and no compiler in the ramdisk. The same modules make the same script, wherever the
+ * checkout lies.
  */
 import { isBuiltin } from 'node:module'
 import { basename, dirname, resolve } from 'node:path'
@@ -13,7 +14,8 @@ const RUNTIME = '<runtime>'
 /**
  * @param entry  path of the agent's main.ts, or of a layer's steps/index.ts
  * @returns a CommonJS module that does, and exports, what the entry does
- * @throws PxeError  what does not parse, is not there, exports nothing of that name, or is a package: the machine has Node alone
+ * @throws PxeError  what does not parse, is not there, exports nothing of that name, or is a package: the machine has
+ * Node alone
  */
 export function bundle(entry: string): string {
   const folder = dirname(resolve(entry))

@@ -1,4 +1,7 @@
-/** Writes archives that the kernel unpacks as initial ramdisk: cpio "newc", compressed as one zstd frame. Same input, same bytes. */
+/**
+ * Writes archives that the kernel unpacks as initial ramdisk: cpio "newc", compressed as one zstd frame. Same input,
+ * same bytes.
+ */
 import { promisify } from 'node:util'
 import { constants, zstdCompress } from 'node:zlib'
 
@@ -17,7 +20,10 @@ const EXECUTABLE = 0o111
 const TRAILER = 'TRAILER!!!'
 const padding = (size: number) => Buffer.alloc((4 - (size % 4)) % 4)
 
-/** Everything belongs to root, and nothing has a time. @source Documentation/driver-api/early-userspace/buffer-format.rst */
+/**
+ * Everything belongs to root, and nothing has a time.
+ * @source Documentation/driver-api/early-userspace/buffer-format.rst
+ */
 export function packCpio(entries: readonly Entry[]): Buffer {
   const parts = withFolders(entries).flatMap((entry, index) => pack(entry, index + 1))
   return Buffer.concat([...parts, ...pack({ path: TRAILER, kind: 'file', content: Buffer.alloc(0) }, 0)])

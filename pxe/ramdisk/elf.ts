@@ -1,4 +1,7 @@
-/** Reads what a build needs to know of 64-bit little-endian ELF files: libraries, sections, where the loaded part ends. Runs nothing. */
+/**
+ * Reads what a build needs to know of 64-bit little-endian ELF files: libraries, sections, where the loaded part
+ * ends. Runs nothing.
+ */
 
 const PT_LOAD = 1
 const PT_DYNAMIC = 2

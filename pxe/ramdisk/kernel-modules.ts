@@ -19,7 +19,10 @@ const TABLES = 'usr/lib/rackstrap/modules'
 const COMPRESSED = /\.ko(\.xz)?$/
 const nameOf = (path: string) => basename(path).replace(COMPRESSED, '').replaceAll('-', '_')
 
-/** @returns entries below usr/lib/modules/VERSION and usr/lib/firmware. @throws PxeError  a module of the recipe that does not exist; no xz */
+/**
+ * @returns entries below usr/lib/modules/VERSION and usr/lib/firmware.
+ * @throws PxeError  a module of the recipe that does not exist; no xz
+ */
 export async function kernelModules(root: string, recipe: KernelRecipe, signal: AbortSignal): Promise<Entry[]> {
   const folder = await modulesFolder(root)
   const modules = await chooseModules(join(root, folder), recipe, signal)
@@ -166,7 +169,10 @@ function dependencyTable(modules: readonly Module[]): string {
 const aliasTable = (modules: readonly Module[]) =>
   modules.flatMap(({ name, aliases }) => aliases.map((alias) => `alias ${alias} ${name}\n`)).join('')
 
-/** Of the firmware packages only what the chosen modules may ask for. A file that no package has is left to the driver. */
+/**
+ * Of the firmware packages only what the chosen modules may ask for. A file that no package has is left to the
+ * driver.
+ */
 async function firmwareOf(root: string, modules: readonly Module[]): Promise<Entry[]> {
   const names = [...new Set(modules.flatMap(({ firmware }) => firmware))].sort()
   const found = await Promise.all(

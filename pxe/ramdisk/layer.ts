@@ -1,4 +1,7 @@
-/** A layer of the deploy ramdisk, as a folder describes it: layer.json, files in root/, deploy steps in steps/. Reads; makes nothing. */
+/**
+ * A layer of the deploy ramdisk, as a folder describes it: layer.json, files in root/, deploy steps in steps/. Reads;
+ * makes nothing.
+ */
 
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +15,10 @@ export type LayerRecipe = {
   name: string
   /** Of Debian; what they depend on comes with them, but only what is named below goes into the layer. */
   packages: readonly string[]
-  /** Files without a slash in front, folders with one at the end, of the packages; `{triplet}` is the architecture's, as in usr/lib/{triplet}. */
+  /**
+   * Files without a slash in front, folders with one at the end, of the packages; `{triplet}` is the architecture's,
+   * as in usr/lib/{triplet}.
+   */
   programs: readonly string[]
   /** Of the kernel, by name, or folders below kernel/ with a slash at the end. */
   modules: readonly string[]

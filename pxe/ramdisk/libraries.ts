@@ -1,4 +1,7 @@
-/** Finds the shared libraries that programs need, as the dynamic loader would. Takes them from the unpacked packages only. */
+/**
+ * Finds the shared libraries that programs need, as the dynamic loader would. Takes them from the unpacked packages
+ * only.
+ */
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { PxeError } from '../config.ts'

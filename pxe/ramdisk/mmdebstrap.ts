@@ -1,4 +1,7 @@
-/** Runs mmdebstrap so that it leaves nothing: in a process group that ends with this process, with a folder for its temporary files. */
+/**
+ * Runs mmdebstrap so that it leaves nothing: in a process group that ends with this process, with a folder for its
+ * temporary files.
+ */
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { type ExecaError, execa } from 'execa'

@@ -1,4 +1,7 @@
-/** Debian's packages, unpacked and nothing else: no maintainer script runs, nothing is configured, so it takes seconds. */
+/**
+ * Debian's packages, unpacked and nothing else: no maintainer script runs, nothing is configured, so it takes
+ * seconds.
+ */
 import { execFile } from 'node:child_process'
 import { access, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'

@@ -1,4 +1,7 @@
-/** Puts a finished ramdisk where machines fetch it from. Who reads ramdisk.json finds the old set or the new one, each whole. */
+/**
+ * Puts a finished ramdisk where machines fetch it from. Who reads ramdisk.json finds the old set or the new one, each
+ * whole.
+ */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removeLeftovers, sha256, writeDurably } from './files.ts'
@@ -48,8 +51,8 @@ const sizeOf = (path: string) =>
   )
 
 /**
- * Names hold the content's digest, and ramdisk.json changes last. The set before stays for machines that are just booting it;
- * older ones go.
+ * Names hold the content's digest, and ramdisk.json changes last. The set before stays for machines that are just
+ * booting it; older ones go.
  */
 export async function publish(
   output: string,

@@ -22,8 +22,8 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
 }
 
 /**
- * Only what the agent and init call; the libraries that they need are found by themselves. The static busybox: its shell runs
- * applets without exec and without the dynamic loader, a tenth of the time.
+ * Only what the agent and init call; the libraries that they need are found by themselves. The static busybox: its
+ * shell runs applets without exec and without the dynamic loader, a tenth of the time.
  */
 export const PACKAGES = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'util-linux', 'efibootmgr']
 export const PROGRAMS = ['usr/bin/busybox', 'usr/bin/fallocate', 'usr/sbin/blkdiscard', 'usr/bin/efibootmgr']
@@ -79,7 +79,10 @@ export function kernelRecipe(flavour: Flavour, { debian }: Architecture): Kernel
 /** For the boot entries of UEFI: its variables, and what its loaders lie on. */
 const EFI_MODULES = ['efivarfs', 'vfat', 'nls_cp437', 'nls_ascii']
 
-/** QEMU and other hypervisors. NVMe, virtio's PCI transport and GPT are built into this kernel; e1000 does not exist in it. */
+/**
+ * QEMU and other hypervisors. NVMe, virtio's PCI transport and GPT are built into this kernel; e1000 does not exist
+ * in it.
+ */
 const VIRTUAL_MODULES = [
   ...EFI_MODULES,
   ...['virtio_net', 'virtio_blk', 'virtio_scsi', 'virtio_mmio', 'ahci', 'ata_piix', 'ata_generic', 'sd_mod'],
@@ -113,14 +116,16 @@ const FIRMWARE_PACKAGES = [
 ]
 
 /**
- * On every boot of a ramdisk. Both consoles: the kernel speaks to the screen and the serial line, and init and the agent write
- * to each console that the kernel names active. Quiet, because each line on an emulated serial line costs milliseconds.
+ * On every boot of a ramdisk. Both consoles: the kernel speaks to the screen and the serial line, and init and the
+ * agent write to each console that the kernel names active. Quiet, because each line on an emulated serial line costs
+ * milliseconds.
  */
 const CONSOLES = 'console=tty0 console=ttyS0,115200n8 loglevel=4'
 /**
- * Virtual machines do not watch over their clock: an emulated one on a busy box looks unstable, the kernel then patches its own
- * code, and QEMU 7.2 with threads panics over that ("Oops: int3" in sched_clock_cpu, seen at load 10). Nor over the ticks of their timer:
- * those of a machine that waits for its turn come late, and the kernel gives up ("IO-APIC + timer doesn't work!").
+ * Virtual machines do not watch over their clock: an emulated one on a busy box looks unstable, the kernel then
+ * patches its own code, and QEMU 7.2 with threads panics over that ("Oops: int3" in sched_clock_cpu, seen at load
+ * 10). Nor over the ticks of their timer: those of a machine that waits for its turn come late, and the kernel gives
+ * up ("IO-APIC + timer doesn't work!").
  */
 export const KERNEL_PARAMETERS: Readonly<Record<Flavour, string>> = {
   virtual: `${CONSOLES} tsc=reliable no_timer_check`,

@@ -1,4 +1,7 @@
-/** Reads an unpacked root folder as a process with that root would: no link in it, however it is made, leads out to this box. */
+/**
+ * Reads an unpacked root folder as a process with that root would: no link in it, however it is made, leads out to
+ * this box.
+ */
 import { readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 

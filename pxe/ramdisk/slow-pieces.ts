@@ -1,4 +1,7 @@
-/** Caches what takes a quarter of a minute to make (kernel, base, modules, Node, packages of layers) by the digests of their recipes. */
+/**
+ * Caches what takes a quarter of a minute to make (kernel, base, modules, Node, packages of layers) by the digests of
+ * their recipes.
+ */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PxeError } from '../config.ts'
@@ -25,7 +28,10 @@ export type SlowPieces = {
   layers: ReadonlyMap<string, Buffer>
 }
 
-/** Whatever changes what comes out of the slow part; the agent, init and the layers' own files are packed anew each time. */
+/**
+ * Whatever changes what comes out of the slow part; the agent, init and the layers' own files are packed anew each
+ * time.
+ */
 const SOURCES = [
   ...[
     'recipe',

@@ -12,7 +12,10 @@ const NEEDED = ['sh', 'dirname', 'readlink']
 
 type Machine = { architecture: string; brought?: string; own?: string; place?: string }
 
-/** A checkout with the launchers alone, and the machine's programs in one folder; a Node there says its version and nothing else. */
+/**
+ * A checkout with the launchers alone, and the machine's programs in one folder; a Node there says its version and
+ * nothing else.
+ */
 function machine(t: TestContext, { architecture, brought, own, place = 'appliance' }: Machine) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rackstrap-node-')))
   t.after(() => rmSync(folder, { recursive: true, force: true }))

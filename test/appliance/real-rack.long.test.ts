@@ -12,7 +12,10 @@ const BLOCK_DEADLINE_S = 1200
 const REPOSITORY = 'file:///mnt/rackstrap.git'
 const UNIT = '/etc/systemd/system/rackstrap.service'
 
-/** Where each block of the section runs; the next one needs steel. A block more or less is a reader's command that nobody tried. */
+/**
+ * Where each block of the section runs; the next one needs steel. A block more or less is a reader's command that
+ * nobody tried.
+ */
 const PLACES = ['site', 'site', 'site', 'rack', 'rack', 'rack'] as const
 
 describe('the way onto a real rack that the README tells', { timeout: 2 * TIMEOUT_MS, concurrency: 1 }, () => {
@@ -62,7 +65,10 @@ async function blocks(): Promise<string[]> {
   return found
 }
 
-/** As systemd would: the unit's account, its capabilities and no others. @param act  is given lines that wait until it answers */
+/**
+ * As systemd would: the unit's account, its capabilities and no others.
+ * @param act  is given lines that wait until it answers
+ */
 async function withUnit<T>(box: DebianBox, t: TestContext, act: (served: string) => Promise<T>): Promise<T> {
   const { ExecStart = '', User = '', Group = '', AmbientCapabilities = '', UMask = '' } = await readUnit(box, UNIT)
   const capabilities = AmbientCapabilities.split(' ')

@@ -1,4 +1,6 @@
-/** The folder that the appliance was started from: it may be closed to its account, or gone, and no program needs it. */
+/**
+ * The folder that the appliance was started from: it may be closed to its account, or gone, and no program needs it.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

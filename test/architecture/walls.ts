@@ -102,12 +102,4 @@ export const KNOWN_CIRCLES: readonly string[] = []
 
 /** Prose that is still longer or wider than it may be. A file or folder that has come down must go from this list. */
 export const KNOWN_WIDE_DOCUMENTS: readonly string[] = []
-export const KNOWN_WIDE_COMMENTS = [
-  // The hardware.
-  'appliance/hardware',
-  // Plugins.
-  'appliance/plugin-host',
-  // Network boot, and the tests.
-  'pxe',
-  'test',
-]
+export const KNOWN_WIDE_COMMENTS: readonly string[] = []

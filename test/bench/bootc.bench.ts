@@ -1,7 +1,8 @@
 /**
- * Containers that become operating systems, in the virtual rack: seconds, memory and bytes of both ways, beside a `direct` deploy of the same
- * bytes. As root; with the real bootc when RACKSTRAP_BOOTC_IMAGE_SCRIPT names the script that builds its image. Takes half an hour.
- * Options: --large  an image of 2 GB instead  --smallest-memory  instead: with how little memory machines can be deployed
+ * Containers that become operating systems, in the virtual rack: seconds, memory and bytes of both ways, beside a
+ * `direct` deploy of the same bytes. As root; with the real bootc when RACKSTRAP_BOOTC_IMAGE_SCRIPT names the script
+ * that builds its image. Takes half an hour. Options: --large  an image of 2 GB instead  --smallest-memory  instead:
+ * with how little memory machines can be deployed
  * --only WHAT,WHAT  these deploys of the plan by their names (bootc/plans.ts)
  */
 import { mkdtemp, rm } from 'node:fs/promises'

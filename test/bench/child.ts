@@ -7,7 +7,10 @@ export type Child = AsyncDisposable & {
   pid: number
   /** All that it logged so far. */
   lines: readonly LogLine[]
-  /** The first line with this message, and that `matches`. @throws Error  with its last words when it ends before, or none comes in time */
+  /**
+   * The first line with this message, and that `matches`.
+   * @throws Error  with its last words when it ends before, or none comes in time
+   */
   told(message: string, matches?: (line: LogLine) => boolean): Promise<LogLine>
 }
 

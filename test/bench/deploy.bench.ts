@@ -1,6 +1,7 @@
 /**
- * Deploys in the virtual rack, from power-on: the agent's first call, the image written, the operating system's phone-home; and
- * what went over the wire. As root. Options: --firmware bios,uefi  --memory 1024  --image FILE  --runs 1
+ * Deploys in the virtual rack, from power-on: the agent's first call, the image written, the operating system's
+ * phone-home; and what went over the wire. As root. Options: --firmware bios,uefi  --memory 1024  --image FILE
+ * --runs 1
  * --smallest-memory: besides, the least memory (256 to 1024 MiB) with which a machine can be deployed; takes long.
  */
 import { readFile, stat } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** A program for images.bench.ts: the appliance's image room and rack server alone; resolves one image for two nodes, then serves it. */
+/**
+ * A program for images.bench.ts: the appliance's image room and rack server alone; resolves one image for two nodes,
+ * then serves it.
+ */
 
 import { readConfig, readConfigFile } from '../../appliance/config/read.ts'
 import { createImages } from '../../appliance/images/create-images.ts'

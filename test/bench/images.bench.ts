@@ -1,7 +1,7 @@
 /**
- * Images: how long it takes until one can be served (copy, verify, compress), and how quickly and at what cost it is served,
- * beside nginx with sendfile where that is installed.
- * node test/bench/images.bench.ts [--size-mib 1536] [--data-mib 350] [--gib 4]
+ * Images: how long it takes until one can be served (copy, verify, compress), and how quickly and at what cost it is
+ * served, beside nginx with sendfile where that is installed. node test/bench/images.bench.ts [--size-mib 1536]
+ * [--data-mib 350] [--gib 4]
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, open, rm } from 'node:fs/promises'
@@ -55,7 +55,10 @@ async function makeImage(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Into one buffer again and again: node:http would make a new one for each piece, and be the brake itself. @returns bytes that came */
+/**
+ * Into one buffer again and again: node:http would make a new one for each piece, and be the brake itself.
+ * @returns bytes that came
+ */
 function fetchOnce(url: string, encoding: string): Promise<number> {
   const { hostname, port, pathname } = new URL(url)
   return new Promise((resolve, reject) => {

@@ -1,4 +1,7 @@
-/** What the benchmarks share: CPU time and memory of processes, tables on stdout, results in the cache. Asserts nothing. */
+/**
+ * What the benchmarks share: CPU time and memory of processes, tables on stdout, results in the cache. Asserts
+ * nothing.
+ */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'

@@ -58,7 +58,10 @@ async function measure({ name, pid, blob }: Mirror, line: { bytes: () => number 
   }
 }
 
-/** @param path  of the blob on the upstream. @returns a row for each mirror that is installed; the worst of all clients counts */
+/**
+ * @param path  of the blob on the upstream.
+ * @returns a row for each mirror that is installed; the worst of all clients counts
+ */
 export async function measureColdPulls(place: string, upstream: RegistryServer, path: string): Promise<Row[]> {
   await using line = await startLine(upstream.port)
   const rows: Row[] = []

@@ -1,4 +1,7 @@
-/** Registries as processes of their own, each with a folder and a port of the loopback: ours, and Debian's docker-registry where it is installed. */
+/**
+ * Registries as processes of their own, each with a folder and a port of the loopback: ours, and Debian's
+ * docker-registry where it is installed.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'

@@ -1,6 +1,7 @@
 /**
- * The registry mirror beside Debian's docker-registry and nginx with sendfile, where they are installed: blobs, manifests, pushes, cold pulls, start, memory.
- * node test/bench/registry.bench.ts [--blob-mib 256] [--gib 4] [--seconds 5]
+ * The registry mirror beside Debian's docker-registry and nginx with sendfile, where they are installed: blobs,
+ * manifests, pushes, cold pulls, start, memory. node test/bench/registry.bench.ts [--blob-mib 256] [--gib 4]
+ * [--seconds 5]
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** Proves the suite for deploy plugins: a plugin without fault passes, and each check finds the fault that it is there for. */
+/**
+ * Proves the suite for deploy plugins: a plugin without fault passes, and each check finds the fault that it is there
+ * for.
+ */
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** What the appliance counts on from every deploy plugin. One suite, run over each of ours, and over a stranger's by its author. */
+/**
+ * What the appliance counts on from every deploy plugin. One suite, run over each of ours, and over a stranger's by
+ * its author.
+ */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import * as description from './plugin-checks/description.ts'

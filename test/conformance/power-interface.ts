@@ -1,4 +1,7 @@
-/** What the conductor counts on from every power interface. One suite, run by the test of each implementation, ours or a stranger's. */
+/**
+ * What the conductor counts on from every power interface. One suite, run by the test of each implementation, ours or
+ * a stranger's.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { PowerInterface, PowerState, PowerTarget } from '../../appliance/plugin-api/interfaces.ts'

@@ -1,4 +1,7 @@
-/** A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin might be careless. */
+/**
+ * A Task that only writes down what a plugin does with it. Stands for the whole appliance; strict where a plugin
+ * might be careless.
+ */
 
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -57,7 +60,10 @@ export type TaskOnPaper = {
   refused: readonly string[]
   kept: Json
 }
-/** What the appliance would show as a 400 or as last_error; anything else that a plugin throws is a fault of the plugin. */
+/**
+ * What the appliance would show as a 400 or as last_error; anything else that a plugin throws is a fault of the
+ * plugin.
+ */
 export class Refusal extends Error {}
 
 export const NODE_UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'

@@ -1,4 +1,7 @@
-/** A container becomes the operating system of machines, from the appliance's own mirror: installed once, written many times, upgraded. */
+/**
+ * A container becomes the operating system of machines, from the appliance's own mirror: installed once, written many
+ * times, upgraded.
+ */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'

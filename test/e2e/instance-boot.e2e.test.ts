@@ -60,7 +60,10 @@ done
 while :; do sleep 60; done
 `
 
-/** A folder with a plugin and the live system's files: the deploy ramdisk's kernel and base, with an init of our own over it. */
+/**
+ * A folder with a plugin and the live system's files: the deploy ramdisk's kernel and base, with an init of our own
+ * over it.
+ */
 async function makeFolder(ramdisk: string): Promise<{ folder: string; fields: string[] }> {
   const folder = await mkdtemp(join(tmpdir(), 'rackstrap-live-'))
   await mkdir(join(folder, 'live'))

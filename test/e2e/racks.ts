@@ -1,4 +1,7 @@
-/** Racks for the end-to-end tests: what each needs is built once and kept, and what a failed test leaves is where the message says. */
+/**
+ * Racks for the end-to-end tests: what each needs is built once and kept, and what a failed test leaves is where the
+ * message says.
+ */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'

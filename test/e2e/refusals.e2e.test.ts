@@ -1,4 +1,7 @@
-/** What goes wrong on the machine itself: the reason is in last_error and on the machine's own screen, and the node can go on. */
+/**
+ * What goes wrong on the machine itself: the reason is in last_error and on the machine's own screen, and the node
+ * can go on.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,6 @@
-/** The ramdisk with the stock ironic-python-agent for a test; where PyPI does not give the agent, the test is skipped. */
+/**
+ * The ramdisk with the stock ironic-python-agent for a test; where PyPI does not give the agent, the test is skipped.
+ */
 import type { TestContext } from 'node:test'
 import type { Ramdisk } from '../rack/ramdisk.ts'
 import { AgentNotServed, ensureStockAgent } from '../rack/stock-agent/build.ts'

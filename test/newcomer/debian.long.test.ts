@@ -1,4 +1,7 @@
-/** README's first command where a newcomer stands: in a fresh Debian, with the Node and npm that it brings. Takes minutes each. */
+/**
+ * README's first command where a newcomer stands: in a fresh Debian, with the Node and npm that it brings. Takes
+ * minutes each.
+ */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'

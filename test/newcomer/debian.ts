@@ -1,4 +1,7 @@
-/** A fresh Debian in a folder, with the Node and npm that it brings; it reaches packages in the way of this box, and no server is named here. */
+/**
+ * A fresh Debian in a folder, with the Node and npm that it brings; it reaches packages in the way of this box, and
+ * no server is named here.
+ */
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { debianArchive } from '../rack/os-image/archive.ts'
@@ -10,7 +13,10 @@ export type Debian = AsyncDisposable & {
   shell(script: string, options?: RunOptions & { user?: 'root' | 'newcomer' }): Promise<string>
 }
 
-/** A mount namespace and process ids of its own: whatever is left running in there ends with the shell, which also reaps it. */
+/**
+ * A mount namespace and process ids of its own: whatever is left running in there ends with the shell, which also
+ * reaps it.
+ */
 const ENTER = [
   'mount --bind "$1" "$1"',
   'mount -t proc proc "$1/proc"',

@@ -1,4 +1,7 @@
-/** `npm ci` and what comes after it, with the versions of npm and Node that newcomers have: older ones make no link to Node 24. Needs the npm registry. */
+/**
+ * `npm ci` and what comes after it, with the versions of npm and Node that newcomers have: older ones make no link to
+ * Node 24. Needs the npm registry.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -21,7 +24,10 @@ const VERSIONS = [
 const OF_THE_OUTER_NPM =
   /^(npm_(?!config_(registry|cafile|cache|https?_proxy|proxy|noproxy)$)|INIT_CWD$|NODE$|NODE_COMPILE_CACHE$)/i
 
-/** A checkout as cloned, and a shell in it that finds the given npm and Node. Packages come from the caller's npm cache where they can. */
+/**
+ * A checkout as cloned, and a shell in it that finds the given npm and Node. Packages come from the caller's npm
+ * cache where they can.
+ */
 async function newcomer(npm: string, node: string | undefined) {
   const folder = await mkdtemp(join(tmpdir(), 'rackstrap-npm-'))
   const checkout = join(folder, 'rackstrap')

@@ -1,4 +1,7 @@
-/** What comes around a deploy by bootc: it is done again, taken away, cleaned up after, and done once more. A real mirror, an agent without a machine. */
+/**
+ * What comes around a deploy by bootc: it is done again, taken away, cleaned up after, and done once more. A real
+ * mirror, an agent without a machine.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DeployPlugin } from '../../appliance/plugin-api/index.ts'

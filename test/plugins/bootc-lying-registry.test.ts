@@ -1,4 +1,7 @@
-/** Deploys by bootc from a registry that lies: what it sends is not what it said. A real mirror in front of a real upstream that is tampered with. */
+/**
+ * Deploys by bootc from a registry that lies: what it sends is not what it said. A real mirror in front of a real
+ * upstream that is tampered with.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'

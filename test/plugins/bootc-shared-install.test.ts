@@ -1,4 +1,7 @@
-/** One install on the appliance that two nodes wait for: who began it may go. Real image cache and mirror, a guest that only pulls. */
+/**
+ * One install on the appliance that two nodes wait for: who began it may go. Real image cache and mirror, a guest
+ * that only pulls.
+ */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { ContainerAccess, ContainerImage, Guest } from '../../appliance/plugin-api/index.ts'

@@ -1,6 +1,7 @@
 /**
- * The deploy interface direct from the deploy call to `active`: the appliance as a process, our agent as another, HTTP between
- * them. Only the steel is missing: a folder stands for the machine, a sparse file for its disk, fake-hardware for its BMC.
+ * The deploy interface direct from the deploy call to `active`: the appliance as a process, our agent as another,
+ * HTTP between them. Only the steel is missing: a folder stands for the machine, a sparse file for its disk,
+ * fake-hardware for its BMC.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

@@ -1,4 +1,7 @@
-/** The examples of plugins/TUTORIAL.md and LAYERS.md: what a stranger copies from there passes the suite that it is told to run. */
+/**
+ * The examples of plugins/TUTORIAL.md and LAYERS.md: what a stranger copies from there passes the suite that it is
+ * told to run.
+ */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

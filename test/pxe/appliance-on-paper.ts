@@ -1,6 +1,8 @@
 /**
- * Network boot with an HTTP server in front of it, and decisions from a table: what boot.e2e.test.ts runs in the rack's namespace, as
- * `appliance-on-paper.ts CONFIG DECISIONS` (JSON; the first decisions are taken in turn, the last one from then on). Tells log lines.
+ * Network boot with an HTTP server in front of it, and decisions from a table: what boot.e2e.test.ts runs in the
+ * rack's namespace, as
+ * `appliance-on-paper.ts CONFIG DECISIONS` (JSON; the first decisions are taken in turn, the last one from then on).
+ * Tells log lines.
  */
 import { createServer } from 'node:http'
 import { createPxe, type MachineBoot } from '../../pxe/index.ts'

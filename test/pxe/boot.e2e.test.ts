@@ -1,4 +1,7 @@
-/** Real firmware and the iPXE of Debian against the real thing: what is on the wire, in the log and on the machine's screen. */
+/**
+ * Real firmware and the iPXE of Debian against the real thing: what is on the wire, in the log and on the machine's
+ * screen.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -87,7 +90,10 @@ async function startPxe(folder: string, network: Network, firmware: Firmware, de
   return lines
 }
 
-/** Writes the words to the serial line, and stops. 16-bit code: mov dx,0x3f8; for each letter mov al,..; out dx,al; hlt; jmp. */
+/**
+ * Writes the words to the serial line, and stops. 16-bit code: mov dx,0x3f8; for each letter mov al,..; out dx,al;
+ * hlt; jmp.
+ */
 function bootSector(words: string): Buffer {
   const sector = Buffer.alloc(512)
   const letters = [...Buffer.from(`\r\n${words}\r\n`)].flatMap((letter) => [0xb0, letter, 0xee])

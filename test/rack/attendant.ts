@@ -1,4 +1,7 @@
-/** The person at machines whose driver reaches no BMC: does what the node's record says was done, and resets what says that its agent is done. */
+/**
+ * The person at machines whose driver reaches no BMC: does what the node's record says was done, and resets what says
+ * that its agent is done.
+ */
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import type { Appliance } from './appliance.ts'

@@ -1,4 +1,7 @@
-/** Builds what the end-to-end tests share, before they run side by side: the deploy ramdisk, the small Debian, the bootable container. */
+/**
+ * Builds what the end-to-end tests share, before they run side by side: the deploy ramdisk, the small Debian, the
+ * bootable container.
+ */
 import process from 'node:process'
 import { npmGone } from '../../appliance/cli/parent.ts'
 import { ensureBootcImage } from './bootc-image/build.ts'

@@ -15,8 +15,8 @@ export const cacheFolder = () => resolve(process.env.RACKSTRAP_CACHE || join(CHE
 export type Tell = (doing: string) => void
 
 /**
- * A folder of the cache, made by `build` when it is not there. It appears whole or not at all, and another run may make the same
- * at the same time. Others of its kind that nobody used for a week are dropped.
+ * A folder of the cache, made by `build` when it is not there. It appears whole or not at all, and another run may
+ * make the same at the same time. Others of its kind that nobody used for a week are dropped.
  */
 export async function cached(kind: string, digest: string, build: (folder: string) => Promise<void>): Promise<string> {
   const folder = join(cacheFolder(), `${kind}-${digest}`)

@@ -1,4 +1,7 @@
-/** The container to deploy: the rack's own, an OCI layout, or a reference that is fetched once. Makes and fetches; pushes nothing. */
+/**
+ * The container to deploy: the rack's own, an OCI layout, or a reference that is fetched once. Makes and fetches;
+ * pushes nothing.
+ */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
@@ -30,7 +33,10 @@ export const OWN_REPOSITORY = 'rack/os'
 export const OWN_TAG = 'stable'
 const FETCH_DEADLINE_S = 3600
 
-/** @param source  an OCI layout's folder, or a reference; our own when undefined. @throws ImageError, or the builder's last words */
+/**
+ * @param source  an OCI layout's folder, or a reference; our own when undefined.
+ * @throws ImageError, or the builder's last words
+ */
 export async function prepareContainer(
   source: string | undefined,
   signal: AbortSignal,

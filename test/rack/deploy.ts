@@ -1,4 +1,6 @@
-/** Takes the rack's machines from bare to running their operating system, as an operator would: with the real client. */
+/**
+ * Takes the rack's machines from bare to running their operating system, as an operator would: with the real client.
+ */
 import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 import { attend } from './attendant.ts'
@@ -77,7 +79,10 @@ async function enrollAndDeploy(rack: Rack, timeline: Timeline, options: DeployOp
 
 type EnrollOptions = Pick<DeployOptions, 'image' | 'instance_info' | 'node'> & { signal: AbortSignal }
 
-/** The commands of the README, in its order. @param o.signal  ends the work of who attends to a machine without a BMC */
+/**
+ * The commands of the README, in its order.
+ * @param o.signal  ends the work of who attends to a machine without a BMC
+ */
 export async function enroll(
   rack: Rack,
   timeline: Timeline,

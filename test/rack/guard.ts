@@ -1,4 +1,7 @@
-/** Watches over a rack from outside: what it left is cleared away also when its process is killed, or a test runner ends it. */
+/**
+ * Watches over a rack from outside: what it left is cleared away also when its process is killed, or a test runner
+ * ends it.
+ */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 

@@ -1,4 +1,7 @@
-/** The image to deploy: our own small Debian, a file, or a URL that is fetched once. Looks at its content, never at its name. */
+/**
+ * The image to deploy: our own small Debian, a file, or a URL that is fetched once. Looks at its content, never at
+ * its name.
+ */
 import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'

@@ -1,4 +1,7 @@
-/** What a rack that was killed left behind: found by the process id in its name, and cleared. Touches nothing of a rack that lives. */
+/**
+ * What a rack that was killed left behind: found by the process id in its name, and cleared. Touches nothing of a
+ * rack that lives.
+ */
 import { readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,8 +1,14 @@
-/** A machine that is only files: the power state and boot device a BMC has set, and every call it made. Hook of ipmi-sim.ts. */
+/**
+ * A machine that is only files: the power state and boot device a BMC has set, and every call it made. Hook of
+ * ipmi-sim.ts.
+ */
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** `lag` in a file: that many answers still tell the old power state. `deaf`: power commands are taken, and not followed. */
+/**
+ * `lag` in a file: that many answers still tell the old power state. `deaf`: power commands are taken, and not
+ * followed.
+ */
 const HOOK = `#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo "$@" >> calls

@@ -1,7 +1,10 @@
 /** What a person may say of the rack's nodes beyond what the rack knows: taken to the real client as it was given. */
 import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from './steel/bmc.ts'
 
-/** `info`s and properties are KEY=VALUE as the client reads them: the value is JSON, or else text. Of two with one key the later one counts. */
+/**
+ * `info`s and properties are KEY=VALUE as the client reads them: the value is JSON, or else text. Of two with one key
+ * the later one counts.
+ */
 export type NodeFields = {
   /** ipmi when left out. */
   driver?: string | undefined
@@ -16,7 +19,10 @@ export type NodeFields = {
 
 export const DEFAULT_DRIVER = 'ipmi'
 
-/** How a hardware type is told of a machine's BMC. A type that is not here knows of none: somebody attends to the machine. */
+/**
+ * How a hardware type is told of a machine's BMC. A type that is not here knows of none: somebody attends to the
+ * machine.
+ */
 const BMC_FACTS: Readonly<Record<string, (machine: number) => Record<string, string | number>>> = {
   ipmi: (machine) => ({
     ipmi_address: '127.0.0.1',

@@ -1,4 +1,7 @@
-/** A virtual rack: steel and an appliance in a network of their own, for the command, the end-to-end tests, and experiments. */
+/**
+ * A virtual rack: steel and an appliance in a network of their own, for the command, the end-to-end tests, and
+ * experiments.
+ */
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Appliance } from './appliance.ts'
@@ -26,11 +29,16 @@ export type RackOptions = {
   /** Of each; or of one after the other. */
   memory_mib?: number | readonly number[]
   disk_bytes?: number
-  /** Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it. */
+  /**
+   * Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it.
+   */
   containers?: { host: string; sync?: string; isPrivate?: boolean }
   /** Over the rack's own configuration of the appliance. */
   config?: ConfigChange
-  /** Machines go on from a booted agent where one was kept, instead of booting; firmware and network boot are not what is tested then. */
+  /**
+   * Machines go on from a booted agent where one was kept, instead of booting; firmware and network boot are not what
+   * is tested then.
+   */
   resumes?: boolean
   /** Folder for the logs; a new one in the cache when left out. */
   logs?: string

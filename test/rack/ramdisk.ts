@@ -1,4 +1,7 @@
-/** The deploy ramdisk for virtual machines, built once for each state of its sources. The building is pxe/ramdisk's affair. */
+/**
+ * The deploy ramdisk for virtual machines, built once for each state of its sources. The building is pxe/ramdisk's
+ * affair.
+ */
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'

@@ -30,7 +30,8 @@ const KILL_AFTER_MS = 5_000
 const LAST_WORDS = 400
 
 /**
- * The program gets a process group of its own, so that an end reaches all it started, and Ctrl-C is handled by the caller alone.
+ * The program gets a process group of its own, so that an end reaches all it started, and Ctrl-C is handled by the
+ * caller alone.
  * @returns what it wrote to stdout
  * @throws CommandFailed
  */

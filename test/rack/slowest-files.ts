@@ -1,4 +1,7 @@
-/** How `npm test` reports: node:test's own report, with the seconds of each file as it ends, and the slowest files before its totals. */
+/**
+ * How `npm test` reports: node:test's own report, with the seconds of each file as it ends, and the slowest files
+ * before its totals.
+ */
 import { relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { spec, type TestEvent } from 'node:test/reporters'

@@ -1,4 +1,7 @@
-/** What happened to one machine and when: the appliance's log lines and the machine's own signs become stages. Only records. */
+/**
+ * What happened to one machine and when: the appliance's log lines and the machine's own signs become stages. Only
+ * records.
+ */
 import type { LogLine } from './appliance.ts'
 
 /** Something that is over. Seconds count from the deploy call; before it they are negative. */

@@ -1,4 +1,7 @@
-/** A registry out in the world, as the rack sees it: Debian's docker-registry, which only the appliance can reach, and which can be cut off. */
+/**
+ * A registry out in the world, as the rack sees it: Debian's docker-registry, which only the appliance can reach, and
+ * which can be cut off.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'

@@ -1,4 +1,7 @@
-/** The official conformance suite of the distribution specification, built by the Go toolchain. Skipped, and loudly so, where that is missing. */
+/**
+ * The official conformance suite of the distribution specification, built by the Go toolchain. Skipped, and loudly
+ * so, where that is missing.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'

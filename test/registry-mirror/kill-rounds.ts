@@ -1,4 +1,7 @@
-/** Kills a registry at any instant while clients push, again and again on the same folder, and looks for what was lost or damaged. */
+/**
+ * Kills a registry at any instant while clients push, again and again on the same folder, and looks for what was lost
+ * or damaged.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes, randomInt } from 'node:crypto'

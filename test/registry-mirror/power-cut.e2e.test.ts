@@ -1,4 +1,7 @@
-/** A power cut after every single operation on the disk of a registry that is pushed to, pulls, holds and collects; what was not synced is lost in some. */
+/**
+ * A power cut after every single operation on the disk of a registry that is pushed to, pulls, holds and collects;
+ * what was not synced is lost in some.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'

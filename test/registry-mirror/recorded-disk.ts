@@ -1,6 +1,7 @@
 /**
- * Remembers every change that this process makes below a folder, by listening in on node:fs/promises, so that a test can ask what lies
- * there after a power cut at any of them. A sync counts for what was done before it began, from when it ended.
+ * Remembers every change that this process makes below a folder, by listening in on node:fs/promises, so that a test
+ * can ask what lies there after a power cut at any of them. A sync counts for what was done before it began, from
+ * when it ended.
  */
 import { existsSync } from 'node:fs'
 import fs from 'node:fs/promises'

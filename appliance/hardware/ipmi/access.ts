@@ -1,4 +1,7 @@
-/** Reads and checks what driver_info says of a BMC that speaks IPMI. Names and rules are Ironic's; never touches the BMC. */
+/**
+ * Reads and checks what driver_info says of a BMC that speaks IPMI. Names and rules are Ironic's; never touches the
+ * BMC.
+ */
 
 import { isIP } from 'node:net'
 import { readBoolean } from '@appliance/ground/booleans'

@@ -1,4 +1,7 @@
-/** The boot device in IPMI's words: which commands set it, and what `chassis bootparam get 5` tells. @source Ironic drivers/modules/ipmitool.py */
+/**
+ * The boot device in IPMI's words: which commands set it, and what `chassis bootparam get 5` tells.
+ * @source Ironic drivers/modules/ipmitool.py
+ */
 
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import type { BootMode } from '../boot-mode.ts'

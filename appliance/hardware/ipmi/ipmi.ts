@@ -1,4 +1,7 @@
-/** What the interfaces of IPMI share: one BMC at hand, and its boot device. One object for all of them, so that a BMC gets one command at a time. */
+/**
+ * What the interfaces of IPMI share: one BMC at hand, and its boot device. One object for all of them, so that a BMC
+ * gets one command at a time.
+ */
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { BootDevice, InterfaceTask } from '../../plugin-api/interfaces.ts'
@@ -35,7 +38,10 @@ export type Ipmi = {
   open(task: InterfaceTask): Bmc
   /** @throws BmcFailure, InvalidParameterValue */
   setBootDevice(bmc: Bmc, device: BootDevice, persistent: boolean): Promise<void>
-  /** The device that is told to the BMC before each power on, because it forgets it (ipmi_force_boot_device); undefined: none, or one was set for once. */
+  /**
+   * The device that is told to the BMC before each power on, because it forgets it (ipmi_force_boot_device);
+   * undefined: none, or one was set for once.
+   */
   forcedBootDevice(bmc: Bmc): BootDevice | undefined
   /** The machine is switched on: what was set for once is used up. */
   useUp(bmc: Bmc): void

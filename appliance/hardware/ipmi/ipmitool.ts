@@ -1,4 +1,7 @@
-/** Runs ipmitool: one process a call, a deadline each, one call at a time for each BMC. The password goes by the environment, never by the command line. */
+/**
+ * Runs ipmitool: one process a call, a deadline each, one call at a time for each BMC. The password goes by the
+ * environment, never by the command line.
+ */
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,7 +37,10 @@ export const IPMITOOL_TIMING: IpmitoolTiming = {
 /** @returns what ipmitool wrote to stdout @throws BmcFailure */
 export type Ipmitool = (access: IpmiAccess, commands: readonly string[], signal: AbortSignal) => Promise<string>
 
-/** ipmitool looks under $HOME for a list of manufacturers before it parses /usr/share's 4 MB: ours is empty, and saves 20 of 30 ms. */
+/**
+ * ipmitool looks under $HOME for a list of manufacturers before it parses /usr/share's 4 MB: ours is empty, and saves
+ * 20 of 30 ms.
+ */
 const HOME = join(import.meta.dirname, 'ipmitool-home')
 const PROBE_TIMEOUT_MS = 1_000
 const KILL_AFTER_MS = 500
@@ -101,7 +107,10 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
   )
 }
 
-/** Several commands share one session, whose set-up costs a real BMC a second or two: ipmitool reads them from a file then. */
+/**
+ * Several commands share one session, whose set-up costs a real BMC a second or two: ipmitool reads them from a file
+ * then.
+ */
 async function scriptOf(commands: readonly string[]): Promise<AsyncDisposable & { args: string[] }> {
   const [only, ...more] = commands
   if (only !== undefined && more.length === 0) return { args: only.split(' '), async [Symbol.asyncDispose]() {} }

@@ -1,4 +1,7 @@
-/** Asks an address, without credentials, whether a BMC is there at all. For diagnosis: ipmitool has one text for every kind of silence. */
+/**
+ * Asks an address, without credentials, whether a BMC is there at all. For diagnosis: ipmitool has one text for every
+ * kind of silence.
+ */
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 
@@ -13,7 +16,10 @@ export type ProbeResult =
   /** The name has no address. */
   | 'unknown-host'
 
-/** RMCP header, IPMI 1.5 session header without authentication, Get Channel Authentication Capabilities. IPMI 2.0 sections 13.1.3, 22.13. */
+/**
+ * RMCP header, IPMI 1.5 session header without authentication, Get Channel Authentication Capabilities. IPMI 2.0
+ * sections 13.1.3, 22.13.
+ */
 const QUESTION = Buffer.from('0600ff07000000000000000000092018c88100388e04b5', 'hex')
 const RMCP_VERSION = 0x06
 const CLASS_IPMI = 0x07

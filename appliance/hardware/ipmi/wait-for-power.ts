@@ -1,4 +1,7 @@
-/** Waits until a machine is on or off, asking quickly at first: a BMC acknowledges a command before the machine has followed it. */
+/**
+ * Waits until a machine is on or off, asking quickly at first: a BMC acknowledges a command before the machine has
+ * followed it.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { BmcFailure, messageOf } from '../../errors.ts'
 import type { PowerState } from '../../plugin-api/interfaces.ts'

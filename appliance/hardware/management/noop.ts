@@ -4,7 +4,10 @@ import type { BootDevice, ManagementInterface } from '../../plugin-api/interface
 
 const DEVICES: readonly BootDevice[] = ['pxe', 'disk']
 
-/** A machine that is not to boot the ramdisk is sent on to its disk when it asks. @source Ironic drivers/modules/noop_mgmt.py */
+/**
+ * A machine that is not to boot the ramdisk is sent on to its disk when it asks.
+ * @source Ironic drivers/modules/noop_mgmt.py
+ */
 export const noopManagement: ManagementInterface = {
   name: 'noop',
   supportedBootDevices: DEVICES,

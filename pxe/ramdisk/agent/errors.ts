@@ -1,4 +1,7 @@
-/** Errors as ironic-python-agent tells them: type, code, message, details. Clients show `details`, so they say what to do. */
+/**
+ * Errors as ironic-python-agent tells them: type, code, message, details. Clients show `details`, so they say what to
+ * do.
+ */
 
 /** Name to summary and HTTP status. @source ironic-python-agent errors.py */
 const KINDS = {

@@ -1,4 +1,7 @@
-/** In a virtual machine on the appliance: runs the one step that it was started for, tells of it on the second serial line, and switches off. */
+/**
+ * In a virtual machine on the appliance: runs the one step that it was started for, tells of it on the second serial
+ * line, and switches off.
+ */
 import { constants, existsSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -81,7 +84,10 @@ async function waitForHardware(root: string, { disks, mirror }: Order): Promise<
 const hasAddress = () =>
   Object.values(networkInterfaces()).some((all) => all?.some(({ internal, family }) => !internal && family === 'IPv4'))
 
-/** @returns a function that writes a line. A line that cannot be written is lost, and the appliance notices the silence. */
+/**
+ * @returns a function that writes a line. A line that cannot be written is lost, and the appliance notices the
+ * silence.
+ */
 function report(root: string): (line: object) => void {
   const file = openSync(join(root, REPORT_LINE), constants.O_WRONLY | constants.O_NOCTTY)
   return (line) => void writeSync(file, `${JSON.stringify(line)}\n`)

@@ -1,4 +1,7 @@
-/** Token, address and certificate of this agent. They outlive its process: Ironic gives a token once for each boot of the machine. */
+/**
+ * Token, address and certificate of this agent. They outlive its process: Ironic gives a token once for each boot of
+ * the machine.
+ */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AgentContext } from './commands/context.ts'

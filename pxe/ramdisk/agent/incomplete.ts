@@ -1,4 +1,7 @@
-/** A kernel goes on with the part of a ramdisk that fits into a small machine's memory. Init notices; nothing must be deployed by half of one. */
+/**
+ * A kernel goes on with the part of a ramdisk that fits into a small machine's memory. Init notices; nothing must be
+ * deployed by half of one.
+ */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AgentError, type ErrorKind } from './errors.ts'

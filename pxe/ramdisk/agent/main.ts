@@ -1,4 +1,7 @@
-/** The deploy agent: finds its node, tells Ironic that it is there, executes its commands. Speaks ironic-python-agent's protocol. */
+/**
+ * The deploy agent: finds its node, tells Ironic that it is there, executes its commands. Speaks
+ * ironic-python-agent's protocol.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'

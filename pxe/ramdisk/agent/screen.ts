@@ -1,4 +1,6 @@
-/** What the person in front of the machine sees: lines on every console that the kernel names active, and a log file. */
+/**
+ * What the person in front of the machine sees: lines on every console that the kernel names active, and a log file.
+ */
 import { appendFileSync, constants, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 

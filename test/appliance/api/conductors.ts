@@ -1,4 +1,6 @@
-/** The real conductor, with its orders written down instead of carried out; and one whose machines cannot be reached. */
+/**
+ * The real conductor, with its orders written down instead of carried out; and one whose machines cannot be reached.
+ */
 import type { Conductor } from '../../../appliance/conductor/conductor.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
 

@@ -1,4 +1,7 @@
-/** Real clients that are told of the appliance's own CA as README says, against the registry mirror as an operator starts it. */
+/**
+ * Real clients that are told of the appliance's own CA as README says, against the registry mirror as an operator
+ * starts it.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'

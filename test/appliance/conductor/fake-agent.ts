@@ -1,4 +1,7 @@
-/** An agent without a machine: the real agent's https server and command protocol, with commands that do nothing, fail, or never end. */
+/**
+ * An agent without a machine: the real agent's https server and command protocol, with commands that do nothing,
+ * fail, or never end.
+ */
 import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Heartbeat } from '../../../appliance/conductor/conductor.ts'

@@ -1,4 +1,7 @@
-/** What a machine boots as its instance, from the deploy that says so until it is torn down; and texts that it fetches. */
+/**
+ * What a machine boots as its instance, from the deploy that says so until it is torn down; and texts that it
+ * fetches.
+ */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

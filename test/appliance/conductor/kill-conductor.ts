@@ -1,6 +1,7 @@
 /**
- * The program that kill.e2e.test.ts kills: a store and a conductor on machines of fake-hardware, with a door for agents. Log lines go
- * to standard output. Nodes may name a place where their work hangs for ever, so that there is time to kill it.
+ * The program that kill.e2e.test.ts kills: a store and a conductor on machines of fake-hardware, with a door for
+ * agents. Log lines go to standard output. Nodes may name a place where their work hangs for ever, so that there is
+ * time to kill it.
  */
 
 import { writeSync } from 'node:fs'

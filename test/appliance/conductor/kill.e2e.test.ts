@@ -1,4 +1,7 @@
-/** kill -9 in each state of a node's life: after a new start it goes on from there, or has failed with the reason. One kill hits them all. */
+/**
+ * kill -9 in each state of a node's life: after a new start it goes on from there, or has failed with the reason. One
+ * kill hits them all.
+ */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** The door of a program that killed-process.ts starts and kills: POST / with [call, ...arguments]. What it tells goes to standard output. */
+/**
+ * The door of a program that killed-process.ts starts and kills: POST / with [call, ...arguments]. What it tells goes
+ * to standard output.
+ */
 import { writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,7 @@
-/** A conductor on trial: real store, real plugin, machines of fake-hardware, images on paper. What it logs is what tests wait for. */
+/**
+ * A conductor on trial: real store, real plugin, machines of fake-hardware, images on paper. What it logs is what
+ * tests wait for.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'

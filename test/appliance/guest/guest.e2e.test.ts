@@ -1,4 +1,7 @@
-/** Steps in a virtual machine of their own: what it can do, what it cannot, and what is left of it. Real QEMU, the real deploy ramdisk. */
+/**
+ * Steps in a virtual machine of their own: what it can do, what it cannot, and what is left of it. Real QEMU, the
+ * real deploy ramdisk.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'

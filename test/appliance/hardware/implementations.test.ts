@@ -1,4 +1,7 @@
-/** Every implementation that comes with the appliance, but those that need a BMC or an agent: they have tests of their own. */
+/**
+ * Every implementation that comes with the appliance, but those that need a BMC or an agent: they have tests of their
+ * own.
+ */
 import { describe } from 'node:test'
 import { TYPES, type Type } from '../../../appliance/hardware/enabled.ts'
 import { IMPLEMENTATIONS } from '../../../appliance/hardware/implementations.ts'

@@ -1,4 +1,7 @@
-/** An appliance's image cache in a process of its own, to be killed in the middle of a download: killed-process.ts STATE_PATH URL */
+/**
+ * An appliance's image cache in a process of its own, to be killed in the middle of a download: killed-process.ts
+ * STATE_PATH URL
+ */
 import { NODE, openImages } from './images-in-folder.ts'
 
 const [state_path = '', image_source = ''] = process.argv.slice(2)

@@ -1,4 +1,7 @@
-/** Files beside an image, such as a kernel: fetched once, verified, served under the node's own name. A real upstream on loopback. */
+/**
+ * Files beside an image, such as a kernel: fetched once, verified, served under the node's own name. A real upstream
+ * on loopback.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -27,8 +27,8 @@ const PORT = '3be26c0b-03f2-4d2e-ae87-c02d7f33c123'
 const generation = (version: number) => ({ extra: { version }, driver_info: { ipmi_password: `secret ${version}` } })
 
 /**
- * A state_path as a killed appliance leaves it: a node of three generations (the last one in the journal only), a node and a
- * port written once, a node that is in the journal only.
+ * A state_path as a killed appliance leaves it: a node of three generations (the last one in the journal only), a
+ * node and a port written once, a node that is in the journal only.
  */
 async function scene(t: TestContext): Promise<string> {
   const state_path = stateFolder(t)

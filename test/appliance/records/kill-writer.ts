@@ -1,6 +1,7 @@
 /**
- * The program that kill.e2e.test.ts kills: opens a store for each folder named, tells what it found, then changes records without
- * an end and tells each change before it is asked for and once it is acknowledged. A line each: store, word, uuid, version.
+ * The program that kill.e2e.test.ts kills: opens a store for each folder named, tells what it found, then changes
+ * records without an end and tells each change before it is asked for and once it is acknowledged. A line each:
+ * store, word, uuid, version.
  */
 import { randomInt, randomUUID } from 'node:crypto'
 import { writeSync } from 'node:fs'

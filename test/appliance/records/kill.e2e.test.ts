@@ -17,7 +17,10 @@ const WRITER = join(import.meta.dirname, 'kill-writer.ts')
 
 type Killed = { output: string; acknowledged: number }
 
-/** Runs the writer on these folders and kills it: while it opens, or once it has acknowledged so many changes and some ms. */
+/**
+ * Runs the writer on these folders and kills it: while it opens, or once it has acknowledged so many changes and some
+ * ms.
+ */
 async function killOnce(folders: readonly string[], whileOpening: boolean): Promise<Killed> {
   const child = spawn(process.execPath, [WRITER, ...folders], { stdio: ['ignore', 'pipe', 'inherit'] })
   const deadline = setTimeout(() => child.kill('SIGKILL'), DEADLINE_MS)

@@ -1,4 +1,7 @@
-/** What a store may hold after it was cut off: for each record, the last acknowledged change or the one then under way. */
+/**
+ * What a store may hold after it was cut off: for each record, the last acknowledged change or the one then under
+ * way.
+ */
 
 /** Number of a record's generation; null when there is no such record. */
 export type Version = number | null

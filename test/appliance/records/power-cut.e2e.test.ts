@@ -1,4 +1,7 @@
-/** A power cut after every single operation on the disk, each in several ways; what was not synced is lost in some of them. */
+/**
+ * A power cut after every single operation on the disk, each in several ways; what was not synced is lost in some of
+ * them.
+ */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** What a disk that is full or broken means for records: a refusal in words, nothing changed, and work that goes on afterwards. */
+/**
+ * What a disk that is full or broken means for records: a refusal in words, nothing changed, and work that goes on
+ * afterwards.
+ */
 import assert from 'node:assert/strict'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * A disk that remembers every operation, so that a test can ask what lies on it after a power cut at any of them: what was not
- * synced may be there or not. Real files lie behind it; a power cut is made in another folder.
+ * A disk that remembers every operation, so that a test can ask what lies on it after a power cut at any of them:
+ * what was not synced may be there or not. Real files lie behind it; a power cut is made in another folder.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'

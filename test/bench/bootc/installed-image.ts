@@ -1,4 +1,7 @@
-/** What the appliance has installed and keeps in its image cache, as a disk image of its own: what `direct` is compared with. */
+/**
+ * What the appliance has installed and keeps in its image cache, as a disk image of its own: what `direct` is
+ * compared with.
+ */
 import { link, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Image } from '../../rack/image.ts'

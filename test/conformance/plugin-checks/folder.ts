@@ -11,7 +11,10 @@ const CONTRACT = '@appliance/core/plugin-api'
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|require)\(\s*['"]?([^'")]*)/g
 
-/** Everything else comes through the task: so the folder needs no node_modules, and an appliance can say what a plugin does. */
+/**
+ * Everything else comes through the task: so the folder needs no node_modules, and an appliance can say what a plugin
+ * does.
+ */
 /** What runs on the machine is the ramdisk's matter. */
 const NOT_LOADED = ['node_modules', 'layers/**']
 

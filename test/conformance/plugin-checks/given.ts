@@ -1,4 +1,7 @@
-/** What the checks of a deploy plugin are given, and how a plugin is loaded for them: like a stranger's, from a copy of its folder. */
+/**
+ * What the checks of a deploy plugin are given, and how a plugin is loaded for them: like a stranger's, from a copy
+ * of its folder.
+ */
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +38,8 @@ const DEADLINE_MS = 5_000
 export type Loader = AsyncDisposable & { load(): Promise<DeployPlugin> }
 
 /**
- * Each `load` is of a new copy, far from any node_modules: it cannot import more than types, and nothing of it was loaded before.
+ * Each `load` is of a new copy, far from any node_modules: it cannot import more than types, and nothing of it was
+ * loaded before.
  * @throws Error  the reasons for which the appliance would start without it
  */
 export async function createLoader({ folder, name }: PluginUnderTest): Promise<Loader> {

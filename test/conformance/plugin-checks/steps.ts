@@ -1,4 +1,7 @@
-/** Checks of a plugin's own steps: run, waits over a restart, failures, aborts. Those of the kit are the conductor's affair. */
+/**
+ * Checks of a plugin's own steps: run, waits over a restart, failures, aborts. Those of the kit are the conductor's
+ * affair.
+ */
 import { isDeepStrictEqual } from 'node:util'
 import type { DeployPlugin, SignOfLife, Step, StepResult } from '../../../appliance/plugin-api/index.ts'
 import { createKitOnPaper } from '../kit-on-paper.ts'

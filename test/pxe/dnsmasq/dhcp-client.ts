@@ -1,6 +1,7 @@
 /**
- * A machine that asks for an address (RFC 2131, DHCPDISCOVER), in a network namespace of its own: started by in-namespace.ts. It begins
- * when it is told so on stdin, and tells on stdout which options it was offered: their numbers with their bytes in hexadecimal.
+ * A machine that asks for an address (RFC 2131, DHCPDISCOVER), in a network namespace of its own: started by
+ * in-namespace.ts. It begins when it is told so on stdin, and tells on stdout which options it was offered: their
+ * numbers with their bytes in hexadecimal.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * A bootable container for the rack in two versions, as OCI layouts: with the real bootc by the script that RACKSTRAP_BOOTC_IMAGE_SCRIPT names, else
- * the stand-in. Both phone home. Built once per recipe.
+ * A bootable container for the rack in two versions, as OCI layouts: with the real bootc by the script that
+ * RACKSTRAP_BOOTC_IMAGE_SCRIPT names, else the stand-in. Both phone home. Built once per recipe.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { globSync, readFileSync, statSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** The rack's container with one more layer of bytes that nothing compresses: how large images behave. Built once per recipe and size. */
+/**
+ * The rack's container with one more layer of bytes that nothing compresses: how large images behave. Built once per
+ * recipe and size.
+ */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'

@@ -1,4 +1,7 @@
-/** The stand-in's root folder: the small Debian of ../os-image, with a `bootc` that lays it out on a disk as the real one would. */
+/**
+ * The stand-in's root folder: the small Debian of ../os-image, with a `bootc` that lays it out on a disk as the real
+ * one would.
+ */
 import { chmod, copyFile, cp, mkdir, open, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Tell } from '../cache.ts'

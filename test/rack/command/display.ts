@@ -1,4 +1,6 @@
-/** What the person at the terminal sees: a line for each stage that ended, and below, on a terminal, what goes on now. */
+/**
+ * What the person at the terminal sees: a line for each stage that ended, and below, on a terminal, what goes on now.
+ */
 import type { Ongoing, Stage } from '../timeline.ts'
 
 export type Display = {

@@ -1,4 +1,7 @@
-/** What a person lays over the rack's own configuration of the appliance: an ini file, and folders of plugins. Reads them; checks no option. */
+/**
+ * What a person lays over the rack's own configuration of the appliance: an ini file, and folders of plugins. Reads
+ * them; checks no option.
+ */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseIni } from '../../../appliance/config/ini.ts'

@@ -9,7 +9,10 @@ export type RackCommand = {
   memory_mib: number
   /** What every node is, beyond what the rack knows. */
   node: NodeFields & { driver: string; deploy_interface: string }
-  /** A disk image as a file or a URL; a container as a reference or the folder of an OCI layout. Our own when left out. */
+  /**
+   * A disk image as a file or a URL; a container as a reference or the folder of an OCI layout. Our own when left
+   * out.
+   */
   image?: string | undefined
   /** Whether the image is a container. */
   isContainer: boolean

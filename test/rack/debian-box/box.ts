@@ -1,6 +1,7 @@
 /**
- * A freshly installed Debian as a folder, entered by chroot: where a newcomer stands. It has this box's own way to the registries, and
- * a network namespace in which it has a card on the rack's side. No systemd runs in it, and no machine.
+ * A freshly installed Debian as a folder, entered by chroot: where a newcomer stands. It has this box's own way to
+ * the registries, and a network namespace in which it has a card on the rack's side. No systemd runs in it, and no
+ * machine.
  */
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
@@ -100,7 +101,10 @@ async function createCard(namespace: string, signal: AbortSignal): Promise<void>
   await run('ip', ['-netns', namespace, '-batch', '-'], { signal, input: `${steps.join('\n')}\n` })
 }
 
-/** Mounts and processes are the script's own, and end with it: another appliance's dnsmasq with the same path is not seen. */
+/**
+ * Mounts and processes are the script's own, and end with it: another appliance's dnsmasq with the same path is not
+ * seen.
+ */
 function enter(root: string, namespace: string | undefined, script: string, options: RunOptions = {}): Promise<string> {
   const inside =
     'script=$(cat) && mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" && exec chroot "$0" /usr/bin/env -i HOME=/root npm_config_cafile="$1" LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin bash -euo pipefail -c "$script" < /dev/null'

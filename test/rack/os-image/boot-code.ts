@@ -1,4 +1,6 @@
-/** GRUB on a disk that no kernel of ours ever mounted: BIOS boot code written by hand, and a boot partition for UEFI. */
+/**
+ * GRUB on a disk that no kernel of ours ever mounted: BIOS boot code written by hand, and a boot partition for UEFI.
+ */
 import { copyFile, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../run-program.ts'

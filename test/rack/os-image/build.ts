@@ -1,4 +1,7 @@
-/** A small Debian that boots from its disk on BIOS and UEFI and phones home. Built once per recipe; needs root, and no loop device. */
+/**
+ * A small Debian that boots from its disk on BIOS and UEFI and phones home. Built once per recipe; needs root, and no
+ * loop device.
+ */
 import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cached, sha256Of, type Tell } from '../cache.ts'

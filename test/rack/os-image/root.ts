@@ -1,4 +1,7 @@
-/** The image's root folder: Debian packages by mmdebstrap, our few files over it, and an initial ramdisk of one shell script. */
+/**
+ * The image's root folder: Debian packages by mmdebstrap, our few files over it, and an initial ramdisk of one shell
+ * script.
+ */
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runMmdebstrap } from '../../../pxe/ramdisk/mmdebstrap.ts'

@@ -1,4 +1,7 @@
-/** The BMC of each machine: a real ipmi_sim, whose hook reaches the machine through the porter. Knows IPMI's words, not QEMU's. */
+/**
+ * The BMC of each machine: a real ipmi_sim, whose hook reaches the machine through the porter. Knows IPMI's words,
+ * not QEMU's.
+ */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'

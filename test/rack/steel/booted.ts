@@ -1,6 +1,7 @@
 /**
- * Machines that have booted the deploy ramdisk before. A machine that boots it by network is frozen once, when its agent is up and has not
- * yet reached its appliance; the next one of the same kind goes on from there, a second or two after its power is on.
+ * Machines that have booted the deploy ramdisk before. A machine that boots it by network is frozen once, when its
+ * agent is up and has not yet reached its appliance; the next one of the same kind goes on from there, a second or
+ * two after its power is on.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
@@ -53,7 +54,10 @@ export class BootedMachines {
     this.options = options
   }
 
-  /** For a machine whose power comes on, with the network first. undefined: it is not the deploy ramdisk alone that it would boot. */
+  /**
+   * For a machine whose power comes on, with the network first. undefined: it is not the deploy ramdisk alone that it
+   * would boot.
+   */
   async memoryFor(machine: Steel): Promise<Memory | undefined> {
     const script = await this.options.scriptFor(machine.mac).catch(() => '')
     const lines = script.split('\n').filter((line) => /^(kernel|initrd) /.test(line))
@@ -68,7 +72,10 @@ export class BootedMachines {
     return { file, isKept }
   }
 
-  /** Freezes the machine when its agent waits for a network, keeps what it is, and lets it go on. A machine that is switched off meanwhile is not kept. */
+  /**
+   * Freezes the machine when its agent waits for a network, keeps what it is, and lets it go on. A machine that is
+   * switched off meanwhile is not kept.
+   */
   async keep(machine: Running, { file }: Memory): Promise<void> {
     const work = `${file}.${process.pid}-${machine.options.name}`
     await mkdir(this.options.folder, { recursive: true })
@@ -91,7 +98,10 @@ export class BootedMachines {
     await rm(file, { force: true })
   }
 
-  /** Of a machine that was started with the memory: its disk is another one by now, so the kernel reads that anew before the agent gets on. */
+  /**
+   * Of a machine that was started with the memory: its disk is another one by now, so the kernel reads that anew
+   * before the agent gets on.
+   */
   async goOn(machine: Running): Promise<void> {
     await runs(machine)
     if (machine.options.disk_bytes > 0) await typeAndWait(machine.console, 'blockdev --rereadpt /dev/vda')
@@ -126,7 +136,10 @@ async function shows(machine: Running, words: readonly RegExp[]): Promise<void> 
   }
 }
 
-/** QEMU opens its socket a moment after it was started, and has the machine paused, as it was kept, when it has read all of its memory. */
+/**
+ * QEMU opens its socket a moment after it was started, and has the machine paused, as it was kept, when it has read
+ * all of its memory.
+ */
 async function runs(machine: Running): Promise<void> {
   const end_at = Date.now() + RESUME_DEADLINE_S * 1000
   const ask = () => askQemu<{ status: string }>(machine.qmp, { execute: 'query-status' })
@@ -156,7 +169,10 @@ async function migrate(machine: Running, file: string): Promise<void> {
   }
 }
 
-/** By the shell that the kernel parameter agent-shell opens on the serial line. @param socket  the serial line, of nobody else */
+/**
+ * By the shell that the kernel parameter agent-shell opens on the serial line.
+ * @param socket  the serial line, of nobody else
+ */
 async function typeAndWait(socket: string, words: string): Promise<void> {
   const line = connect(socket)
   line.setTimeout(RESUME_DEADLINE_S * 1000, () => line.destroy(new Error(`no answer to "${words}"`)))

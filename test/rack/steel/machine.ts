@@ -1,4 +1,7 @@
-/** A bare machine: QEMU without KVM, a disk, a network card on its tap. Only its BMC switches it; it never starts by itself. */
+/**
+ * A bare machine: QEMU without KVM, a disk, a network card on its tap. Only its BMC switches it; it never starts by
+ * itself.
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, copyFileSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,8 +35,8 @@ export type MachineOptions = {
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 /**
- * A second one would save a few seconds of 20, and now and then the kernel: QEMU 7.2 lets one emulated processor run into the code
- * that another one is patching ("Oops: int3" in sched_clock_cpu; seen in 2 of some 60 boots).
+ * A second one would save a few seconds of 20, and now and then the kernel: QEMU 7.2 lets one emulated processor run
+ * into the code that another one is patching ("Oops: int3" in sched_clock_cpu; seen in 2 of some 60 boots).
  */
 const PROCESSORS = 1
 

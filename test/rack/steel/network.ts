@@ -1,4 +1,7 @@
-/** The rack's own network: a namespace with a bridge and one tap for each machine. Nothing of the box's own network changes. */
+/**
+ * The rack's own network: a namespace with a bridge and one tap for each machine. Nothing of the box's own network
+ * changes.
+ */
 import { run } from '../run-program.ts'
 
 export const BRIDGE = 'rack0'

@@ -1,6 +1,7 @@
 /**
  * The rack's foot in its network namespace: brings calls in and out, and hears machines phone home. Decides nothing.
- * API_SOCKET (Unix) -> the appliance's API; a loopback port (told on stdout) -> CONTROL_SOCKET (Unix), for the BMCs' hooks.
+ * API_SOCKET (Unix) -> the appliance's API; a loopback port (told on stdout) -> CONTROL_SOCKET (Unix), for the BMCs'
+ * hooks.
  */
 import { execFile } from 'node:child_process'
 import { createServer as createHttpServer } from 'node:http'

@@ -1,4 +1,6 @@
-/** Commands to a running QEMU over its machine protocol. Opens and closes its own connection: nobody waits for events. */
+/**
+ * Commands to a running QEMU over its machine protocol. Opens and closes its own connection: nobody waits for events.
+ */
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 

@@ -1,4 +1,7 @@
-/** A deploy ramdisk with the stock ironic-python-agent, from Debian packages and PyPI. Never patches the agent. Built once per recipe. */
+/**
+ * A deploy ramdisk with the stock ironic-python-agent, from Debian packages and PyPI. Never patches the agent. Built
+ * once per recipe.
+ */
 import { chmod, copyFile, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { runMmdebstrap } from '../../../pxe/ramdisk/mmdebstrap.ts'
@@ -68,7 +71,10 @@ async function installPackages(root: string, packages: readonly string[], signal
   await runMmdebstrap([...options, SUITE, root, archive], { temporary, timeout_ms: MMDEBSTRAP_DEADLINE_MS, signal })
 }
 
-/** With the ramdisk's own Python. The box lends it what it finds servers by and trusts them by, and its settings of pip. */
+/**
+ * With the ramdisk's own Python. The box lends it what it finds servers by and trusts them by, and its settings of
+ * pip.
+ */
 async function installAgent(root: string, signal: AbortSignal): Promise<void> {
   for (const path of LENT) {
     await mkdir(dirname(join(root, path)), { recursive: true })

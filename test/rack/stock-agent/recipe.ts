@@ -42,7 +42,10 @@ export const PACKAGES = [
   'file',
 ] as const
 
-/** What its bootc deploy calls besides: podman in the version that knows --retry-delay, and what `podman run` needs for its bridge. */
+/**
+ * What its bootc deploy calls besides: podman in the version that knows --retry-delay, and what `podman run` needs
+ * for its bridge.
+ */
 export const PODMAN_PACKAGES = ['podman', 'crun', 'netavark', 'nftables', 'ca-certificates'] as const
 
 /** Not needed on a machine, and each byte costs time under emulation. */

@@ -1,4 +1,7 @@
-/** Debian's own clients against a registry that asks for credentials, by TLS: skopeo logs in, pushes and pulls, and pulls without. */
+/**
+ * Debian's own clients against a registry that asks for credentials, by TLS: skopeo logs in, pushes and pulls, and
+ * pulls without.
+ */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** One import or export in a process of its own, to be killed or measured: export|import STORAGE BUNDLE. Tells when it begins, and its peak memory. */
+/**
+ * One import or export in a process of its own, to be killed or measured: export|import STORAGE BUNDLE. Tells when it
+ * begins, and its peak memory.
+ */
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
 import { importBundle, planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/index.ts'

@@ -1,4 +1,7 @@
-/** What a bundle may not be. Whatever comes, nothing of it becomes visible under a tag, and nothing is written outside. */
+/**
+ * What a bundle may not be. Whatever comes, nothing of it becomes visible under a tag, and nothing is written
+ * outside.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

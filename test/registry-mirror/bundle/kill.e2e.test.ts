@@ -1,4 +1,7 @@
-/** kill -9 at any instant of an import, again and again, until it has gone through. RACKSTRAP_KILL_ROUNDS=N asks for more rounds. */
+/**
+ * kill -9 at any instant of an import, again and again, until it has gone through. RACKSTRAP_KILL_ROUNDS=N asks for
+ * more rounds.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes, randomInt } from 'node:crypto'

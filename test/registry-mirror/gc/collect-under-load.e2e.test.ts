@@ -1,4 +1,7 @@
-/** Garbage collection without any grace, again and again, while clients push, mount, delete and pull the same few blobs. */
+/**
+ * Garbage collection without any grace, again and again, while clients push, mount, delete and pull the same few
+ * blobs.
+ */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { describe, it } from 'node:test'

@@ -1,4 +1,7 @@
-/** Kills a registry at any instant while it collects garbage and clients push, delete and pin: nothing acknowledged is lost. */
+/**
+ * Kills a registry at any instant while it collects garbage and clients push, delete and pin: nothing acknowledged is
+ * lost.
+ */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'

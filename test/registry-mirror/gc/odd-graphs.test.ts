@@ -1,4 +1,7 @@
-/** What is kept is kept whole: whatever a descriptor refers to counts, whatever its media type, for all that walks from manifest to content. */
+/**
+ * What is kept is kept whole: whatever a descriptor refers to counts, whatever its media type, for all that walks
+ * from manifest to content.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { exportFrom, importInto } from '../bundle/bundles.ts'

@@ -1,4 +1,7 @@
-/** Graphs of manifests and blobs as the specification allows them and few tools make them, from a seed; pushed to a registry. */
+/**
+ * Graphs of manifests and blobs as the specification allows them and few tools make them, from a seed; pushed to a
+ * registry.
+ */
 import { descriptor, IMAGE, INDEX, type Json, pushBlob, pushManifest, sha256, type TestRegistry } from '../registry.ts'
 
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json'
@@ -19,7 +22,10 @@ export function randomFrom(seed: number): (below: number) => number {
   }
 }
 
-/** As `docker buildx build --cache-to type=registry` pushes it: an index of layers, and of the cache's own config. @source BuildKit cache/remotecache/export.go */
+/**
+ * As `docker buildx build --cache-to type=registry` pushes it: an index of layers, and of the cache's own config.
+ * @source BuildKit cache/remotecache/export.go
+ */
 export async function pushBuildCache(registry: TestRegistry, at: { name: string; tag: string; type?: string }) {
   const { name, tag, type = INDEX } = at
   const layers = ['base', 'sources', 'build'].map((text) => Buffer.from(`${text} of ${name}:${tag}`.repeat(50)))

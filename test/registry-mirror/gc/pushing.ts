@@ -17,7 +17,10 @@ export const manifestOf = (layers: readonly Buffer[], name: string, nonce: numbe
     annotations: { name, nonce: String(nonce) },
   })
 
-/** As a real client does: asks first, then mounts or uploads; when the manifest is refused for want of a blob, from the beginning. */
+/**
+ * As a real client does: asks first, then mounts or uploads; when the manifest is refused for want of a blob, from
+ * the beginning.
+ */
 export async function pushOne(registry: Asked, name: string, layers: readonly Buffer[], text: string): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     for (const layer of [Buffer.from('{}'), ...layers]) {

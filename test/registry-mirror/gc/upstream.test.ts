@@ -1,4 +1,7 @@
-/** Maintenance and pulling together: what is evicted or damaged comes again from its upstream; nothing is taken from under a pull. */
+/**
+ * Maintenance and pulling together: what is evicted or damaged comes again from its upstream; nothing is taken from
+ * under a pull.
+ */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'

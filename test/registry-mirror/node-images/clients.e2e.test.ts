@@ -1,4 +1,7 @@
-/** Debian's own client and an image that only a pull secret can have: it is pulled from the mirror by its canonical name, with a ticket or the secret. */
+/**
+ * Debian's own client and an image that only a pull secret can have: it is pulled from the mirror by its canonical
+ * name, with a ticket or the secret.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Images that only a pull secret can have: the mirror keeps them for who has it, for the machine with a ticket, and for its users. */
+/**
+ * Images that only a pull secret can have: the mirror keeps them for who has it, for the machine with a ticket, and
+ * for its users.
+ */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'

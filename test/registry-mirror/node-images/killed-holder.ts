@@ -1,4 +1,7 @@
-/** A mirror to be killed: on the folder that it is given, it holds one image after the other for its nodes, and tells of each when it is held. */
+/**
+ * A mirror to be killed: on the folder that it is given, it holds one image after the other for its nodes, and tells
+ * of each when it is held.
+ */
 import { startRegistry } from '../../../registry-mirror/index.ts'
 import { configOf } from '../registry.ts'
 import { upstreamNamed } from '../upstream/mirror.ts'

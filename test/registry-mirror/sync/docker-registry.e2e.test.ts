@@ -1,4 +1,7 @@
-/** A sync set of Debian's docker-registry, which knows no referrers and uploads in two steps: here when that registry is gone. */
+/**
+ * A sync set of Debian's docker-registry, which knows no referrers and uploads in two steps: here when that registry
+ * is gone.
+ */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'

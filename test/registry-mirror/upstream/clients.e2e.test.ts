@@ -1,4 +1,7 @@
-/** Debian's docker-registry as the upstream, behind the fault injector; skopeo, podman and buildah as clients of the mirror. */
+/**
+ * Debian's docker-registry as the upstream, behind the fault injector; skopeo, podman and buildah as clients of the
+ * mirror.
+ */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

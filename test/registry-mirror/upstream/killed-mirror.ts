@@ -1,4 +1,7 @@
-/** A mirror to be killed: runs on the folder that it is given, pulls from the address that it is given, and tells its port. */
+/**
+ * A mirror to be killed: runs on the folder that it is given, pulls from the address that it is given, and tells its
+ * port.
+ */
 import { startRegistry } from '../../../registry-mirror/index.ts'
 import { configOf } from '../registry.ts'
 import { upstreamNamed } from './mirror.ts'

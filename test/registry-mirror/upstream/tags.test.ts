@@ -1,4 +1,7 @@
-/** Tags of upstreams: asked for anew after their ttl, and served stale when upstream is dead, slow, busy, failing or lying. */
+/**
+ * Tags of upstreams: asked for anew after their ttl, and served stale when upstream is dead, slow, busy, failing or
+ * lying.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Answer, errorOf, type TestRegistry } from '../registry.ts'

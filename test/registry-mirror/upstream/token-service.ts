@@ -1,4 +1,7 @@
-/** An upstream that lets nobody in without who it knows: by Basic, or by tokens from a service of its own. In front of a real registry. */
+/**
+ * An upstream that lets nobody in without who it knows: by Basic, or by tokens from a service of its own. In front of
+ * a real registry.
+ */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

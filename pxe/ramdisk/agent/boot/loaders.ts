@@ -1,5 +1,6 @@
 /**
- * Which boot loader the firmware is to start, by what lies on an EFI system partition. Its files are the tenant's: few, short, looked at only.
+ * Which boot loader the firmware is to start, by what lies on an EFI system partition. Its files are the tenant's:
+ * few, short, looked at only.
  * @source ironic-python-agent efi_utils.py; shim's fallback.c for BOOT<arch>.CSV
  */
 import { open, readdir } from 'node:fs/promises'

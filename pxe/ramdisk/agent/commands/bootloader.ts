@@ -1,6 +1,6 @@
 /**
- * Extension `image`: once an operating system is on the disk, the firmware of a machine that has booted by UEFI gets an entry to start it. Images bring their own
- * boot loaders. @source ironic-python-agent extensions/image.py
+ * Extension `image`: once an operating system is on the disk, the firmware of a machine that has booted by UEFI gets
+ * an entry to start it. Images bring their own boot loaders. @source ironic-python-agent extensions/image.py
  */
 import { existsSync } from 'node:fs'
 import { mkdir, rmdir } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** The steps that erase disks, quickly or thoroughly. One disk that fails does not save the others. @source ironic-python-agent hardware.py erase_devices* */
+/**
+ * The steps that erase disks, quickly or thoroughly. One disk that fails does not save the others.
+ * @source ironic-python-agent hardware.py erase_devices*
+ */
 import { join } from 'node:path'
 import { type DiskFile, diskPath, openDisk, type Partition, rereadPartitions } from '../disk/disk-file.ts'
 import { eraseMetadata } from '../disk/erase-metadata.ts'
@@ -61,7 +64,10 @@ async function eraseHeads(agent: AgentContext, context: CommandContext, { what, 
   })
 }
 
-/** But those that the node's skip_block_devices names. @throws AgentError  one of them may be in use by others: none is to be erased */
+/**
+ * But those that the node's skip_block_devices names.
+ * @throws AgentError  one of them may be in use by others: none is to be erased
+ */
 async function disksOf(agent: AgentContext): Promise<Disk[]> {
   const disks = await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))
   if (disks.length === 0) agent.screen.say('There is no disk that this kernel knows, or may erase: nothing is erased.')
@@ -117,7 +123,10 @@ async function exclusively(agent: AgentContext, disk: Disk, erase: Erase): Promi
   )
 }
 
-/** @returns false: the disk does not know it. `--force`: the disk is ours, and nobody is to be asked about what is on it */
+/**
+ * @returns false: the disk does not know it. `--force`: the disk is ours, and nobody is to be asked about what is on
+ * it
+ */
 function discard({ programs }: AgentContext, { path }: DiskFile, how: readonly string[]): Promise<boolean> {
   return programs.run('blkdiscard', ['--force', ...how, path], { timeout_s: DISCARD_TIMEOUT_S }).then(
     () => true,

@@ -13,7 +13,8 @@ type Guarded = Pick<AgentContext, 'root' | 'node' | 'options' | 'screen'>
 
 /**
  * To be asked of all disks before anything is written to the first of them.
- * @throws AgentError ProtectedDeviceError  a disk carries such a file system, or cannot be read: nothing is known of it then
+ * @throws AgentError ProtectedDeviceError  a disk carries such a file system, or cannot be read: nothing is known of
+ * it then
  * @source ironic-python-agent hardware.safety_check_block_device
  */
 export async function refuseShared(agent: Guarded, disks: readonly Disk[]): Promise<void> {

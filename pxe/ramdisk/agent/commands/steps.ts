@@ -1,4 +1,7 @@
-/** Extensions `deploy`, `clean` and `service`: the steps that this agent offers and executes. @source ironic-python-agent hardware.py */
+/**
+ * Extensions `deploy`, `clean` and `service`: the steps that this agent offers and executes.
+ * @source ironic-python-agent hardware.py
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
@@ -32,7 +35,10 @@ const offered = (step: string, priority: number): OfferedStep => ({
 
 const abortable = (step: string, priority: number): OfferedStep => ({ ...offered(step, priority), abortable: true })
 
-/** Without those of layers. A deploy's write_image is called by the deploy interface: its priority here says only that it is there. */
+/**
+ * Without those of layers. A deploy's write_image is called by the deploy interface: its priority here says only that
+ * it is there.
+ */
 const OFFERED: Record<Phase, OfferedStep[]> = {
   deploy: [offered('erase_devices_metadata', 0), offered('write_image', 0)],
   clean: [

@@ -1,4 +1,7 @@
-/** Puts the config drive on the disk: into a partition that is one already, else into a new one at the end of the disk. */
+/**
+ * Puts the config drive on the disk: into a partition that is one already, else into a new one at the end of the
+ * disk.
+ */
 import { AgentError, messageOf } from '../errors.ts'
 import { gib } from '../hardware/root-device.ts'
 import { CONFIG_DRIVE_LIMIT_BYTES } from './config-drive.ts'

@@ -1,4 +1,7 @@
-/** The config drive's content from what Ironic sends: base64 of a gzipped ISO 9660 volume, or an address of such a text. */
+/**
+ * The config drive's content from what Ironic sends: base64 of a gzipped ISO 9660 volume, or an address of such a
+ * text.
+ */
 import { gunzipSync } from 'node:zlib'
 import { AgentError, messageOf } from '../errors.ts'
 import { type Fetching, fetchWhole } from '../protocol/fetch-whole.ts'

@@ -1,4 +1,6 @@
-/** An open disk with its geometry, and the few things that only a block device does. Regular files stand in for disks. */
+/**
+ * An open disk with its geometry, and the few things that only a block device does. Regular files stand in for disks.
+ */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'

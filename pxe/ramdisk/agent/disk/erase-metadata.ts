@@ -1,4 +1,7 @@
-/** Makes a disk look empty: partition tables and the signatures of whatever lies on it, at both ends of the disk and of each partition. */
+/**
+ * Makes a disk look empty: partition tables and the signatures of whatever lies on it, at both ends of the disk and
+ * of each partition.
+ */
 import { type DiskFile, type Partition, readAt, writeAt } from './disk-file.ts'
 import { readPartitionTable } from './partition-table.ts'
 
@@ -11,7 +14,10 @@ const LUKS = Buffer.from('LUKS\xba\xbe', 'latin1')
 /** RAID, and the table's copy. */
 const TAIL_BYTES = MIB
 
-/** @param known  partitions that the kernel knows, when the table on the disk may not tell of all: logical ones, damaged tables */
+/**
+ * @param known  partitions that the kernel knows, when the table on the disk may not tell of all: logical ones,
+ * damaged tables
+ */
 export async function eraseMetadata(disk: DiskFile, known: readonly Partition[] = []): Promise<void> {
   // A damaged table names no partitions; both ends of the disk are erased all the same.
   const table = await readPartitionTable(disk).catch(() => undefined)

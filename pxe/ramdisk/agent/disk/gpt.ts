@@ -1,4 +1,7 @@
-/** GUID partition tables: read, moved to the end of a larger disk, one partition added. @source UEFI 2.10 section 5.3 */
+/**
+ * GUID partition tables: read, moved to the end of a larger disk, one partition added.
+ * @source UEFI 2.10 section 5.3
+ */
 import { randomUUID } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { type DiskFile, type Partition, readAt, writeAt } from './disk-file.ts'

@@ -1,4 +1,6 @@
-/** MBR partition tables: four primary partitions. Logical partitions are covered by the extended one that holds them. */
+/**
+ * MBR partition tables: four primary partitions. Logical partitions are covered by the extended one that holds them.
+ */
 import { type DiskFile, type Partition, readAt, writeAt } from './disk-file.ts'
 
 export type Mbr = { sector: Buffer; protective: boolean }

@@ -1,4 +1,7 @@
-/** Software RAIDs that a disk, or a partition of it, belongs to: by the superblocks, as nothing assembles RAIDs here. Reads only. */
+/**
+ * Software RAIDs that a disk, or a partition of it, belongs to: by the superblocks, as nothing assembles RAIDs here.
+ * Reads only.
+ */
 import { type DiskFile, type Partition, readAt } from './disk-file.ts'
 import { allPartitions } from './typed-partitions.ts'
 

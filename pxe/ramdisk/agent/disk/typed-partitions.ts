@@ -1,6 +1,6 @@
 /**
- * Every partition that any table on a disk names, also a damaged table, its copy, or one that was made for other sectors: for those who
- * must not overlook one. Who writes by a table reads partition-table.ts.
+ * Every partition that any table on a disk names, also a damaged table, its copy, or one that was made for other
+ * sectors: for those who must not overlook one. Who writes by a table reads partition-table.ts.
  */
 import { type DiskFile, type Partition, readAt } from './disk-file.ts'
 import { ENTRIES_LIMIT_BYTES, GPT_AT, GPT_HEADER_BYTES, GPT_SIGNATURE } from './gpt.ts'

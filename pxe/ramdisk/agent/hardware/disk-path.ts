@@ -1,4 +1,7 @@
-/** Names disks by their place in the machine, as udev's path_id does: stable over reboots, and what `by_path` hints are written in. */
+/**
+ * Names disks by their place in the machine, as udev's path_id does: stable over reboots, and what `by_path` hints
+ * are written in.
+ */
 import { join } from 'node:path'
 import { readText } from './sysfs.ts'
 

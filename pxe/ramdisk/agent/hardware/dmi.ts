@@ -1,4 +1,7 @@
-/** What the firmware tells of the machine: maker, serial number, memory modules. Reads /sys/class/dmi and the SMBIOS table. */
+/**
+ * What the firmware tells of the machine: maker, serial number, memory modules. Reads /sys/class/dmi and the SMBIOS
+ * table.
+ */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readText } from './sysfs.ts'

@@ -1,4 +1,6 @@
-/** Expressions of root device hints: "s== nvme", ">= 100", "<in> samsung", "<or> a <or> b". Knows no disk and no node. */
+/**
+ * Expressions of root device hints: "s== nvme", ">= 100", "<in> samsung", "<or> a <or> b". Knows no disk and no node.
+ */
 
 export type HintType = 'text' | 'integer' | 'boolean'
 /** @throws HintUnreadable  the disk's value cannot be compared so. null: the disk does not tell it */
@@ -8,7 +10,10 @@ export type HintTest = (found: string | number | boolean | null) => boolean
 export class HintUnreadable extends Error {}
 
 type Compare = (found: string, wanted: readonly string[]) => boolean
-/** All operators but `<in>` treat a text and its normal form alike: "20" is not in "Samsung SSD", and is in "samsung%20ssd". */
+/**
+ * All operators but `<in>` treat a text and its normal form alike: "20" is not in "Samsung SSD", and is in
+ * "samsung%20ssd".
+ */
 const asNumbers =
   (compare: (found: number, wanted: number) => boolean): Compare =>
   (found, [wanted = '']) =>
@@ -18,7 +23,10 @@ const asTexts =
   (found, [wanted = '']) =>
     compare(normal(found), normal(wanted))
 
-/** In the order in which they are looked for at the start of an expression. @source oslo.utils specs_matcher: a plain = means "at least" */
+/**
+ * In the order in which they are looked for at the start of an expression.
+ * @source oslo.utils specs_matcher: a plain = means "at least"
+ */
 const NUMERIC: Readonly<Record<string, Compare>> = {
   '==': asNumbers((found, wanted) => found === wanted),
   '=': asNumbers((found, wanted) => found >= wanted),
@@ -49,7 +57,10 @@ const operatorOf = (text: string) => OPERATORS.find((operator) => text.startsWit
 
 const spelled = (text: string) => text.trim().toLowerCase()
 
-/** As the stock agent compares texts: percent-encoded, so their order is that of ASCII. @throws URIError  half of a surrogate pair */
+/**
+ * As the stock agent compares texts: percent-encoded, so their order is that of ASCII.
+ * @throws URIError  half of a surrogate pair
+ */
 const normal = (text: string) =>
   encodeURIComponent(text)
     .replace(/[!*'()]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -63,7 +74,8 @@ const numberOf = (text: string) => Number(text.replaceAll('_', ''))
 /**
  * A test for one hint.
  * @throws HintUnreadable
- * @source ironic-python-agent device_hints.parse_root_device_hints; where this differs, test/pxe/ramdisk/agent/hardware says why
+ * @source ironic-python-agent device_hints.parse_root_device_hints; where this differs,
+ * test/pxe/ramdisk/agent/hardware says why
  */
 export function hintTest(name: string, type: HintType, expression: unknown): HintTest {
   if (type === 'boolean') return booleanTest(name, expression)

@@ -1,4 +1,7 @@
-/** The machine's network cards as /sys tells of them, in the fields of ironic-python-agent's inventory. Configures nothing. */
+/**
+ * The machine's network cards as /sys tells of them, in the fields of ironic-python-agent's inventory. Configures
+ * nothing.
+ */
 import { readdir } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { basename, join } from 'node:path'

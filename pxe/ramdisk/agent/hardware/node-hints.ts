@@ -1,4 +1,7 @@
-/** The hints of a node's record: which disks they name, and what is wrong with them. The appliance uses the same sentences. Opens no disk. */
+/**
+ * The hints of a node's record: which disks they name, and what is wrong with them. The appliance uses the same
+ * sentences. Opens no disk.
+ */
 import { messageOf } from '../errors.ts'
 import type { Disk } from './disks.ts'
 import { type HintTest, type HintType, HintUnreadable, hintTest } from './hints.ts'
@@ -22,7 +25,10 @@ const HINTS = {
   tran: 'text',
 } as const satisfies Record<string, HintType>
 type HintName = keyof typeof HINTS
-/** Of which a disk may have several when a root device is looked for: what one of them cannot be compared with is passed over. */
+/**
+ * Of which a disk may have several when a root device is looked for: what one of them cannot be compared with is
+ * passed over.
+ */
 const SEVERAL: ReadonlySet<string> = new Set(['serial', 'wwn', 'wwn_with_extension', 'wwn_vendor_extension'])
 /** Of a software RAID: protects the disks that it lies on. */
 const VOLUME = 'volume_name'
@@ -88,7 +94,8 @@ function testsOf(hints: Hints): [HintName, HintTest][] {
 
 /**
  * All hints must match.
- * @param o.several  as the stock agent looks for a root device: what tells no serial number (WWN, ...) has none that could match
+ * @param o.several  as the stock agent looks for a root device: what tells no serial number (WWN, ...) has none that
+ * could match
  * @throws HintUnreadable  also the matcher, when a disk's value cannot be compared with the hint's
  */
 export function matcherOf(hints: Hints, { several }: { several: boolean }): Matcher {

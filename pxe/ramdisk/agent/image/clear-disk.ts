@@ -1,4 +1,7 @@
-/** Makes the part of a disk that an image will cover read as zeros, when that costs nothing; then zeros need not be written. */
+/**
+ * Makes the part of a disk that an image will cover read as zeros, when that costs nothing; then zeros need not be
+ * written.
+ */
 import type { Programs } from '../programs.ts'
 
 const TIMEOUT_S = 30 * 60
@@ -6,8 +9,8 @@ const TIMEOUT_S = 30 * 60
 const GRAIN_BYTES = 64 * 1024
 
 /**
- * Punching a hole into a block device discards, and fails where the disk does not promise zeros afterwards; the kernel never
- * falls back to writing them (blkdev_fallocate, FALLOC_FL_PUNCH_HOLE). A regular file gets a real hole.
+ * Punching a hole into a block device discards, and fails where the disk does not promise zeros afterwards; the
+ * kernel never falls back to writing them (blkdev_fallocate, FALLOC_FL_PUNCH_HOLE). A regular file gets a real hole.
  * @returns how far, from the disk's beginning, it surely holds zeros now
  */
 export async function clearDisk(

@@ -76,7 +76,10 @@ const headersOf = ({ image }: DownloadOptions, more: Record<string, string>) => 
   ...more,
 })
 
-/** What it will be when unpacked, from the server that also has it plain. A server that does not say it costs a check, no more. */
+/**
+ * What it will be when unpacked, from the server that also has it plain. A server that does not say it costs a check,
+ * no more.
+ */
 async function plainLength(options: DownloadOptions): Promise<number | undefined> {
   const { timeout_s, tls, signal } = options
   const headers = headersOf(options, { 'accept-encoding': 'identity' })

@@ -1,4 +1,7 @@
-/** An image's bytes from one of its addresses onto a disk: which address, which variant, when to begin again. Knows nothing of partitions. */
+/**
+ * An image's bytes from one of its addresses onto a disk: which address, which variant, when to begin again. Knows
+ * nothing of partitions.
+ */
 import { AgentError } from '../errors.ts'
 import type { AgentOptions } from '../kernel-parameters.ts'
 import type { Fetching } from '../protocol/fetch-whole.ts'

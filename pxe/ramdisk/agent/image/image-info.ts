@@ -1,7 +1,10 @@
 /** The argument image_info of write_image. It is checked by hand, because nothing but Node is in the ramdisk. */
 import { AgentError } from '../errors.ts'
 
-/** A precompressed form that the same address serves by Accept-Encoding. The appliance offers such forms; Ironic does not. */
+/**
+ * A precompressed form that the same address serves by Accept-Encoding. The appliance offers such forms; Ironic does
+ * not.
+ */
 export type ImageVariant = {
   encoding: 'zstd' | 'gzip'
   /** Of the bytes on the wire. */
@@ -29,7 +32,10 @@ type Json = Record<string, unknown>
 const textOf = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 const refuse = (details: string) => new AgentError('InvalidCommandParamsError', details)
 
-/** @throws AgentError InvalidCommandParamsError  in ironic-python-agent's words. @source standby.py _validate_image_info */
+/**
+ * @throws AgentError InvalidCommandParamsError  in ironic-python-agent's words.
+ * @source standby.py _validate_image_info
+ */
 export function parseImageInfo(value: unknown, options: { md5_enabled: boolean }): ImageInfo {
   const info: Json = value !== null && typeof value === 'object' ? (value as Json) : {}
   for (const field of ['id', 'urls']) if (!(field in info)) throw refuse(`Image is missing '${field}' field.`)
@@ -84,7 +90,10 @@ function isVariant(value: unknown): value is ImageVariant {
   )
 }
 
-/** @source standby.py: image_request_authorization is base64 of the header's value; else user and password by http_basic */
+/**
+ * @source standby.py: image_request_authorization is base64 of the header's value; else user and password by
+ * http_basic
+ */
 function authorizationOf(info: Json): string | undefined {
   const given = textOf(info.image_request_authorization)
   if (given) return Buffer.from(given, 'base64').toString('utf8')

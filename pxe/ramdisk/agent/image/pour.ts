@@ -1,4 +1,7 @@
-/** Pours a download onto a disk, with its progress on the screen. Touches the disk when the first bytes have come, and not before. */
+/**
+ * Pours a download onto a disk, with its progress on the screen. Touches the disk when the first bytes have come, and
+ * not before.
+ */
 
 import { diskPath } from '../disk/disk-file.ts'
 import { AgentError, messageOf } from '../errors.ts'

@@ -1,6 +1,7 @@
 /**
- * Writes a stream of bytes to a disk in large aligned blocks, several at a time, and past the page cache where the disk allows it.
- * Skips runs of zeros where its caller says that the disk holds zeros already. Knows nothing of images.
+ * Writes a stream of bytes to a disk in large aligned blocks, several at a time, and past the page cache where the
+ * disk allows it. Skips runs of zeros where its caller says that the disk holds zeros already. Knows nothing of
+ * images.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -8,7 +9,10 @@ import { type FileHandle, open } from 'node:fs/promises'
 export type SparseWriter = AsyncDisposable & {
   /** The disk holds zeros from its beginning up to here; they need not be written. Call it before the first write. */
   zerosUntil(end_bytes: number): void
-  /** Resolves when there is room for more; the chunk may be reused then. @throws Error  an earlier write failed, the disk is full */
+  /**
+   * Resolves when there is room for more; the chunk may be reused then.
+   * @throws Error  an earlier write failed, the disk is full
+   */
   write(chunk: Buffer): Promise<void>
   /** Resolves when all is on the disk. */
   finish(): Promise<{ written_bytes: number }>
@@ -26,7 +30,10 @@ const ZEROS = Buffer.alloc(GRAIN_BYTES)
 
 type Block = { buffer: Buffer; start: number; dirty: boolean[] }
 
-/** A buffer that may be resized lies on a page of its own, as writing past the page cache demands; others are off by 16 bytes. */
+/**
+ * A buffer that may be resized lies on a page of its own, as writing past the page cache demands; others are off by
+ * 16 bytes.
+ */
 const pageAligned = () => Buffer.from(new ArrayBuffer(BLOCK_BYTES, { maxByteLength: BLOCK_BYTES }), 0, BLOCK_BYTES)
 
 /** @throws Error  not there, read-only, in use (EBUSY: mounted, or part of a RAID) */

@@ -1,4 +1,7 @@
-/** The deploy step write_image: a whole-disk raw image onto the root device, verified, with its config drive. A table of contents of it. */
+/**
+ * The deploy step write_image: a whole-disk raw image onto the root device, verified, with its config drive. A table
+ * of contents of it.
+ */
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { decodeConfigDrive } from '../disk/config-drive.ts'
@@ -19,8 +22,9 @@ export type WriteImageOptions = Omit<FetchOptions, 'onTouch'> & { configdrive: s
 export type Written = { message: string; root_uuid: string }
 
 /**
- * @throws AgentError  one sentence that says what to do; nothing was written when the image or the disk was refused, and a disk that was
- * written to is left without a partition table: nothing unverified, half or without its config drive may boot
+ * @throws AgentError  one sentence that says what to do; nothing was written when the image or the disk was refused,
+ * and a disk that was written to is left without a partition table: nothing unverified, half or without its config
+ * drive may boot
  */
 export async function writeImage(task: WriteImageOptions): Promise<Written> {
   const { image, disk, root, screen } = task

@@ -1,4 +1,7 @@
-/** A self-signed certificate for the agent's own address, as ironic-python-agent makes it. A tenth of a second, and no openssl in the ramdisk. */
+/**
+ * A self-signed certificate for the agent's own address, as ironic-python-agent makes it. A tenth of a second, and no
+ * openssl in the ramdisk.
+ */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { isIPv4, isIPv6 } from 'node:net'
 import { bits, context, explicit, integer, octets, oid, sequence, set, time, utf8, yes } from './der.ts'

@@ -1,4 +1,7 @@
-/** Tells Ironic from time to time that the agent lives, and at once when a command has ended. Does nothing with the answer but wait. */
+/**
+ * Tells Ironic from time to time that the agent lives, and at once when a command has ended. Does nothing with the
+ * answer but wait.
+ */
 import { messageOf } from '../errors.ts'
 import type { Screen } from '../screen.ts'
 import type { HeartbeatAnswer } from './ironic-api.ts'
@@ -15,13 +18,19 @@ export type HeartbeaterOptions = {
   random?: () => number
   /** Shortest time between two. ironic-python-agent has 5 s; ours is eager, so that a deploy does not wait for it. */
   least_interval_s?: number
-  /** Pause after the first failure, times 1 to 2, doubled with each further one: a node is mostly locked for a moment only. */
+  /**
+   * Pause after the first failure, times 1 to 2, doubled with each further one: a node is mostly locked for a moment
+   * only.
+   */
   first_retry_s?: number
   /** The longest one, times 1 to 2. */
   retry_s?: number
 }
 
-/** @source ironic-python-agent agent.py: of the time that Ironic allows, a random part, so that a rack does not call in step */
+/**
+ * @source ironic-python-agent agent.py: of the time that Ironic allows, a random part, so that a rack does not call
+ * in step
+ */
 const LEAST_PART = 0.3
 const MOST_PART = 0.6
 const RETRY_S = 5

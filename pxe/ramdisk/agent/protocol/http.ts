@@ -27,7 +27,10 @@ const REDIRECTS_LIMIT = 5
 /** What another attempt will not change. */
 export class Refused extends Error {}
 
-/** Resolves when the head of the answer is there; the body is still to be read. @throws the system's error, or a timeout in words */
+/**
+ * Resolves when the head of the answer is there; the body is still to be read.
+ * @throws the system's error, or a timeout in words
+ */
 function openRequest(url: URL, options: HttpRequest): Promise<IncomingMessage> {
   const { method, headers, body, timeout_s, tls, signal } = options
   const requestOptions: RequestOptions & TlsOptions & { rejectUnauthorized: boolean } = {
@@ -56,7 +59,9 @@ function openRequest(url: URL, options: HttpRequest): Promise<IncomingMessage> {
   })
 }
 
-/** As `openRequest`, and goes where a redirect leads; the Authorization header stays with the server it was meant for. */
+/**
+ * As `openRequest`, and goes where a redirect leads; the Authorization header stays with the server it was meant for.
+ */
 export async function openFollowing(url: URL, options: HttpRequest): Promise<IncomingMessage> {
   let [at, headers] = [url, options.headers]
   for (let hops = 0; hops <= REDIRECTS_LIMIT; hops++) {

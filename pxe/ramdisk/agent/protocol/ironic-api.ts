@@ -1,4 +1,7 @@
-/** The calls that an agent makes to Ironic's API: version discovery, lookup, heartbeat. Tries each address it was given. */
+/**
+ * The calls that an agent makes to Ironic's API: version discovery, lookup, heartbeat. Tries each address it was
+ * given.
+ */
 import { messageOf } from '../errors.ts'
 import { type Exchange, exchange, type HttpRequest, shownUrl, type TlsOptions } from './http.ts'
 
@@ -20,7 +23,11 @@ export type HeartbeatAnswer = { accepted: boolean; status: number; why: string }
 export type IronicApi = {
   /** The address that answered last, for people to read. */
   readonly url: string
-  /** Reaches the API for the first time. @returns the address from which this machine reaches it, and the server's time. @throws Error */
+  /**
+   * Reaches the API for the first time.
+   * @returns the address from which this machine reaches it, and the server's time.
+   * @throws Error
+   */
   reach(): Promise<{ localAddress: string; date: Date | undefined }>
   /** Known after `reach`. */
   supportsTls(): boolean

@@ -1,4 +1,7 @@
-/** Finds out which node this machine is. Asks until it is answered, in ironic-python-agent's rhythm; the screen says why it waits. */
+/**
+ * Finds out which node this machine is. Asks until it is answered, in ironic-python-agent's rhythm; the screen says
+ * why it waits.
+ */
 import { setTimeout as pause } from 'node:timers/promises'
 import { AgentError, messageOf } from '../errors.ts'
 import type { Screen } from '../screen.ts'

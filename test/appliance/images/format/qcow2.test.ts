@@ -1,4 +1,7 @@
-/** Which qcow2 images qemu-img gets to see: real ones that stand alone. Each refusal is from a header that qemu-img, or an enemy, wrote. */
+/**
+ * Which qcow2 images qemu-img gets to see: real ones that stand alone. Each refusal is from a header that qemu-img,
+ * or an enemy, wrote.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'

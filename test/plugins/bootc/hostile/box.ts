@@ -1,4 +1,7 @@
-/** An appliance whose guests are real: real QEMU, the real deploy ramdisk, real podman, a mirror in front of an upstream. Its machines are on paper. */
+/**
+ * An appliance whose guests are real: real QEMU, the real deploy ramdisk, real podman, a mirror in front of an
+ * upstream. Its machines are on paper.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'

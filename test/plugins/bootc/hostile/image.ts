@@ -1,4 +1,7 @@
-/** Tiny images whose bootc is a script of ours: what a stranger's image could do, as root of the machine that it is installed on. */
+/**
+ * Tiny images whose bootc is a script of ours: what a stranger's image could do, as root of the machine that it is
+ * installed on.
+ */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** A stranger's image is installed by the appliance, and lies: what it says is not believed, and what it finds is worth nothing. Real QEMU and podman. */
+/**
+ * A stranger's image is installed by the appliance, and lies: what it says is not believed, and what it finds is
+ * worth nothing. Real QEMU and podman.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { base64 } from '../../../registry-mirror/node-images/secret-rig.ts'
@@ -7,7 +10,10 @@ import { boxWithGuests, untilFailed, untilTrue } from './box.ts'
 const MAC = '52:54:00:00:00:01'
 const OTHER_MAC = '52:54:00:00:00:02'
 
-/** Prints what it finds, tells in the agent's place that all went well, on every line out of the machine, and ends well, with nothing installed. */
+/**
+ * Prints what it finds, tells in the agent's place that all went well, on every line out of the machine, and ends
+ * well, with nothing installed.
+ */
 const lies = (mirror_port: number) => `
 printf 'begun \\033[2J\\033]0;title\\007 \\342\\200\\256 line\\n'
 head -c 3000000 /dev/zero | tr '\\0' x; echo

@@ -1,4 +1,7 @@
-/** What else a stranger's image could do where the appliance installs it. Each: one sentence, and nothing left. Real QEMU and podman, some of it for minutes. */
+/**
+ * What else a stranger's image could do where the appliance installs it. Each: one sentence, and nothing left. Real
+ * QEMU and podman, some of it for minutes.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SECRET } from '../../../registry-mirror/node-images/secret-rig.ts'

@@ -1,6 +1,7 @@
 /**
- * What killed.e2e.test.ts kills: a conductor with the deploy interface bootc, a real mirror, a real image cache, machines of fake-hardware,
- * and guests that write a disk at once, or real ones where a ramdisk is given. Images are named by the place where their deploy hangs for ever, so that there is time to kill it.
+ * What killed.e2e.test.ts kills: a conductor with the deploy interface bootc, a real mirror, a real image cache,
+ * machines of fake-hardware, and guests that write a disk at once, or real ones where a ramdisk is given. Images are
+ * named by the place where their deploy hangs for ever, so that there is time to kill it.
  */
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** kill -9 while a real guest installs an image: the guest goes with the appliance, what it left goes at the next start, and the deploy goes on. */
+/**
+ * kill -9 while a real guest installs an image: the guest goes with the appliance, what it left goes at the next
+ * start, and the deploy goes on.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'

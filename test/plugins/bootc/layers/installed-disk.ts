@@ -1,6 +1,7 @@
 /**
- * A machine with a disk as bootc leaves it: boot code, BIOS boot, EFI, root with one deployment. The disk is a file, its root partition a loop
- * device over a part of it: many a box's kernel reads no partition tables of loop devices. Needs root.
+ * A machine with a disk as bootc leaves it: boot code, BIOS boot, EFI, root with one deployment. The disk is a file,
+ * its root partition a loop device over a part of it: many a box's kernel reads no partition tables of loop devices.
+ * Needs root.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'

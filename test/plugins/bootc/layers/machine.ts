@@ -1,4 +1,7 @@
-/** A folder that stands for a machine in the deploy ramdisk, for steps of layers: its programs are this box's own, or scripts. */
+/**
+ * A folder that stands for a machine in the deploy ramdisk, for steps of layers: its programs are this box's own, or
+ * scripts.
+ */
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

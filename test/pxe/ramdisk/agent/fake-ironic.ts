@@ -1,4 +1,7 @@
-/** The part of Ironic's API that agents call, and Ironic's calls to the agent. Answers as it should, or as it is told to. */
+/**
+ * The part of Ironic's API that agents call, and Ironic's calls to the agent. Answers as it should, or as it is told
+ * to.
+ */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'

@@ -1,4 +1,7 @@
-/** A folder that stands for a bare machine: /proc, /sys, /dev with sparse files as disks, and programs that write down how they are called. */
+/**
+ * A folder that stands for a bare machine: /proc, /sys, /dev with sparse files as disks, and programs that write down
+ * how they are called.
+ */
 import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { listDisks } from '../../../../pxe/ramdisk/agent/hardware/disks.ts'

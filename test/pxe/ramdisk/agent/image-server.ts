@@ -1,4 +1,7 @@
-/** A web server for images that misbehaves on request: each path has a list of behaviours, one for each request; the last one stays. */
+/**
+ * A web server for images that misbehaves on request: each path has a list of behaviours, one for each request; the
+ * last one stays.
+ */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,4 +1,7 @@
-/** Temporary folders in memory where there is room: dozens of disks are flushed in these tests, and real disks take their time. */
+/**
+ * Temporary folders in memory where there is room: dozens of disks are flushed in these tests, and real disks take
+ * their time.
+ */
 import { access, constants, mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

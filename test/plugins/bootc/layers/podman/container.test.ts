@@ -1,4 +1,7 @@
-/** Running the image's bootc with a podman that is a script: what it is asked for, and what the operator reads of each way to fail. */
+/**
+ * Running the image's bootc with a podman that is a script: what it is asked for, and what the operator reads of each
+ * way to fail.
+ */
 import assert from 'node:assert/strict'
 import { readFile, watch } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -6,7 +6,10 @@ import { placeOnTarget, rootMib } from '../../../../../plugins/bootc/layers/podm
 const MIB = 1024 ** 2
 const GIB = 1024 * MIB
 const FRONT = { plain: 1026 * MIB, luks: 1536 * MIB }
-/** bootc's own layout in front of root: 1 MiB of table, then BIOS boot, EFI (1 GiB with composefs), with tpm2-luks /boot. */
+/**
+ * bootc's own layout in front of root: 1 MiB of table, then BIOS boot, EFI (1 GiB with composefs), with tpm2-luks
+ * /boot.
+ */
 const LARGEST_FRONT = { plain: (1 + 1 + 1024) * MIB, luks: (1 + 1 + 1024 + 510) * MIB }
 
 describe('scratch space on the target disk', () => {

@@ -1,4 +1,7 @@
-/** install_bootloader on a fake machine: `mount` shows what lies on the EFI system partition, `efibootmgr` is the firmware. */
+/**
+ * install_bootloader on a fake machine: `mount` shows what lies on the EFI system partition, `efibootmgr` is the
+ * firmware.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** Disks that other machines may be using: what is found on them, and that nothing is written to any. Tables are made by sfdisk. */
+/**
+ * Disks that other machines may be using: what is found on them, and that nothing is written to any. Tables are made
+ * by sfdisk.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdir, open, rm } from 'node:fs/promises'

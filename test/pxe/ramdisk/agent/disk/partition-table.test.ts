@@ -1,4 +1,7 @@
-/** Partition tables on disks with large sectors, and tables that are not as they should be; the common ones are in image/write-image. */
+/**
+ * Partition tables on disks with large sectors, and tables that are not as they should be; the common ones are in
+ * image/write-image.
+ */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { truncate, writeFile } from 'node:fs/promises'
@@ -31,7 +34,9 @@ function onDisk<T>(
   })
 }
 
-/** The first sectors of a disk whose sectors have 4 KiB: one partition from the first to the second MiB, room for 128. */
+/**
+ * The first sectors of a disk whose sectors have 4 KiB: one partition from the first to the second MiB, room for 128.
+ */
 function gpt4k(): Buffer {
   const content = Buffer.alloc(6 * SECTOR_4K)
   content.set([0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff], 446)

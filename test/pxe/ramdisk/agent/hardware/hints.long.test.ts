@@ -1,4 +1,7 @@
-/** Asks the stock agent, from PyPI, what it makes of every hint: the answers that hints.test.ts relies on are still its own. */
+/**
+ * Asks the stock agent, from PyPI, what it makes of every hint: the answers that hints.test.ts relies on are still
+ * its own.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'

@@ -1,4 +1,7 @@
-/** What write_image does when the image, its server or the disk is not as it should be: the operator's sentence, and what is left on the disk. */
+/**
+ * What write_image does when the image, its server or the disk is not as it should be: the operator's sentence, and
+ * what is left on the disk.
+ */
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { before, describe, it } from 'node:test'
