@@ -30,6 +30,7 @@ describe('an expected refusal', () => {
       AgentFailure: 502,
       ImageUnacceptable: 400,
       DeployFailure: 500,
+      UnsupportedDriverExtension: 400,
     })
   })
 
