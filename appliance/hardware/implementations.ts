@@ -29,7 +29,7 @@ import { fakeVendor } from './vendor/fake.ts'
 import { noVendor } from './vendor/no-vendor.ts'
 
 /** What several implementations have in common. */
-export type Shared = { log: Log; ipmi: Ipmi }
+type Shared = { log: Log; ipmi: Ipmi }
 type Row<K extends keyof Interfaces> = Readonly<Record<string, (shared: Shared) => Interfaces[K]>>
 
 export const IMPLEMENTATIONS = {

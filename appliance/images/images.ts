@@ -1,5 +1,5 @@
 /** What the rest of the appliance knows of images: a node's image_source becomes a file that its agent can fetch. */
-import type { ImageVariant, Json, ServedFile, ServedImage } from '../plugin-api/index.ts'
+import type { Json, ServedFile, ServedImage } from '../plugin-api/index.ts'
 
 export type ImageRequest = {
   node_uuid: string
@@ -52,4 +52,4 @@ export type Images = {
   handle(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse): Promise<boolean>
   close(): Promise<void>
 }
-export type { ImageVariant, ServedFile, ServedImage }
+export type { ServedFile, ServedImage }

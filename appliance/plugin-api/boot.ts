@@ -42,7 +42,7 @@ export type BootFile = { path: string; content: string; mode?: number }
 
 /** What a machine boots as its instance; files are what `images.file` gave. */
 export type InstanceToBoot = KernelToBoot | { iso: ServedFile }
-export type KernelToBoot = {
+type KernelToBoot = {
   kernel: ServedFile
   /** In the order in which the kernel unpacks them. */
   ramdisks?: readonly ServedFile[]

@@ -14,7 +14,7 @@ type Shape = Readonly<Record<string, Wanted>>
 
 const IMPLEMENTATION = { validate: 'function', 'steps?': 'object' } as const satisfies Shape
 
-export const SHAPES: Readonly<Record<Kind, Shape>> = {
+const SHAPES: Readonly<Record<Kind, Shape>> = {
   deploy: {
     validate: 'function',
     deploySteps: 'function',

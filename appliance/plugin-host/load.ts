@@ -11,7 +11,7 @@ import type { Discovery, PluginFailure } from './discover.ts'
 import { type Kind, type PluginOf, problemsOfShape } from './kinds.ts'
 import { ACCEPTED_API_VERSION, type Manifest, PluginRefused } from './manifest.ts'
 
-export type LoadedPlugin<K extends Kind = 'deploy'> = { plugin: PluginOf<K>; manifest: Manifest }
+type LoadedPlugin<K extends Kind = 'deploy'> = { plugin: PluginOf<K>; manifest: Manifest }
 export type LoadedPlugins<K extends Kind = 'deploy'> = {
   plugins: readonly LoadedPlugin<K>[]
   failures: readonly PluginFailure[]
@@ -62,7 +62,7 @@ function notFound(kind: Kind, name: string, { searched, found }: Discovery): str
 }
 
 /** @throws PluginRefused */
-export async function loadPlugin(manifest: Manifest): Promise<PluginOf<Kind>> {
+async function loadPlugin(manifest: Manifest): Promise<PluginOf<Kind>> {
   const exported = await importEntry(manifest)
   const problems = problemsOf(exported, manifest.name, manifest.kind)
   if (problems.length > 0) throw new PluginRefused(`plugin ${manifest.entry} is refused: ${problems.join('; ')}`)

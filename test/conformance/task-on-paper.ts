@@ -21,7 +21,7 @@ import type {
   Values,
 } from '../../appliance/plugin-api/index.ts'
 
-export type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json; extra?: Json }
+type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json; extra?: Json }
 /** What the appliance behind the task would say. */
 export type TaskSetting = {
   node?: NodeFields

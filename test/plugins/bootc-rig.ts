@@ -24,7 +24,7 @@ export function paperFor(setting: TaskSetting): Paper {
   return { ...paper, bootc: paper.task as unknown as Paper['bootc'] }
 }
 
-export function steps(): Step<BootcOptions>[] {
+function steps(): Step<BootcOptions>[] {
   return [...plugin.deploySteps(BARE_KIT as unknown as Parameters<typeof plugin.deploySteps>[0])]
 }
 

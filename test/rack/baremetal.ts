@@ -5,7 +5,7 @@ import { ADDRESS } from './steel/network.ts'
 export const CLIENT_ENVIRONMENT = { OS_AUTH_TYPE: 'none', OS_ENDPOINT: `http://${ADDRESS}:6385` }
 
 /** The client failed; the message is its own last line. */
-export class ClientFailed extends Error {}
+class ClientFailed extends Error {}
 
 /** @throws ClientFailed */
 export async function baremetal(

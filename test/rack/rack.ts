@@ -65,7 +65,7 @@ export type Rack = AsyncDisposable & {
   rackstrap(args: readonly string[], signal?: AbortSignal): Promise<string>
 }
 
-export const DEFAULT_MEMORY_MIB = 1024
+const DEFAULT_MEMORY_MIB = 1024
 export const DEFAULT_DISK_BYTES = 4 * 1024 ** 3
 
 let racks = 0

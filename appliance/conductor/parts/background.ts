@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 
 /** The reason of a signal that a stop aborts. The work is left as it is, and goes on after the next start. */
-export class Stopping extends Error {}
+class Stopping extends Error {}
 
 const STOP_DEADLINE_MS = 3_000
 

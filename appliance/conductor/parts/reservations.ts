@@ -4,7 +4,7 @@ import { reserve } from '../../records/reservations.ts'
 import type { Store } from '../../records/store.ts'
 
 /** Gives the node back. May be called more than once. */
-export type Release = () => Promise<void>
+type Release = () => Promise<void>
 export type Reservations = {
   /** @throws NodeLocked, NotFound */
   take(uuid: string): Promise<Release>

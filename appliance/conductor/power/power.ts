@@ -20,7 +20,7 @@ const SOFT_POWER_DEADLINE_S = 600
 const BMC_DEADLINE_S = 60
 
 /** An agent's traces, gone with the boot it belongs to. @source Ironic utils.wipe_internal_info_on_power_off */
-export const AGENT_TRACES = {
+const AGENT_TRACES = {
   agent_url: undefined,
   agent_secret_token: undefined,
   agent_verify_ca: undefined,

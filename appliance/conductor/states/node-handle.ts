@@ -11,7 +11,7 @@ export type NodeChange = Omit<Partial<Node>, 'last_error' | 'driver_internal_inf
   /** Merged into driver_internal_info; undefined takes a key away. */
   internal?: InternalChange
 }
-export type Change = NodeChange | ((now: Node) => NodeChange)
+type Change = NodeChange | ((now: Node) => NodeChange)
 
 export type NodeHandle = {
   readonly uuid: string

@@ -175,8 +175,6 @@ export function stateAfter(state: ProvisionState, by: Verb | Event): ProvisionSt
 
 /** The procedure that a state belongs to, and how far a node in it is. */
 export const phaseOf = (state: ProvisionState): Entry['in'] => entryOf(state).in
-export const statesOf = (kind: ProcedureKind): ProvisionState[] =>
-  (Object.keys(STATES) as ProvisionState[]).filter((state) => entryOf(state).in?.[0] === kind)
 
 /**
  * A cleaning that was asked for ends where it began, whatever the table says of its states.

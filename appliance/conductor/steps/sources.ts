@@ -9,7 +9,7 @@ import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../proc
 import type { Procedure, ProcedureParts } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
-export function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): OwnStep[] {
+function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): OwnStep[] {
   const ofPlugin = procedure.pluginSteps(parts, pluginOf(parts, node))
   return [...interfaceSteps(parts, node, procedure.kind), ...ofPlugin.map((step) => ({ ...step, interface: 'deploy' }))]
 }

@@ -8,7 +8,7 @@ import type { Store } from '../../records/store.ts'
  * So many deploys or cleanings are under way that no more begin.
  * @source Ironic ConcurrentActionLimit, which does not tell the limit either
  */
-export class ConcurrentActionLimit extends ApplianceError {
+class ConcurrentActionLimit extends ApplianceError {
   override readonly code = 503
 }
 

@@ -8,7 +8,7 @@ import { Agent, type Dispatcher, request } from 'undici'
 import { ImageUnacceptable, InvalidParameterValue, messageOf } from '../../errors.ts'
 import { shownUrl } from './image-source.ts'
 
-export type Question = {
+type Question = {
   method: 'GET' | 'HEAD'
   headers?: Record<string, string>
   /** Value of the Authorization header; only for the server that image_source names. */

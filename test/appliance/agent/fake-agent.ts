@@ -12,7 +12,7 @@ import { nodeOnPaper } from '../hardware/node-on-paper.ts'
 export const TOKEN = 'token-of-this-boot'
 export const UUID = nodeOnPaper().uuid
 
-export type Asked = { method: string; path: string; query: Record<string, string>; body: unknown }
+type Asked = { method: string; path: string; query: Record<string, string>; body: unknown }
 export type Answer = (asked: Asked, response: ServerResponse, request: IncomingMessage) => void
 export type FakeAgent = { url: string; certificate: string | undefined; asked: readonly Asked[] }
 

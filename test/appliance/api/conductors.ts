@@ -4,7 +4,7 @@
 import type { Conductor } from '../../../appliance/conductor/conductor.ts'
 import { BmcFailure } from '../../../appliance/errors.ts'
 
-export type Asked = { verb: string; uuid: string; with: unknown }
+type Asked = { verb: string; uuid: string; with: unknown }
 export type Recording = Conductor & { asked: Asked[] }
 
 /** Orders that reach a machine are only written down; nodes are held, drivers known, interfaces chosen as ever. */

@@ -18,7 +18,7 @@ export const NODE = 'aaaaaaaa-0000-4000-8000-000000000001'
 export const OTHER_NODE = 'aaaaaaaa-0000-4000-8000-000000000002'
 const DEADLINE_MS = 20_000
 
-export type LogLine = { level: string; message: string; [field: string]: unknown }
+type LogLine = { level: string; message: string; [field: string]: unknown }
 export type ImagesInFolder = AsyncDisposable & {
   images: Images
   /** Allowed for file:// images. */

@@ -90,7 +90,7 @@ function guestOf(rack: Rack, from_line: number): Row {
 }
 
 /** What the deploy took beyond the idle ramdisk, by what the agent tells on its console. */
-export function agentMemory(console: string): number | undefined {
+function agentMemory(console: string): number | undefined {
   const told = [...console.matchAll(/Memory available: (\d+) MiB before \w+, (\d+) MiB at the least/g)]
   if (told.length === 0) return undefined
   return Math.max(...told.map(([, before]) => Number(before))) - Math.min(...told.map(([, , least]) => Number(least)))

@@ -8,7 +8,7 @@ import type { Stage, Timeline } from '../timeline.ts'
 import { inMiB } from './display.ts'
 import type { RackCommand } from './options.ts'
 
-export type NodeResult = { name: string; deploy_to_os_up_s: number; stages: readonly Stage[]; bytes_to_machine: number }
+type NodeResult = { name: string; deploy_to_os_up_s: number; stages: readonly Stage[]; bytes_to_machine: number }
 export type Result = {
   /** From the arrival of the deploy call to the phone-home; of the slowest machine. */
   deploy_to_os_up_s: number

@@ -11,7 +11,7 @@ import { type RunOptions, run } from '../run-program.ts'
 import { removeNetwork } from '../steel/network.ts'
 
 export type Suite = 'bookworm' | 'trixie'
-export type Where = 'site' | 'rack'
+type Where = 'site' | 'rack'
 export type DebianBox = {
   /** Its root folder, as this box sees it. */
   root: string

@@ -5,8 +5,8 @@
 import { descriptor, IMAGE, INDEX, type Json, pushBlob, pushManifest, sha256, type TestRegistry } from '../registry.ts'
 
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json'
-export const ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json'
-export const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0'
+const ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json'
+const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0'
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip'
 
 type Descriptor = { mediaType?: string; digest: string; size: number; [more: string]: unknown }
@@ -14,7 +14,7 @@ type Descriptor = { mediaType?: string; digest: string; size: number; [more: str
 export type Pushed = { descriptor: Descriptor; text: string; type: string; reaches: ReadonlySet<string> }
 
 /** Numbers of a known beginning, so that a failure can be had again. */
-export function randomFrom(seed: number): (below: number) => number {
+function randomFrom(seed: number): (below: number) => number {
   let state = seed * 2_654_435_761 + 1
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

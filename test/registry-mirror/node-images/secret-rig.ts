@@ -12,7 +12,7 @@ export const base64 = (text: string) => Buffer.from(text).toString('base64')
 export const SECRET = base64(USER)
 export const AMD64 = { architecture: 'amd64' }
 /** An upstream that refuses is asked again soon; one that is slow because this box is busy is waited for. */
-export const PATIENCE = { pause_ms: 50, retry_ms: 50, stale_ms: 10_000 }
+const PATIENCE = { pause_ms: 50, retry_ms: 50, stale_ms: 10_000 }
 export const REFERENCE = 'up.example/org/app:v1'
 
 export async function secretRig(

@@ -26,7 +26,7 @@ export type Fault = {
   corrupt_at?: number
   bytes_per_s?: number
 }
-export type Asked = { method: string; url: string; headers: IncomingHttpHeaders }
+type Asked = { method: string; url: string; headers: IncomingHttpHeaders }
 
 export type FaultInjector = {
   readonly port: number

@@ -16,7 +16,7 @@ export type HeartbeatBody = {
   agent_version?: string
   agent_verify_ca?: string
 }
-export type Call = { method: string; url: string; headers: IncomingHttpHeaders; body: unknown }
+type Call = { method: string; url: string; headers: IncomingHttpHeaders; body: unknown }
 export type FakeIronicOptions = {
   /** Highest API version. */
   version?: string

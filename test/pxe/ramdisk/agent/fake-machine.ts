@@ -12,7 +12,7 @@ import { createPrograms } from '../../../../pxe/ramdisk/agent/programs.ts'
 import { createScreen } from '../../../../pxe/ramdisk/agent/screen.ts'
 import { makeFolder } from './quick-folder.ts'
 
-export type FakeDisk = {
+type FakeDisk = {
   name: string
   size_bytes: number
   serial?: string
@@ -128,7 +128,7 @@ async function addDisk(root: string, disk: FakeDisk, index: number): Promise<voi
 }
 
 /** Retries without a pause, and a deadline that a busy test machine keeps. */
-export const IMPATIENT: Partial<AgentOptions> = {
+const IMPATIENT: Partial<AgentOptions> = {
   image_download_connection_timeout_s: 10,
   image_download_connection_retries: 2,
   image_download_connection_retry_interval_s: 0,
