@@ -5,7 +5,7 @@ import { MASK } from '../log.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
 import type { Heartbeat } from './conductor.ts'
-import { merged, nodeOf, type Parts } from './parts/parts.ts'
+import type { Parts } from './parts/parts.ts'
 import { handleOf } from './states/node-handle.ts'
 import type { StepRunner } from './steps/runner.ts'
 import type { Callback } from './steps/signs.ts'
@@ -16,37 +16,36 @@ type CallParts = Pick<Parts, 'store' | 'config' | 'log'>
 /** Gives the token to the first who asks after a boot, and to nobody else. */
 export async function lookup(parts: CallParts, query: LookupQuery): Promise<{ node: Node; config: Json }> {
   const { api, agent, conductor } = parts.config
-  const { uuid } = findForLookup(parts.store, query, { restrict_lookup: api.restrict_lookup })
-  const { token, isNew } = await tokenOf(parts, uuid)
-  parts.log.info('agent looked up', { node: uuid, first: isNew })
+  const found = findForLookup(parts.store, query, { restrict_lookup: api.restrict_lookup })
+  const node = handleOf(parts, found.uuid)
+  const { token, isNew } = await tokenOf(node)
+  parts.log.info('agent looked up', { node: node.uuid, first: isNew })
   const config = agentConfig({
     agent_token: isNew ? token : MASK,
     heartbeat_timeout_s: api.ramdisk_heartbeat_timeout,
     allow_md5_checksum: agent.allow_md5_checksum,
     permitted_image_formats: conductor.permitted_image_formats,
   })
-  return { node: nodeOf(parts, uuid), config }
+  return { node: node.record, config }
 }
 
 /** @throws NotFound, InvalidParameterValue  and then nothing has changed */
 export async function heartbeat(parts: CallParts, runner: StepRunner, ident: string, given: Heartbeat): Promise<void> {
-  const { uuid } = nodeOf(parts, ident)
+  const node = handleOf(parts, ident)
   const { require_tls } = parts.config.agent
   let isRecorded = false
   // Checked again with the record as it is when it is written: of two that claim different addresses, one wins.
-  await parts.store.nodes.update(
-    uuid,
-    (node) => {
-      checkHeartbeat(node, given, { require_tls })
-      isRecorded = heartbeatAllowed(node.provision_state)
-      if (!isRecorded) return {}
-      return { driver_internal_info: merged(node.driver_internal_info, recordOf(given, new Date())) }
+  await node.update(
+    (now) => {
+      checkHeartbeat(now, given, { require_tls })
+      isRecorded = heartbeatAllowed(now.provision_state)
+      return isRecorded ? { internal: recordOf(given, new Date()) } : {}
     },
     { quiet: true },
   )
   if (!isRecorded) return
-  parts.log.info('agent heartbeat', { node: uuid, ...(given.agent_status ? { status: given.agent_status } : {}) })
-  runner.heard(handleOf(parts, uuid), callbackOf(given))
+  parts.log.info('agent heartbeat', { node: node.uuid, ...(given.agent_status ? { status: given.agent_status } : {}) })
+  runner.heard(node, callbackOf(given))
 }
 
 /** Installers tell a status; agents do not. */

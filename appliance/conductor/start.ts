@@ -11,7 +11,7 @@ import type { Conductor } from './conductor.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
 import { createBackground } from './parts/background.ts'
-import { type ConductorOptions, nodeOf, type Parts } from './parts/parts.ts'
+import type { ConductorOptions, Parts } from './parts/parts.ts'
 import { createReservations } from './parts/reservations.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power/power.ts'
 import { createPowerSync } from './power/power-sync.ts'
@@ -49,10 +49,10 @@ export function startConductor(
   const parts = assemble(options)
   const runner = new StepRunner(parts, procedures)
   const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
-    const { uuid } = nodeOf(parts, ident)
+    const { uuid } = parts.store.nodes.find(ident)
     const release = await parts.reservations.take(uuid)
     try {
-      return await work(nodeOf(parts, uuid))
+      return await work(parts.store.nodes.find(uuid))
     } finally {
       await release()
     }
@@ -80,12 +80,13 @@ export function startConductor(
         unlessStopped(parts, () => changePower(parts, node, target, o)).finally(release),
       )
     },
-    validate: (ident) => validate(parts, nodeOf(parts, ident).uuid),
-    supportedBootDevices: (ident) => interfaceOf(parts, nodeOf(parts, ident), 'management').supportedBootDevices,
-    getBootDevice: (ident) => reserved(ident, ({ uuid }) => getBootDevice(parts, uuid, parts.background.stopping)),
+    validate: (ident) => validate(parts, parts.store.nodes.find(ident)),
+    supportedBootDevices: (ident) =>
+      interfaceOf(parts, parts.store.nodes.find(ident), 'management').supportedBootDevices,
+    getBootDevice: (ident) => reserved(ident, (node) => getBootDevice(parts, node, parts.background.stopping)),
     setBootDevice: (ident, device, persistent) =>
-      reserved(ident, ({ uuid }) =>
-        setBootDevice(parts, uuid, device as BootDevice, { persistent, signal: parts.background.stopping }),
+      reserved(ident, (node) =>
+        setBootDevice(parts, node, device as BootDevice, { persistent, signal: parts.background.stopping }),
       ),
     lookup: (query) => lookup(parts, query),
     heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),

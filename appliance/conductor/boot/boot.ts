@@ -10,7 +10,7 @@ import { InvalidParameterValue } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, nodeOf, type Parts } from '../parts/parts.ts'
+import { nodeForPlugin, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { internalOf, underWay } from '../procedures/procedure.ts'
 
@@ -24,7 +24,7 @@ export const agentApiUrl = ({ config, api_url }: Pick<Parts, 'config' | 'api_url
 export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
   const port = parts.store.ports.by('address', mac)
   if (!port) return { kind: 'unknown', mac }
-  const node = nodeOf(parts, port.node_uuid)
+  const node = parts.store.nodes.find(port.node_uuid)
   const who = { node: node.uuid, name: node.name ?? node.uuid }
   if (!port.pxe_enabled) {
     return { kind: 'disk', ...who, why: `its port ${mac} has pxe_enabled false.` }

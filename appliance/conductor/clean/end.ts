@@ -79,17 +79,14 @@ export async function endCleanFailure(parts: ProcedureParts, node: NodeHandle): 
       await node.update(({ last_error }) => ({ error: new Error(`${last_error}. ${also}`) }))
     })
   }
-  await forgetAgent(parts, node.uuid)
+  await forgetAgent(parts, node)
   await node.update({ internal: CLEAN_LEFTOVERS })
 }
 
 /** @source Ironic deploy_utils.tear_down_inband_cleaning */
-async function tearDownAgent(
-  parts: PowerParts & Pick<Parts, 'background'>,
-  { uuid, record }: NodeHandle,
-): Promise<void> {
-  if (withoutRamdisk(record)) return
-  await setPower(parts, uuid, keepsPower(parts, record) ? 'rebooting' : 'power off', {
+async function tearDownAgent(parts: PowerParts & Pick<Parts, 'background'>, node: NodeHandle): Promise<void> {
+  if (withoutRamdisk(node.record)) return
+  await setPower(parts, node, keepsPower(parts, node.record) ? 'rebooting' : 'power off', {
     signal: parts.background.stopping,
   })
 }

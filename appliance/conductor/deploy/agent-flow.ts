@@ -7,8 +7,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { readBoolean } from '@appliance/ground/booleans'
 import { AgentFailure, ApplianceError, messageOf } from '../../errors.ts'
 import type { Kit, Step, Task } from '../../plugin-api/index.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
 import { keepsPower, type PowerParts, readPowerState, setPower } from '../power/power.ts'
+import { handleOf, type NodeHandle } from '../states/node-handle.ts'
 import { imageInfo } from '../steps/image-info.ts'
 import { whenNotBusy } from '../task/busy.ts'
 import { installBootloader } from './boot-loader.ts'
@@ -61,8 +62,9 @@ export function createKit(parts: FlowParts): Kit {
       again: true,
       async run(task) {
         await task.boot.disk()
-        const target = keepsPower(parts, nodeOf(parts, task.node.uuid)) ? 'rebooting' : 'power on'
-        await setPower(parts, task.node.uuid, target, { signal: task.signal })
+        const node = handleOf(parts, task.node.uuid)
+        const target = keepsPower(parts, node.record) ? 'rebooting' : 'power on'
+        await setPower(parts, node, target, { signal: task.signal })
         return { done: true }
       },
     },
@@ -75,12 +77,12 @@ export function createKit(parts: FlowParts): Kit {
  * @source Ironic agent_base.tear_down_agent, driver_info/deploy_forces_oob_reboot
  */
 async function tearDownAgent(parts: FlowParts, task: Task): Promise<void> {
-  const { uuid, driver_info } = task.node
-  if ((await readPowerState(parts, uuid, task.signal)) === 'power off') return task.power.off()
+  const node = handleOf(parts, task.node.uuid)
+  if ((await readPowerState(parts, node, task.signal)) === 'power off') return task.power.off()
   const isFlushed = await tried(task, 'standby.sync', true)
-  if (keepsPower(parts, nodeOf(parts, uuid))) return
-  const isForced = readBoolean(driver_info.deploy_forces_oob_reboot) ?? false
-  if (!isForced && (await tried(task, 'standby.power_off', false))) await untilOff(parts, task, isFlushed)
+  if (keepsPower(parts, node.record)) return
+  const isForced = readBoolean(task.node.driver_info.deploy_forces_oob_reboot) ?? false
+  if (!isForced && (await tried(task, 'standby.power_off', false))) await untilOff(parts, node, task, isFlushed)
   await task.power.off()
 }
 
@@ -96,7 +98,7 @@ async function tried(task: Task, command: string, wait: boolean): Promise<boolea
   }
 }
 
-async function untilOff(parts: FlowParts, task: Task, isFlushed: boolean): Promise<void> {
+async function untilOff(parts: FlowParts, node: NodeHandle, task: Task, isFlushed: boolean): Promise<void> {
   const { post_deploy_get_power_state_retries: retries, post_deploy_get_power_state_retry_interval: interval_s } =
     parts.config.agent
   const longest_ms = retries * interval_s * 1000
@@ -107,7 +109,7 @@ async function untilOff(parts: FlowParts, task: Task, isFlushed: boolean): Promi
     pause_ms = Math.min(pause_ms * 1.5, LONGEST_PAUSE_MS)
   ) {
     await pause(pause_ms, undefined, { signal: task.signal })
-    const state = await readPowerState(parts, task.node.uuid, task.signal).catch((error: unknown) => {
+    const state = await readPowerState(parts, node, task.signal).catch((error: unknown) => {
       // The answer only ends the waiting. The power off that follows tells what is wrong with the BMC.
       if (!(error instanceof ApplianceError)) throw error
       return undefined

@@ -36,7 +36,7 @@ export async function endFailure(parts: ProcedureParts, node: NodeHandle): Promi
   await forgetBoot(parts, uuid)
   await cleanUp(parts, node)
   if (parts.config.deploy.power_off_after_deploy_failure && !keepsPower(parts, node.record)) {
-    await setPower(parts, uuid, 'power off', { signal: parts.background.stopping }).catch((error: unknown) => {
+    await setPower(parts, node, 'power off', { signal: parts.background.stopping }).catch((error: unknown) => {
       parts.background.stopping.throwIfAborted()
       parts.log.warn('machine of a failed deploy not powered off', { node: uuid, reason: messageOf(error) })
     })

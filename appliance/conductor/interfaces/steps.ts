@@ -3,7 +3,7 @@
 import type { Json, ProcedureKind, Step, Task } from '../../plugin-api/index.ts'
 import type { Implementation, InterfaceStep, InterfaceStepTask, Interfaces } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import { type Parts, setInternal } from '../parts/parts.ts'
 import { interfaceOf, sightOf } from './interface-of.ts'
 
 /** Of these types Ironic takes steps. @source Ironic conductor/steps.py DEPLOYING_INTERFACE_PRIORITY */
@@ -37,7 +37,7 @@ export function interfaceSteps(
 
 function stepOf(parts: StepParts, type: keyof Interfaces, { of: _of, run, resume, ...described }: InterfaceStep): Step {
   const taskFor = (task: Task): InterfaceStepTask => {
-    const node = nodeOf(parts, task.node.uuid)
+    const node = parts.store.nodes.find(task.node.uuid)
     // What the task makes only when it is asked for stays so.
     const { node: seen, options } = sightOf(parts, node, type)
     return Object.create(task, {

@@ -57,10 +57,6 @@ export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   background: Background
 }
 
-/** @throws NotFound */
-export const nodeOf = (parts: Pick<Parts, 'store'>, uuid: string): Node =>
-  parts.store.nodes.get(uuid) ?? parts.store.nodes.find(uuid)
-
 /** What a plugin sees of it: frozen, with secrets in plain, and with plain numbers wherever those hold the value. */
 export function nodeForPlugin(node: Node): Task['node'] {
   const { uuid, name, driver, properties, driver_info, instance_info, extra } = node

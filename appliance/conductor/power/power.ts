@@ -7,7 +7,7 @@ import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '..
 import type { BootDevice, PowerState, PowerTarget } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
-import { nodeOf, type Parts, setInternal } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
 export type PowerParts = Pick<Parts, 'store' | 'log' | 'agent' | 'hardware' | 'config' | 'option_values'>
@@ -65,12 +65,16 @@ export function askPowerState(parts: PowerParts, node: Node, signal: AbortSignal
 }
 
 /** The state that the machine is in, asked of its BMC and written down; null: it cannot be told. @throws BmcFailure */
-export async function readPowerState(parts: PowerParts, uuid: string, signal: AbortSignal): Promise<PowerState | null> {
-  const node = nodeOf(parts, uuid)
-  const state = await limited(signal, BMC_DEADLINE_S, (limit) => askPowerState(parts, node, limit))
-  if (state !== node.power_state) {
-    await parts.store.nodes.update(uuid, { power_state: state })
-    parts.log.info('power changed', { node: uuid, power_state: state })
+export async function readPowerState(
+  parts: PowerParts,
+  node: NodeHandle,
+  signal: AbortSignal,
+): Promise<PowerState | null> {
+  const { record } = node
+  const state = await limited(signal, BMC_DEADLINE_S, (limit) => askPowerState(parts, record, limit))
+  if (state !== record.power_state) {
+    await node.update({ power_state: state })
+    parts.log.info('power changed', { node: node.uuid, power_state: state })
   }
   return state
 }
@@ -81,39 +85,39 @@ export async function readPowerState(parts: PowerParts, uuid: string, signal: Ab
  */
 export async function setPower(
   parts: PowerParts,
-  uuid: string,
+  node: NodeHandle,
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
 ): Promise<void> {
   // The agent that may have to do it is forgotten before it does.
-  const before = nodeOf(parts, uuid)
-  if (target !== 'power on') await forgetAgent(parts, uuid)
+  const before = node.record
+  if (target !== 'power on') await forgetAgent(parts, node)
   const wanted = stateAfter(target)
   const isReboot = target === 'rebooting' || target === 'soft rebooting'
-  if (!isReboot && (await readPowerState(parts, uuid, o.signal)) === wanted) {
-    await parts.store.nodes.update(uuid, { target_power_state: null })
+  if (!isReboot && (await readPowerState(parts, node, o.signal)) === wanted) {
+    await node.update({ target_power_state: null })
     return
   }
-  const node = await parts.store.nodes.update(uuid, { target_power_state: wanted })
+  await node.update({ target_power_state: wanted })
   const deadline_s = o.timeout_s ?? (target.startsWith('soft') ? SOFT_POWER_DEADLINE_S : POWER_DEADLINE_S)
   try {
-    const power = interfaceOf(parts, node, 'power')
+    const power = interfaceOf(parts, node.record, 'power')
     await limited(o.signal, deadline_s, (limit) =>
       power.setPowerState(interfaceTask(parts, before, 'power', limit), target),
     )
   } catch (error) {
-    await parts.store.nodes.update(uuid, { target_power_state: null })
+    await node.update({ target_power_state: null })
     throw error
   }
   // What was opened to have it done.
-  if (target !== 'power on') parts.agent.forget(uuid)
-  await parts.store.nodes.update(uuid, { power_state: wanted, target_power_state: null })
-  parts.log.info('power changed', { node: uuid, power_state: wanted })
+  if (target !== 'power on') parts.agent.forget(node.uuid)
+  await node.update({ power_state: wanted, target_power_state: null })
+  parts.log.info('power changed', { node: node.uuid, power_state: wanted })
 }
 
-export async function forgetAgent(parts: PowerParts, uuid: string): Promise<void> {
-  parts.agent.forget(uuid)
-  await setInternal(parts, uuid, AGENT_TRACES)
+export async function forgetAgent({ agent }: Pick<Parts, 'agent'>, node: NodeHandle): Promise<void> {
+  agent.forget(node.uuid)
+  await node.update({ internal: AGENT_TRACES })
 }
 
 /** For the power verb of the API: what went wrong is the node's last_error. */
@@ -123,15 +127,14 @@ export async function changePower(
   target: PowerTarget,
   o: { signal: AbortSignal; timeout_s?: number },
 ): Promise<void> {
-  const { uuid } = node
   try {
     await node.update({ error: null })
-    await setPower(parts, uuid, target, o)
+    await setPower(parts, node, target, o)
   } catch (cause) {
     if (parts.background.stopping.aborted) return
     const text = `Failed to change power state to '${stateAfter(target)}' by '${target}': ${messageOf(cause)}`
     const { last_error } = await node.update({ error: new Error(text, { cause }), target_power_state: null })
-    parts.log.warn('power action failed', { node: uuid, reason: last_error })
+    parts.log.warn('power action failed', { node: node.uuid, reason: last_error })
   }
 }
 
@@ -141,11 +144,10 @@ export async function changePower(
  */
 export async function setBootDevice(
   parts: PowerParts,
-  uuid: string,
+  node: Node,
   device: BootDevice,
   o: { persistent: boolean; signal: AbortSignal },
 ): Promise<void> {
-  const node = nodeOf(parts, uuid)
   const management = interfaceOf(parts, node, 'management')
   if (!management.supportedBootDevices.includes(device)) {
     throw new InvalidParameterValue(
@@ -157,8 +159,7 @@ export async function setBootDevice(
   )
 }
 
-export async function getBootDevice(parts: PowerParts, uuid: string, signal: AbortSignal) {
-  const node = nodeOf(parts, uuid)
+export async function getBootDevice(parts: PowerParts, node: Node, signal: AbortSignal) {
   const management = interfaceOf(parts, node, 'management')
   return limited(signal, BMC_DEADLINE_S, (limit) =>
     management.getBootDevice(interfaceTask(parts, node, 'management', limit)),

@@ -1,7 +1,7 @@
 /** One node as a verb, a step or a wait is handed it: its record as it is now, and the ways to change that. */
 import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { merged, nodeOf, type Parts } from '../parts/parts.ts'
+import { merged, type Parts } from '../parts/parts.ts'
 import { lastErrorOf } from './last-error.ts'
 import { type Event, stateAfter, targetAfter, type Verb } from './state-machine.ts'
 
@@ -30,11 +30,11 @@ export type NodeHandle = {
 
 /** @param ident  uuid or name @throws NotFound */
 export function handleOf({ store, log }: Pick<Parts, 'store' | 'log'>, ident: string): NodeHandle {
-  const { uuid } = nodeOf({ store }, ident)
+  const { uuid } = store.nodes.find(ident)
   return {
     uuid,
     get record() {
-      return nodeOf({ store }, uuid)
+      return store.nodes.find(uuid)
     },
     get exists() {
       return store.nodes.get(uuid) !== undefined

@@ -42,7 +42,7 @@ export async function cleanUpByPlugin(
     const plugin = pluginOf(parts, node.record)
     if (concerned(plugin)) {
       await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.background.stopping, async (guard) =>
-        plugin.cleanUp?.(makeTask(parts, uuid, guard)),
+        plugin.cleanUp?.(makeTask(parts, node, guard)),
       )
     }
   } catch (error) {

@@ -238,15 +238,11 @@ export class StepRunner {
   }
 
   /** The deadline counts from the last progress that the task tells. */
-  #withTask<T>(
-    { uuid, record }: NodeHandle,
-    planned: PlannedStep | undefined,
-    act: (task: Task) => Promise<T>,
-  ): Promise<T> {
+  #withTask<T>(node: NodeHandle, planned: PlannedStep | undefined, act: (task: Task) => Promise<T>): Promise<T> {
     const what = planned ? keyOf(planned) : 'It'
-    return whileItProgresses(what, this.#limit_s(record), this.#parts.background.signalOf(uuid), (guard) =>
+    return whileItProgresses(what, this.#limit_s(node.record), this.#parts.background.signalOf(node.uuid), (guard) =>
       act(
-        makeTask(this.#parts, uuid, {
+        makeTask(this.#parts, node, {
           ...guard,
           ...(planned ? { step: planned } : {}),
           prefetch: (request) => this.#prefetches.begin(request),
@@ -323,7 +319,7 @@ export class StepRunner {
     const { uuid, record } = node
     if (!isWaiting(record) || record.wait?.for !== 'agent-boot' || hasAgent(record)) return
     this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
-    await bootAgent(this.#parts, uuid, this.#parts.background.signalOf(uuid)).catch((error: unknown) => {
+    await bootAgent(this.#parts, node, this.#parts.background.signalOf(uuid)).catch((error: unknown) => {
       if (!(error instanceof ApplianceError)) throw error
       this.#parts.log.warn('machine could not be started once more', { node: uuid, reason: messageOf(error) })
     })

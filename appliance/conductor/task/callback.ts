@@ -4,26 +4,26 @@ import { hasMembers } from '@appliance/ground/exact-number'
 import { encodeConfigDrive } from '../../images/config-drive.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { merged, type Parts } from '../parts/parts.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 const TOKEN_BYTES = 32
 
 /** As long as the one of an agent, and dropped like it at power off. @returns whether it was made just now, too */
-export async function tokenOf(parts: Pick<Parts, 'store'>, uuid: string): Promise<{ token: string; isNew: boolean }> {
+export async function tokenOf(node: NodeHandle): Promise<{ token: string; isNew: boolean }> {
   const fresh = randomBytes(TOKEN_BYTES).toString('base64url')
   let token = fresh
-  await parts.store.nodes.update(uuid, ({ driver_internal_info }) => {
+  await node.update(({ driver_internal_info }) => {
     const known = driver_internal_info.agent_secret_token
     if (known !== undefined && known !== '') {
       token = known
       return {}
     }
-    return { driver_internal_info: merged(driver_internal_info, { agent_secret_token: fresh }) }
+    return { internal: { agent_secret_token: fresh } }
   })
   return { token, isNew: token === fresh }
 }
 
-export const callbackToken = async (parts: Pick<Parts, 'store'>, uuid: string) => (await tokenOf(parts, uuid)).token
+export const callbackToken = async (node: NodeHandle) => (await tokenOf(node)).token
 
 /** Base64 of a gzipped ISO9660 volume, or a URL of such a text. */
 export async function configDriveOf(node: Node, signal: AbortSignal): Promise<string | undefined> {

@@ -9,16 +9,17 @@ import { guestMirror } from '../../guest/qemu.ts'
 import type { ContainerAccess, Progress, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { ownerOf } from '../parts/node-registry.ts'
-import { type Parts, setInternal } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 type Given = { signal: AbortSignal; progress(progress: Progress): void }
 
 export function registryFor(
-  parts: Pick<Parts, 'registry' | 'store'>,
-  uuid: string,
+  { registry }: Pick<Parts, 'registry'>,
+  node: NodeHandle,
   { signal, progress }: Given,
 ): Pick<Task, 'registry'> {
-  const { registry } = parts
+  const owner = ownerOf(node.uuid)
   if (!registry) return {}
   return {
     registry: {
@@ -34,20 +35,19 @@ export function registryFor(
         const note = `pulling ${reference} from its registry`
         await registry.hold(image, {
           ...o,
-          owner: ownerOf(uuid),
+          owner,
           signal,
           progress: (done, total) => progress({ note, done, total, unit: 'bytes' }),
         })
-        await setInternal(parts, uuid, {
-          container_image: { reference, digest, manifest_digest },
-          container_image_deployed: true,
+        await node.update({
+          internal: { container_image: { reference, digest, manifest_digest }, container_image_deployed: true },
         })
       },
       async access(image, { for: whom = 'deploy', ...o } = {}) {
         const access = await registry.access(image, {
           ...o,
           for: whom === 'guest' ? 'deploy' : whom,
-          owner: ownerOf(uuid),
+          owner,
         })
         return whom === 'guest' ? fromGuest(access) : access
       },
@@ -57,8 +57,7 @@ export function registryFor(
 
 /**
  * Its line to the mirror is a pipe of this box's own, and a certificate that was given to the mirror is not good for
- * the address
- * at the guest's end: so there is nothing to be proven by it.
+ * the address at the guest's end: so there is nothing to be proven by it.
  */
 function fromGuest(access: ContainerAccess): ContainerAccess {
   const port = Number(/:(\d+)$/.exec(access.registry)?.[1])

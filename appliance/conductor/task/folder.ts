@@ -6,20 +6,19 @@ import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { leadsNowhere } from '@appliance/ground/errno'
 import { messageOf } from '../../errors.ts'
-import { nodeOf, type Parts } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
 import { hasProcedure } from '../procedures/procedure.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 type FolderParts = Pick<Parts, 'store' | 'log' | 'folder'>
 
 const OWNER_ONLY = 0o700
 
 /** @throws Error  the node goes through nothing: a plugin's fault */
-export async function procedureFolder(parts: FolderParts, uuid: string): Promise<string> {
-  const node = nodeOf(parts, uuid)
-  if (!hasProcedure(node)) {
-    throw new Error(
-      `task.folder was called for node ${uuid}, which is "${node.provision_state}": nobody would remove it.`,
-    )
+export async function procedureFolder(parts: Pick<FolderParts, 'folder'>, { record }: NodeHandle): Promise<string> {
+  const { uuid, provision_state } = record
+  if (!hasProcedure(record)) {
+    throw new Error(`task.folder was called for node ${uuid}, which is "${provision_state}": nobody would remove it.`)
   }
   const folder = join(parts.folder, uuid)
   await mkdir(folder, { recursive: true, mode: OWNER_ONLY })

@@ -3,9 +3,9 @@ import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
-import { nodeOf } from '../parts/parts.ts'
 import { forgetAgent, isSwitchedByHand, keepsPower, type PowerParts, setBootDevice, setPower } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 
 export type MachineParts = PowerParts & RamdiskParts
 
@@ -18,41 +18,40 @@ const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisf
  */
 export async function bootFrom(
   parts: MachineParts,
-  uuid: string,
+  { record }: NodeHandle,
   device: keyof typeof DEVICES,
   o: { persistent: boolean; signal: AbortSignal },
 ): Promise<void> {
-  const node = nodeOf(parts, uuid)
-  if (interfaceOf(parts, node, 'management').supportedBootDevices.includes(DEVICES[device])) {
-    await setBootDevice(parts, uuid, DEVICES[device], o)
+  const { uuid, driver } = record
+  if (interfaceOf(parts, record, 'management').supportedBootDevices.includes(DEVICES[device])) {
+    await setBootDevice(parts, record, DEVICES[device], o)
   } else {
-    parts.log.warn('boot device not supported', { node: uuid, driver: node.driver, boot_device: DEVICES[device] })
+    parts.log.warn('boot device not supported', { node: uuid, driver, boot_device: DEVICES[device] })
   }
 }
 
 /** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
-export async function bootAgent(parts: MachineParts, uuid: string, signal: AbortSignal): Promise<void> {
-  const node = nodeOf(parts, uuid)
-  await validateRamdisk(parts, node, procedureOf(node).kind)
-  const isRebooted = keepsPower(parts, node)
-  if (!isRebooted) await setPower(parts, uuid, 'power off', { signal })
-  await setBoot(parts, uuid, () => ({ agent: true }))
-  await prepareRamdisk(parts, uuid, signal)
-  if (isSwitchedByHand(parts, node) && !agentIsAlive(parts, node)) return waitForHand(parts, uuid)
-  await setPower(parts, uuid, isRebooted ? 'rebooting' : 'power on', { signal })
+export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
+  const before = node.record
+  await validateRamdisk(parts, before, procedureOf(before).kind)
+  const isRebooted = keepsPower(parts, before)
+  if (!isRebooted) await setPower(parts, node, 'power off', { signal })
+  await setBoot(parts, node.uuid, () => ({ agent: true }))
+  await prepareRamdisk(parts, node, signal)
+  if (isSwitchedByHand(parts, before) && !agentIsAlive(parts, before)) return waitForHand(parts, node)
+  await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
 }
 
 /** The wait for the agent is as long as for others: a person goes and presses the button. */
-async function waitForHand(parts: MachineParts, uuid: string): Promise<void> {
-  await forgetAgent(parts, uuid)
-  parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: uuid })
+async function waitForHand(parts: MachineParts, node: NodeHandle): Promise<void> {
+  await forgetAgent(parts, node)
+  parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: node.uuid })
 }
 
-async function prepareRamdisk(parts: MachineParts, uuid: string, signal: AbortSignal): Promise<void> {
-  const node = nodeOf(parts, uuid)
-  const boot = interfaceOf(parts, node, 'boot')
+async function prepareRamdisk(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
+  const boot = interfaceOf(parts, node.record, 'boot')
   await boot.prepareRamdisk({
-    ...interfaceTask(parts, node, 'boot', signal),
-    bootFrom: (device, o) => bootFrom(parts, uuid, device, { ...o, signal }),
+    ...interfaceTask(parts, node.record, 'boot', signal),
+    bootFrom: (device, o) => bootFrom(parts, node, device, { ...o, signal }),
   })
 }

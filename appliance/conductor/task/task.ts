@@ -10,12 +10,13 @@ import { agentApiUrl } from '../boot/boot.ts'
 import { instanceBoot } from '../boot/instance.ts'
 import { publish } from '../boot/published.ts'
 import { setBoot } from '../boot/record.ts'
-import { merged, nodeForPlugin, nodeOf, type Parts, pluginOf, setInternal } from '../parts/parts.ts'
+import { nodeForPlugin, type Parts, pluginOf } from '../parts/parts.ts'
 import { exec } from '../plugin/exec.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { setPower } from '../power/power.ts'
 import { offeredSteps } from '../procedures/plan.ts'
 import { internalChange, internalOf, lastProcedure, procedureOf } from '../procedures/procedure.ts'
+import type { NodeHandle } from '../states/node-handle.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
 import { callbackToken, configDriveOf } from './callback.ts'
@@ -45,43 +46,40 @@ const PAUSE_OF_TIME = 0.005
 const LONGEST_PAUSE_MS = 60_000
 
 /** @throws InvalidParameterValue  the node's plugin is not loaded, or its options do not fit */
-export function makeTask(parts: TaskParts, uuid: string, context: TaskContext): Task {
-  const node = nodeOf(parts, uuid)
+export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContext): Task {
+  const { uuid, record } = node
   const { signal } = context
   const progress = tellProgress(parts, uuid, context.onProgress)
   return {
-    node: nodeForPlugin(node),
-    options: optionsFor(parts, node, pluginOf(parts, node)),
+    node: nodeForPlugin(record),
+    options: optionsFor(parts, record, pluginOf(parts, record)),
     log: logFor(parts, uuid, context.step),
     signal,
-    ...machineFor(parts, uuid, signal),
-    agent: agentFor(parts, uuid, context),
-    disk: { validate: () => checkRootDevice(nodeOf(parts, uuid)) },
-    images: imagesFor(parts, uuid, context, progress),
-    ...registryFor(parts, uuid, { signal, progress }),
+    ...machineFor(parts, node, signal),
+    agent: agentFor(parts, node, context),
+    disk: { validate: () => checkRootDevice(node.record) },
+    images: imagesFor(parts, node, context, progress),
+    ...registryFor(parts, node, { signal, progress }),
     // Looked for only when it is asked for: tasks are made often.
     get guest() {
       return guestFor(parts, { signal, progress })
     },
     progress,
-    configDrive: { encoded: () => configDriveOf(nodeOf(parts, uuid), signal) },
+    configDrive: { encoded: () => configDriveOf(node.record, signal) },
     callback: {
       url: `${agentApiUrl(parts)}/v1/heartbeat/${uuid}`,
-      token: () => callbackToken(parts, uuid),
+      token: () => callbackToken(node),
     },
     get kept() {
-      return keptOf(nodeOf(parts, uuid))
+      return keptOf(node.record)
     },
     async keep(values) {
-      await parts.store.nodes.update(uuid, (now) => ({
-        driver_internal_info: merged(
-          now.driver_internal_info,
-          internalChange(lastProcedure(now).kind, { kept: { ...keptOf(now), ...values } }),
-        ),
+      await node.update((now) => ({
+        internal: internalChange(lastProcedure(now).kind, { kept: { ...keptOf(now), ...values } }),
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
-    folder: () => procedureFolder(parts, uuid),
+    folder: () => procedureFolder(parts, node),
     readBoolean,
     failure: (message, cause) => new DeployFailure(message, { cause }),
   }
@@ -91,18 +89,19 @@ const keptOf = (node: Node): Json => internalOf(node, lastProcedure(node).kind, 
 
 function machineFor(
   parts: MachineParts & Pick<Parts, 'http_url'>,
-  uuid: string,
+  node: NodeHandle,
   signal: AbortSignal,
 ): Pick<Task, 'power' | 'boot'> {
+  const { uuid } = node
   return {
     power: {
-      on: () => setPower(parts, uuid, 'power on', { signal }),
-      off: (o = {}) => setPower(parts, uuid, o.soft ? 'soft power off' : 'power off', { signal }),
+      on: () => setPower(parts, node, 'power on', { signal }),
+      off: (o = {}) => setPower(parts, node, o.soft ? 'soft power off' : 'power off', { signal }),
       bootFrom: (device, o = {}) =>
-        bootFrom(parts, uuid, device, { persistent: o.persistent ?? device === 'disk', signal }),
+        bootFrom(parts, node, device, { persistent: o.persistent ?? device === 'disk', signal }),
     },
     boot: {
-      agent: () => bootAgent(parts, uuid, signal),
+      agent: () => bootAgent(parts, node, signal),
       disk: () => setBoot(parts, uuid, () => ({ agent: false, instance: null })),
       async files(files) {
         checkMachineFiles(files)
@@ -118,13 +117,14 @@ function machineFor(
 }
 
 function imagesFor(
-  parts: Pick<Parts, 'images' | 'store'>,
-  uuid: string,
+  parts: Pick<Parts, 'images'>,
+  node: NodeHandle,
   { signal, prefetch }: TaskContext,
   progress: (progress: Progress) => void,
 ): Task['images'] {
+  const { uuid } = node
   const request = (): ImageRequest => {
-    const { instance_info, driver_info } = nodeOf(parts, uuid)
+    const { instance_info, driver_info } = node.record
     return { node_uuid: uuid, instance_info, driver_info, signal, progress }
   }
   return {
@@ -173,34 +173,38 @@ function logFor({ log }: Pick<Parts, 'log'>, uuid: string, step: PlannedStep | u
   }
 }
 
-function agentFor(parts: Pick<Parts, 'agent' | 'store'>, uuid: string, { signal, step }: TaskContext): Task['agent'] {
+function agentFor(
+  parts: Pick<Parts, 'agent' | 'store'>,
+  node: NodeHandle,
+  { signal, step }: TaskContext,
+): Task['agent'] {
   const run: Task['agent']['run'] = async (name, params, o = {}) => {
     const wait = o.wait ?? false
-    const command = await parts.agent.run(nodeOf(parts, uuid), name, params, { wait, signal })
+    const command = await parts.agent.run(node.record, name, params, { wait, signal })
     // What is found after a restart: this command is to be waited for, not given again.
-    if (!wait) await setInternal(parts, uuid, { agent_command_id: command.id })
+    if (!wait) await node.update({ internal: { agent_command_id: command.id } })
     return command
   }
   return {
     get url() {
-      const url = nodeOf(parts, uuid).driver_internal_info.agent_url
+      const url = node.record.driver_internal_info.agent_url
       return url === '' ? undefined : url
     },
     run,
     async execute(asked) {
-      const node = nodeOf(parts, uuid)
-      const { agent } = procedureOf(node)
+      const { record } = node
+      const { agent } = procedureOf(record)
       const params = {
         step: { ...asked, ...(step ? { priority: step.priority } : {}) },
-        node: nodeForAgent(node),
-        ports: portsForAgent(parts.store, uuid),
-        [agent.version]: node.driver_internal_info.hardware_manager_version ?? {},
+        node: nodeForAgent(record),
+        ports: portsForAgent(parts.store, node.uuid),
+        [agent.version]: record.driver_internal_info.hardware_manager_version ?? {},
       }
       await whenNotBusy(() => run(agent.execute, params), signal)
       return { wait: 'agent-command', note: `the agent runs ${asked.interface}.${asked.step}` }
     },
     steps: () =>
-      (offeredSteps(nodeOf(parts, uuid)) ?? []).map(({ interface: name, step: offered, priority }) => ({
+      (offeredSteps(node.record) ?? []).map(({ interface: name, step: offered, priority }) => ({
         interface: name,
         step: offered,
         priority,

@@ -7,7 +7,8 @@ import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/ki
 import { kernelAppendParams } from '../boot/boot.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
-import { nodeOf, type Parts, pluginOf } from '../parts/parts.ts'
+import { type Parts, pluginOf } from '../parts/parts.ts'
+import { handleOf } from '../states/node-handle.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask, type TaskParts } from '../task/task.ts'
 
@@ -58,7 +59,7 @@ export async function validateDeploy(parts: ValidationParts, node: Node): Promis
   const plugin = pluginOf(parts, node)
   const what = `The validate of deploy interface ${plugin.name}`
   await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.background.stopping, (guard) =>
-    plugin.validate(makeTask(parts, node.uuid, guard)),
+    plugin.validate(makeTask(parts, handleOf(parts, node.uuid), guard)),
   )
 }
 
@@ -69,8 +70,7 @@ function validateType(parts: ValidationParts, node: Node, type: InterfaceType): 
   return type === 'deploy' ? validateDeploy(parts, node) : validateInterface(parts, node, type)
 }
 
-export async function validate(parts: ValidationParts, uuid: string): Promise<Record<string, ValidationResult>> {
-  const node = nodeOf(parts, uuid)
+export async function validate(parts: ValidationParts, node: Node): Promise<Record<string, ValidationResult>> {
   const results = INTERFACE_TYPES.filter((type) => type !== 'vendor').map(
     async (type): Promise<[string, ValidationResult]> => {
       try {

@@ -23,7 +23,7 @@ export async function tearDown(parts: ProcedureParts, runner: StepRunner, node: 
     await forgetBoot(parts, uuid)
     await cleanUp(parts, node)
     if (!keepsPower(parts, node.record)) {
-      await setPower(parts, uuid, 'power off', { signal: parts.background.stopping })
+      await setPower(parts, node, 'power off', { signal: parts.background.stopping })
     }
   } catch (cause) {
     if (parts.background.stopping.aborted) return

@@ -9,7 +9,7 @@ export async function verify(parts: ValidationParts, node: NodeHandle): Promise<
   const { uuid, record } = node
   try {
     await validatePower(parts, record)
-    await readPowerState(parts, uuid, parts.background.stopping)
+    await readPowerState(parts, node, parts.background.stopping)
   } catch (cause) {
     if (parts.background.stopping.aborted) return
     const error = new Error(`Failed to get power state for node ${uuid}. Error: ${messageOf(cause)}`, { cause })
