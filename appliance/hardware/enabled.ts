@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/options.ts'
 import { IMPLEMENTATIONS } from './implementations.ts'
+import { isIronics } from './ironic-names.ts'
 import { type Allowed, HARDWARE_TYPES } from './types.ts'
 
 export type Type = keyof typeof IMPLEMENTATIONS
@@ -26,22 +27,34 @@ export type Enabled = {
   allowed: ReadonlyMap<string, Names>
   /** One sentence each. */
   problems: readonly string[]
+  /** One sentence for each name that Ironic has and this appliance does not: it is left out. */
+  warnings: readonly string[]
 }
 
 /** @param offers  the plugins that were found */
 export function settle({ DEFAULT }: Pick<Config, 'DEFAULT'>, offers: readonly Offer[]): Enabled {
   const problems: string[] = []
-  const rows = hardwareTypes(DEFAULT.enabled_hardware_types, problems)
+  const warnings: string[] = []
+  const unknown = (of: Type | 'hardware_types', option: string, name: string, known: readonly string[]) => {
+    if (isIronics(of, name)) {
+      warnings.push(
+        `[DEFAULT] ${option} names "${name}", which Ironic has and this appliance does not: it is left out.`,
+      )
+    } else problems.push(`[DEFAULT] ${option} names "${name}": expected some of ${known.join(', ')}.`)
+  }
+  const rows = hardwareTypes(DEFAULT.enabled_hardware_types, unknown)
+  if (rows.size === 0 && problems.length === 0) {
+    problems.push(
+      `[DEFAULT] enabled_hardware_types is ${DEFAULT.enabled_hardware_types.join(', ') || 'empty'}: expected at least one of ${Object.keys(HARDWARE_TYPES).join(', ')}.`,
+    )
+  }
   const enabled = byType((type) => {
-    const option = `[DEFAULT] enabled_${type}_interfaces`
     const named = [...new Set(DEFAULT[`enabled_${type}_interfaces`])]
     if (named.length === 0) return [...new Set([...rows.values()].map((row) => row[type][0] ?? ''))]
     const known = [...Object.keys(IMPLEMENTATIONS[type]), ...namesIn(offers, type)]
-    problems.push(
-      ...named
-        .filter((name) => !known.includes(name))
-        .map((name) => `${option} names "${name}": expected some of ${known.join(', ')}.`),
-    )
+    for (const name of named.filter((each) => !known.includes(each))) {
+      unknown(type, `enabled_${type}_interfaces`, name, known)
+    }
     return named.filter((name) => known.includes(name))
   })
   const allowed = new Map(
@@ -50,7 +63,7 @@ export function settle({ DEFAULT }: Pick<Config, 'DEFAULT'>, offers: readonly Of
       byType((type) => {
         const names = allowedOf({ driver, row, type }, enabled[type], offers)
         const wanted = DEFAULT[`default_${type}_interface`]
-        const problem = problemOf({ driver, row, type }, { names, wanted, enabled: enabled[type] })
+        const problem = problemOf({ driver, row, type }, { names, wanted, said: DEFAULT[`enabled_${type}_interfaces`] })
         if (problem !== undefined) problems.push(problem)
         return wanted === undefined || problem !== undefined
           ? names
@@ -58,7 +71,7 @@ export function settle({ DEFAULT }: Pick<Config, 'DEFAULT'>, offers: readonly Of
       }),
     ]),
   )
-  return { enabled, allowed, problems: [...new Set(problems)] }
+  return { enabled, allowed, problems: [...new Set(problems)], warnings }
 }
 
 /** Whether a node of this hardware type may name it, when it is enabled. */
@@ -76,13 +89,14 @@ const byType = (of: (type: Type) => readonly string[]): Names =>
 const namesIn = (offers: readonly Offer[], type: Type) =>
   offers.filter((offer) => offer.type === type).map(({ name }) => name)
 
-function hardwareTypes(names: readonly string[], problems: string[]): Map<string, Allowed> {
+type Unknown = (of: 'hardware_types', option: string, name: string, known: readonly string[]) => void
+
+function hardwareTypes(names: readonly string[], unknown: Unknown): Map<string, Allowed> {
   return new Map(
     names.flatMap((name) => {
       const row = Object.hasOwn(HARDWARE_TYPES, name) ? HARDWARE_TYPES[name] : undefined
       if (row) return [[name, row] as const]
-      const known = Object.keys(HARDWARE_TYPES).join(', ')
-      problems.push(`[DEFAULT] enabled_hardware_types names "${name}": expected some of ${known}.`)
+      unknown('hardware_types', 'enabled_hardware_types', name, Object.keys(HARDWARE_TYPES))
       return []
     }),
   )
@@ -97,14 +111,14 @@ function allowedOf({ driver, row, type }: Place, enabled: readonly string[], off
   return [...own, ...brought].filter((name) => enabled.includes(name))
 }
 
-type Found = { names: readonly string[]; enabled: readonly string[]; wanted: string | undefined }
+type Found = { names: readonly string[]; said: readonly string[]; wanted: string | undefined }
 
 /** @source Ironic common/driver_factory.py default_interface: a node that names none must get one */
-function problemOf({ driver, row, type }: Place, { names, enabled, wanted }: Found): string | undefined {
+function problemOf({ driver, row, type }: Place, { names, said, wanted }: Found): string | undefined {
   if (wanted !== undefined) {
     if (names.includes(wanted)) return undefined
     return `[DEFAULT] default_${type}_interface is "${wanted}": expected one that is enabled and that hardware type ${driver} allows (${names.join(', ') || 'none'}).`
   }
   if (names.length > 0) return undefined
-  return `[DEFAULT] enabled_${type}_interfaces is ${enabled.join(', ') || 'empty'}: expected at least one that hardware type ${driver} allows (${row[type].join(', ')}).`
+  return `[DEFAULT] enabled_${type}_interfaces is ${said.join(', ') || 'empty'}: expected at least one that hardware type ${driver} allows (${row[type].join(', ')}).`
 }

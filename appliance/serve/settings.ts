@@ -26,6 +26,7 @@ import {
 import { type IronicSummary, ironicSummaryOf, warningsOf } from '../config/unknown.ts'
 import type { Value } from '../config/values.ts'
 import { messageOf } from '../errors.ts'
+import { settle } from '../hardware/enabled.ts'
 import type { Brought } from '../hardware/hardware.ts'
 import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
@@ -112,7 +113,10 @@ export async function gatherSettings(
     pluginValues: Object.fromEntries(brought.map(({ key, values }) => [key, values])),
     registry: { ...(registry.values as unknown as RegistryConfig), upstreams },
     tables: [...own, registry, ...sections, ...brought],
-    warnings: warningsOf(file, known),
+    warnings: [
+      ...warningsOf(file, known),
+      ...settle(config, interfaces.brought).warnings.map((warning) => placed(file, warning)),
+    ],
   }
   return { settings, problems: [...new Set(problems)] }
 }

@@ -60,9 +60,37 @@ describe('[DEFAULT] enabled_<type>_interfaces', () => {
   })
 
   it('are refused with a name that nobody knows', () => {
-    const { problems } = settled(['enabled_boot_interfaces = ipxe, pxe'])
+    const { problems, warnings } = settled(['enabled_boot_interfaces = ipxe, pxee'])
 
-    assert.deepEqual(problems, ['[DEFAULT] enabled_boot_interfaces names "pxe": expected some of fake, ipxe.'])
+    assert.deepEqual(problems, ['[DEFAULT] enabled_boot_interfaces names "pxee": expected some of fake, ipxe.'])
+    assert.deepEqual(warnings, [])
+  })
+
+  it('are left out, with a warning, with a name of Ironic that is not here', () => {
+    const { problems, warnings, enabled, allowed } = settled([
+      'enabled_hardware_types = ipmi, redfish',
+      'enabled_boot_interfaces = ipxe, pxe',
+    ])
+
+    assert.deepEqual(problems, [])
+    assert.deepEqual(warnings, [
+      '[DEFAULT] enabled_hardware_types names "redfish", which Ironic has and this appliance does not: it is left out.',
+      '[DEFAULT] enabled_boot_interfaces names "pxe", which Ironic has and this appliance does not: it is left out.',
+    ])
+    assert.deepEqual(enabled.boot, ['ipxe'])
+    assert.deepEqual([...allowed.keys()], ['ipmi'])
+  })
+
+  it('are refused when nothing of them is here', () => {
+    const types = settled(['enabled_hardware_types = redfish, ilo'])
+    const boot = settled(['enabled_hardware_types = ipmi', 'enabled_boot_interfaces = pxe'])
+
+    assert.deepEqual(types.problems, [
+      '[DEFAULT] enabled_hardware_types is redfish, ilo: expected at least one of ipmi, fake-hardware, manual-management.',
+    ])
+    assert.deepEqual(boot.problems, [
+      '[DEFAULT] enabled_boot_interfaces is pxe: expected at least one that hardware type ipmi allows (ipxe).',
+    ])
   })
 
   it('are refused when a hardware type is left without one', () => {
