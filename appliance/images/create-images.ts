@@ -3,26 +3,25 @@
  * node gets.
  */
 import { createHash } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/options.ts'
-import { ImageUnacceptable, InsufficientStorage, messageOf } from '../errors.ts'
+import { InsufficientStorage, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { createCache } from './cache/cache.ts'
-import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
-import { createFlights, type Waiter } from './cache/flights.ts'
+import type { Entry } from './cache/entry.ts'
+import { createFlights } from './cache/flights.ts'
 import { createLinks, fileName, subdirOf } from './cache/links.ts'
-import { whyNotBootable } from './format/bootable-disk.ts'
 import { checkFormat, isRaw } from './format/image-format.ts'
 import type { FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
+import { makeImage } from './make-image.ts'
 import { lookUpstream } from './pass-through.ts'
 import { type FileOrder, identityOf, inWordsOf, prepareFile, readFileOrder } from './plain-file.ts'
-import { finishRaw, prepareImage, SIZE_LIMIT_BYTES } from './prepare-image.ts'
+import { prepareImage } from './prepare-image.ts'
+import { createPublish } from './publish.ts'
 import { createGzipMaker } from './serve/gzip-maker.ts'
 import { createImageServer } from './serve/image-server.ts'
 import { type Checksum, checksumFromFile, isStrong } from './source/checksum.ts'
 import { fingerprintFile } from './source/copy-file.ts'
-import { refuseTooLarge } from './source/download.ts'
 import { createUpstream } from './source/upstream.ts'
 import { type ImageOrder, readImageOrder } from './validate-image.ts'
 
@@ -36,8 +35,6 @@ export type ImagesOptions = {
 }
 
 const MIB = 1024 * 1024
-/** A reference with its digest, and more. */
-const SHOWN_CHARACTERS = 400
 const MINUTE_MS = 60_000
 const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 
@@ -59,6 +56,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   const shop = { config, log, upstream, makeRoom: cache.makeRoom }
   const convert = config.DEFAULT.force_raw_images && config.agent.stream_raw_images
   const gzip = createGzipMaker(cache, log)
+  const publish = createPublish({ cache, links, flights, log })
   const ready = links
     .open()
     .then(cache.open)
@@ -89,25 +87,6 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     source.kind === 'file' && stated === undefined
       ? fingerprintFile(source, config.conductor.file_url_allowed_paths)
       : image_source
-
-  /** Found in the cache, or made: once, however many ask. The node's link is there when it returns. */
-  async function publish(key: string, request: Asking, what: Making): Promise<Entry> {
-    using _held = cache.hold(key)
-    const entry = await flights.join(`${key} ${what.from}`, request, async (flight) => {
-      const cached = await cache.find(key)
-      if (cached) return cached
-      const started = performance.now()
-      const made = await cache.add(key, (folder) => what.make(folder, flight))
-      const duration_s = Math.round(performance.now() - started) / 1000
-      const { source, detected, size_bytes, variants } = made
-      log.info('image cached', { key, source, detected, size_bytes, duration_s, variants })
-      return made
-    })
-    what.check?.(entry)
-    request.signal.throwIfAborted()
-    await links.set(what.link ?? request.node_uuid, key)
-    return entry
-  }
 
   function served(entry: Entry, node_uuid: string): ServedImage {
     const { size_bytes, checksum, variants } = entry
@@ -166,21 +145,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       await ready
       const entry = await publish(hashOf(['made', name]), request, {
         from: 'here',
-        async make(folder, flight) {
-          const shown = `made here (${name.slice(0, SHOWN_CHARACTERS)})`
-          const path = fileOf(folder, 'identity')
-          await build(path, flight.signal, flight.progress)
-          const size_bytes = await stat(path).then(
-            ({ size }) => size,
-            () => 0,
-          )
-          if (size_bytes === 0) throw new ImageUnacceptable(`The image ${shown} was not written to ${path}.`)
-          refuseTooLarge(size_bytes, shown, SIZE_LIMIT_BYTES)
-          const why = bootable ? await whyNotBootable(path) : undefined
-          if (why !== undefined) throw new ImageUnacceptable(`The disk ${shown} would not start: ${why}.`)
-          const raw = await finishRaw(shop, { folder, flight, order: { source: { shown } } }, 'sha256')
-          return { version: 1, source: shown, detected: 'raw', ...raw }
-        },
+        make: (folder, flight) => makeImage(shop, { name, build, bootable, folder, flight }),
       })
       return served(entry, request.node_uuid)
     },
@@ -215,18 +180,6 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
       await upstream.close()
     },
   }
-}
-
-type Asking = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'>
-type Making = {
-  /** Left out: the node's image. */
-  link?: string
-  /** Who waits for the same key from elsewhere does not depend on this one. */
-  from: string
-  /** Fills the folder of a cache entry. */
-  make(folder: string, flight: Waiter): Promise<EntryRecord>
-  /** What concerns this node alone. @throws ImageUnacceptable */
-  check?(entry: Entry): void
 }
 
 const hashOf = (parts: readonly (string | undefined)[]) =>

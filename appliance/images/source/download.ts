@@ -82,7 +82,12 @@ async function downloadOnce(
       if (transfer.etag === undefined || cuts >= CUTS_LIMIT || fruitless >= FRUITLESS_CUTS_LIMIT) throw cut
       await pause(fruitless * PAUSE_MS, undefined, { signal: to.signal })
       const credentials = credentialsFor(transfer.url, url, authorization)
-      answer = await goOn(upstream, transfer, credentials, writer.size_bytes, cut, to.signal)
+      answer = await goOn(upstream, transfer, {
+        authorization: credentials,
+        offset: writer.size_bytes,
+        cut,
+        signal: to.signal,
+      })
     }
     await writer.finish()
     return {
@@ -161,13 +166,12 @@ function isUpstreams(error: unknown): boolean {
   return syscall === undefined || !['write', 'ftruncate', 'open'].includes(syscall)
 }
 
+type Rest = { authorization: string | undefined; offset: number; cut: ImageUnacceptable; signal: AbortSignal }
+
 async function goOn(
   upstream: Upstream,
   transfer: Transfer,
-  authorization: string | undefined,
-  offset: number,
-  cut: ImageUnacceptable,
-  signal: AbortSignal,
+  { authorization, offset, cut, signal }: Rest,
 ): Promise<Answer> {
   const headers = { range: `bytes=${offset}-`, 'if-range': transfer.etag ?? '' }
   const answer = await upstream.ask(transfer.url, { method: 'GET', headers, authorization, signal }).catch((error) => {
