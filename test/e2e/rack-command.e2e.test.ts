@@ -87,7 +87,7 @@ describe('npm run rack', () => {
     assert.ok(stages.includes('step deploy.say_hello'), stages.join())
     const [, logs = ''] = /logs: (\S+)/.exec(seen.text) ?? []
     const shown = await readFile(join(logs, 'rack-1.console.log'), 'latin1')
-    assert.equal(shown.split(/\r?\n/).filter((line) => line.endsWith('moin')).length, 2, shown)
+    assert.equal(shown.split('\n').filter((line) => line.trimEnd().endsWith('moin')).length, 2, shown)
     await nothingIsLeftOf(child.pid)
   })
 
