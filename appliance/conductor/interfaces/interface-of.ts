@@ -6,6 +6,7 @@ import { deepFreeze } from '../../records/frozen.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, type Parts, setInternal } from '../parts/parts.ts'
 import { exec } from '../plugin/exec.ts'
+import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 
 type Type = keyof Interfaces
@@ -37,16 +38,9 @@ type TaskParts = Pick<Parts, 'hardware' | 'store' | 'config' | 'agent' | 'log' |
  */
 export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: AbortSignal): InterfaceTask {
   const { uuid } = node
-  const always = { node: uuid }
-  const { log } = parts
   return {
     ...sightOf(parts, node, type),
-    log: {
-      debug: (message, fields) => log.debug(message, { ...fields, ...always }),
-      info: (message, fields) => log.info(message, { ...fields, ...always }),
-      warn: (message, fields) => log.warn(message, { ...fields, ...always }),
-      error: (message, fields) => log.error(message, { ...fields, ...always }),
-    },
+    log: logFor(parts.log, { node: uuid }),
     signal,
     agent: {
       isAlive: agentIsAlive(parts, node),

@@ -12,6 +12,7 @@ import { publish } from '../boot/published.ts'
 import { setBoot } from '../boot/record.ts'
 import { nodeForPlugin, type Parts, pluginOf } from '../parts/parts.ts'
 import { exec } from '../plugin/exec.ts'
+import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { setPower } from '../power/power.ts'
 import { offeredSteps } from '../procedures/plan.ts'
@@ -53,7 +54,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
   return {
     node: nodeForPlugin(record),
     options: optionsFor(parts, record, pluginOf(parts, record)),
-    log: logFor(parts, uuid, context.step),
+    log: logFor(parts.log, { node: uuid, ...stepFields(context.step) }),
     signal,
     ...machineFor(parts, node, signal),
     agent: agentFor(parts, node, context),
@@ -163,15 +164,7 @@ export function tellProgress({ log }: Pick<Parts, 'log'>, uuid: string, onProgre
   }
 }
 
-function logFor({ log }: Pick<Parts, 'log'>, uuid: string, step: PlannedStep | undefined): Task['log'] {
-  const always = { node: uuid, ...(step ? { interface: step.interface, step: step.step } : {}) }
-  return {
-    debug: (message, fields) => log.debug(message, { ...fields, ...always }),
-    info: (message, fields) => log.info(message, { ...fields, ...always }),
-    warn: (message, fields) => log.warn(message, { ...fields, ...always }),
-    error: (message, fields) => log.error(message, { ...fields, ...always }),
-  }
-}
+const stepFields = (step: PlannedStep | undefined) => (step ? { interface: step.interface, step: step.step } : {})
 
 function agentFor(
   parts: Pick<Parts, 'agent' | 'store'>,
