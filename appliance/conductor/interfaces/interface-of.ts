@@ -4,10 +4,11 @@ import { BmcFailure, InvalidParameterValue } from '../../errors.ts'
 import type { Implementation, InterfacePlugin, Interfaces, InterfaceTask } from '../../plugin-api/interfaces.ts'
 import { deepFreeze } from '../../records/frozen.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, type Parts, setInternal } from '../parts/parts.ts'
+import { nodeForPlugin, type Parts } from '../parts/parts.ts'
 import { exec } from '../plugin/exec.ts'
 import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
+import { handleOf } from '../states/node-handle.ts'
 
 type Type = keyof Interfaces
 
@@ -47,7 +48,7 @@ export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: 
       run: (command, params, { wait = false } = {}) => parts.agent.run(node, command, params, { wait, signal }),
     },
     exec: (file, args, o = {}) => exec(file, args, o, signal),
-    remember: async (values) => void (await setInternal(parts, uuid, values)),
+    remember: async (values) => void (await handleOf(parts, uuid).update({ internal: values })),
     failure: (message, cause) => new BmcFailure(message, { cause }),
   }
 }

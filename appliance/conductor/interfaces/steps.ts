@@ -3,7 +3,8 @@
 import type { Json, ProcedureKind, Step, Task } from '../../plugin-api/index.ts'
 import type { Implementation, InterfaceStep, InterfaceStepTask, Interfaces } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { type Parts, setInternal } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
+import { handleOf } from '../states/node-handle.ts'
 import { interfaceOf, sightOf } from './interface-of.ts'
 
 /** Of these types Ironic takes steps. @source Ironic conductor/steps.py DEPLOYING_INTERFACE_PRIORITY */
@@ -16,7 +17,7 @@ const TYPES = [
   'raid',
 ] as const satisfies readonly (keyof Interfaces)[]
 
-type StepParts = Pick<Parts, 'hardware' | 'store' | 'option_values'>
+type StepParts = Pick<Parts, 'hardware' | 'store' | 'log' | 'option_values'>
 
 /**
  * @param kind  the procedure that is to run them
@@ -37,13 +38,13 @@ export function interfaceSteps(
 
 function stepOf(parts: StepParts, type: keyof Interfaces, { of: _of, run, resume, ...described }: InterfaceStep): Step {
   const taskFor = (task: Task): InterfaceStepTask => {
-    const node = parts.store.nodes.find(task.node.uuid)
+    const node = handleOf(parts, task.node.uuid)
     // What the task makes only when it is asked for stays so.
-    const { node: seen, options } = sightOf(parts, node, type)
+    const { node: seen, options } = sightOf(parts, node.record, type)
     return Object.create(task, {
       node: { value: seen },
       options: { value: options },
-      remember: { value: async (values: Json) => void (await setInternal(parts, node.uuid, values)) },
+      remember: { value: async (values: Json) => void (await node.update({ internal: values })) },
     }) as InterfaceStepTask
   }
   return {

@@ -10,7 +10,6 @@ import type { Images } from '../../images/images.ts'
 import type { Log } from '../../log.ts'
 import type { DeployPlugin, Json, Task } from '../../plugin-api/index.ts'
 import { deepFreeze } from '../../records/frozen.ts'
-import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
 import type { Background } from './background.ts'
@@ -71,11 +70,6 @@ export function pluginOf(parts: Pick<Parts, 'plugins'>, node: Node): DeployPlugi
     `Node ${node.uuid} has the deploy interface "${node.interfaces.deploy}", which is not loaded here ` +
       `(loaded: ${[...parts.plugins.keys()].join(', ') || 'none'}). Look into /healthz for the reason, or give the node another deploy interface.`,
   )
-}
-
-/** Merges into driver_internal_info; undefined takes a key away. */
-export async function setInternal(parts: Pick<Parts, 'store'>, uuid: string, patch: InternalChange): Promise<Node> {
-  return parts.store.nodes.update(uuid, (node) => ({ driver_internal_info: merged(node.driver_internal_info, patch) }))
 }
 
 /** `base` with `patch` over it; undefined takes a key away. */

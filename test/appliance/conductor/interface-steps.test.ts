@@ -14,13 +14,14 @@ enabled_raid_interfaces = fake, no-raid
 enabled_vendor_interfaces = fake, no-vendor
 enabled_firmware_interfaces = fake, no-firmware
 `
-const hardware = createHardware({ config: configOf(INI), log: createLog('error', () => {}) })
+const log = createLog('error', () => {})
+const hardware = createHardware({ config: configOf(INI), log })
 
 describe('steps of interfaces', () => {
   it('are those of the implementations that the node names, for the procedure that is asked for', async (t) => {
     const trial = await startTrial(t, { ini: INI, hardware })
     const node = await trial.createNode({ interfaces: { raid: 'no-raid' } as never })
-    const parts = { hardware, store: trial.store, option_values: () => ({}) }
+    const parts = { hardware, store: trial.store, log, option_values: () => ({}) }
     const keys = (kind: 'clean' | 'deploy') =>
       interfaceSteps(parts, node, kind).map((step) => `${step.interface}.${step.step} ${step.priority}`)
 
@@ -37,7 +38,7 @@ describe('steps of interfaces', () => {
   it('are handed the record, and a way to write to it', async (t) => {
     const trial = await startTrial(t, { ini: INI, hardware })
     const node = await trial.createNode()
-    const parts = { hardware, store: trial.store, option_values: () => ({}) }
+    const parts = { hardware, store: trial.store, log, option_values: () => ({}) }
     const apply = interfaceSteps(parts, node, 'clean').find(({ step }) => step === 'apply_configuration')
 
     await apply?.run({ node } as unknown as Task, { settings: [{ name: 'hyperthreading', value: 'off' }] })
