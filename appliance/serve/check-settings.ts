@@ -8,7 +8,6 @@ import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'
-import { settle } from '../hardware/enabled.ts'
 import { problemsOfAddresses } from './check/addresses.ts'
 import { problemsOfDhcp } from './check/dhcp.ts'
 import { problemsOfFolders } from './check/folders.ts'
@@ -49,7 +48,7 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
   const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
   return [
     ...problemsOfAddresses(config, registry, box),
-    ...settle(config, settings.interfaces).problems,
+    ...settings.hardwareProblems,
     ...problemsOfDhcp(config, box),
     ...problemsOfFolders(config, registry),
     problemOfPriorities(config),

@@ -48,6 +48,8 @@ export type Settings = {
   plugins: LoadedPlugins
   /** What plugins bring beside deploy interfaces. */
   interfaces: readonly Brought[]
+  /** One sentence for each thing that is wrong with the hardware types and interfaces of [DEFAULT]. */
+  hardwareProblems: readonly string[]
   /** Of each loaded plugin: by its name for deploy, by `<kind>/<name>` for others. */
   pluginValues: Readonly<Record<string, Table['values']>>
   registry: RegistryConfig
@@ -106,17 +108,16 @@ export async function gatherSettings(
     ...brought.map(({ options }) => options),
   ]
   const ironic = ironicSummaryOf(file, known)
+  const hardware = settle(config, interfaces.brought)
   const settings = {
     ...{ source: file, file: file === NO_FILE ? undefined : file.path, box },
     ...{ config, plugins, known, ironic },
     interfaces: interfaces.brought,
+    hardwareProblems: hardware.problems,
     pluginValues: Object.fromEntries(brought.map(({ key, values }) => [key, values])),
     registry: { ...(registry.values as unknown as RegistryConfig), upstreams },
     tables: [...own, registry, ...sections, ...brought],
-    warnings: [
-      ...warningsOf(file, known),
-      ...settle(config, interfaces.brought).warnings.map((warning) => placed(file, warning)),
-    ],
+    warnings: [...warningsOf(file, known), ...hardware.warnings.map((warning) => placed(file, warning))],
   }
   return { settings, problems: [...new Set(problems)] }
 }
