@@ -22,6 +22,7 @@ describe('the stock ironic-python-agent', () => {
     const key = await createKey('alice')
     const held = rack.appliance.waitFor('the start of the agent', ({ to }) => to === 'wait call-back', {
       timeout_s: INSTALL_DEADLINE_MS / 1000,
+      from: rack.appliance.lines.length,
     })
     const cut = held.then(() => rack.upstream?.cut())
     cut.catch(() => {})

@@ -11,7 +11,7 @@ import {
   ownImage,
   PREPARE_DEADLINE_MS,
   rackFor,
-  reached,
+  reachedBy,
   showNode,
 } from './racks.ts'
 
@@ -63,9 +63,10 @@ describe('a bare machine', () => {
       const log = await readFile(rack.appliance.options.log, 'utf8')
       assert.ok(!log.includes('rack-password'), 'the BMC password stands in the log')
 
-      await rack.baremetal('node', 'undeploy', 'rack-1')
+      const words = ['node', 'undeploy', 'rack-1']
+      const wanted = { uuid: timeline.uuid, states: ['available', 'error'], timeout_s: 120 }
+      assert.equal(await reachedBy(rack, words, wanted), 'available')
 
-      assert.equal(await reached(rack, timeline.uuid, ['available', 'error'], 60), 'available')
       assert.equal(rack.hardware.machines[0]?.power, 'off')
       const left = await showNode(rack, 'rack-1')
       assert.deepEqual([left.instance_info, left.last_error], [{}, null])

@@ -51,12 +51,21 @@ export async function showNode(rack: Rack, name: string): Promise<Record<string,
   return JSON.parse(await rack.baremetal('node', 'show', name, '-f', 'json'))
 }
 
-/** Resolves with the node's state when it is one of these. @throws Error  not in time */
-export async function reached(rack: Rack, uuid: string, states: readonly string[], timeout_s: number): Promise<string> {
+/**
+ * Has the real client do something with the node.
+ * @returns the state that the node reaches by it, one of these. @throws Error  not in time
+ */
+export async function reachedBy(
+  rack: Rack,
+  words: readonly string[],
+  { uuid, states, timeout_s }: { uuid: string; states: readonly string[]; timeout_s: number },
+): Promise<string> {
+  const from = rack.appliance.lines.length
+  await rack.baremetal(...words)
   const line = await rack.appliance.waitFor(
     `${states.join(' or ')} of node ${uuid}`,
     ({ message, node, to }) => message === 'provision state changed' && node === uuid && states.includes(String(to)),
-    { timeout_s },
+    { timeout_s, from },
   )
   return String(line.to)
 }

@@ -10,7 +10,7 @@ import { describe, it } from 'node:test'
 import { enroll } from '../rack/deploy.ts'
 import type { Rack } from '../rack/rack.ts'
 import { Timeline } from '../rack/timeline.ts'
-import { DEPLOY_DEADLINE_MS, PREPARE_DEADLINE_MS, rackFor, reached, showNode } from './racks.ts'
+import { DEPLOY_DEADLINE_MS, PREPARE_DEADLINE_MS, rackFor, reachedBy, showNode } from './racks.ts'
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
@@ -34,8 +34,8 @@ async function deployToItsEnd(rack: Rack, index: number, imagePath: string, chan
   await enroll(rack, timeline, { image, signal: AbortSignal.timeout(DEPLOY_DEADLINE_MS) })
   assert.ok(timeline.uuid)
   await rack.baremetal('node', 'set', name, ...change)
-  await rack.baremetal('node', 'deploy', name)
-  const state = await reached(rack, timeline.uuid, ['active', 'deploy failed'], DEPLOY_DEADLINE_MS / 1000)
+  const wanted = { uuid: timeline.uuid, states: ['active', 'deploy failed'], timeout_s: DEPLOY_DEADLINE_MS / 1000 }
+  const state = await reachedBy(rack, ['node', 'deploy', name], wanted)
   const node = await showNode(rack, name)
   return { state, node, screen: await readFile(machine.options.console, 'utf8') }
 }
@@ -56,9 +56,8 @@ describe('a deploy that cannot be', () => {
     assert.match(screen, /6442450944 bytes/)
     assert.equal(rack.hardware.machines[0]?.power, 'off')
 
-    await rack.baremetal('node', 'undeploy', 'rack-1')
-
-    assert.equal(await reached(rack, String(node.uuid), ['available', 'error'], 60), 'available')
+    const wanted = { uuid: String(node.uuid), states: ['available', 'error'], timeout_s: 120 }
+    assert.equal(await reachedBy(rack, ['node', 'undeploy', 'rack-1'], wanted), 'available')
   })
 
   it('tells of a machine without a disk', { timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS }, async (test) => {

@@ -35,8 +35,10 @@ describe('an appliance that is killed while an image is written', () => {
       const again = async () => {
         const dnsmasq = pidOf('dnsmasq', rack)
         assert.ok(dnsmasq, 'dnsmasq runs')
+        const from = rack.appliance.lines.length
         process.kill(dnsmasq, 'SIGKILL')
-        await rack.appliance.waitFor('dnsmasq again', ({ message }) => /dnsmasq/.test(message), { timeout_s: 10 })
+        const isAgain = ({ message }: { message: string }) => message === 'dnsmasq started'
+        await rack.appliance.waitFor('dnsmasq started', isAgain, { timeout_s: 60, from })
         await rack.appliance.kill()
         await rack.appliance.start(AbortSignal.timeout(60_000))
       }

@@ -113,11 +113,14 @@ export class Appliance {
     return this.#words.slice(-LAST_LINES).join('\n') || 'no word from it'
   }
 
-  /** The first line, past ones since `from` included, for which `matches` is true. @throws Error  none in time */
+  /**
+   * The first line, past ones since `from` included, for which `matches` is true. `from` is the number of lines before
+   * what is waited for was begun: an older line of the same words is no answer. @throws Error  none in time
+   */
   async waitFor(
     what: string,
     matches: (line: LogLine) => boolean,
-    { timeout_s, from = 0 }: { timeout_s: number; from?: number },
+    { timeout_s, from }: { timeout_s: number; from: number },
   ): Promise<LogLine> {
     const past = this.lines.slice(from).find(matches)
     if (past) return past
