@@ -1,7 +1,7 @@
 /**
  * Deploys in the virtual rack, from power-on: the agent's first call, the image written, the operating system's
  * phone-home; and what went over the wire. As root. Options: --firmware bios,uefi  --memory 1024  --image FILE
- * --runs 1
+ * --runs 1  --interface direct: deploy interfaces, one beside the other with the same bytes
  * --smallest-memory: besides, the least memory (256 to 1024 MiB) with which a machine can be deployed; takes long.
  */
 import { readFile, stat } from 'node:fs/promises'
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     memory: { type: 'string', default: '1024' },
     image: { type: 'string' },
     runs: { type: 'string', default: '1' },
+    interface: { type: 'string', default: 'direct' },
     'smallest-memory': { type: 'boolean', default: false },
   },
   strict: false,
@@ -35,16 +36,18 @@ const STEP_MIB = 32
 const PATIENCE_S = 120
 
 type Prepared = { ramdisk: Ramdisk; image: Image; signal: AbortSignal }
-type Deploy = { firmware: Firmware; memory_mib: number; silence_limit_s?: number }
+type Deploy = { firmware: Firmware; memory_mib: number; deploy_interface?: string; silence_limit_s?: number }
 
 async function deployOne({ ramdisk, image, signal }: Prepared, deploy: Deploy): Promise<Row> {
-  const { firmware, memory_mib, silence_limit_s } = deploy
+  const { firmware, memory_mib, deploy_interface = 'direct', silence_limit_s } = deploy
   await using rack = await startRack({
     ...{ ramdisk, images: [dirname(image.path)], firmware, memory_mib, machines: 1, signal },
+    config: { DEFAULT: { enabled_deploy_interfaces: deploy_interface } },
     disk_bytes: Math.max(DEFAULT_DISK_BYTES, image.virtual_bytes + DISK_MARGIN_BYTES),
   })
   const [timeline] = await deployRack(rack, {
     ...{ image, signal, silence_limit_s },
+    node: { deploy_interface },
     onStage: (_machine, { name, at_s }) => process.stdout.write(`  ${at_s.toFixed(1).padStart(7)} s  ${name}\n`),
     onOngoing: () => {},
   })
@@ -52,6 +55,7 @@ async function deployOne({ ramdisk, image, signal }: Prepared, deploy: Deploy): 
   const [bytes = Number.NaN] = await rack.hardware.network.bytesToMachines()
   const console = await readFile(rack.hardware.machines[0]?.options.console ?? '', 'utf8')
   return {
+    interface: deploy_interface,
     firmware,
     'memory MiB': memory_mib,
     ...timesOf(timeline),
@@ -120,10 +124,12 @@ async function main(signal: AbortSignal): Promise<void> {
   const firmwares = FIRMWARES.filter((one) => String(values.firmware).split(',').includes(one))
   const rows: Row[] = []
   const smallest: Row[] = []
+  const runs = Array.from({ length: Number(values.runs) }, (_, index) => index + 1)
+  const interfaces = String(values.interface).split(',')
   for (const firmware of firmwares) {
-    for (let run = 1; run <= Number(values.runs); run++) {
-      process.stdout.write(`${firmware}, run ${run}\n`)
-      rows.push(await deployOne(prepared, { firmware, memory_mib: Number(values.memory) }))
+    for (const [run, deploy_interface] of runs.flatMap((run) => interfaces.map((one) => [run, one] as const))) {
+      process.stdout.write(`${firmware}, ${deploy_interface}, run ${run}\n`)
+      rows.push(await deployOne(prepared, { firmware, memory_mib: Number(values.memory), deploy_interface }))
     }
     if (values['smallest-memory']) smallest.push(await smallestMemory(prepared, firmware))
   }
