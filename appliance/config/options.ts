@@ -47,7 +47,7 @@ const DEFAULT = {
     section: 'DEFAULT',
     type: 'list',
     default: [],
-    help: 'Deploy plugins to load; the first is the default. Empty: all that come with the appliance.',
+    help: 'Deploy plugins to load; the first is the default. Empty: those that come with the appliance and that Ironic enables, too.',
   },
   default_deploy_interface: { section: 'DEFAULT', type: 'string', help: 'Deploy interface of nodes that name none.' },
   ...interfaces,

@@ -15,8 +15,11 @@ export type Manifest = {
   kind: Kind
   name: string
   apiVersion: ApiVersion
-  /** Of those that come with the appliance: the one that is the default when nobody chooses. */
-  first?: boolean
+  /**
+   * Of those that come with the appliance: its place, from 1, among those that are enabled when nobody chooses. Left
+   * out: it is enabled by name alone.
+   */
+  default_order?: number
   /** The hardware types whose nodes may have it; left out: all. */
   hardware_types?: readonly string[]
   folder: string
@@ -78,7 +81,7 @@ function parsePackage(file: string, text: string): Package {
 }
 
 function checkKeys(file: string, found: Record<string, unknown>): Omit<Manifest, 'folder' | 'entry'> {
-  const { kind, name, apiVersion, first, hardware_types } = found
+  const { kind, name, apiVersion, default_order, hardware_types } = found
   if (!isKind(kind)) {
     throw new PluginRefused(`appliance.kind in ${file} is ${JSON.stringify(kind)}: expected one of ${KINDS.join(', ')}`)
   }
@@ -98,7 +101,11 @@ function checkKeys(file: string, found: Record<string, unknown>): Omit<Manifest,
       `appliance.hardware_types in ${file} is ${JSON.stringify(hardware_types)}: a list of hardware types is expected, e.g. ["ipmi"]`,
     )
   }
-  return { kind, name, apiVersion, ...(first === true && { first }), ...(hardware_types && { hardware_types }) }
+  return {
+    ...{ kind, name, apiVersion },
+    ...(typeof default_order === 'number' && { default_order }),
+    ...(hardware_types && { hardware_types }),
+  }
 }
 
 const isListOfNames = (value: unknown): value is string[] =>

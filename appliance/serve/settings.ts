@@ -32,6 +32,7 @@ import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
 import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
 import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
+import type { Manifest } from '../plugin-host/manifest.ts'
 import type { Box } from './box.ts'
 import { loadInterfacePlugins } from './interface-plugins.ts'
 
@@ -136,8 +137,11 @@ function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[], proble
 
 function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[] {
   if (DEFAULT.enabled_deploy_interfaces.length > 0) return DEFAULT.enabled_deploy_interfaces
-  const bundled = found.filter(({ kind, folder }) => kind === 'deploy' && dirname(folder) === BUNDLED_PLUGINS)
-  return bundled.sort((a, b) => Number(b.first ?? false) - Number(a.first ?? false)).map(({ name }) => name)
+  const orderOf = ({ default_order = Number.POSITIVE_INFINITY }: Manifest) => default_order
+  return found
+    .filter((each) => each.kind === 'deploy' && each.default_order && dirname(each.folder) === BUNDLED_PLUGINS)
+    .sort((a, b) => orderOf(a) - orderOf(b))
+    .map(({ name }) => name)
 }
 
 async function openConfigFile(path: string | undefined): Promise<ConfigFile> {
