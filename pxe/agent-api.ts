@@ -1,4 +1,7 @@
-/** What a layer's deploy steps are handed by our agent. Types only: importing this file costs nothing at run time. */
+/**
+ * What a layer's deploy steps, and what it starts, are handed by our agent. Types only: importing this file costs
+ * nothing at run time.
+ */
 
 /** Of steps/index.ts: `export const steps: Steps = {...}`. A name is the step's, as the agent offers it. */
 export type Steps = Readonly<Record<string, LayerStep>>
@@ -11,6 +14,16 @@ export type LayerStep = {
   /** @returns JSON, the command's result. What it throws is what the operator reads: a sentence. */
   run(agent: StepAgent, args: Readonly<Record<string, unknown>>, context: StepContext): Promise<unknown>
 }
+
+/**
+ * Of steps/index.ts: `export const start: Start = async (agent) => {...}`. Called once each time that the agent itself
+ * starts, before its first heartbeat; again in the same boot when the agent had ended: it must be idempotent. 60 s at
+ * most. What it throws is on the screen, and told as `{ error }`; the agent goes on.
+ * @returns JSON of at most 8 KiB, nothing secret: goes with each heartbeat to a Rackstrap appliance, where plugins read
+ * it as `task.agent.facts[LAYER]`. What a layer has told stays its word for this boot: another value is refused
+ */
+export type Start = (agent: StepAgent) => Promise<Facts | undefined>
+export type Facts = Readonly<Record<string, unknown>>
 
 export type StepProgress = { note: string; done?: number; total?: number; unit?: 'bytes' | 'steps' }
 export type StepContext = {
@@ -31,7 +44,10 @@ export type StepAgent = {
     /** For the log only. */
     note(text: string): void
   }
-  /** The node as the appliance sent it with this step: properties, instance_info, driver_info, with secrets. */
+  /**
+   * The node as the appliance sent it with this step: properties, instance_info, driver_info, with secrets. In `start`,
+   * what the lookup told of it.
+   */
   readonly node: Readonly<Record<string, unknown>>
   /**
    * The disk that the operating system goes to, by the node's root device hints.

@@ -4,8 +4,10 @@
  */
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
+import type { Json } from '../plugin-api/index.ts'
 import type { InternalInfo } from '../records/kinds/internal-info.ts'
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
+import { checkLayerFacts, factsToKeep } from './layer-facts.ts'
 
 export type Heartbeat = {
   callback_url: string
@@ -14,6 +16,8 @@ export type Heartbeat = {
   agent_verify_ca?: string
   agent_status?: string
   agent_status_message?: string
+  /** By layer of our ramdisk; no field of Ironic's. */
+  layer_facts?: Json
 }
 
 /** In other states a heartbeat is not even recorded. @source Ironic agent_base.HEARTBEAT_ALLOWED */
@@ -63,6 +67,7 @@ export function checkHeartbeat(node: Node, heartbeat: Heartbeat, options: { requ
     throw new InvalidParameterValue('TLS is required by configuration')
   }
   if (heartbeat.agent_verify_ca) checkCertificate(node, heartbeat.agent_verify_ca)
+  if (heartbeat.layer_facts) checkLayerFacts(node, heartbeat.layer_facts)
 }
 
 function checkCallbackUrl(callback_url: string): void {
@@ -95,9 +100,12 @@ function checkCertificate(node: Node, pem: string): void {
   }
 }
 
-/** The fields of a heartbeat that go into driver_internal_info. */
-export function recordOf(heartbeat: Heartbeat, now: Date): InternalInfo {
-  const { callback_url, agent_version, agent_verify_ca, agent_status, agent_status_message } = heartbeat
+/**
+ * The fields of a heartbeat that go into driver_internal_info.
+ * @param known  what is there already
+ */
+export function recordOf(heartbeat: Heartbeat, now: Date, known: InternalInfo = {}): InternalInfo {
+  const { callback_url, agent_version, agent_verify_ca, agent_status, agent_status_message, layer_facts } = heartbeat
   return {
     agent_url: callback_url,
     agent_last_heartbeat: now.toISOString(),
@@ -105,5 +113,6 @@ export function recordOf(heartbeat: Heartbeat, now: Date): InternalInfo {
     ...(agent_verify_ca ? { agent_verify_ca } : {}),
     ...(agent_status ? { agent_status } : {}),
     ...(agent_status_message ? { agent_status_message: agent_status_message.slice(0, MESSAGE_LIMIT) } : {}),
+    ...(layer_facts ? { agent_layer_facts: factsToKeep(known.agent_layer_facts, layer_facts) } : {}),
   }
 }

@@ -53,7 +53,8 @@ export type AgentConfigOptions = {
 }
 
 /**
- * The `config` of a lookup's answer, every key that ironic-python-agent reads.
+ * The `config` of a lookup's answer, every key that ironic-python-agent reads, and one of ours, which that one leaves
+ * alone.
  * @source Ironic api/controllers/v1/ramdisk.py
  */
 export function agentConfig(options: AgentConfigOptions): Json {
@@ -84,5 +85,7 @@ export function agentConfig(options: AgentConfigOptions): Json {
       pull_options: '--tls-verify=false',
       run_options: '--rm --network=host --tls-verify=false',
     },
+    // Our agent may send layer_facts with its heartbeats: a real Ironic refuses fields that it does not know.
+    rackstrap_layer_facts: true,
   }
 }

@@ -39,7 +39,7 @@ export async function heartbeat(parts: CallParts, runner: StepRunner, ident: str
     (now) => {
       checkHeartbeat(now, given, { require_tls })
       isRecorded = heartbeatAllowed(now.provision_state)
-      return isRecorded ? { internal: recordOf(given, new Date()) } : {}
+      return isRecorded ? { internal: recordOf(given, new Date(), now.driver_internal_info) } : {}
     },
     { quiet: true },
   )

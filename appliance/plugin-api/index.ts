@@ -147,6 +147,11 @@ export type Task<O extends Options = Options> = {
     /** Where the agent listens, once it has called; its host is the machine's address. */
     readonly url: string | undefined
     /**
+     * What the layers of our ramdisk told of themselves in this boot (pxe/agent-api, `Start`), by layer; `{ error }` of
+     * one that could not start. Untrusted: JSON of the machine's, of any shape. A stock agent tells none.
+     */
+    readonly facts: Readonly<Record<string, Json>>
+    /**
      * Gives the agent a command, e.g. run('standby.sync', {}, { wait: true }).
      * `wait`: the answer comes when the command has ended (commands of seconds only); a failed one throws.
      * Else it is RUNNING: return `{ wait: 'agent-command' }`.

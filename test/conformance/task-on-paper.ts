@@ -37,6 +37,8 @@ export type TaskSetting = {
   agent?: 'succeeds' | 'fails'
   /** Deploy steps that it offers. */
   agentSteps?: readonly InBandStep[]
+  /** What the layers of the ramdisk told, by layer. */
+  facts?: Readonly<Record<string, Json>>
   kept?: Json
   /** What task.folder gives; left out: one that is not there. */
   folder?: string
@@ -186,9 +188,13 @@ type Paper = {
 
 const STOCK_STEPS: readonly InBandStep[] = [{ interface: 'deploy', step: 'write_image', priority: 0 }]
 
-function agentWith({ agent = 'succeeds', agentSteps = STOCK_STEPS }: TaskSetting, { act }: Paper): Task['agent'] {
+function agentWith(
+  { agent = 'succeeds', agentSteps = STOCK_STEPS, facts = {} }: TaskSetting,
+  { act }: Paper,
+): Task['agent'] {
   return {
     url: 'https://172.22.0.77:9999',
+    facts,
     async run(command, params, o) {
       const name = command.split('.').at(-1) ?? command
       const ended = await act('agent.run', [command, params, o], agentCommand(name, agent))

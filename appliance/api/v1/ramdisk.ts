@@ -21,6 +21,7 @@ const HEARTBEAT_BODY = z.strictObject({
   agent_verify_ca: text.nullable().optional(),
   agent_status: text.nullable().optional(),
   agent_status_message: text.nullable().optional(),
+  layer_facts: z.record(z.string(), z.unknown()).optional(),
 })
 /** Since when each may be sent, and what an older version is told. */
 const HEARTBEAT_SINCE: readonly { fields: readonly (keyof Heartbeat)[]; since: number; refusal: string }[] = [

@@ -1,6 +1,7 @@
 /** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
 import { readBoolean } from '@appliance/ground/booleans'
 import { checkMachineFiles } from '@appliance/pxe'
+import { factsIn } from '../../agent/layer-facts.ts'
 import { DeployFailure } from '../../errors.ts'
 import type { ImageRequest } from '../../images/images.ts'
 import type { Json, Progress, Task } from '../../plugin-api/index.ts'
@@ -182,6 +183,9 @@ function agentFor(
     get url() {
       const url = node.record.driver_internal_info.agent_url
       return url === '' ? undefined : url
+    },
+    get facts() {
+      return factsIn(node.record.driver_internal_info.agent_layer_facts)
     },
     run,
     async execute(asked) {

@@ -61,6 +61,8 @@ type AgentInfo = {
   agent_secret_token?: string
   /** The agent's own certificate, in PEM. */
   agent_verify_ca?: string
+  /** What the layers of the deploy ramdisk told of themselves, by layer; the first word of each counts. */
+  agent_layer_facts?: Json
   /** Of the agent's hardware managers: sent back with each step. */
   hardware_manager_version?: Json
   /** The command that the agent works on, and the node waits for. */

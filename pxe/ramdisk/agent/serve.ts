@@ -1,10 +1,12 @@
 /** Takes commands over the API and sends heartbeats, until the agent is locked down. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AgentContext } from './commands/context.ts'
+import { stepAgent } from './commands/layer-steps.ts'
 import { commandTable } from './commands/table.ts'
 import { messageOf } from './errors.ts'
 import { listNetworkCards } from './hardware/network-cards.ts'
 import type { Identity } from './identity.ts'
+import { startLayers } from './layers.ts'
 import { type Commands, createCommands } from './protocol/commands.ts'
 import { type Heartbeater, startHeartbeats } from './protocol/heartbeat.ts'
 import { hostOf } from './protocol/http.ts'
@@ -29,6 +31,7 @@ export async function serve({ agent, api, identity, lookup, status }: ServeOptio
   const lockedDown = Promise.withResolvers<void>()
   agent.lockDown = lockedDown.resolve
   let heartbeats: Heartbeater | undefined
+  const facts = await startLayers(stepAgent(agent))
   const server = await startServer({
     host: options.listen_host,
     port: options.listen_port,
@@ -41,7 +44,10 @@ export async function serve({ agent, api, identity, lookup, status }: ServeOptio
   const callback_url = `${certificate ? 'https' : 'http'}://${hostOf(address)}:${options.advertise_port || server.port}`
   if (agent_token) {
     screen.say(`Waiting for commands at ${callback_url}`)
-    const send = () => api.heartbeat({ uuid, callback_url, agent_token, certificate: certificate?.certificate })
+    // Ironic itself refuses a field that it does not know.
+    const layer_facts = lookup.config.rackstrap_layer_facts === true ? facts : {}
+    const told = { uuid, callback_url, agent_token, certificate: certificate?.certificate, layer_facts }
+    const send = () => api.heartbeat(told)
     heartbeats = startHeartbeats({
       send,
       timeout_s: Number(lookup.config.heartbeat_timeout) || HEARTBEAT_TIMEOUT_S,

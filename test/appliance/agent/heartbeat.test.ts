@@ -108,6 +108,41 @@ describe('a heartbeat', () => {
     )
   })
 
+  it('tells what the layers of the ramdisk said, in one word for each boot', () => {
+    const ssh = { ssh_host_keys: ['ssh-ed25519 AAAA'] }
+    const failed = { error: 'it took more than 60 s' }
+
+    check({ layer_facts: { ssh } })
+    check({ layer_facts: { ssh, other: {} } }, { agent_layer_facts: { ssh } })
+    check({ layer_facts: { constructor: {} } })
+    check({ layer_facts: {} }, { agent_layer_facts: { ssh } })
+    check({ layer_facts: { ssh: failed } }, { agent_layer_facts: { ssh } })
+    check({ layer_facts: { ssh } }, { agent_layer_facts: { ssh: failed } })
+    assert.throws(
+      () => check({ layer_facts: { ssh: { ssh_host_keys: ['ssh-ed25519 BBBB'] } } }, { agent_layer_facts: { ssh } }),
+      refused('Detected change in ramdisk provided "layer_facts" of layer ssh'),
+    )
+  })
+
+  it('with facts of another form, or too many, is refused', () => {
+    const shape = refused('layer_facts is not an object with an object for each layer.')
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`l${index}`, {}]))
+
+    assert.throws(() => check({ layer_facts: { ssh: 'ssh-ed25519 AAAA' } }), shape)
+    assert.throws(() => check({ layer_facts: { ssh: ['a'] } }), shape)
+    assert.throws(() => check({ layer_facts: { '../ssh': {} } }), shape)
+    assert.throws(() => check({ layer_facts: JSON.parse('{"__proto__": {}}') }), shape)
+    assert.throws(
+      () => check({ layer_facts: many }),
+      refused('layer_facts of 17 layers have 144 bytes: at most 16 layers and 16384 bytes are taken.'),
+    )
+    assert.throws(
+      () =>
+        check({ layer_facts: { b: { x: 'x'.repeat(9000) } } }, { agent_layer_facts: { a: { x: 'x'.repeat(9000) } } }),
+      refused('layer_facts of 2 layers have 18027 bytes: at most 16 layers and 16384 bytes are taken.'),
+    )
+  })
+
   it('counts in states with an agent only', () => {
     const states: ProvisionState[] = ['wait call-back', 'deploying', 'clean wait', 'deploy hold']
     const others: ProvisionState[] = ['enroll', 'available', 'active', 'deploy failed', 'deleting', 'rescue']
@@ -131,6 +166,15 @@ describe('what is kept of a heartbeat', () => {
       agent_version: '13.0.0',
       agent_verify_ca: certificate,
     })
+  })
+
+  it('is what each layer said first, and an error only until it says something', () => {
+    const layer_facts = { ssh: { error: 'ended' }, other: { a: 2 } }
+    const known = { ssh: { ssh_host_keys: ['a'] }, other: { error: 'late' }, third: {} }
+
+    const kept = recordOf({ ...good, layer_facts }, new Date(), { agent_layer_facts: known })
+
+    assert.deepEqual(kept.agent_layer_facts, { ssh: { ssh_host_keys: ['a'] }, other: { a: 2 }, third: {} })
   })
 
   it('is cut to size', () => {

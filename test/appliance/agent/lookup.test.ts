@@ -82,7 +82,7 @@ describe('lookup', () => {
 })
 
 describe('the configuration that lookup gives', () => {
-  it('has every key that ironic-python-agent reads', () => {
+  it('has every key that ironic-python-agent reads, and asks our agent for the facts of its layers', () => {
     const config = agentConfig({
       agent_token: 't',
       heartbeat_timeout_s: 300,
@@ -117,6 +117,7 @@ describe('the configuration that lookup gives', () => {
         pull_options: '--tls-verify=false',
         run_options: '--rm --network=host --tls-verify=false',
       },
+      rackstrap_layer_facts: true,
     })
   })
 })

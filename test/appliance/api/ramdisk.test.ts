@@ -63,12 +63,14 @@ describe('POST /v1/heartbeat/{node}', () => {
     const { status, text } = await ask(
       'POST',
       `/v1/heartbeat/${uuid}`,
-      { ...heartbeat, agent_verify_ca: null },
+      { ...heartbeat, agent_verify_ca: null, layer_facts: { ssh: { a: 1 } } },
       { version: '1.68' },
     )
 
     assert.deepEqual([status, text], [202, ''])
-    assert.deepEqual(conductor.asked, [{ verb: 'heartbeat', uuid, with: heartbeat }])
+    assert.deepEqual(conductor.asked, [
+      { verb: 'heartbeat', uuid, with: { ...heartbeat, layer_facts: { ssh: { a: 1 } } } },
+    ])
   })
 
   const tooNew: readonly { version: string; fields: Json; fault: string }[] = [

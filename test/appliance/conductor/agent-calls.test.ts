@@ -143,6 +143,21 @@ describe('heartbeat', () => {
     await assert.rejects(trial.conductor.heartbeat(nobody, { callback_url: 'https://127.0.0.1:1' }), { code: 404 })
   })
 
+  it('tells what the layers of the ramdisk said, until the machine is switched off', async (t) => {
+    const { trial, agent, uuid } = await waiting(t)
+    await agent.lookUp(trial.conductor)
+    const layer_facts = { ssh: { ssh_host_keys: ['ssh-ed25519 AAAA'] } }
+
+    await trial.conductor.withNode(uuid, 'test', () => agent.beat(trial.conductor, { layer_facts }))
+    const told = trial.node(uuid).driver_internal_info.agent_layer_facts
+    const other = agent.beat(trial.conductor, { layer_facts: { ssh: { ssh_host_keys: ['ssh-ed25519 BBBB'] } } })
+
+    assert.deepEqual(told, layer_facts)
+    await assert.rejects(other, { message: 'Detected change in ramdisk provided "layer_facts" of layer ssh' })
+    await trial.untilState(uuid, 'active')
+    assert.equal(trial.node(uuid).driver_internal_info.agent_layer_facts, undefined)
+  })
+
   it('that comes late, after the deploy, changes nothing', async (t) => {
     const { trial, agent, uuid } = await waiting(t)
     await agent.boot(trial.conductor)

@@ -1,7 +1,4 @@
-/** The deploy steps that layers bring: finds their scripts, and hands each step what it may touch of the agent. */
-import { readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
+/** The deploy steps that layers bring: picks them from their scripts, and hands each what it may touch of the agent. */
 import type { LayerStep, StepAgent, StepDisk, StepProgress, Steps } from '../../../agent-api.ts'
 import { decodeConfigDrive } from '../disk/config-drive.ts'
 import { writeConfigDrive } from '../disk/config-drive-partition.ts'
@@ -10,11 +7,11 @@ import { AgentError, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
 import { findRootDevice } from '../hardware/root-device.ts'
 import { fetching } from '../image/fetch-image.ts'
+import { loadLayerScripts } from '../layers.ts'
 import type { CommandContext, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
 import { refuseShared } from './guard.ts'
 
-const FOLDER = 'usr/lib/rackstrap/steps'
 const SCREEN_PAUSE_MS = 500
 const MIB = 1024 * 1024
 const isStep = (step: unknown): step is LayerStep =>
@@ -29,30 +26,13 @@ const isStep = (step: unknown): step is LayerStep =>
  */
 export function loadLayerSteps(root: string, complain: (problem: string) => void): Steps {
   const steps: Record<string, LayerStep> = {}
-  for (const script of scriptsIn(join(root, FOLDER))) {
-    const name = script.slice(0, -'.js'.length)
-    try {
-      const exported = createRequire(join(root, FOLDER, script))(`./${script}`) as { steps?: Record<string, unknown> }
-      for (const [step, value] of Object.entries(exported.steps ?? {})) {
-        if (isStep(value)) steps[step] = value
-        else complain(`Step ${step} of layer ${name} has no priority, or no function "run"; it is left out`)
-      }
-    } catch (error) {
-      complain(`The deploy steps of layer ${name} cannot be loaded: ${messageOf(error)}`)
+  for (const { layer, exported } of loadLayerScripts(root, complain)) {
+    for (const [step, value] of Object.entries(exported.steps ?? {})) {
+      if (isStep(value)) steps[step] = value
+      else complain(`Step ${step} of layer ${layer} has no priority, or no function "run"; it is left out`)
     }
   }
   return steps
-}
-
-function scriptsIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.js'))
-      .sort()
-  } catch {
-    // No layer brings steps.
-    return []
-  }
 }
 
 type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>

@@ -17,6 +17,8 @@ type Heartbeat = {
   callback_url: string
   agent_token: string | undefined
   certificate: string | undefined
+  /** By layer; none for an Ironic that has not asked for them. */
+  layer_facts?: Readonly<Record<string, unknown>>
 }
 export type HeartbeatAnswer = { accepted: boolean; status: number; why: string }
 
@@ -101,12 +103,13 @@ export function createIronicApi(options: IronicApiOptions): IronicApi {
       const query = new URLSearchParams({ addresses: addresses.join(','), ...(node_uuid ? { node_uuid } : {}) })
       return lookupAnswer(await ask(`/v1/lookup?${query}`, { method: 'GET' }, lower(version, AGENT_TOKEN)))
     },
-    async heartbeat({ uuid, callback_url, agent_token, certificate }) {
+    async heartbeat({ uuid, callback_url, agent_token, certificate, layer_facts = {} }) {
       const body = JSON.stringify({
         callback_url,
         ...(atLeast(version, AGENT_TOKEN) ? { agent_token } : {}),
         ...(atLeast(version, AGENT_VERSION) ? { agent_version: options.agent_version } : {}),
         ...(atLeast(version, VERIFY_CA) && certificate ? { agent_verify_ca: certificate } : {}),
+        ...(Object.keys(layer_facts).length > 0 ? { layer_facts } : {}),
       })
       const answer = await ask(`/v1/heartbeat/${uuid}`, { method: 'POST', body }, lower(version, VERIFY_CA))
       return { accepted: answer.status === 202, status: answer.status, why: faultOf(answer) }

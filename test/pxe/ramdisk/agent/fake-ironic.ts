@@ -15,6 +15,7 @@ export type HeartbeatBody = {
   agent_token?: string
   agent_version?: string
   agent_verify_ca?: string
+  layer_facts?: Record<string, unknown>
 }
 type Call = { method: string; url: string; headers: IncomingHttpHeaders; body: unknown }
 export type FakeIronicOptions = {
