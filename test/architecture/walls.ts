@@ -44,6 +44,11 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     ],
   ],
   ['appliance/web', ['appliance/metrics', 'hono']],
+  // What a plugin's author tests with.
+  [
+    'appliance/plugin-testing',
+    ['appliance/conductor', 'appliance/plugin-host', 'appliance/records', '@appliance/registry-mirror', ...FOUNDATION],
+  ],
   ['appliance/jobs', ['appliance/conductor', 'appliance/config', '@appliance/registry-mirror', ...FOUNDATION]],
   ['appliance/rack-server', FOUNDATION],
   [

@@ -1,7 +1,7 @@
 /** What bootc brings to an installed host beside the container: keys, and how upgrades come through the mirror. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ACCESS, type TaskSetting } from '../conformance/task-on-paper.ts'
+import { ACCESS, type TaskSetting } from '../../appliance/plugin-testing/task-on-paper.ts'
 import { named, nodeWith, OURS, ran, SECRET, told } from './bootc-rig.ts'
 
 const APPLIANCE: TaskSetting = { agentSteps: OURS, values: { install: 'appliance' } }

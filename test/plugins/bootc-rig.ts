@@ -1,9 +1,14 @@
 /** The deploy interface bootc with a task on paper, as the conductor would put a node on it. */
 import type { Json, Step } from '../../appliance/plugin-api/index.ts'
+import { BARE_KIT } from '../../appliance/plugin-testing/kit-on-paper.ts'
+import {
+  type Call,
+  createTaskOnPaper,
+  type TaskOnPaper,
+  type TaskSetting,
+} from '../../appliance/plugin-testing/task-on-paper.ts'
 import plugin from '../../plugins/bootc/index.ts'
 import type { BootcOptions } from '../../plugins/bootc/options.ts'
-import { BARE_KIT } from '../conformance/kit-on-paper.ts'
-import { type Call, createTaskOnPaper, type TaskOnPaper, type TaskSetting } from '../conformance/task-on-paper.ts'
 
 export const SOURCE = 'oci://quay.example/org/app:v1'
 /** alice:wonder-land */

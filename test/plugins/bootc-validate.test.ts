@@ -1,8 +1,8 @@
 /** What validate tells of a node that bootc is to deploy, before its machine is powered on. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { NODE_UUID, type TaskSetting } from '../../appliance/plugin-testing/task-on-paper.ts'
 import plugin from '../../plugins/bootc/index.ts'
-import { NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
 import { named, nodeWith, paperFor, SECRET } from './bootc-rig.ts'
 
 const refuses = (setting: TaskSetting, message: string) =>

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
+import { BARE_KIT, createKitOnPaper } from '../../appliance/plugin-testing/kit-on-paper.ts'
+import { ACCESS, CONTAINER, IMAGE, NODE_UUID, type TaskSetting } from '../../appliance/plugin-testing/task-on-paper.ts'
 import plugin from '../../plugins/bootc/index.ts'
-import { testDeployPlugin } from '../conformance/deploy-plugin.ts'
-import { BARE_KIT, createKitOnPaper } from '../conformance/kit-on-paper.ts'
-import { ACCESS, CONTAINER, IMAGE, NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
 import { named, nodeWith, OURS, paperFor, ran, SECRET, SOURCE, told } from './bootc-rig.ts'
 
 const TICKET = { username: 'ticket', password: 'for-one-deploy' }

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Json } from '../../appliance/plugin-api/index.ts'
+import {
+  createTaskOnPaper,
+  IMAGE_FIELDS,
+  NODE_UUID,
+  Refusal,
+  type TaskSetting,
+} from '../../appliance/plugin-testing/task-on-paper.ts'
 import plugin from '../../plugins/direct/index.ts'
-import { createTaskOnPaper, IMAGE_FIELDS, NODE_UUID, Refusal, type TaskSetting } from '../conformance/task-on-paper.ts'
 
 async function validate({ node, ...setting }: TaskSetting): Promise<void> {
   const instance_info = { ...IMAGE_FIELDS, ...node?.instance_info }

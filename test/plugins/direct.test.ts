@@ -3,11 +3,17 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Json, ServedImage } from '../../appliance/plugin-api/index.ts'
+import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
+import { BARE_KIT, createKitOnPaper } from '../../appliance/plugin-testing/kit-on-paper.ts'
+import {
+  createTaskOnPaper,
+  IMAGE,
+  IMAGE_FIELDS,
+  NODE_UUID,
+  type TaskSetting,
+} from '../../appliance/plugin-testing/task-on-paper.ts'
 import plugin from '../../plugins/direct/index.ts'
 import { parseImageInfo } from '../../pxe/ramdisk/agent/image/image-info.ts'
-import { testDeployPlugin } from '../conformance/deploy-plugin.ts'
-import { BARE_KIT, createKitOnPaper } from '../conformance/kit-on-paper.ts'
-import { createTaskOnPaper, IMAGE, IMAGE_FIELDS, NODE_UUID, type TaskSetting } from '../conformance/task-on-paper.ts'
 
 const SOURCE = 'http://images.example/debian.raw'
 const SHA256 = 'a3'.repeat(32)

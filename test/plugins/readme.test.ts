@@ -9,12 +9,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { DeployPlugin, Step } from '../../appliance/plugin-api/index.ts'
+import { CHECKS, testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
+import { createLoader } from '../../appliance/plugin-testing/plugin-checks/given.ts'
+import {
+  createTaskOnPaper,
+  fileOnPaper,
+  IMAGE_FIELDS,
+  NODE_UUID,
+} from '../../appliance/plugin-testing/task-on-paper.ts'
 import type { StepAgent, Steps } from '../../pxe/agent-api.ts'
 import { bundle } from '../../pxe/ramdisk/bundle.ts'
 import { readLayer } from '../../pxe/ramdisk/layer.ts'
-import { CHECKS, testDeployPlugin } from '../conformance/deploy-plugin.ts'
-import { createLoader } from '../conformance/plugin-checks/given.ts'
-import { createTaskOnPaper, fileOnPaper, IMAGE_FIELDS, NODE_UUID } from '../conformance/task-on-paper.ts'
 import { block, PAGE, writeExample } from './example.ts'
 
 const README = readFileSync(join(import.meta.dirname, '../../plugins/README.md'), 'utf8')

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { NodeRegistry } from '../../../appliance/conductor/parts/node-registry.ts'
 import type { DeployPlugin, Task } from '../../../appliance/plugin-api/index.ts'
-import { CONTAINER } from '../../conformance/task-on-paper.ts'
+import { CONTAINER } from '../../../appliance/plugin-testing/task-on-paper.ts'
 import { startTrial, type TrialOptions } from './trial.ts'
 
 const DONE = { done: true } as const

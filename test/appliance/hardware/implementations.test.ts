@@ -7,7 +7,7 @@ import { TYPES, type Type } from '../../../appliance/hardware/enabled.ts'
 import { IMPLEMENTATIONS } from '../../../appliance/hardware/implementations.ts'
 import { createIpmi } from '../../../appliance/hardware/ipmi/ipmi.ts'
 import { createLog } from '../../../appliance/log.ts'
-import { testInterface, testRefusal, type UnderTest } from '../../conformance/interfaces.ts'
+import { testInterface, testRefusal, type UnderTest } from '../../../appliance/plugin-testing/interfaces.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 
 const ELSEWHERE = ['power/agent', 'power/ipmitool', 'management/ipmitool']

@@ -7,14 +7,14 @@ import { after, describe, it, type TestContext } from 'node:test'
 import { createHardware } from '../../../appliance/hardware/hardware.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { PowerInterface } from '../../../appliance/plugin-api/interfaces.ts'
+import { testPowerInterface } from '../../../appliance/plugin-testing/power-interface.ts'
 import { problemsOf } from '../../../appliance/serve/check-settings.ts'
-import { testPowerInterface } from '../../conformance/power-interface.ts'
 import { startTrial } from '../conductor/trial.ts'
 import { nodeOnPaper } from '../hardware/node-on-paper.ts'
 import { layPlugin, manifestOf, pluginPath } from '../plugin-host/plugin-folder.ts'
 import { settingsOf } from './settings.ts'
 
-const LEVER = join(import.meta.dirname, '../../conformance/fixtures/lever')
+const LEVER = join(import.meta.dirname, '../plugin-testing/fixtures/lever')
 const iniWith = (path: string, more = '') => `[DEFAULT]
 plugin_path = ${path}
 enabled_hardware_types = manual-management, fake-hardware

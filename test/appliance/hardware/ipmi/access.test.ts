@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { ipmiAccessOf } from '../../../../appliance/hardware/ipmi/access.ts'
 import { createIpmi } from '../../../../appliance/hardware/ipmi/ipmi.ts'
 import { createLog } from '../../../../appliance/log.ts'
-import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { interfaceTask } from '../../../../appliance/plugin-testing/interface-task.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 const UUID = nodeOnPaper().uuid

@@ -10,7 +10,7 @@ import { createIpmi, type IpmiOptions } from '../../../../appliance/hardware/ipm
 import { ipmitoolManagement } from '../../../../appliance/hardware/management/ipmitool.ts'
 import { ipmitoolPower } from '../../../../appliance/hardware/power/ipmitool.ts'
 import { createLog } from '../../../../appliance/log.ts'
-import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { interfaceTask } from '../../../../appliance/plugin-testing/interface-task.ts'
 import { freeUdpPort } from '../../../rack/free-port.ts'
 import { type IpmiSim, startIpmiSim } from '../../../rack/ipmi-sim.ts'
 import { createMachineOnPaper } from '../../../rack/machine-on-paper.ts'

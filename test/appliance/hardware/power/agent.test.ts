@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { agentPower } from '../../../../appliance/hardware/power/agent.ts'
 import type { PowerTarget } from '../../../../appliance/plugin-api/interfaces.ts'
-import { testImplementation } from '../../../conformance/implementation.ts'
-import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { testImplementation } from '../../../../appliance/plugin-testing/implementation.ts'
+import { interfaceTask } from '../../../../appliance/plugin-testing/interface-task.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 const node = nodeOnPaper({ driver: 'manual-management', power_state: 'power off' })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fakePower } from '../../../../appliance/hardware/power/fake.ts'
-import { interfaceTask } from '../../../conformance/interface-task.ts'
+import { interfaceTask } from '../../../../appliance/plugin-testing/interface-task.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 describe('power interface fake', () => {

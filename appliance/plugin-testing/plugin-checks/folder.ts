@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { readManifest } from '../../../appliance/plugin-host/manifest.ts'
+import { readManifest } from '../../plugin-host/manifest.ts'
 import type { Given } from './given.ts'
 
 const CONTRACT = '@appliance/core/plugin-api'

@@ -1,6 +1,6 @@
 /** The kit as the conductor hands it to deploySteps: the agent's ready-made steps, which do nothing here. */
-import { imageInfo } from '../../appliance/conductor/steps/image-info.ts'
-import type { Kit, Step } from '../../appliance/plugin-api/index.ts'
+import { imageInfo } from '../conductor/steps/image-info.ts'
+import type { Kit, Step } from '../plugin-api/index.ts'
 
 /** @source plugin-api Kit.agentFlow */
 const AGENT_FLOW: readonly (readonly [step: string, priority: number])[] = [

@@ -1,9 +1,9 @@
 /** What an implementation of an interface is handed, without a conductor. */
 
-import { exec } from '../../appliance/conductor/plugin/exec.ts'
-import type { Json } from '../../appliance/plugin-api/index.ts'
-import type { InterfaceTask } from '../../appliance/plugin-api/interfaces.ts'
-import type { Node } from '../../appliance/records/kinds/node.ts'
+import { exec } from '../conductor/plugin/exec.ts'
+import type { Json } from '../plugin-api/index.ts'
+import type { InterfaceTask } from '../plugin-api/interfaces.ts'
+import type { Node } from '../records/kinds/node.ts'
 
 const DEADLINE_MS = 10_000
 

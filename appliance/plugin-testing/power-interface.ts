@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { PowerInterface, PowerState, PowerTarget } from '../../appliance/plugin-api/interfaces.ts'
-import type { Node } from '../../appliance/records/kinds/node.ts'
+import type { PowerInterface, PowerState, PowerTarget } from '../plugin-api/interfaces.ts'
+import type { Node } from '../records/kinds/node.ts'
 import { testImplementation } from './implementation.ts'
 import { interfaceTask } from './interface-task.ts'
 

@@ -1,8 +1,8 @@
 /** What is counted on from each type of interface beside power and management: one suite a type, run over all of it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Interfaces, InterfaceTask } from '../../appliance/plugin-api/interfaces.ts'
-import type { Node } from '../../appliance/records/kinds/node.ts'
+import type { Interfaces, InterfaceTask } from '../plugin-api/interfaces.ts'
+import type { Node } from '../records/kinds/node.ts'
 import { testImplementation } from './implementation.ts'
 import { interfaceTask } from './interface-task.ts'
 import { testManagementInterface } from './management-interface.ts'

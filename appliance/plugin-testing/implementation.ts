@@ -1,8 +1,8 @@
 /** What all implementations of interfaces have in common. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { Implementation } from '../../appliance/plugin-api/interfaces.ts'
-import type { Node } from '../../appliance/records/kinds/node.ts'
+import type { Implementation } from '../plugin-api/interfaces.ts'
+import type { Node } from '../records/kinds/node.ts'
 import { interfaceTask } from './interface-task.ts'
 
 export function testImplementation(make: () => { implementation: Implementation; node: () => Node }): void {

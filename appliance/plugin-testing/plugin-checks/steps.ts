@@ -3,7 +3,7 @@
  * affair.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { DeployPlugin, SignOfLife, Step, StepResult } from '../../../appliance/plugin-api/index.ts'
+import type { DeployPlugin, SignOfLife, Step, StepResult } from '../../plugin-api/index.ts'
 import { createKitOnPaper } from '../kit-on-paper.ts'
 import { agentCommand, createTaskOnPaper, type TaskOnPaper, type TaskSetting } from '../task-on-paper.ts'
 import type { Given } from './given.ts'

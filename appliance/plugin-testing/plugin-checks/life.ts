@@ -2,8 +2,8 @@
  * Checks of a plugin's life around its steps: validate, prepare, cleanUp. The task it gets is on paper and tells what
  * was called.
  */
-import { messageOf } from '../../../appliance/errors.ts'
-import type { Json } from '../../../appliance/plugin-api/index.ts'
+import { messageOf } from '../../errors.ts'
+import type { Json } from '../../plugin-api/index.ts'
 import { createTaskOnPaper, HARMLESS, Refusal, type TaskOnPaper, type TaskSetting } from '../task-on-paper.ts'
 import type { Given } from './given.ts'
 

@@ -5,10 +5,10 @@
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createLog } from '../../../appliance/log.ts'
-import type { DeployPlugin, Json } from '../../../appliance/plugin-api/index.ts'
-import { discoverPlugins } from '../../../appliance/plugin-host/discover.ts'
-import { loadPlugins } from '../../../appliance/plugin-host/load.ts'
+import { createLog } from '../../log.ts'
+import type { DeployPlugin, Json } from '../../plugin-api/index.ts'
+import { discoverPlugins } from '../../plugin-host/discover.ts'
+import { loadPlugins } from '../../plugin-host/load.ts'
 import type { TaskSetting } from '../task-on-paper.ts'
 
 export type PluginUnderTest = {

@@ -7,10 +7,16 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { DeployPlugin, Step } from '../../appliance/plugin-api/index.ts'
-import { CHECKS, testDeployPlugin } from './deploy-plugin.ts'
+import type { DeployPlugin, Step } from '../../../appliance/plugin-api/index.ts'
+import { CHECKS, testDeployPlugin } from '../../../appliance/plugin-testing/deploy-plugin.ts'
+import {
+  type Check,
+  createLoader,
+  type Given,
+  givenFor,
+  type Loader,
+} from '../../../appliance/plugin-testing/plugin-checks/given.ts'
 import { FOLDER_FAULTS, OBJECT_FAULTS } from './fixtures/faults.ts'
-import { type Check, createLoader, type Given, givenFor, type Loader } from './plugin-checks/given.ts'
 
 const GOOD = {
   folder: join(import.meta.dirname, 'fixtures/good'),

@@ -19,7 +19,7 @@ import type {
   ServedImage,
   Task,
   Values,
-} from '../../appliance/plugin-api/index.ts'
+} from '../plugin-api/index.ts'
 
 type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json; extra?: Json }
 /** What the appliance behind the task would say. */
@@ -86,7 +86,7 @@ export const CONTAINER: ContainerImage = {
   digest: `sha256:${'d1'.repeat(32)}`,
   manifest_digest: `sha256:${'d2'.repeat(32)}`,
   architecture: 'amd64',
-  labels: { 'containers.bootc': '1' },
+  labels: { 'ostree.bootable': '1' },
   layers: [{ digest: `sha256:${'d3'.repeat(32)}`, size_bytes: 262_144_000 }],
   size_bytes: 262_148_096,
 }

@@ -1,6 +1,6 @@
 /** Checks of what a plugin says of itself: steps, options, properties. Nothing of it is run. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Option, Step } from '../../../appliance/plugin-api/index.ts'
+import type { Option, Step } from '../../plugin-api/index.ts'
 import { createKitOnPaper } from '../kit-on-paper.ts'
 import type { Given } from './given.ts'
 
