@@ -2,7 +2,15 @@
  * Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in
  * plain.
  */
-import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { codeOf, isMissing } from '@appliance/ground/errno'
 import { hasMembers, parseExact } from '@appliance/ground/exact-number'
@@ -28,6 +36,7 @@ type Owner = { kind: string; uuid: string }
 export class Secrets {
   readonly #file: string
   #master: Buffer | undefined
+  #masterKey: KeyObject | undefined
   /** What was not as it should be, in sentences. */
   readonly repairs: readonly string[]
 
@@ -97,9 +106,13 @@ export class Secrets {
     })
   }
 
-  /** One key a record, made when the first secret needs it: random nonces stay far from their limit of 2^32 a key. */
-  #keyOf({ kind, uuid }: Owner): () => Buffer {
-    let key: Buffer | undefined
+  /**
+   * One key a record, made when the first secret needs it: random nonces stay far from their limit of 2^32 a key. Keys
+   * are KeyObjects: for a Buffer Node throws and catches an error each time that it is used, which costs more than the
+   * cipher.
+   */
+  #keyOf({ kind, uuid }: Owner): () => KeyObject {
+    let key: KeyObject | undefined
     return () => {
       if (!this.#master) {
         throw new SecretKeyRefused(
@@ -107,7 +120,8 @@ export class Secrets {
             `without it the passwords in ${folderOf(this.#file)} are lost.`,
         )
       }
-      key ??= Buffer.from(hkdfSync('sha256', this.#master, '', uuid, KEY_BYTES))
+      this.#masterKey ??= createSecretKey(this.#master)
+      key ??= createSecretKey(Buffer.from(hkdfSync('sha256', this.#masterKey, '', uuid, KEY_BYTES)))
       return key
     }
   }
@@ -139,17 +153,23 @@ const place = ({ kind, uuid }: Owner, path: Path) => Buffer.from(JSON.stringify(
 const isSecret = (key: string, value: unknown) =>
   isSecretKey(key) && value !== null && value !== undefined && typeof value !== 'boolean'
 
+/** Records are many and secrets few: what has none below it is returned as it is. */
 function mapSecrets(value: Json, path: Path, change: (value: unknown, path: Path) => unknown): Json {
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => {
-      const here = [...path, key]
-      return [key, isSecret(key, item) ? change(item, here) : mapNested(item, here, change)]
-    }),
-  )
+  const entries = Object.entries(value)
+  let isChanged = false
+  for (const entry of entries) {
+    const [key, item] = entry
+    if (isSecret(key, item)) entry[1] = change(item, [...path, key])
+    else if (hasMembers(item)) entry[1] = mapNested(item, [...path, key], change)
+    isChanged ||= entry[1] !== item
+  }
+  return isChanged ? Object.fromEntries(entries) : value
 }
 
-function mapNested(value: unknown, path: Path, change: (value: unknown, path: Path) => unknown): unknown {
-  if (!hasMembers(value)) return value
+function mapNested(value: object, path: Path, change: (value: unknown, path: Path) => unknown): object {
   if (!Array.isArray(value)) return mapSecrets(value as Json, path, change)
-  return value.map((item, index) => mapNested(item, [...path, String(index)], change))
+  const items = value.map((item, index) =>
+    hasMembers(item) ? mapNested(item, [...path, String(index)], change) : item,
+  )
+  return items.every((item, index) => item === value[index]) ? value : items
 }
