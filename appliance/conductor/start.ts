@@ -3,6 +3,7 @@ import type { MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
 import type { BootDevice } from '../plugin-api/interfaces.ts'
 import type { Node } from '../records/kinds/node.ts'
+import { createRenderer } from '../render/render.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
 import { publishedText } from './boot/published.ts'
@@ -122,6 +123,7 @@ function assemble(options: ConductorOptions): Parts {
       max_command_attempts: agent.max_command_attempts,
       verify_ca: agent.verify_ca,
     }),
+    renderer: createRenderer(),
     reservations: createReservations(options.store, options.hostname),
     background: createBackground(options.log),
   }

@@ -212,6 +212,14 @@ export type Task<O extends Options = Options> = {
    */
   readonly readBoolean: (value: unknown) => boolean | undefined
   /**
+   * The text that a Jinja2 template makes of variables. The template may be a stranger's: it reads no file, runs no
+   * code, and ends: at most 256 KiB of it, 1 MiB of text, 20 s. A variable that there is not is an error, as in
+   * Jinja2's StrictUndefined.
+   * @param o.name  how messages call the template, e.g. where a person wrote its address
+   * @throws with the line; the message repeats nothing of the variables
+   */
+  readonly render: (template: string, variables: Json, o: { name: string }) => Promise<string>
+  /**
    * An error in the operator's words: `throw task.failure('…')`. Becomes the node's last_error; 400 when thrown in
    * `validate`.
    */

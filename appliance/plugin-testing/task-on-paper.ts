@@ -102,6 +102,7 @@ export const ACCESS: ContainerAccess = {
 export const HARMLESS: readonly string[] = [
   'failure',
   'log',
+  'render',
   'images.validate',
   'images.validateFile',
   'disk.validate',
@@ -173,6 +174,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
     exec: (...args) => act('exec', args, { stdout: '' }),
     folder: () => act('folder', [], setting.folder ?? `/var/lib/rackstrap/procedures/${NODE_UUID}`),
     readBoolean,
+    render: (template, variables, o) => act('render', [template, variables, o], renderedOnPaper(template, variables)),
     failure(message, cause) {
       note('failure', [message])
       return new Refusal(message, { cause })
@@ -280,6 +282,15 @@ export function fileOnPaper(href: string): ServedFile {
     size_bytes: 1024,
     checksum: { algorithm: 'sha256', value },
   }
+}
+
+/** Variables in their places; blocks are passed over. */
+function renderedOnPaper(template: string, variables: Json): string {
+  const lookUp = (path: string) =>
+    path.split('.').reduce<unknown>((value, key) => (value as Json | undefined)?.[key], variables)
+  return template
+    .replace(/\{\{-?\s*([\w.]+)[^}]*\}\}/g, (_, path: string) => String(lookUp(path) ?? ''))
+    .replace(/\{[%#].*?[%#]\}/gs, '')
 }
 
 const NO_SOURCE =

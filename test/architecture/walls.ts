@@ -55,9 +55,10 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     'appliance/conductor',
     [
       ...['appliance/agent', 'appliance/hardware', 'appliance/images', 'appliance/guest', 'appliance/records'],
-      ...['appliance/config', '@appliance/pxe', 'execa', ...FOUNDATION],
+      ...['appliance/render', 'appliance/config', '@appliance/pxe', 'execa', ...FOUNDATION],
     ],
   ],
+  ['appliance/render', ['minijinja-js', ...FOUNDATION]],
   ['appliance/plugin-host', FOUNDATION],
   ['appliance/agent', ['appliance/records', 'undici', 'zod', ...FOUNDATION]],
   ['appliance/hardware', ['appliance/config', 'appliance/records', 'execa', ...FOUNDATION]],

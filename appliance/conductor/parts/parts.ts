@@ -12,6 +12,7 @@ import type { DeployPlugin, Json, Task } from '../../plugin-api/index.ts'
 import { deepFreeze } from '../../records/frozen.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
+import type { Renderer } from '../../render/render.ts'
 import type { Background } from './background.ts'
 import type { NodeRegistry } from './node-registry.ts'
 import type { Reservations } from './reservations.ts'
@@ -52,6 +53,7 @@ export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   plugins: ReadonlyMap<string, DeployPlugin>
   option_values(plugin: string): Json
   agent: AgentClient
+  renderer: Renderer
   reservations: Reservations
   background: Background
 }

@@ -29,7 +29,8 @@ import { bootAgent, bootFrom, type MachineParts } from './machine.ts'
 import { checkRootDevice } from './root-device.ts'
 
 /** All that a plugin's step may do. */
-export type TaskParts = MachineParts & Pick<Parts, 'images' | 'registry' | 'guests' | 'folder' | 'http_url'>
+export type TaskParts = MachineParts &
+  Pick<Parts, 'images' | 'registry' | 'guests' | 'folder' | 'http_url' | 'renderer'>
 
 export type TaskContext = {
   signal: AbortSignal
@@ -83,6 +84,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
     exec: (file, args, o = {}) => exec(file, args, o, signal),
     folder: () => procedureFolder(parts, node),
     readBoolean,
+    render: (template, variables, { name }) => parts.renderer.render({ template, variables, name, signal }),
     failure: (message, cause) => new DeployFailure(message, { cause }),
   }
 }
