@@ -166,6 +166,11 @@ export type Task<O extends Options = Options> = {
     /** The deploy or clean steps that the agent offers; empty before its first heartbeat. */
     steps(): readonly InBandStep[]
   }
+  /**
+   * The steps of the procedure under way, in the order in which they run, those that are over included: the plugin's,
+   * what was asked for, and the agent's once it has told them. Empty before that.
+   */
+  readonly plan: () => readonly InBandStep[]
   readonly disk: {
     /** What is wrong with the node's root device hints, by which the agent chooses its disk. Touches no machine. */
     validate(): void

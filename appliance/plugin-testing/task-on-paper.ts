@@ -39,6 +39,8 @@ export type TaskSetting = {
   agentSteps?: readonly InBandStep[]
   /** What the layers of the ramdisk told, by layer. */
   facts?: Readonly<Record<string, Json>>
+  /** The procedure's steps. */
+  plan?: readonly InBandStep[]
   kept?: Json
   /** What task.folder gives; left out: one that is not there. */
   folder?: string
@@ -153,6 +155,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       },
     },
     agent: agentWith(setting, { note, act }),
+    plan: () => setting.plan ?? [],
     disk: { validate: () => note('disk.validate', []) },
     images: imagesWith(setting, { note, act }),
     registry: registryWith(setting, { note, act }),

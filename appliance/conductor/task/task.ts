@@ -4,7 +4,7 @@ import { checkMachineFiles } from '@appliance/pxe'
 import { factsIn } from '../../agent/layer-facts.ts'
 import { DeployFailure } from '../../errors.ts'
 import type { ImageRequest } from '../../images/images.ts'
-import type { Json, Progress, Task } from '../../plugin-api/index.ts'
+import type { InBandStep, Json, Progress, Task } from '../../plugin-api/index.ts'
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { agentApiUrl } from '../boot/boot.ts'
@@ -16,7 +16,7 @@ import { exec } from '../plugin/exec.ts'
 import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { setPower } from '../power/power.ts'
-import { offeredSteps } from '../procedures/plan.ts'
+import { offeredSteps, planOf } from '../procedures/plan.ts'
 import { internalChange, internalOf, lastProcedure, procedureOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
@@ -60,6 +60,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
     signal,
     ...machineFor(parts, node, signal),
     agent: agentFor(parts, node, context),
+    plan: () => planOf(node.record).map(nameAndPlace),
     disk: { validate: () => checkRootDevice(node.record) },
     images: imagesFor(parts, node, context, progress),
     ...registryFor(parts, node, { signal, progress }),
@@ -202,11 +203,12 @@ function agentFor(
       await whenNotBusy(() => run(agent.execute, params), signal)
       return { wait: 'agent-command', note: `the agent runs ${asked.interface}.${asked.step}` }
     },
-    steps: () =>
-      (offeredSteps(node.record) ?? []).map(({ interface: name, step: offered, priority }) => ({
-        interface: name,
-        step: offered,
-        priority,
-      })),
+    steps: () => (offeredSteps(node.record) ?? []).map(nameAndPlace),
   }
 }
+
+const nameAndPlace = ({ interface: name, step, priority }: InBandStep): InBandStep => ({
+  interface: name,
+  step,
+  priority,
+})

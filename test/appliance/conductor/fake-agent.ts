@@ -27,6 +27,7 @@ export type OfferedStep = {
   priority: number
   reboot_requested: boolean
   abortable?: boolean
+  argsinfo?: Readonly<Record<string, { description: string; required?: boolean }>>
 }
 export type FakeAgentOptions = {
   mac: string
