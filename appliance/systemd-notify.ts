@@ -1,5 +1,4 @@
 /** Tells systemd that the appliance is ready, alive or stopping. Does nothing where systemd did not start it. */
-import { execa } from 'execa'
 import type { Log } from './log.ts'
 
 const NOTIFY_TIMEOUT_MS = 5_000
@@ -30,6 +29,8 @@ export function createSystemdNotify(
   const send = async (...messages: string[]) => {
     if (!NOTIFY_SOCKET) return
     try {
+      // Read where systemd is told something: execa is a hundred files.
+      const { execa } = await import('execa')
       await execa('systemd-notify', messages, { env: { NOTIFY_SOCKET }, cwd: '/', timeout: NOTIFY_TIMEOUT_MS })
     } catch (error) {
       log.warn('systemd was not told', { messages, error })

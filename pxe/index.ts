@@ -15,7 +15,6 @@ export { checkKernelParameters, type KernelParameter, parseKernelParameters } fr
 export type { MachineBoot } from './machine-boot.ts'
 export { checkMachineFiles, type MachineFile, packMachineFiles } from './machine-files.ts'
 export { problemOfRootDeviceHints, problemOfSkipBlockDevices } from './ramdisk/agent/hardware/node-hints.ts'
-export { type BuildOptions, buildRamdisk, type LayerSource, type Ramdisk } from './ramdisk/build.ts'
 export { type RamdiskFiles, readRamdiskFiles } from './ramdisk-files.ts'
 
 export type Pxe = {

@@ -4,7 +4,6 @@
  */
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import { ApplianceError, messageOf } from '../errors.ts'
 
 export type CertificateRequest = {
@@ -78,6 +77,8 @@ ${extensions.join('\n')}
 export const requireOpenssl = async (): Promise<void> => void (await openssl('/', ['version']))
 
 async function openssl(cwd: string, args: readonly string[]): Promise<string> {
+  // Read when a program is run: execa is a hundred files.
+  const { execa } = await import('execa')
   try {
     const { stdout } = await execa('openssl', args, { cwd, stdin: 'ignore', timeout: DEADLINE_MS })
     return `${stdout}\n`

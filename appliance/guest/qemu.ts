@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream'
 import { messageOf } from '../errors.ts'
 import { GuestFailure } from './failure.ts'
 import type { GuestFiles } from './files.ts'
+import { guestMirror } from './mirror-address.ts'
 import { printable } from './report.ts'
 
 /** Where the mirror listens. */
@@ -43,8 +44,6 @@ export type Ended = {
 const PROGRAM = 'qemu-system-x86_64'
 const KVM = '/dev/kvm'
 const KVM_FAILURE = /KVM internal error|Could not access KVM|failed to initialize kvm|KVM: entry failed/i
-/** Where a guest finds the mirror, at the mirror's own port. */
-export const GUEST_MIRROR_HOST = '10.0.2.100'
 const CONSOLE_LIMIT = 16 * 1024
 /** Nobody and nogroup, on every Debian. */
 const NOBODY = 65534
@@ -66,9 +65,6 @@ const REPORT_FD = 4
 const KERNEL_FD = 5
 const INITRD_FD = 6
 const FIRST_DISK_FD = 7
-
-/** The address by which a guest calls the mirror; the mirror's certificate is valid for it, too. */
-export const guestMirror = (port: number): string => `${GUEST_MIRROR_HOST}:${port}`
 
 /** The memory for translated code where there is no KVM: the default of QEMU is 1 GiB beside the guest's own memory. */
 const TRANSLATED_MIB = 256

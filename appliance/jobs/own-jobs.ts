@@ -1,6 +1,6 @@
 /** What the appliance does by itself, by the clock, beside what the registry mirror does. */
 import { type Job, Jobs } from '@appliance/ground/jobs'
-import { nextByClock } from '@appliance/registry-mirror'
+import { nextByClock } from '@appliance/registry-mirror/settings'
 import type { ConductorService } from '../conductor/start.ts'
 import type { Config } from '../config/options.ts'
 import type { Log } from '../log.ts'

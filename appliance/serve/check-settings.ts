@@ -2,7 +2,7 @@
  * Finds what is wrong with a configuration whose every option is right by itself, for `config check` and before a
  * start.
  */
-import { checkRegistry, type Findings } from '@appliance/registry-mirror'
+import { checkRegistry, type Findings } from '@appliance/registry-mirror/settings'
 import { requireOpenssl } from '../ca/openssl.ts'
 import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'

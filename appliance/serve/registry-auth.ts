@@ -1,7 +1,7 @@
 /** Pull secrets of the box, for container images of nodes that bring none. Never shows them. */
 import { readFile } from 'node:fs/promises'
 import { isMissing } from '@appliance/ground/errno'
-import { inAuthFile } from '@appliance/registry-mirror'
+import { inAuthFile } from '@appliance/registry-mirror/settings'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
 

@@ -9,7 +9,7 @@ import {
   registryOptions,
   type UpstreamConfig,
   upstreamOptions,
-} from '@appliance/registry-mirror'
+} from '@appliance/registry-mirror/settings'
 import { type Config, SECTIONS } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import {

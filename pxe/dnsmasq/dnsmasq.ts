@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdir, rename } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import { execa } from 'execa'
 import { type PxeConfig, PxeError, type PxeLog } from '../config.ts'
 import { writeDurably } from '../ramdisk/files.ts'
 import { dnsmasqPaths, renderDnsmasqConfig } from './config.ts'
@@ -98,6 +97,7 @@ export class Dnsmasq {
   /** Until its end. @returns why it ended */
   async #run(argument: string, tellFirstWord: () => void): Promise<string> {
     const last: string[] = []
+    const { execa } = await import('execa')
     const child = execa('dnsmasq', ['--keep-in-foreground', argument], {
       all: true,
       buffer: false,
@@ -131,6 +131,8 @@ export class Dnsmasq {
 const NOT_INSTALLED = 'it is not installed (Debian: apt install dnsmasq-base).'
 
 async function checkConfig(path: string, text: string): Promise<void> {
+  // Read where dnsmasq runs: execa is a hundred files.
+  const { execa } = await import('execa')
   const { code, failed, timedOut, stderr } = await execa('dnsmasq', ['--test', `--conf-file=${path}`], {
     reject: false,
     stdin: 'ignore',

@@ -24,7 +24,8 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     'appliance/cli',
     [
       ...['appliance/serve', 'appliance/jobs', 'appliance/images', 'appliance/ca', 'appliance/config'],
-      ...['appliance/systemd-notify', '@appliance/pxe', '@appliance/registry-mirror', 'commander', ...FOUNDATION],
+      ...['appliance/systemd-notify', '@appliance/pxe/build-ramdisk', '@appliance/registry-mirror', 'commander'],
+      ...FOUNDATION,
     ],
   ],
   [
@@ -33,7 +34,8 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
       ...['appliance/api', 'appliance/web', 'appliance/jobs', 'appliance/rack-server', 'appliance/conductor'],
       ...['appliance/plugin-host', 'appliance/hardware', 'appliance/images', 'appliance/ca', 'appliance/guest'],
       ...['appliance/records', 'appliance/config', 'appliance/metrics'],
-      ...['@appliance/pxe', '@appliance/registry-mirror', '@hono/node-server', ...FOUNDATION],
+      ...['@appliance/pxe', '@appliance/pxe/check-ramdisk', '@appliance/pxe/config'],
+      ...['@appliance/registry-mirror', '@appliance/registry-mirror/settings', '@hono/node-server', ...FOUNDATION],
     ],
   ],
   [
@@ -49,7 +51,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     'appliance/plugin-testing',
     ['appliance/conductor', 'appliance/plugin-host', 'appliance/records', '@appliance/registry-mirror', ...FOUNDATION],
   ],
-  ['appliance/jobs', ['appliance/conductor', 'appliance/config', '@appliance/registry-mirror', ...FOUNDATION]],
+  ['appliance/jobs', ['appliance/conductor', 'appliance/config', '@appliance/registry-mirror/settings', ...FOUNDATION]],
   ['appliance/rack-server', FOUNDATION],
   [
     'appliance/conductor',

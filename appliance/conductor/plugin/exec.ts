@@ -1,5 +1,4 @@
 /** Runs a program for a plugin: no shell, a clean environment, ended by a signal. */
-import { execa } from 'execa'
 import { DeployFailure, messageOf } from '../../errors.ts'
 import type { Task } from '../../plugin-api/index.ts'
 
@@ -22,6 +21,8 @@ export async function exec(
 ): Promise<{ stdout: string }> {
   // The folder that the appliance was started from may be closed to its account.
   const { cwd = '/', env, timeout_s, onLine, input } = o
+  // Read when a program is run: execa is a hundred files.
+  const { execa } = await import('execa')
   try {
     const running = execa(file, args, {
       cwd,

@@ -5,7 +5,7 @@
 
 import { untilAborted } from '@appliance/ground/until-aborted'
 import { messageOf } from '../../errors.ts'
-import { guestMirror } from '../../guest/qemu.ts'
+import { guestMirror } from '../../guest/mirror-address.ts'
 import type { ContainerAccess, Progress, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { ownerOf } from '../parts/node-registry.ts'

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
-import { execa } from 'execa'
 import { BmcFailure } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { IpmiAccess } from './access.ts'
@@ -85,6 +84,8 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
   const { access, timing, signal } = call
   await using script = await scriptOf(call.commands)
   const timingArgs = ['-N', String(timing.packet_timeout_s), '-R', String(timing.packet_tries)]
+  // Read when a program is run: execa is a hundred files.
+  const { execa } = await import('execa')
   const result = await execa('ipmitool', [...access.args, ...timingArgs, '-v', '-E', ...script.args], {
     // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
     env: { IPMI_PASSWORD: access.password, LC_ALL: 'C', HOME },

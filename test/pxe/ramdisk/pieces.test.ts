@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { buildRamdisk } from '../../../pxe/index.ts'
+import { buildRamdisk } from '../../../pxe/ramdisk/build.ts'
 import type { LayerRecipe } from '../../../pxe/ramdisk/layer.ts'
 import { makeLayer } from '../../../pxe/ramdisk/pieces.ts'
 import { libraryOnPaper, moduleOnPaper } from './elf-on-paper.ts'
