@@ -98,24 +98,34 @@ const MAKE = 'Make it so: gzip -c drive.iso | base64 -w0.'
  * holds secrets
  */
 export async function checkConfigDrive(text: string): Promise<void> {
-  const refuse = (found: string, next = '') => {
-    throw new InvalidParameterValue(`The config drive ${found}: ${EXPECTED}.${next && ` ${next}`}`)
-  }
   if (/^https?:\/\//i.test(text)) {
     if (URL.canParse(text) && text.length <= 8192) return
     throw new InvalidParameterValue(
       'The config drive is not an address that can be used: expected http(s)://host/path.',
     )
   }
+  await configDriveVolume(text)
+}
+
+/**
+ * @param text  base64 of a gzipped ISO 9660 volume
+ * @returns the volume. @throws InvalidParameterValue  it is none
+ */
+export async function configDriveVolume(text: string): Promise<Buffer> {
   if (text.length > TEXT_LIMIT_CHARACTERS) throw tooLarge(`it has ${text.length} characters`)
   const bare = text.replace(/\s+/g, '')
-  if (bare === '') return refuse('is empty')
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(bare) || bare.length % 4 !== 0) return refuse('is neither an address nor base64')
+  if (bare === '') throw refused('is empty')
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(bare) || bare.length % 4 !== 0) throw refused('is neither an address nor base64')
   const bytes = Buffer.from(bare, 'base64')
-  if (isIso9660(bytes)) return refuse('is base64 of an ISO 9660 volume that is not gzipped', MAKE)
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return refuse('is base64 of something that is not gzipped', MAKE)
-  if (!isIso9660(await unpacked(bytes))) refuse('is base64 of a gzip of something that is no ISO 9660 volume', MAKE)
+  if (isIso9660(bytes)) throw refused('is base64 of an ISO 9660 volume that is not gzipped', MAKE)
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) throw refused('is base64 of something that is not gzipped', MAKE)
+  const volume = await unpacked(bytes)
+  if (!isIso9660(volume)) throw refused('is base64 of a gzip of something that is no ISO 9660 volume', MAKE)
+  return volume
 }
+
+const refused = (found: string, next = '') =>
+  new InvalidParameterValue(`The config drive ${found}: ${EXPECTED}.${next && ` ${next}`}`)
 
 /** Its first volume descriptor. @source ECMA-119 8.1 */
 const isIso9660 = (bytes: Buffer) => bytes.toString('latin1', 0x8001, 0x8006) === 'CD001'

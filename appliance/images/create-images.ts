@@ -15,7 +15,7 @@ import { checkFormat, isRaw } from './format/image-format.ts'
 import type { FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
 import { makeImage } from './make-image.ts'
 import { lookUpstream } from './pass-through.ts'
-import { type FileOrder, identityOf, inWordsOf, prepareFile, readFileOrder } from './plain-file.ts'
+import { type FileOrder, identityOf, inWordsOf, prepareFile, readFileOrder, readText } from './plain-file.ts'
 import { prepareImage } from './prepare-image.ts'
 import { createPublish } from './publish.ts'
 import { createGzipMaker } from './serve/gzip-maker.ts'
@@ -97,17 +97,27 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   const isStream = (format: string) => format === 'raw' && config.agent.stream_raw_images
   const permitted = config.conductor.permitted_image_formats
 
-  async function serveFile(order: FileOrder, request: FileRequest): Promise<ServedFile> {
-    const { node_uuid, signal } = request
+  async function fetchFile(order: FileOrder, request: FileRequest): Promise<{ entry: Entry; name: string }> {
+    const { node_uuid, signal, as } = request
     const expected = await expectedChecksum({ stated: order.stated, image_source: order.href }, request)
     const key = hashOf(await identityOf(order, expected, { config, upstream, signal }))
-    const name = fileName(node_uuid, key)
-    const { size_bytes, checksum, detected } = await publish(key, request, {
+    const name = fileName(node_uuid, key, as)
+    const entry = await publish(key, request, {
       from: order.href,
       link: name,
       make: (folder, flight) => prepareFile(shop, { order, expected, folder, flight }),
     })
-    return { name, url: urlOf(name), format: detected, size_bytes, checksum }
+    return { entry, name }
+  }
+
+  async function withFile<T>(request: FileRequest, use: (fetched: { entry: Entry; name: string }) => T | Promise<T>) {
+    await ready
+    const order = readFileOrder(request, config)
+    try {
+      return await use(await fetchFile(order, request))
+    } catch (error) {
+      throw inWordsOf(request.field, error)
+    }
   }
 
   /** undefined: it must be cached after all, as it is to be converted. */
@@ -152,15 +162,15 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
 
     validateFile: (request) => void readFileOrder(request, config),
 
-    async file(request) {
-      await ready
-      const order = readFileOrder(request, config)
-      try {
-        return await serveFile(order, request)
-      } catch (error) {
-        throw inWordsOf(request.field, error)
-      }
-    },
+    file: (request) =>
+      withFile(request, ({ entry: { size_bytes, checksum, detected }, name }): ServedFile => {
+        const url = request.as === undefined ? urlOf(name) : `${urlOf(name)}/${request.as}`
+        return { name, url, format: detected, size_bytes, checksum }
+      }),
+
+    text: (request) => withFile(request, ({ entry }) => readText(entry)),
+
+    fetchText: (url, limit_bytes, signal) => upstream.text(url, { method: 'GET', signal }, limit_bytes),
 
     fileUrl: urlOf,
 

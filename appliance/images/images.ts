@@ -14,6 +14,8 @@ export type FileRequest = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'
   checksum?: string
   /** Where a person wrote the address: instance_info/kernel. */
   field: string
+  /** How its address is to go on: LiveOS/squashfs.img. */
+  as?: string
 }
 export type Images = {
   /**
@@ -40,6 +42,10 @@ export type Images = {
    * InsufficientStorage
    */
   file(request: FileRequest): Promise<ServedFile>
+  /** A small file, fetched as `file` does. @throws ImageUnacceptable  too large, or no UTF-8 */
+  text(request: FileRequest): Promise<string>
+  /** A small text that is not kept here, as it may be secret. @throws ImageUnacceptable */
+  fetchText(url: URL, limit_bytes: number, signal: AbortSignal): Promise<string>
   /** Where machines fetch a file of this name. */
   fileUrl(name: string): string
   /** Takes the node's links under http_url away, but for files of these names. Idempotent. */

@@ -3,12 +3,12 @@
  * they came.
  */
 import { randomUUID } from 'node:crypto'
-import { rename } from 'node:fs/promises'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sync } from '@appliance/ground/files'
 import type { Config } from '../config/options.ts'
 import { ImageUnacceptable, InvalidParameterValue } from '../errors.ts'
-import { type EntryRecord, fileOf } from './cache/entry.ts'
+import { type Entry, type EntryRecord, fileOf } from './cache/entry.ts'
 import type { Waiter } from './cache/flights.ts'
 import { detectFormat, refuseWebPage } from './format/image-format.ts'
 import type { FileRequest } from './images.ts'
@@ -18,13 +18,21 @@ import { fingerprintFile } from './source/copy-file.ts'
 import { type ImageSource, parseImageSource } from './source/image-source.ts'
 import { discard, type Upstream } from './source/upstream.ts'
 
+/** Of a file that is read as a text. */
+const TEXT_LIMIT_BYTES = 256 * 1024
+/** Of what follows a file's name in its address. */
+const AS = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,3}$/
+
 export type FileOrder = { source: ImageSource; href: string; stated: StatedChecksum | undefined }
 
 /** @throws InvalidParameterValue */
 export function readFileOrder(
-  { href, checksum, field }: Pick<FileRequest, 'href' | 'checksum' | 'field'>,
+  { href, checksum, field, as }: Pick<FileRequest, 'href' | 'checksum' | 'field' | 'as'>,
   config: Config,
 ): FileOrder {
+  if (as !== undefined && !AS.test(as)) {
+    throw new InvalidParameterValue(`${field} is to be served as ${JSON.stringify(as)}: a plain name is expected.`)
+  }
   try {
     const source = parseImageSource(href, config.conductor.file_url_allowed_paths)
     const about = `The checksum of ${field} (${source.shown})`
@@ -78,6 +86,21 @@ export async function prepareFile(shop: Workshop, job: FilePreparation): Promise
     size_bytes: fetched.size_bytes,
     checksum,
     variants: [],
+  }
+}
+
+/** @throws ImageUnacceptable  too large, or no UTF-8 */
+export async function readText({ source, size_bytes, folder }: Entry): Promise<string> {
+  if (size_bytes > TEXT_LIMIT_BYTES) {
+    throw new ImageUnacceptable(
+      `File ${source} has ${size_bytes} bytes: a text of at most ${TEXT_LIMIT_BYTES} is expected.`,
+    )
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(fileOf(folder, 'identity')))
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new ImageUnacceptable(`File ${source} is no text: it is not UTF-8.`, { cause: error })
   }
 }
 

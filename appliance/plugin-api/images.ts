@@ -31,6 +31,8 @@ export type Images = {
    * @param href  http(s)://, or file:// in [conductor] file_url_allowed_paths
    */
   file(href: string, o: FileOptions): Promise<ServedFile>
+  /** A small file as a text, fetched as `file` does: UTF-8, at most 256 KiB. */
+  text(href: string, o: FileOptions): Promise<string>
 }
 
 /**
@@ -49,6 +51,11 @@ export type FileOptions = {
   field: string
   /** Hex digits of md5, sha256 or sha512, ALGORITHM:HEX, or the http(s) address of a file of checksums. */
   checksum?: string
+  /**
+   * How its address ends, for programs that look at it: image.tar.gz, LiveOS/squashfs.img. Letters, digits and ._-, at
+   * most four parts.
+   */
+  as?: string
 }
 export type ServedFile = {
   /** By which the appliance knows it. */

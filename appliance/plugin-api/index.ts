@@ -188,6 +188,11 @@ export type Task<O extends Options = Options> = {
      * none.
      */
     encoded(): Promise<string | undefined>
+    /**
+     * Its files, whoever made it: openstack/latest/meta_data.json... Sorted by path; none when the deploy has no drive.
+     * @throws a drive that cannot be read, or a name that is not plain
+     */
+    files(): Promise<readonly ConfigDriveFile[]>
   }
   /** For installers that report by themselves: they POST {callback_url: "", agent_token, agent_status} to `url`. */
   readonly callback: {
@@ -230,6 +235,9 @@ export type Task<O extends Options = Options> = {
    */
   readonly failure: (message: string, cause?: unknown) => Error
 }
+
+/** `path`: relative, of letters, digits and ._- only. */
+export type ConfigDriveFile = { path: string; content: Uint8Array }
 
 export type ExecOptions = {
   cwd?: string

@@ -9,6 +9,7 @@ import { readBoolean } from '@appliance/ground/booleans'
 import { readPullSecret } from '@appliance/registry-mirror'
 import type {
   AgentCommand,
+  ConfigDriveFile,
   ContainerAccess,
   ContainerImage,
   Guest,
@@ -33,6 +34,11 @@ export type TaskSetting = {
   /** What task.images.validate finds wrong, besides an image_source that is missing. */
   imageProblem?: string
   configDrive?: string
+  configDriveFiles?: readonly ConfigDriveFile[]
+  /** What task.images.text gives. */
+  text?: string
+  /** By content, of what task.images.file gives. */
+  fileFormat?: string
   /** How the agent's commands end. */
   agent?: 'succeeds' | 'fails'
   /** Deploy steps that it offers. */
@@ -161,7 +167,10 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
     registry: registryWith(setting, { note, act }),
     guest: guestWith(setting, { note, act }),
     progress: (...args) => note('progress', args),
-    configDrive: { encoded: () => act('configDrive.encoded', [], setting.configDrive) },
+    configDrive: {
+      encoded: () => act('configDrive.encoded', [], setting.configDrive),
+      files: () => act('configDrive.files', [], setting.configDriveFiles ?? []),
+    },
     callback: {
       url: `http://172.22.0.1:6385/v1/heartbeat/${NODE_UUID}`,
       token: () => act('callback.token', [], CALLBACK_TOKEN),
@@ -219,7 +228,7 @@ export function agentCommand(name: string, agent: 'succeeds' | 'fails'): AgentCo
 }
 
 function imagesWith(
-  { node, image, imageProblem, buildsAnew, signal }: TaskSetting,
+  { node, image, imageProblem, buildsAnew, signal, fileFormat, text = '' }: TaskSetting,
   { note, act }: Paper,
 ): Task['images'] {
   const served = { ...IMAGE, ...image }
@@ -235,7 +244,8 @@ function imagesWith(
       note('images.validateFile', [href, o])
       if (!/^(https?|file):\/\//.test(href)) throw new Refusal(`${o.field} is no address that can be used`)
     },
-    file: (href, o) => act('images.file', [href, o], fileOnPaper(href)),
+    file: (href, o) => act('images.file', [href, o], fileOnPaper(href, { as: o.as, format: fileFormat })),
+    text: (href, o) => act('images.text', [href, o], text),
     async make(key, build, o) {
       await act('images.make', [key, o], undefined)
       if (buildsAnew !== undefined)
@@ -274,14 +284,17 @@ function guestWith({ guest = 'kvm', layers }: TaskSetting, { act }: Paper): Task
   }
 }
 
-export function fileOnPaper(href: string): ServedFile {
+export function fileOnPaper(
+  href: string,
+  { as, format = /\.iso$/.test(href) ? 'iso' : 'raw' }: { as?: string | undefined; format?: string | undefined } = {},
+): ServedFile {
   const value = createHash('sha256').update(href).digest('hex')
   const name = `${NODE_UUID}.${value.slice(0, 16)}`
   const url = `http://172.22.0.1:8080/agent_images/${name}`
   return {
     name,
-    url,
-    format: /\.iso$/.test(href) ? 'iso' : 'raw',
+    url: as === undefined ? url : `${url}/${as}`,
+    format,
     size_bytes: 1024,
     checksum: { algorithm: 'sha256', value },
   }

@@ -1,12 +1,17 @@
 /** What a machine takes along into its installation: its config drive, and the token by which an installer reports. */
 import { randomBytes } from 'node:crypto'
 import { hasMembers } from '@appliance/ground/exact-number'
+import { InvalidParameterValue } from '../../errors.ts'
 import { encodeConfigDrive } from '../../images/config-drive.ts'
-import type { Json } from '../../plugin-api/index.ts'
+import { readConfigDriveFiles } from '../../images/config-drive-files.ts'
+import type { ConfigDriveFile, Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import type { Parts } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
 const TOKEN_BYTES = 32
+/** Of a config drive behind an address; as much as an agent takes, in base64. */
+const DRIVE_LIMIT_BYTES = 86 * 1024 * 1024
 
 /** As long as the one of an agent, and dropped like it at power off. @returns whether it was made just now, too */
 export async function tokenOf(node: NodeHandle): Promise<{ token: string; isNew: boolean }> {
@@ -31,4 +36,17 @@ export async function configDriveOf(node: Node, signal: AbortSignal): Promise<st
   if (configdrive === undefined || configdrive === null || configdrive === '') return undefined
   if (hasMembers(configdrive)) return encodeConfigDrive(configdrive as Json, node, signal)
   return String(configdrive)
+}
+
+/** What an address gives is fetched anew each time, and not kept: it holds secrets. @throws InvalidParameterValue */
+export async function configDriveFilesOf(
+  { images }: Pick<Parts, 'images'>,
+  node: Node,
+  signal: AbortSignal,
+): Promise<ConfigDriveFile[]> {
+  const encoded = await configDriveOf(node, signal)
+  if (encoded === undefined) return []
+  if (!/^https?:\/\//i.test(encoded)) return readConfigDriveFiles(encoded, signal)
+  if (!URL.canParse(encoded)) throw new InvalidParameterValue('The config drive is not an address that can be used.')
+  return readConfigDriveFiles(await images.fetchText(new URL(encoded), DRIVE_LIMIT_BYTES, signal), signal)
 }

@@ -21,7 +21,7 @@ import { internalChange, internalOf, lastProcedure, procedureOf } from '../proce
 import type { NodeHandle } from '../states/node-handle.ts'
 import { nodeForAgent, portsForAgent } from './agent-words.ts'
 import { whenNotBusy } from './busy.ts'
-import { callbackToken, configDriveOf } from './callback.ts'
+import { callbackToken, configDriveFilesOf, configDriveOf } from './callback.ts'
 import { registryFor } from './container-images.ts'
 import { procedureFolder } from './folder.ts'
 import { guestFor } from './guest.ts'
@@ -69,7 +69,10 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
       return guestFor(parts, { signal, progress })
     },
     progress,
-    configDrive: { encoded: () => configDriveOf(node.record, signal) },
+    configDrive: {
+      encoded: () => configDriveOf(node.record, signal),
+      files: () => configDriveFilesOf(parts, node.record, signal),
+    },
     callback: {
       url: `${agentApiUrl(parts)}/v1/heartbeat/${uuid}`,
       token: () => callbackToken(node),
@@ -138,6 +141,7 @@ function imagesFor(
     resolve: () => parts.images.resolve(request()),
     validateFile: (href, o) => parts.images.validateFile({ href, ...o }),
     file: (href, o) => parts.images.file({ node_uuid: uuid, href, ...o, signal, progress }),
+    text: (href, o) => parts.images.text({ node_uuid: uuid, href, ...o, signal, progress }),
     make: (key, build, o) => parts.images.make(key, request(), build, o),
   }
 }

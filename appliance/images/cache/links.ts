@@ -2,6 +2,7 @@
  * Which node may fetch which image, and which files beside it: links under http_root, as Ironic makes them. They are
  * the record itself, and outlive the appliance.
  */
+import { createHash } from 'node:crypto'
 import { readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf, leadsNowhere } from '@appliance/ground/errno'
@@ -32,8 +33,14 @@ export type Links = {
 const UUID_LENGTH = 36
 const NAME = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[0-9a-f]{16})?$/
 
-/** Of a file that the node has beside its image: says nothing of where it came from. */
-export const fileName = (node_uuid: string, key: string): string => `${node_uuid}.${key.slice(0, 16)}`
+/**
+ * Of a file that the node has beside its image: says nothing of where it came from.
+ * @param as  how its address goes on, when it does: the name holds for this end alone
+ */
+export function fileName(node_uuid: string, key: string, as?: string): string {
+  const digest = as === undefined ? key : createHash('sha256').update(`${key}/${as}`).digest('hex')
+  return `${node_uuid}.${digest.slice(0, 16)}`
+}
 /** Whose link it is. */
 export const nodeOfLink = (name: string): string => name.slice(0, UUID_LENGTH)
 

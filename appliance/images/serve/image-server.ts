@@ -9,7 +9,7 @@ import { sendFile } from '@appliance/ground/send-file'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
-import { type Links, nodeOfLink } from '../cache/links.ts'
+import { fileName, type Links, nodeOfLink } from '../cache/links.ts'
 import type { GzipMaker } from './gzip-maker.ts'
 import { chooseEncoding } from './negotiate.ts'
 
@@ -29,12 +29,14 @@ type Form = { encoding: Encoding; size_bytes: number; etag: string; format: Entr
 /** @returns whether the path was an image's */
 export function createImageServer(options: ImageServerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
-    const name = linkOf(request.url ?? '', options)
-    if (name === undefined) return false
+    const link = linkOf(request.url ?? '', options)
+    if (link === undefined) return false
     await options.ready
+    const { name, as } = link
     const key = await options.links.get(name)
     if (key === undefined) return false
     const node = nodeOfLink(name)
+    if (as !== undefined && name !== fileName(node, key, as)) return false
     using _held = options.cache.hold(key)
     const entry = await options.cache.find(key)
     const form = entry && chooseForm(request, entry, options)
@@ -55,12 +57,19 @@ export function createImageServer(options: ImageServerOptions) {
   }
 }
 
-/** /<path of http_url>/<subdir>/<name of the link>; the path of http_url may have been taken away by a proxy. */
-function linkOf(url: string, { subdir, http_url }: ImageServerOptions): string | undefined {
+type Link = { name: string; as: string | undefined }
+
+/**
+ * /<path of http_url>/<subdir>/<name of the link>[/<how the file is called>]; the path of http_url may have been taken
+ * away by a proxy.
+ */
+function linkOf(url: string, { subdir, http_url }: ImageServerOptions): Link | undefined {
   const [path = ''] = url.split(/[?#]/, 1)
   const base = new URL(http_url()).pathname.replace(/\/+$/, '')
   const rest = base !== '' && path.startsWith(`${base}/`) ? path.slice(base.length) : path
-  return rest.startsWith(`/${subdir}/`) ? rest.slice(subdir.length + 2).toLowerCase() : undefined
+  if (!rest.startsWith(`/${subdir}/`)) return undefined
+  const [name = '', ...as] = rest.slice(subdir.length + 2).split('/')
+  return { name: name.toLowerCase(), as: as.length > 0 ? as.join('/') : undefined }
 }
 
 function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServerOptions): Form {

@@ -71,6 +71,8 @@ export function imagesOnPaper(change: Partial<Images> = {}): Images & { released
     validateFile() {},
     file: async ({ node_uuid, href }) =>
       servedFile(`${node_uuid}.${createHash('sha256').update(href).digest('hex').slice(0, 16)}`),
+    text: async () => '',
+    fetchText: async () => '',
     fileUrl: (name) => servedFile(name).url,
     release: async (uuid) => void released.push(uuid),
     handle: async () => false,

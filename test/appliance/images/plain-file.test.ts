@@ -23,6 +23,8 @@ describe('a file beside an image', () => {
       '/vmlinuz': file(KERNEL),
       '/nameless': (_request, response) => response.end('nothing told'),
       '/changing': (request, response) => file(other.content, other.etag)(request, response),
+      '/latin': file(Buffer.from([0x66, 0xfc, 0x72])),
+      '/long': file(Buffer.alloc(300_000, 'x')),
       '/page': file('<!DOCTYPE html><html><body>404</body></html>'),
       '/SHA256SUMS': file(`${digest(KERNEL)}  vmlinuz\n`),
     })
@@ -31,7 +33,7 @@ describe('a file beside an image', () => {
     await box[Symbol.asyncDispose]()
     await upstream[Symbol.asyncDispose]()
   })
-  const ask = (href: string, more: { checksum?: string; node_uuid?: string } = {}) =>
+  const ask = (href: string, more: { checksum?: string; node_uuid?: string; as?: string } = {}) =>
     box.images.file({ ...box.request({}), href, field, ...more })
   const get = async (url: string) => Buffer.from(await (await fetchPlain(url)).arrayBuffer())
   const countOf = (path: string) => upstream.asked.filter((line) => line === `GET ${path}`).length
@@ -56,6 +58,36 @@ describe('a file beside an image', () => {
     assert.equal(box.images.fileUrl(mine.name), mine.url)
     assert.deepEqual([await get(mine.url), await get(theirs.url)], [KERNEL, KERNEL])
     assert.equal(countOf('/vmlinuz'), 1)
+  })
+
+  it('is served under the end that its address is to have, and under no other', async () => {
+    const as = 'LiveOS/squashfs.img'
+
+    const served = await ask(`${upstream.url}/vmlinuz`, { checksum: digest(KERNEL), as })
+
+    assert.equal(served.url, `${box.url}/agent_images/${served.name}/${as}`)
+    assert.deepEqual(await get(served.url), KERNEL)
+    const base = served.url.slice(0, -as.length)
+    const others = ['images/install.img', 'LiveOS/', '.treeinfo', '', 'liveos/squashfs.img']
+    const statuses = await Promise.all(others.map(async (end) => (await fetchPlain(base + end)).status))
+    assert.deepEqual(statuses, [404, 404, 404, 404, 404])
+    for (const odd of ['../x', '/x', 'a b', 'a/b/c/d/e']) {
+      await assert.rejects(
+        ask(`${upstream.url}/vmlinuz`, { as: odd }),
+        /is to be served as .*: a plain name is expected/,
+      )
+    }
+  })
+
+  it('is given as a text when it is one', async () => {
+    const text = (href: string) => box.images.text({ ...box.request({}), href, field })
+    const url = (path: string) => `${upstream.url}${path}`
+
+    assert.equal(await text(url('/changing')), String(other.content))
+    await assert.rejects(text(url('/latin')), { message: `File ${url('/latin')} is no text: it is not UTF-8.` })
+    await assert.rejects(text(url('/long')), {
+      message: `File ${url('/long')} has 300000 bytes: a text of at most 262144 is expected.`,
+    })
   })
 
   it('is read in pieces, as an ISO is, without a line of the log for each', async () => {
