@@ -14,6 +14,7 @@ import { interfaceOf } from './interfaces/interface-of.ts'
 import { createBackground } from './parts/background.ts'
 import type { ConductorOptions, Parts } from './parts/parts.ts'
 import { createReservations } from './parts/reservations.ts'
+import { endStrays } from './plugin/process-tree.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power/power.ts'
 import { createPowerSync } from './power/power-sync.ts'
 import { PROCEDURES } from './procedure-list.ts'
@@ -92,6 +93,7 @@ export function startConductor(
     lookup: (query) => lookup(parts, query),
     heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),
     async recover() {
+      await endStrays((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await sweepProcedureFolders(parts)
       await recover(parts, runner, () => true)
     },

@@ -205,7 +205,8 @@ export type Task<O extends Options = Options> = {
   /** Adds to `kept`; resolves when it survives a restart. */
   keep(values: Json): Promise<void>
   /**
-   * Runs a program with a clean environment, without a shell; killed when `signal` is aborted.
+   * Runs a program with a clean environment, without a shell. It ends with all processes that it started: when `signal`
+   * is aborted, when its time is over, and by itself. After a SIGKILL of the appliance they end at the next start.
    * `onLine` gets each line of its standard output and error. @throws with the end of what it wrote to standard error
    */
   readonly exec: (file: string, args: readonly string[], o?: ExecOptions) => Promise<{ stdout: string }>

@@ -22,7 +22,7 @@ export function interfaceTask(
     log: { debug: write, info: write, warn: write, error: write },
     signal,
     agent: { isAlive: false, run: () => Promise.reject(new Error('there is no agent')) },
-    exec: (file, args, o = {}) => exec(file, args, o, signal),
+    exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: node.uuid }),
     remember: async (values) => void Object.assign(remembered, values),
     failure: (message, cause) => new Error(message, { cause }),
     remembered,

@@ -34,7 +34,7 @@ function runThere(lines: string): { stdout: string; stderr: string } {
 
 describe('a folder to start from that is gone', () => {
   it('does not keep the programs of plugins from running', () => {
-    const { stdout, stderr } = runThere("console.log((await exec('pwd', [], {}, signal)).stdout)")
+    const { stdout, stderr } = runThere("console.log((await exec('pwd', [], {}, { signal, node_uuid: 'n' })).stdout)")
 
     assert.deepEqual([stdout, stderr], ['/\n', ''])
   })

@@ -47,7 +47,7 @@ export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: 
       isAlive: agentIsAlive(parts, node),
       run: (command, params, { wait = false } = {}) => parts.agent.run(node, command, params, { wait, signal }),
     },
-    exec: (file, args, o = {}) => exec(file, args, o, signal),
+    exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid }),
     remember: async (values) => void (await handleOf(parts, uuid).update({ internal: values })),
     failure: (message, cause) => new BmcFailure(message, { cause }),
   }

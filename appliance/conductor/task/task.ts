@@ -85,7 +85,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
         internal: internalChange(lastProcedure(now).kind, { kept: { ...keptOf(now), ...values } }),
       }))
     },
-    exec: (file, args, o = {}) => exec(file, args, o, signal),
+    exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid }),
     folder: () => procedureFolder(parts, node),
     readBoolean,
     render: (template, variables, { name }) => parts.renderer.render({ template, variables, name, signal }),

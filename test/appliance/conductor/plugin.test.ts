@@ -207,7 +207,7 @@ describe('deploy plugin', () => {
     const { trial, uuid } = await deployed(t, plugin)
     const { last_error } = await trial.untilState(uuid, 'deploy failed')
 
-    assert.deepEqual(lines.sort(), ['A,LANG,PATH', 'no disk'])
+    assert.deepEqual(lines.sort(), ['A,LANG,PATH,RACKSTRAP_TASK', 'no disk'])
     assert.equal(last_error, `Deploy step deploy.only failed: ${process.execPath} failed: exit status 3: no disk`)
   })
 
