@@ -11,6 +11,8 @@ export type LayerStep = {
    * asked for.
    */
   priority: number
+  /** Arguments that deploy_steps of the API may give, name to meaning. The appliance refuses others. Left out: none. */
+  argsInfo?: Readonly<Record<string, { description: string; required?: boolean }>>
   /** @returns JSON, the command's result. What it throws is what the operator reads: a sentence. */
   run(agent: StepAgent, args: Readonly<Record<string, unknown>>, context: StepContext): Promise<unknown>
 }

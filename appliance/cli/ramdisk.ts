@@ -1,10 +1,11 @@
 /** `rackstrap ramdisk build`: builds the deploy ramdisk with the layers of the enabled plugins, by means of pxe. */
-import { mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { lchown, readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { buildRamdisk, type LayerSource } from '@appliance/pxe/build-ramdisk'
 import { type Command, Option } from 'commander'
+import { ConfigInvalid } from '../config/read.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
@@ -25,10 +26,11 @@ const log = createLog('info', (line) => process.stderr.write(`${JSON.parse(line)
 async function build({ output, cache, flavour, mirror, layer, config }: BuildOptions): Promise<void> {
   const stop = new AbortController()
   void endingSignal().then(() => stop.abort(new Error('interrupted; nothing is left half-made')))
-  const { plugins } = await loadSettings(config, thisBox, () => createLog('error', () => {}))
+  const { plugins, config: settings } = await loadSettings(config, thisBox, () => createLog('error', () => {}))
   const brought = await Promise.all(plugins.plugins.map(({ manifest }) => layersIn(manifest.folder)))
+  const own = await Promise.all(settings.pxe.ramdisk_layer_path.map(layersAt))
   // `--layer` may name a layer that a plugin brings as well.
-  const folders = new Set([...brought.flat(), ...layer.map((folder) => resolve(folder))])
+  const folders = new Set([...brought.flat(), ...own.flat(), ...layer.map((folder) => resolve(folder))])
   const folder = resolve(output)
   const owner = ownerOf(folder)
   const made = mkdirSync(folder, { recursive: true })
@@ -68,9 +70,24 @@ async function giveTo({ uid, gid }: Owner, folder: string, made: string | undefi
 }
 
 /** Folders of layers that a plugin's folder brings; most bring none. */
-async function layersIn(folder: string): Promise<string[]> {
-  const entries = await readdir(join(folder, 'layers'), { withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => resolve(folder, 'layers', name))
+const layersIn = (folder: string): Promise<string[]> => foldersIn(join(folder, 'layers')).catch(() => [])
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => resolve(folder, name))
+}
+
+/** An entry of [pxe] ramdisk_layer_path: one layer, or the folder of several. @throws ConfigInvalid */
+async function layersAt(path: string): Promise<string[]> {
+  if (existsSync(join(path, 'layer.json'))) return [resolve(path)]
+  const folders = await foldersIn(path).catch((cause: Error) => {
+    throw new ConfigInvalid(`[pxe] ramdisk_layer_path names ${path}, which cannot be read: ${cause.message}`, { cause })
+  })
+  const layers = folders.filter((folder) => existsSync(join(folder, 'layer.json')))
+  if (layers.length > 0) return layers
+  throw new ConfigInvalid(
+    `[pxe] ramdisk_layer_path names ${path}, which holds no layer: expected a folder with layer.json, or a folder of such folders.`,
+  )
 }
 
 export function addRamdiskCommands(program: Command, configOption: readonly [string, string]): void {
@@ -78,7 +95,9 @@ export function addRamdiskCommands(program: Command, configOption: readonly [str
     .command('ramdisk')
     .description('about the deploy ramdisk')
     .command('build')
-    .description('build the deploy ramdisk from Debian packages, with the layers of the enabled plugins')
+    .description(
+      'build the deploy ramdisk from Debian packages, with the layers of the enabled plugins and of [pxe] ramdisk_layer_path',
+    )
     .requiredOption('--output <folder>', 'where it goes, e.g. /var/lib/rackstrap/ramdisk')
     .addOption(
       new Option('--flavour <flavour>', 'drivers for real machines, or only for virtual ones')

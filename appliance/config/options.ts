@@ -274,6 +274,20 @@ const pxe = {
     default: '$state_path/ramdisk',
     help: 'Folder of the deploy ramdisk: kernel, core and layers.',
   },
+  ramdisk_layer_path: {
+    section: 'pxe',
+    type: 'list',
+    format: 'path',
+    default: [],
+    help: 'Folders of ramdisk layers of your own, each a layer or a folder of layers: rackstrap ramdisk build makes them, too.',
+  },
+  ramdisk_layers: {
+    section: 'pxe',
+    type: 'list',
+    default: [],
+    help: 'Ramdisk layers that machines boot the agent with, beside those of their deploy interface.',
+    perNode: ['driver_info'],
+  },
   instance_master_path: {
     section: 'pxe',
     type: 'string',

@@ -6,13 +6,11 @@ import {
   PxeError,
   parseKernelParameters,
 } from '@appliance/pxe'
-import { InvalidParameterValue } from '../../errors.ts'
-import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, type Parts } from '../parts/parts.ts'
-import { optionsFor } from '../plugin/option-values.ts'
-import { internalOf, underWay } from '../procedures/procedure.ts'
+import type { Parts } from '../parts/parts.ts'
+import { underWay } from '../procedures/procedure.ts'
+import { layersFor } from './layers.ts'
 
 export type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
 
@@ -57,23 +55,6 @@ function instanceOf({ images }: BootParts, instance: InstanceBoot) {
 
 export const archOf = ({ properties: { cpu_arch } }: Node): { cpu_arch?: string } =>
   typeof cpu_arch === 'string' ? { cpu_arch } : {}
-
-/**
- * @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names
- */
-export function layersFor(parts: BootParts, node: Node, procedure: ProcedureKind): readonly string[] {
-  const plugin = parts.plugins.get(node.interfaces.deploy)
-  const { ramdiskLayers = [] } = plugin ?? {}
-  if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
-  const kept = internalOf(node, procedure, 'kept') ?? {}
-  const options = optionsFor(parts, node, plugin)
-  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options, kept, procedure })
-  if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
-  const found = JSON.stringify(layers)
-  throw new InvalidParameterValue(
-    `ramdiskLayers of the deploy interface "${plugin.name}" gave ${found} for node ${node.uuid}: a list of names is expected.`,
-  )
-}
 
 /** Until its agent has called: nobody else is to have them after that. */
 function filesFor({ driver_internal_info }: Node, { files_secret: files }: Boot): { files?: readonly MachineFile[] } {

@@ -4,7 +4,8 @@ import { InvalidParameterValue } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import { archOf, type BootParts, layersFor } from './boot.ts'
+import { archOf, type BootParts } from './boot.ts'
+import { layersFor } from './layers.ts'
 
 export type RamdiskParts = BootParts & Pick<Parts, 'checkRamdisk'>
 

@@ -39,12 +39,12 @@ type StepFunction = (agent: AgentContext, args: Params, context: CommandContext)
 
 /** As the agent offers and executes them. */
 export function layerStepsOf({ root, screen }: Pick<AgentContext, 'root' | 'screen'>): {
-  priorities: readonly (readonly [string, number])[]
+  offers: readonly (Pick<LayerStep, 'priority' | 'argsInfo'> & { step: string })[]
   functions: Readonly<Record<string, StepFunction>>
 } {
   const steps = Object.entries(loadLayerSteps(root, (problem) => screen.say(problem)))
   return {
-    priorities: steps.map(([name, { priority }]) => [name, priority] as const),
+    offers: steps.map(([step, { priority, argsInfo }]) => ({ step, priority, ...(argsInfo && { argsInfo }) })),
     functions: Object.fromEntries(steps.map(([name, step]) => [name, functionOf(step)])),
   }
 }

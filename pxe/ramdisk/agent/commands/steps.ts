@@ -3,6 +3,7 @@
  * @source ironic-python-agent hardware.py
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import type { LayerStep } from '../../../agent-api.ts'
 import { AgentError, type ErrorKind, messageOf } from '../errors.ts'
 import { listDisks } from '../hardware/disks.ts'
 import { chooseRootDevice, type NodeRecord, problemOfHints } from '../hardware/root-device.ts'
@@ -15,7 +16,14 @@ import { layerStepsOf } from './layer-steps.ts'
 import { prepareImage } from './standby.ts'
 
 type Phase = 'deploy' | 'clean' | 'service'
-type OfferedStep = { step: string; priority: number; interface: string; reboot_requested: boolean; abortable?: boolean }
+type OfferedStep = {
+  step: string
+  priority: number
+  interface: string
+  reboot_requested: boolean
+  abortable?: boolean
+  argsinfo?: LayerStep['argsInfo']
+}
 
 /** Ironic sends it back with each step: another agent than the one that was asked would be noticed. */
 const MANAGER = 'GenericHardwareManager'
@@ -31,6 +39,11 @@ const offered = (step: string, priority: number): OfferedStep => ({
   priority,
   interface: 'deploy',
   reboot_requested: false,
+})
+
+const offeredByLayer = ({ step, priority, argsInfo }: Pick<LayerStep, 'priority' | 'argsInfo'> & { step: string }) => ({
+  ...offered(step, priority),
+  ...(argsInfo && { argsinfo: argsInfo }),
 })
 
 const abortable = (step: string, priority: number): OfferedStep => ({ ...offered(step, priority), abortable: true })
@@ -50,7 +63,7 @@ const OFFERED: Record<Phase, OfferedStep[]> = {
 }
 
 /** Cleaning and servicing boot no layers. */
-const NOTHING = { priorities: [], functions: {} } as const satisfies ReturnType<typeof layerStepsOf>
+const NOTHING = { offers: [], functions: {} } as const satisfies ReturnType<typeof layerStepsOf>
 
 type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>
 const writeImageStep: StepFunction = async (agent, args, context) => ({
@@ -64,7 +77,7 @@ const STEPS: Readonly<Record<Phase, Readonly<Record<string, StepFunction>>>> = {
 
 export function stepCommands(agent: AgentContext, phase: Phase): Record<string, CommandDefinition> {
   const brought = phase === 'deploy' ? layerStepsOf(agent) : NOTHING
-  const all = [...OFFERED[phase], ...brought.priorities.map(([step, priority]) => offered(step, priority))]
+  const all = [...OFFERED[phase], ...brought.offers.map(offeredByLayer)]
   return {
     [`get_${phase}_steps`]: {
       kind: 'sync',

@@ -48,6 +48,22 @@ describe('deploy steps of layers', () => {
     ])
   })
 
+  it('say which arguments they take', async () => {
+    await using machine = await makeMachine()
+    const argsInfo = { text: { description: 'What it says.', required: true } }
+    const agent = await agentWith(machine, {
+      acme: `exports.steps = { label: { priority: 0, argsInfo: ${JSON.stringify(argsInfo)}, run: async () => {} } }`,
+    })
+
+    const answer = await stepCommands(agent, 'deploy').get_deploy_steps?.run({ node: NODE }, { progress })
+
+    const { deploy_steps } = answer as { deploy_steps: Record<string, object[]> }
+    assert.deepEqual(deploy_steps.GenericHardwareManager?.at(-1), {
+      ...{ step: 'label', priority: 0, interface: 'deploy', reboot_requested: false },
+      argsinfo: argsInfo,
+    })
+  })
+
   it('run with what the appliance gave, tell how far they are on both sides, and return what they found', async () => {
     await using machine = await makeMachine({ programs: { df: 'echo "$1"' } })
     const agent = await agentWith(machine, {

@@ -1,0 +1,47 @@
+/** Which layers of the deploy ramdisk a machine boots the agent with: its deploy interface's, and the operator's. */
+import { InvalidParameterValue } from '../../errors.ts'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { nodeForPlugin, type Parts } from '../parts/parts.ts'
+import { optionsFor } from '../plugin/option-values.ts'
+import { internalOf } from '../procedures/procedure.ts'
+
+type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'>
+
+/**
+ * @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names
+ */
+export const layersFor = (parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] => [
+  ...new Set([...pluginLayers(parts, node, procedure), ...operatorLayers(parts, node)]),
+]
+
+function pluginLayers(parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] {
+  const plugin = parts.plugins.get(node.interfaces.deploy)
+  const { ramdiskLayers = [] } = plugin ?? {}
+  if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
+  const kept = internalOf(node, procedure, 'kept') ?? {}
+  const options = optionsFor(parts, node, plugin)
+  const layers: unknown = ramdiskLayers({ node: nodeForPlugin(node), options, kept, procedure })
+  if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
+  const found = JSON.stringify(layers)
+  throw new InvalidParameterValue(
+    `ramdiskLayers of the deploy interface "${plugin.name}" gave ${found} for node ${node.uuid}: a list of names is expected.`,
+  )
+}
+
+/** A node's own stand in the place of those of [pxe] ramdisk_layers. */
+function operatorLayers({ config }: LayerParts, { uuid, driver_info }: Node): readonly string[] {
+  const { ramdisk_layers: given } = driver_info
+  if (given === undefined || given === null) return config.pxe.ramdisk_layers
+  const layers: unknown = typeof given === 'string' ? namesIn(given) : given
+  if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) return layers
+  throw new InvalidParameterValue(
+    `driver_info/ramdisk_layers of node ${uuid} is ${JSON.stringify(given)}: expected names of layers, as a list or separated by commas.`,
+  )
+}
+
+const namesIn = (text: string) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')

@@ -1,0 +1,49 @@
+/** The ramdisk layers that an operator names, beside those of a deploy interface. */
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { Json } from '../../../appliance/plugin-api/index.ts'
+import { pluginOf } from './odd-plugin.ts'
+import { createBooting, MAC, startTrial } from './trial.ts'
+
+async function layersOf(t: TestContext, { ini = '', driver_info = {} }: { ini?: string; driver_info?: Json }) {
+  const trial = await startTrial(t, { ini, plugins: [pluginOf({ ramdiskLayers: ['sshd'] })] })
+  await createBooting(trial, { provision_state: 'wait call-back', driver_info })
+  const boot = trial.conductor.machineBootOf(MAC)
+  return boot.kind === 'agent' ? boot.layers : []
+}
+
+describe('[pxe] ramdisk_layers', () => {
+  const INI = '[pxe]\nramdisk_layers = acme, burn-in\n'
+
+  it('come after those of the deploy interface, each once', async (t) => {
+    const layers = await layersOf(t, { ini: '[pxe]\nramdisk_layers = acme, sshd\n' })
+
+    assert.deepEqual(layers, ['sshd', 'acme'])
+  })
+
+  const OWN: [given: unknown, layers: string[]][] = [
+    [['raid'], ['sshd', 'raid']],
+    ['raid, acme', ['sshd', 'raid', 'acme']],
+    ['', ['sshd']],
+    [null, ['sshd', 'acme', 'burn-in']],
+  ]
+  for (const [given, expected] of OWN)
+    it(`are for a node with driver_info/ramdisk_layers ${JSON.stringify(given)}: ${expected}`, async (t) => {
+      const layers = await layersOf(t, { ini: INI, driver_info: { ramdisk_layers: given } })
+
+      assert.deepEqual(layers, expected)
+    })
+
+  for (const given of [7, { acme: true }, ['acme', 7]])
+    it(`says to validate what is wrong with driver_info/ramdisk_layers ${JSON.stringify(given)}`, async (t) => {
+      const trial = await startTrial(t)
+      const { uuid } = await trial.createNode({ driver_info: { ramdisk_layers: given } })
+
+      const { boot } = await trial.conductor.validate(uuid)
+
+      assert.deepEqual(boot, {
+        result: false,
+        reason: `driver_info/ramdisk_layers of node ${uuid} is ${JSON.stringify(given)}: expected names of layers, as a list or separated by commas.`,
+      })
+    })
+})
