@@ -162,7 +162,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
     serve(conductor: ConductorService, others: readonly Handler[]): Pxe {
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
-        machineBootOf: (mac): MachineBoot => conductor.machineBootOf(mac),
+        machineBootOf: (mac): Promise<MachineBoot> => conductor.bootAsked(mac),
         onRefused: (node, reason) => conductor.bootRefused(node, reason),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })

@@ -62,8 +62,7 @@ export function renderFirstScript(http_url: string): string {
 /** What one machine boots. @throws PxeError  a parameter that cannot be carried over, a layer that is not there */
 export function renderIpxeScript(boot: MachineBoot, context: ScriptContext): string {
   if (boot.kind === 'agent') return agentScript(boot, context)
-  if (boot.kind === 'kernel') return kernelScript(boot)
-  if (boot.kind === 'iso') return isoScript(boot)
+  if (boot.kind === 'kernel' || boot.kind === 'iso') return instanceScript(boot)
   return boot.kind === 'disk' ? diskScript(boot) : unknownScript(boot)
 }
 
@@ -80,6 +79,11 @@ function agentScript(boot: Extract<MachineBoot, { kind: 'agent' }>, { http_url, 
     ...cpios.map((name) => `${fetch('initrd', name)} || goto retry`),
     'boot || goto give-up',
   ])
+}
+
+function instanceScript(boot: Extract<MachineBoot, { kind: 'kernel' | 'iso' }>): string {
+  if (boot.missing !== undefined) throw new PxeError(boot.missing)
+  return boot.kind === 'kernel' ? kernelScript(boot) : isoScript(boot)
 }
 
 /** @source Ironic ipxe_config.template :boot_ramdisk */

@@ -15,7 +15,10 @@ export type MachineBoot =
       /** Files for this machine alone, laid over everything else. No log has them. */
       files?: readonly MachineFile[]
     }
-  /** A kernel of its instance, which is none of ours; at every boot. Addresses are http(s), in plain characters. */
+  /**
+   * A kernel of its instance, which is none of ours; at every boot. Addresses are http(s), in plain characters.
+   * `missing`: why it cannot be booted now; shown on its screen until it asks again.
+   */
   | {
       kind: 'kernel'
       node: string
@@ -24,12 +27,13 @@ export type MachineBoot =
       /** In the order in which the kernel unpacks them. */
       ramdisk_urls: readonly string[]
       parameters: readonly (readonly [string, string])[]
+      missing?: string
     }
   /**
    * A medium of its instance, which firmware and operating system see as a drive while iPXE's code is there; at every
    * boot.
    */
-  | { kind: 'iso'; node: string; name: string; iso_url: string }
+  | { kind: 'iso'; node: string; name: string; iso_url: string; missing?: string }
   /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */
   | { kind: 'disk'; node: string; name: string; why: string }
   /** A MAC that no port has. */

@@ -6,6 +6,7 @@ import type { Node } from '../records/kinds/node.ts'
 import { createRenderer } from '../render/render.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
+import { createInstanceFiles } from './boot/instance-files.ts'
 import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
 import type { Conductor } from './conductor.ts'
@@ -32,6 +33,8 @@ export type ConductorService = Conductor & {
   recover(): Promise<void>
   /** @param mac  lower case with colons */
   machineBootOf(mac: string): MachineBoot
+  /** For a machine that asks: files of its instance that the image cache has lost are fetched again. */
+  bootAsked(mac: string): Promise<MachineBoot>
   /** What a plugin published under an address of a node, by the path of that address. */
   publishedText(path: string): { node: string; name: string; text: string } | undefined
   /** A boot of the agent that the box itself refuses ends the node's wait for it. */
@@ -50,6 +53,7 @@ export function startConductor(
 ): ConductorService {
   const parts = assemble(options)
   const runner = new StepRunner(parts, procedures)
+  const instanceFiles = createInstanceFiles(parts)
   const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = parts.store.nodes.find(ident)
     const release = await parts.reservations.take(uuid)
@@ -96,8 +100,17 @@ export function startConductor(
       await endStrays((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await sweepProcedureFolders(parts)
       await recover(parts, runner, () => true)
+      for (const { uuid } of parts.store.boots.all()) {
+        parts.background.run('files of an instance', uuid, async () => void (await instanceFiles.missing(uuid)))
+      }
     },
     machineBootOf: (mac) => machineBootOf(parts, mac),
+    async bootAsked(mac) {
+      const boot = machineBootOf(parts, mac)
+      if (boot.kind !== 'kernel' && boot.kind !== 'iso') return boot
+      const missing = await instanceFiles.missing(boot.node)
+      return missing === undefined ? boot : { ...boot, missing }
+    },
     publishedText: (path) => publishedText(parts, path),
     bootRefused(uuid, reason) {
       if (parts.store.nodes.get(uuid)) runner.refused(handleOf(parts, uuid), reason)

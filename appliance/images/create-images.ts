@@ -101,7 +101,7 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     const { node_uuid, signal, as } = request
     const expected = await expectedChecksum({ stated: order.stated, image_source: order.href }, request)
     const key = hashOf(await identityOf(order, expected, { config, upstream, signal }))
-    const name = fileName(node_uuid, key, as)
+    const { name = fileName(node_uuid, key, as) } = request
     const entry = await publish(key, request, {
       from: order.href,
       link: name,
@@ -165,7 +165,8 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     file: (request) =>
       withFile(request, ({ entry: { size_bytes, checksum, detected }, name }): ServedFile => {
         const url = request.as === undefined ? urlOf(name) : `${urlOf(name)}/${request.as}`
-        return { name, url, format: detected, size_bytes, checksum }
+        const { href, field } = request
+        return { name, href, field, url, format: detected, size_bytes, checksum }
       }),
 
     text: (request) => withFile(request, ({ entry }) => readText(entry)),
@@ -173,6 +174,12 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     fetchText: (url, limit_bytes, signal) => upstream.text(url, { method: 'GET', signal }, limit_bytes),
 
     fileUrl: urlOf,
+
+    async hasFile(name) {
+      await ready
+      const key = await links.get(name)
+      return key !== undefined && (await cache.find(key)) !== undefined
+    },
 
     async release(node_uuid, keep = []) {
       await ready

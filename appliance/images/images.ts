@@ -16,6 +16,8 @@ export type FileRequest = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'
   field: string
   /** How its address is to go on: LiveOS/squashfs.img. */
   as?: string
+  /** By which machines know the file that is fetched again. Left out: a name is made. */
+  name?: string
 }
 export type Images = {
   /**
@@ -48,6 +50,8 @@ export type Images = {
   fetchText(url: URL, limit_bytes: number, signal: AbortSignal): Promise<string>
   /** Where machines fetch a file of this name. */
   fileUrl(name: string): string
+  /** Whether machines find a file there. */
+  hasFile(name: string): Promise<boolean>
   /** Takes the node's links under http_url away, but for files of these names. Idempotent. */
   release(node_uuid: string, keep?: readonly string[]): Promise<void>
   /**

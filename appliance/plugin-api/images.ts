@@ -60,6 +60,9 @@ export type FileOptions = {
 export type ServedFile = {
   /** By which the appliance knows it. */
   name: string
+  /** Where it came from, as it was asked for: from there alone it is fetched again. May hold credentials. */
+  href: string
+  field: string
   /** For machines. */
   url: string
   /** By content, e.g. iso, gzip, xz; raw or gpt: nothing else that is known here, such as a kernel. */

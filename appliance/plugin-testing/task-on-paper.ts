@@ -113,6 +113,7 @@ export const HARMLESS: readonly string[] = [
   'render',
   'images.validate',
   'images.validateFile',
+  'boot.validateParameters',
   'disk.validate',
   'agent.steps',
   'configDrive.encoded',
@@ -153,6 +154,11 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
           throw new Error('task.boot.instance was given something else than task.images.file gave')
         }
         await act('boot.instance', [instance], undefined)
+      },
+      validateParameters(parameters) {
+        note('boot.validateParameters', [parameters])
+        if (/[^ -~]|\$\{|(^| )(\|\||&&|;|#)/.test(parameters))
+          throw new Refusal('Kernel parameters hold something else')
       },
       async publish(name, ...more) {
         if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw new Error(`task.boot.publish: ${name} is no name`)
@@ -293,6 +299,9 @@ export function fileOnPaper(
   const url = `http://172.22.0.1:8080/agent_images/${name}`
   return {
     name,
+    href,
+    // Whatever it was asked for: nothing on paper looks at it.
+    field: 'instance_info/file',
     url: as === undefined ? url : `${url}/${as}`,
     format,
     size_bytes: 1024,

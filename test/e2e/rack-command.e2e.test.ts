@@ -59,7 +59,7 @@ describe('npm run rack', () => {
     assert.equal(await ended, 1)
     assert.match(
       seen.text,
-      /failed: baremetal node create: Could not find .* nope\. Valid interfaces are \['direct', 'bootc'/,
+      /failed: baremetal node create: Could not find .* nope\. Valid interfaces are \[.*'direct', 'ramdisk', 'bootc'/,
     )
     await nothingIsLeftOf(child.pid)
   })

@@ -344,6 +344,12 @@ reboot
     assert.doesNotMatch(render({ ...kernel, name: 'n1\nshell || ${x}' }), /^shell|\$\{x/m)
   })
 
+  it('is not begun while files of it are missing on the appliance', () => {
+    const missing = 'instance_info/kernel is no longer in the image cache.'
+
+    assert.throws(() => render({ ...kernel, missing }), { name: 'PxeError', message: missing })
+  })
+
   it('says on the screen why it cannot be started', () => {
     const script = renderRefusal({ kind: 'kernel', node: '5f2c1d', name: '' }, 'There is no kernel.')
 

@@ -44,11 +44,11 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
 }
 
 function instanceOf({ images }: BootParts, instance: InstanceBoot) {
-  if (instance.kind === 'iso') return { kind: 'iso' as const, iso_url: images.fileUrl(instance.iso) }
+  if (instance.kind === 'iso') return { kind: 'iso' as const, iso_url: images.fileUrl(instance.iso.name) }
   return {
     kind: 'kernel' as const,
-    kernel_url: images.fileUrl(instance.kernel),
-    ramdisk_urls: instance.ramdisks.map(images.fileUrl),
+    kernel_url: images.fileUrl(instance.kernel.name),
+    ramdisk_urls: instance.ramdisks.map(({ name }) => images.fileUrl(name)),
     parameters: parametersOf(instance.parameters),
   }
 }

@@ -3,7 +3,7 @@
  * boot.ts.
  */
 import { messageOf, NotFound } from '../../errors.ts'
-import { type Boot, type InstanceBoot, newBoot } from '../../records/kinds/boot.ts'
+import { type Boot, type InstanceFile, newBoot } from '../../records/kinds/boot.ts'
 import type { Parts } from '../parts/parts.ts'
 
 type BootRecords = { store: Pick<Parts['store'], 'boots'> }
@@ -48,16 +48,15 @@ async function leave({ store }: BootRecords, uuid: string, left: (boot: Boot) =>
  * nothing.
  */
 export async function releaseFiles(parts: BootRecords & Pick<Parts, 'images' | 'log'>, uuid: string): Promise<void> {
-  await parts.images.release(uuid, filesOfInstance(parts, uuid)).catch((error: unknown) => {
+  const kept = filesOfInstance(parts, uuid).map(({ name }) => name)
+  await parts.images.release(uuid, kept).catch((error: unknown) => {
     parts.log.warn('image not released', { node: uuid, reason: messageOf(error), error })
   })
 }
 
-/** What a machine fetches at each start of its instance, by name. */
-function filesOfInstance({ store }: BootRecords, uuid: string): readonly string[] {
+/** What a machine fetches at each start of its instance. */
+export function filesOfInstance({ store }: BootRecords, uuid: string): readonly InstanceFile[] {
   const instance = store.boots.get(uuid)?.instance
-  return instance ? namesOf(instance) : []
+  if (!instance) return []
+  return instance.kind === 'iso' ? [instance.iso] : [instance.kernel, ...instance.ramdisks]
 }
-
-const namesOf = (instance: InstanceBoot): readonly string[] =>
-  instance.kind === 'iso' ? [instance.iso] : [instance.kernel, ...instance.ramdisks]

@@ -8,7 +8,7 @@ import type { InBandStep, Json, Progress, Task } from '../../plugin-api/index.ts
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { agentApiUrl } from '../boot/boot.ts'
-import { instanceBoot } from '../boot/instance.ts'
+import { instanceBoot, validateParameters } from '../boot/instance.ts'
 import { publish } from '../boot/published.ts'
 import { setBoot } from '../boot/record.ts'
 import { nodeForPlugin, type Parts, pluginOf } from '../parts/parts.ts'
@@ -119,6 +119,7 @@ function machineFor(
         const boot = instanceBoot(uuid, instance)
         await setBoot(parts, uuid, () => ({ agent: false, instance: boot }))
       },
+      validateParameters: (parameters) => validateParameters(uuid, parameters),
       publish: (name, text, { until = 'deploy' } = {}) => publish(parts, uuid, name, { text, until }),
     },
   }

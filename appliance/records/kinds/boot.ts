@@ -5,10 +5,19 @@
 import type { BootFile } from '../../plugin-api/index.ts'
 import { type Base, type Kind, newRecord } from '../kind.ts'
 
-/** Files are names of the image cache's links: the address of this box may change. */
+/**
+ * `name` of its link in the image cache: the address of this box may change. The rest is for a cache that has lost the
+ * file: where it was fetched from, who said so, and what it was.
+ */
+export type InstanceFile = {
+  name: string
+  href_secret: string
+  field: string
+  checksum: { algorithm: string; value: string }
+}
 export type InstanceBoot =
-  | { kind: 'kernel'; kernel: string; ramdisks: readonly string[]; parameters: string }
-  | { kind: 'iso'; iso: string }
+  | { kind: 'kernel'; kernel: InstanceFile; ramdisks: readonly InstanceFile[]; parameters: string }
+  | { kind: 'iso'; iso: InstanceFile }
 
 /** `key`: part of its address, so that only who was told it can fetch it. `until`: with what it goes. */
 export type PublishedText = { key: string; text: string; until: 'deploy' | 'instance' }

@@ -76,6 +76,80 @@ describe('instance that a machine boots from the appliance', () => {
     assert.deepEqual([released.at(-1), again.store.boots.size], [[], 0])
   })
 
+  it('has its files fetched again from where they were when the image cache has lost them', async (t) => {
+    const state_path = stateFolder(t)
+    const { trial, uuid } = await deployed(t, livePlugin(), { state_path })
+    await trial.untilState(uuid, 'active')
+    await trial.store.nodes.update(uuid, { instance_info: { kernel: 'http://elsewhere.example/kernel' } })
+    await trial.stop()
+    const there = new Set<string | undefined>()
+    const asked: unknown[] = []
+    const upstream = { isDown: true }
+    const images = imagesOnPaper({
+      hasFile: async (name) => there.has(name),
+      async file({ href, field, checksum, name, node_uuid }) {
+        asked.push({ href, field, checksum })
+        if (upstream.isDown) throw new Error('the upstream is down')
+        there.add(name)
+        return imagesOnPaper().file({ href, field, node_uuid, signal: t.signal, progress() {} })
+      },
+    })
+    const again = await startTrial(t, { plugins: [livePlugin()], state_path, images })
+
+    await again.conductor.recover()
+    await again.untilLine('file of an instance cannot be fetched again', { node: uuid, reason: 'the upstream is down' })
+    const whileDown = await again.conductor.bootAsked(MAC)
+    upstream.isDown = false
+    await again.conductor.bootAsked(MAC)
+    await again.untilLine('file of an instance fetched again', { node: uuid, field: 'instance_info/more' })
+    const whenThere = await again.conductor.bootAsked(MAC)
+
+    assert.equal(
+      'missing' in whileDown && whileDown.missing,
+      'instance_info/kernel and instance_info/ramdisk and instance_info/more are no longer in the image cache, and fetched again now. The last attempt failed: the upstream is down',
+    )
+    assert.deepEqual(whenThere, bootOf(again))
+    assert.deepEqual(asked.at(-1), {
+      href: 'http://images.example/more',
+      field: 'instance_info/more',
+      checksum: `sha256:${'a3'.repeat(32)}`,
+    })
+    assert.doesNotMatch(JSON.stringify(asked), /elsewhere/)
+  })
+
+  it('lets go of files that came when its node was torn down already', async (t) => {
+    const released: string[] = []
+    const { promise: fetched, resolve: arrive } = Promise.withResolvers<void>()
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const lost = { isLost: false }
+    const paper = imagesOnPaper()
+    const images = imagesOnPaper({
+      hasFile: async () => !lost.isLost,
+      async file(request) {
+        if (lost.isLost) {
+          begin()
+          await fetched
+        }
+        return paper.file(request)
+      },
+      release: async (uuid) => void released.push(uuid),
+    })
+    const { trial, uuid } = await deployed(t, livePlugin(), { images })
+    await trial.untilState(uuid, 'active')
+    lost.isLost = true
+
+    await trial.conductor.bootAsked(MAC)
+    await begun
+    await trial.conductor.provision(uuid, { target: 'deleted' })
+    await trial.untilState(uuid, 'available')
+    const before = released.length
+    arrive()
+    await trial.untilLine('file of an instance fetched again', { node: uuid, field: 'instance_info/more' })
+    await trial.stop()
+
+    assert.equal(released.length, before + 1)
+  })
+
   it('may be an ISO, and is refused when the file is none by its content', async (t) => {
     const formats = { good: 'iso', bad: 'html' }
     const images = imagesOnPaper()

@@ -37,8 +37,10 @@ export const IMAGE: ServedImage = {
   stream: true,
   variants: [],
 }
-const servedFile = (name: string): ServedFile => ({
+const servedFile = (name: string, href = '', field = ''): ServedFile => ({
   name,
+  href,
+  field,
   url: `http://172.22.0.1:8080/agent_images/${name}`,
   format: 'raw',
   size_bytes: 1024,
@@ -69,10 +71,11 @@ export function imagesOnPaper(change: Partial<Images> = {}): Images & { released
     resolve: async () => IMAGE,
     make: async () => IMAGE,
     validateFile() {},
-    file: async ({ node_uuid, href }) =>
-      servedFile(`${node_uuid}.${createHash('sha256').update(href).digest('hex').slice(0, 16)}`),
+    file: async ({ node_uuid, href, field }) =>
+      servedFile(`${node_uuid}.${createHash('sha256').update(href).digest('hex').slice(0, 16)}`, href, field),
     text: async () => '',
     fetchText: async () => '',
+    hasFile: async () => true,
     fileUrl: (name) => servedFile(name).url,
     release: async (uuid) => void released.push(uuid),
     handle: async () => false,

@@ -3,7 +3,7 @@
  * on loopback.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { file, type ImageUpstream, startUpstream } from './image-upstream.ts'
@@ -33,7 +33,7 @@ describe('a file beside an image', () => {
     await box[Symbol.asyncDispose]()
     await upstream[Symbol.asyncDispose]()
   })
-  const ask = (href: string, more: { checksum?: string; node_uuid?: string; as?: string } = {}) =>
+  const ask = (href: string, more: { checksum?: string; node_uuid?: string; as?: string; name?: string } = {}) =>
     box.images.file({ ...box.request({}), href, field, ...more })
   const get = async (url: string) => Buffer.from(await (await fetchPlain(url)).arrayBuffer())
   const countOf = (path: string) => upstream.asked.filter((line) => line === `GET ${path}`).length
@@ -50,6 +50,8 @@ describe('a file beside an image', () => {
     assert.match(mine.name, new RegExp(`^${NODE}\\.[0-9a-f]{16}$`))
     assert.deepEqual(mine, {
       name: mine.name,
+      href,
+      field,
       url: `${box.url}/agent_images/${mine.name}`,
       format: 'raw',
       size_bytes: KERNEL.length,
@@ -143,6 +145,24 @@ describe('a file beside an image', () => {
       readdirSync(box.links).filter((name) => name.startsWith(NODE)),
       [],
     )
+  })
+
+  it('is fetched again under its name when the cache has lost it, and only as what it was', async () => {
+    const href = `${upstream.url}/changing`
+    Object.assign(other, { content: Buffer.from('deployed'), etag: '"3"' })
+    const { name, checksum, url } = await ask(href)
+    const wasThere = await box.images.hasFile(name)
+    for (const entry of readdirSync(box.cache)) rmSync(join(box.cache, entry), { recursive: true })
+    const isThere = await box.images.hasFile(name)
+    const again = { name, checksum: `${checksum.algorithm}:${checksum.value}` }
+
+    const second = await ask(href, again)
+
+    assert.deepEqual([wasThere, isThere, await box.images.hasFile(name)], [true, false, true])
+    assert.deepEqual([second.name, second.url, String(await get(url))], [name, url, 'deployed'])
+    for (const entry of readdirSync(box.cache)) rmSync(join(box.cache, entry), { recursive: true })
+    Object.assign(other, { content: Buffer.from('replaced'), etag: '"4"' })
+    await assert.rejects(ask(href, again), /checksum/)
   })
 
   for (const [what, href, more, message] of [
