@@ -91,6 +91,11 @@ describe('the walls', () => {
   })
 })
 
+/** Also words of the field: as a text of their own they name the plugin, but for a command of that name. */
+const TERMS: readonly string[] = ['ramdisk']
+const naming = (name: string) =>
+  TERMS.includes(name) ? new RegExp(`(?<!\\.command\\()['"\`]${name}['"\`]`) : new RegExp(`\\b${name}\\b`)
+
 describe('the core', () => {
   it('names no plugin', () => {
     const names = filesLike('plugins/*/package.json').map((manifest) => JSON.parse(textOf(manifest)).appliance.name)
@@ -99,7 +104,7 @@ describe('the core', () => {
       .filter((file) => /^(appliance|pxe|registry-mirror)\//.test(file))
       .flatMap((file) => {
         const text = withoutComments(textOf(file))
-        return names.filter((name) => new RegExp(`\\b${name}\\b`).test(text)).map((name) => ({ file, name }))
+        return names.filter((name) => naming(name).test(text)).map((name) => ({ file, name }))
       })
 
     assert.deepEqual(named, [])

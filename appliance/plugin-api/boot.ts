@@ -26,7 +26,7 @@ export type MachineBoot = {
    * not this node's
    */
   instance(instance: InstanceToBoot): Promise<void>
-  /** What is wrong with parameters for the kernel of an instance, or of another system. Touches no machine. @throws Error */
+  /** What is wrong with parameters for the kernel of an instance. Touches no machine. @throws Error  in a sentence */
   validateParameters(parameters: string): void
   /**
    * A text that this machine fetches, such as ks.cfg. Kept like a secret; its address cannot be guessed. The same name

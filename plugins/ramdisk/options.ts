@@ -2,7 +2,7 @@
 import type { Options } from '@appliance/core/plugin-api'
 
 export const OPTIONS = {
-  // The core's, for the deploy ramdisk: Ironic has one for both. A node's own is read by the plugin, as it may quote it.
+  // As the core has it for the deploy ramdisk: Ironic has one for both. A node's own may quote it, so it is read apart.
   kernel_append_params: {
     section: 'pxe',
     type: 'string',
