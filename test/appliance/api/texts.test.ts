@@ -27,21 +27,40 @@ describe('the texts of a record', () => {
     assert.equal(texts.get(record('a'), 'list'), undefined)
   })
 
-  it('give way to those of other records, the first made first, so that they never take more than their room', () => {
+  it('never take more than their room: one newcomer in sixteen then gets in, and the first made give way to it', () => {
+    const texts = createTexts(10)
+    const [a, b, ...others] = ['a', 'b', ...Array.from({ length: 16 }, (_, index) => `c${index}`)].map(record)
+    assert.ok(a && b)
+    const kept = () => [a, b, ...others].filter((each) => texts.get(each, 'list') !== undefined).map(({ uuid }) => uuid)
+    for (const each of [a, b]) texts.keep(each, 'list', 'four')
+
+    for (const each of others.slice(0, 15)) texts.keep(each, 'list', 'four')
+
+    assert.deepEqual(kept(), ['a', 'b'])
+    for (const each of others.slice(15)) texts.keep(each, 'list', 'four')
+    assert.deepEqual(kept(), ['b', 'c15'])
+  })
+
+  it('have the room again of a record that has changed', () => {
     const texts = createTexts(10)
     const [a, b, c] = [record('a'), record('b'), record('c')]
+    for (const each of [a, b]) texts.keep(each, 'list', 'four')
 
-    for (const each of [a, b, c]) texts.keep(each, 'list', 'four')
-    assert.deepEqual(
-      [a, b, c].map((each) => texts.get(each, 'list')),
-      [undefined, 'four', 'four'],
-    )
-
-    // b's room is free again once b is another record.
     texts.keep(record('b'), 'list', 'five5')
-    assert.equal(texts.get(c, 'list'), 'four')
-    texts.keep(a, 'list', 'one')
-    assert.deepEqual([texts.get(c, 'list'), texts.get(a, 'list')], [undefined, 'one'])
+
+    assert.equal(texts.get(a, 'list'), 'four')
+    texts.keep(c, 'list', '1')
+    assert.deepEqual([texts.get(a, 'list'), texts.get(c, 'list')], ['four', '1'])
+  })
+
+  it('of another view of a record that is kept push out those that were made first', () => {
+    const texts = createTexts(10)
+    const [a, b] = [record('a'), record('b')]
+    for (const each of [a, b]) texts.keep(each, 'list', 'four')
+
+    texts.keep(b, 'detail', 'five5')
+
+    assert.deepEqual([texts.get(a, 'list'), texts.get(b, 'list'), texts.get(b, 'detail')], [undefined, 'four', 'five5'])
   })
 
   it('are of four views at most', () => {
