@@ -61,7 +61,9 @@ export function answerList<R extends { uuid: string }>(
   const texts = records.map((record) => collection.present(record, view))
   const last = records.at(-1)
   const next = hasMore && last ? `,"next":${JSON.stringify(nextHref(call, asked.limit, last.uuid))}` : ''
-  return call.body(`{"${collection.name}":[${texts.join(',')}]${next}}`, 200, { 'content-type': 'application/json' })
+  // Bytes: a socket takes a long text ten times slower than what Buffer made of it.
+  const bytes = Buffer.from(`{"${collection.name}":[${texts.join(',')}]${next}}`)
+  return call.body(bytes, 200, { 'content-type': 'application/json' })
 }
 
 function viewOf<R>(call: Call, collection: Collection<R>, query: Query, isDetail: boolean): View {

@@ -1,7 +1,8 @@
 /** Records as JSON text. Records are frozen, so a text that was made may be used again. */
-import type { Json } from '../plugin-api/index.ts'
 import { type Fields, fieldValue, namesServed } from './fields.ts'
 import { createTexts } from './texts.ts'
+
+const WRITERS_LIMIT = 64
 
 /** `names`: the fields asked for; null for all of them. */
 export type View = { minor: number; base: string; names: readonly string[] | null }
@@ -17,28 +18,60 @@ export type Presentation<R> = {
 
 export function createPresent<R extends { uuid: string }>(presentation: Presentation<R>): Present<R> {
   const texts = createTexts<R>()
+  const writers = new Map<string, Writer<R>>()
+  /** One for each view that clients ask for; any client may make up more. */
+  const writerOf = (key: string, view: View): Writer<R> => {
+    const known = writers.get(key)
+    if (known) return known
+    if (writers.size >= WRITERS_LIMIT) writers.clear()
+    const made = createWriter(presentation, view)
+    writers.set(key, made)
+    return made
+  }
   return (record, view) => {
     const key = `${view.minor} ${view.base} ${view.names ?? '*'}`
     const known = texts.get(record, key)
     if (known !== undefined) return known
-    const text = JSON.stringify(shown(presentation, record, view))
+    const text = writerOf(key, view)(record)
     texts.keep(record, key, text)
     return text
   }
 }
 
-function shown<R extends { uuid: string }>(o: Presentation<R>, record: R, { minor, base, names }: View): Json {
-  const entries = (names ?? namesServed(o.fields, minor)).map((name) => {
-    const value = fieldValue(o.fields, record, name)
-    const show = o.fields[name]?.show
-    return [name, show ? show(value, minor) : value] as const
+type Writer<R> = (record: R) => string
+
+/**
+ * Writes member by member, with all that is the same for every record made once: half the time of JSON.stringify of an
+ * object with 70 members, which would be made for it alone.
+ */
+function createWriter<R extends { uuid: string }>(o: Presentation<R>, { minor, base, names }: View): Writer<R> {
+  const members = [...new Set(names ?? namesServed(o.fields, minor))].map((name, index) => ({
+    name,
+    before: `${index === 0 ? '{' : ','}"${name}":`,
+    show: o.fields[name]?.show,
+  }))
+  const subresources = Object.entries(names ? {} : (o.subresources ?? {})).filter(([, since]) => minor >= since)
+  // A uuid has no character that JSON writes in another way: what stands around it is ready.
+  const ends = ['links', ...subresources.map(([name]) => name)].map((name, index) => {
+    const path = `${o.path}/${UUID_PLACE}${index === 0 ? '' : `/${name}`}`
+    return `${members.length + index === 0 ? '{' : ','}"${name}":${JSON.stringify(links(base, path))}`
   })
-  const path = `${o.path}/${record.uuid}`
-  const subresources = Object.entries(names ? {} : (o.subresources ?? {}))
-    .filter(([, since]) => minor >= since)
-    .map(([name]) => [name, links(base, `${path}/${name}`)] as const)
-  return Object.fromEntries([...entries, ['links', links(base, path)], ...subresources])
+  const tail = `${ends.join('')}}`.split(UUID_PLACE)
+  return (record) => {
+    const text: string[] = []
+    for (const { name, before, show } of members) {
+      const value = fieldValue(o.fields, record, name)
+      text.push(before, jsonOf(show ? show(value, minor) : value))
+    }
+    return text.join('') + tail.join(record.uuid)
+  }
 }
+
+/** No address holds a blank. */
+const UUID_PLACE = ' '
+
+/** Most fields of most records are null. */
+const jsonOf = (value: unknown): string => (value === null ? 'null' : JSON.stringify(value ?? null))
 
 /** @param path  below /v1 */
 export const links = (base: string, path: string) => [
