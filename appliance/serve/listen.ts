@@ -15,7 +15,7 @@ export async function listen(fetch: Fetch, address: Address): Promise<Listening>
   const { host } = address
   // HTTP/1.0 has no Host header: the address stands for it.
   const hostname = host.includes(':') ? `[${host}]` : host
-  const server = createServer(getRequestListener(fetch, { overrideGlobalObjects: false, hostname }))
+  const server = createServer(getRequestListener(fetch, { hostname }))
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.requestTimeout = REQUEST_TIMEOUT_MS
   return listenOn(server, address).catch((error: unknown) => {
