@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
 import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi } from './api/app.ts'
+import { createPluginProblems } from './conductor/plugin/health.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
@@ -194,9 +195,14 @@ function pxeConfigOf({ DEFAULT, dhcp, pxe }: Config, http_url: string): PxeConfi
 type Watched = { settings: Settings; store: Store; pxe: Pxe; mirror: Mirror | undefined }
 
 function healthOf({ settings, store, pxe, mirror }: Watched) {
+  const { plugins, pluginValues } = settings
+  const problems = createPluginProblems(
+    plugins.plugins.map(({ plugin }) => plugin),
+    (plugin) => pluginValues[plugin] ?? {},
+  )
   return async () => ({
     store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
-    plugins: pluginHealth(settings.plugins.failures),
+    plugins: pluginHealth(plugins.failures, await problems()),
     ramdisk: await ramdiskHealth(settings.config.pxe.ramdisk_path),
     pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
     ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),

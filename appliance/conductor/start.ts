@@ -141,5 +141,6 @@ function assemble(options: ConductorOptions): Parts {
     renderer: createRenderer(),
     reservations: createReservations(options.store, options.hostname),
     background: createBackground(options.log),
+    turns: new Map(),
   }
 }

@@ -128,6 +128,8 @@ export type Task<O extends Options = Options> = {
     driver_info: Json
     instance_info: Json
     extra: Json
+    /** {}: none is set. */
+    target_raid_config: Json
   }>
   /** The plugin's options with this node's overrides applied. */
   readonly options: Values<O>
@@ -141,6 +143,10 @@ export type Task<O extends Options = Options> = {
     off(o?: { soft?: boolean }): Promise<void>
     /** Sets the boot device; `persistent` (default: for disk) keeps it beyond the next boot. */
     bootFrom(device: 'disk' | 'network' | 'cdrom', o?: { persistent?: boolean }): Promise<void>
+    /** Asks the BMC. null: it cannot be told. */
+    state(): Promise<'power on' | 'power off' | 'error' | null>
+    /** The machine must not be switched off, or would not come on again: it is rebooted in the end. */
+    readonly staysOn: boolean
   }
   readonly boot: MachineBoot
   readonly agent: {
@@ -210,6 +216,11 @@ export type Task<O extends Options = Options> = {
    * `onLine` gets each line of its standard output and error. @throws with the end of what it wrote to standard error
    */
   readonly exec: (file: string, args: readonly string[], o?: ExecOptions) => Promise<{ stdout: string }>
+  /**
+   * Does the work when less than `limit` of this plugin's nodes are at theirs. The others wait in the order in which
+   * they came, and their progress says so. One `limit` for all of them.
+   */
+  readonly inTurn: <T>(limit: number, work: () => Promise<T>) => Promise<T>
   /**
    * Absolute path of a folder for this node's procedure, made at the first call: for keys, inventories and logs that a
    * program needs as files.
@@ -308,17 +319,29 @@ export type DeployPlugin<O extends Options = Options> = {
   validate(task: Task<O>): Promise<void>
   /** May be called again after a restart: must be idempotent. The machine may still run its old system. */
   prepare?(task: Task<O>): Promise<void>
+  /**
+   * As `prepare`, when a cleaning begins: what `cleanSteps` has to know of the node beforehand, such as a file of
+   * steps, is looked up here and kept (`task.keep`). What it throws fails the cleaning.
+   */
+  prepareClean?(task: Task<O>): Promise<void>
   /** Describes; has no side effects, and gives the same list each time. */
   deploySteps(kit: Kit<O>): readonly Step<O>[]
   /**
    * What this plugin has to do when a machine is cleaned, beside the agent's own clean steps; describes, as deploySteps
    * does.
    * The agent is up then; steps with a priority run in each automated cleaning, those of 0 when they are asked for.
+   * @param kept  what `prepareClean` kept for this cleaning: the same list each time for the same; {} when none is
+   * under way
    */
-  cleanSteps?(kit: Kit<O>): readonly Step<O>[]
+  cleanSteps?(kit: Kit<O>, kept: Json): readonly Step<O>[]
   /**
    * Always runs: after success, failure, abort and tear down; with `cleanSteps` after a cleaning, too. Idempotent; may
    * run without `prepare` before it.
    */
   cleanUp?(task: Task<O>): Promise<void>
+  /**
+   * What the plugin misses on this box, in one sentence with what to do; undefined: nothing. Shown in /healthz, where
+   * it makes nothing unhealthy. Has 10 s; asked once in a while.
+   */
+  health?(box: { options: Values<O> } & Pick<Task<O>, 'exec' | 'signal'>): Promise<string | undefined>
 }

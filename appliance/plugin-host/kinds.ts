@@ -20,6 +20,8 @@ const SHAPES: Readonly<Record<Kind, Shape>> = {
     deploySteps: 'function',
     'cleanSteps?': 'function',
     'prepare?': 'function',
+    'prepareClean?': 'function',
+    'health?': 'function',
     'cleanUp?': 'function',
     usesAgent: 'boolean',
   },

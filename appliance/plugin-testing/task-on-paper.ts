@@ -22,7 +22,13 @@ import type {
   Values,
 } from '../plugin-api/index.ts'
 
-type NodeFields = { properties?: Json; driver_info?: Json; instance_info?: Json; extra?: Json }
+type NodeFields = {
+  properties?: Json
+  driver_info?: Json
+  instance_info?: Json
+  extra?: Json
+  target_raid_config?: Json
+}
 /** What the appliance behind the task would say. */
 export type TaskSetting = {
   node?: NodeFields
@@ -48,6 +54,10 @@ export type TaskSetting = {
   /** The procedure's steps. */
   plan?: readonly InBandStep[]
   kept?: Json
+  /** What the BMC says; left out: off. */
+  powerState?: 'power on' | 'power off'
+  /** As Task.power.staysOn; left out: false. */
+  staysOn?: boolean
   /** What task.folder gives; left out: one that is not there. */
   folder?: string
   /** Where task.images.make has the image built anew; left out: it is there already. */
@@ -143,6 +153,8 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       on: () => act('power.on', [], undefined),
       off: (...args) => act('power.off', args, undefined),
       bootFrom: (...args) => act('power.bootFrom', args, undefined),
+      state: () => act('power.state', [], setting.powerState ?? 'power off'),
+      staysOn: setting.staysOn ?? false,
     },
     boot: {
       agent: () => act('boot.agent', [], undefined),
@@ -190,6 +202,11 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       Object.assign(kept, structuredClone(values))
     },
     exec: (...args) => act('exec', args, { stdout: '' }),
+    async inTurn(limit, work) {
+      if (!Number.isInteger(limit) || limit < 1) throw new Error(`task.inTurn: ${limit} is no number of nodes`)
+      await act('inTurn', [limit], undefined)
+      return work()
+    },
     folder: () => act('folder', [], setting.folder ?? `/var/lib/rackstrap/procedures/${NODE_UUID}`),
     readBoolean,
     render: (template, variables, o) => act('render', [template, variables, o], renderedOnPaper(template, variables)),
@@ -323,12 +340,12 @@ const NO_SOURCE =
   "Missing are: ['instance_info.image_source']"
 
 function frozenNode(fields: NodeFields = {}): Task['node'] {
-  const { properties = {}, driver_info = {}, instance_info = {}, extra = {} } = fields
+  const { properties = {}, driver_info = {}, instance_info = {}, extra = {}, target_raid_config = {} } = fields
   return frozen({
     uuid: NODE_UUID,
     name: 'n1',
     driver: 'ipmi',
-    ...structuredClone({ properties, driver_info, instance_info, extra }),
+    ...structuredClone({ properties, driver_info, instance_info, extra, target_raid_config }),
   })
 }
 

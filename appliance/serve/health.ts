@@ -43,10 +43,10 @@ export function withRepairs(health: PartHealth, repairs: readonly string[]): Par
     : health
 }
 
-export function pluginHealth(failures: readonly PluginFailure[]): PartHealth {
-  return failures.length === 0
-    ? { healthy: true }
-    : { healthy: false, message: failures.map(({ reason }) => reason).join('; ') }
+/** @param problems  of plugins that are loaded, and miss something on this box: told, and no more than that */
+export function pluginHealth(failures: readonly PluginFailure[], problems: readonly string[] = []): PartHealth {
+  const message = [...failures.map(({ reason }) => reason), ...problems].join('; ')
+  return { healthy: failures.length === 0, ...(message !== '' && { message }) }
 }
 
 /**

@@ -5,8 +5,9 @@ import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.t
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
-import { merged } from '../parts/parts.ts'
+import { merged, pluginOf } from '../parts/parts.ts'
 import { keyOf } from '../procedures/plan.ts'
+import { internalOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
 import { imageInfo } from '../steps/image-info.ts'
@@ -71,7 +72,7 @@ export const CLEAN: Procedure = {
     priorities: prioritiesOf(config),
     tells_abortable: true,
   }),
-  pluginSteps: (_parts, plugin) => plugin.cleanSteps?.(KIT) ?? [],
+  pluginSteps: (_parts, plugin, node) => plugin.cleanSteps?.(KIT, internalOf(node, 'clean', 'kept') ?? {}) ?? [],
   passes: passCleaning,
   open,
   finish: finishClean,
@@ -83,8 +84,10 @@ export const CLEAN: Procedure = {
 /** @source Ironic conductor/cleaning.py do_node_clean */
 async function open(parts: ProcedureParts, node: NodeHandle, task: Task): Promise<StepResult> {
   const { record } = node
+  const { prepareClean } = pluginOf(parts, record)
   try {
     await validateCleaning(parts, record)
+    await prepareClean?.(task)
   } catch (error) {
     throw new ProcedureFailure(invalid(record, error), { cause: error })
   }

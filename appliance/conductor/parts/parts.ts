@@ -16,6 +16,7 @@ import type { Renderer } from '../../render/render.ts'
 import type { Background } from './background.ts'
 import type { NodeRegistry } from './node-registry.ts'
 import type { Reservations } from './reservations.ts'
+import type { Turns } from './turns.ts'
 
 export type ConductorOptions = {
   hostname: string
@@ -56,12 +57,14 @@ export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
   renderer: Renderer
   reservations: Reservations
   background: Background
+  turns: Turns
 }
 
 /** What a plugin sees of it: frozen, with secrets in plain, and with plain numbers wherever those hold the value. */
 export function nodeForPlugin(node: Node): Task['node'] {
-  const { uuid, name, driver, properties, driver_info, instance_info, extra } = node
-  return deepFreeze(withPlainNumbers({ uuid, name, driver, properties, driver_info, instance_info, extra }))
+  const { uuid, name, driver, properties, driver_info, instance_info, extra, target_raid_config } = node
+  const fields = { uuid, name, driver, properties, driver_info, instance_info, extra, target_raid_config }
+  return deepFreeze(withPlainNumbers(fields))
 }
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded on this appliance */

@@ -53,7 +53,7 @@ export type Procedure = {
   /** Which steps run, and in what order. */
   rules(parts: ProcedureParts, node: Node): PlanRules
   /** The steps that the node's deploy interface brings. */
-  pluginSteps(parts: ProcedureParts, plugin: DeployPlugin): readonly Step[]
+  pluginSteps(parts: ProcedureParts, plugin: DeployPlugin, node: Node): readonly Step[]
   /** @returns true: there was nothing to do, and the node has been moved on */
   passes?(parts: ProcedureParts, node: NodeHandle): Promise<boolean>
   /**

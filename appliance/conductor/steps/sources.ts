@@ -10,7 +10,7 @@ import type { Procedure, ProcedureParts } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
 function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): OwnStep[] {
-  const ofPlugin = procedure.pluginSteps(parts, pluginOf(parts, node))
+  const ofPlugin = procedure.pluginSteps(parts, pluginOf(parts, node), node)
   return [...interfaceSteps(parts, node, procedure.kind), ...ofPlugin.map((step) => ({ ...step, interface: 'deploy' }))]
 }
 

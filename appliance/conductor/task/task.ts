@@ -12,10 +12,11 @@ import { instanceBoot, validateParameters } from '../boot/instance.ts'
 import { publish } from '../boot/published.ts'
 import { setBoot } from '../boot/record.ts'
 import { nodeForPlugin, type Parts, pluginOf } from '../parts/parts.ts'
+import { inTurn } from '../parts/turns.ts'
 import { exec } from '../plugin/exec.ts'
 import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
-import { setPower } from '../power/power.ts'
+import { keepsPower, readPowerState, setPower } from '../power/power.ts'
 import { offeredSteps, planOf } from '../procedures/plan.ts'
 import { internalChange, internalOf, lastProcedure, procedureOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -30,7 +31,7 @@ import { checkRootDevice } from './root-device.ts'
 
 /** All that a plugin's step may do. */
 export type TaskParts = MachineParts &
-  Pick<Parts, 'images' | 'registry' | 'guests' | 'folder' | 'http_url' | 'renderer'>
+  Pick<Parts, 'turns' | 'images' | 'registry' | 'guests' | 'folder' | 'http_url' | 'renderer'>
 
 export type TaskContext = {
   signal: AbortSignal
@@ -86,6 +87,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid }),
+    inTurn: (limit, work) => inTurn(parts.turns, { plugin: record.interfaces.deploy, signal, progress }, limit, work),
     folder: () => procedureFolder(parts, node),
     readBoolean,
     render: (template, variables, { name }) => parts.renderer.render({ template, variables, name, signal }),
@@ -107,6 +109,10 @@ function machineFor(
       off: (o = {}) => setPower(parts, node, o.soft ? 'soft power off' : 'power off', { signal }),
       bootFrom: (device, o = {}) =>
         bootFrom(parts, node, device, { persistent: o.persistent ?? device === 'disk', signal }),
+      state: () => readPowerState(parts, node, signal),
+      get staysOn() {
+        return keepsPower(parts, node.record)
+      },
     },
     boot: {
       agent: () => bootAgent(parts, node, signal),

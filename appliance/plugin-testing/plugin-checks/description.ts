@@ -11,7 +11,7 @@ const PRIORITY_LIMIT = 100
 type List = { of: string; steps: readonly Step[] }
 const listsOf = ({ plugin }: Given): readonly List[] => {
   const { kit } = createKitOnPaper()
-  const cleanSteps = plugin.cleanSteps?.(kit)
+  const cleanSteps = plugin.cleanSteps?.(kit, {})
   return [
     { of: 'deploySteps', steps: plugin.deploySteps(kit) },
     ...(cleanSteps ? [{ of: 'cleanSteps', steps: cleanSteps }] : []),
