@@ -58,6 +58,12 @@ const DEFAULT = {
     default: [],
     help: 'Further folders in which deploy plugins are looked for.',
   },
+  plugin_packages: {
+    section: 'DEFAULT',
+    type: 'list',
+    default: [],
+    help: 'npm packages that are plugins, in the node_modules of state_path: npm install --prefix STATE_PATH NAME.',
+  },
   force_raw_images: { section: 'DEFAULT', type: 'boolean', default: true, help: 'Convert images to raw in the cache.' },
   raw_image_growth_factor: {
     section: 'DEFAULT',

@@ -1,7 +1,8 @@
 /**
- * Finds plugins: the bundled ones and those of [DEFAULT] plugin_path. Reads manifests only; runs none of their code.
+ * Finds plugins: the bundled ones, those of [DEFAULT] plugin_path, and the npm packages of plugin_packages. Reads
+ * manifests only; runs none of their code.
  */
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { messageOf } from '../errors.ts'
 import { type Manifest, PluginRefused, readManifest } from './manifest.ts'
@@ -21,13 +22,23 @@ export type Discovery = {
 /** The plugins that come with the appliance. */
 export const BUNDLED_PLUGINS = join(import.meta.dirname, '../../plugins')
 
+export type MorePlugins = {
+  /** Names of npm packages; they come last. */
+  packages: readonly string[]
+  /** In whose node_modules they are. */
+  state_path: string
+}
+
 /** @param plugin_path  each entry a plugin's folder, or a folder of such folders; they come after the bundled ones */
-export async function discoverPlugins(plugin_path: readonly string[], bundled = BUNDLED_PLUGINS): Promise<Discovery> {
-  const searched = [bundled, ...plugin_path.map((path) => resolve(path))]
+export async function discoverPlugins(
+  plugin_path: readonly string[],
+  bundled = BUNDLED_PLUGINS,
+  more: MorePlugins = { packages: [], state_path: '' },
+): Promise<Discovery> {
+  const paths = [bundled, ...plugin_path.map((path) => resolve(path))]
   const found = new Map<string, Manifest>()
   const failures: PluginFailure[] = []
-  for (const path of searched) {
-    const outcome = await lookInto(path)
+  const add = (outcome: Outcome) => {
     failures.push(...outcome.failures)
     for (const manifest of outcome.found) {
       const key = `${manifest.kind}/${manifest.name}`
@@ -37,7 +48,13 @@ export async function discoverPlugins(plugin_path: readonly string[], bundled = 
         failures.push({ name: manifest.name, reason: takenName(manifest, first) })
     }
   }
-  return { found: [...found.values()], failures, searched }
+  for (const path of paths) {
+    const outcome = await lookInto(path)
+    const isBundled = path === BUNDLED_PLUGINS
+    add(isBundled ? { ...outcome, found: outcome.found.map((manifest) => ({ ...manifest, bundled: true })) } : outcome)
+  }
+  for (const name of more.packages) add(await lookForPackage(name, more.state_path))
+  return { found: [...found.values()], failures, searched: [...paths, ...more.packages] }
 }
 
 function takenName(second: Manifest, first: Manifest): string {
@@ -60,6 +77,33 @@ async function lookInto(path: string): Promise<Outcome> {
     failures: [...own.failures, ...outcomes.flatMap((outcome) => outcome.failures)],
   }
 }
+
+/** @source npm validate-npm-package-name: no path that leads elsewhere is a name */
+const PACKAGE_NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/
+
+async function lookForPackage(name: string, state_path: string): Promise<Outcome> {
+  const refused = (reason: string): Outcome => ({ found: [], failures: [{ name, reason }] })
+  if (!PACKAGE_NAME.test(name)) {
+    return refused(
+      `[DEFAULT] plugin_packages names ${JSON.stringify(name)}: the name of an npm package is expected, e.g. @acme/rackstrap-deploy-foo`,
+    )
+  }
+  const folder = join(resolve(state_path), 'node_modules', name)
+  const outcome = await inspect(folder)
+  if (outcome.found.length + outcome.failures.length > 0) return outcome
+  return refused(
+    (await isFolder(folder))
+      ? `the npm package ${name} in ${folder} is no plugin: its package.json has no "appliance"`
+      : `[DEFAULT] plugin_packages names ${name}, and ${folder} is not there: npm install --prefix ${resolve(state_path)} ${name}`,
+  )
+}
+
+const isFolder = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    // What cannot be looked at is as good as not there; npm says why.
+    () => false,
+  )
 
 async function inspect(folder: string): Promise<Outcome> {
   try {

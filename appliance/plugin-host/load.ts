@@ -2,16 +2,21 @@
  * Loads the enabled plugins and checks that each is what the contract says. One that is not is left out, loudly; the
  * rest starts.
  */
-import { pathToFileURL } from 'node:url'
-import { isObject } from '@appliance/ground/json'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Option } from '../plugin-api/index.ts'
 import type { Discovery, PluginFailure } from './discover.ts'
-import { type Kind, type PluginOf, problemsOfShape } from './kinds.ts'
-import { ACCEPTED_API_VERSION, type Manifest, PluginRefused } from './manifest.ts'
+import type { Kind, PluginOf } from './kinds.ts'
+import { type Manifest, PluginRefused } from './manifest.ts'
+import { probe } from './probe.ts'
+import { problemsOf } from './shape.ts'
+import { requireTrust } from './trust.ts'
 
-type LoadedPlugin<K extends Kind = 'deploy'> = { plugin: PluginOf<K>; manifest: Manifest }
+export type LoadedPlugin<K extends Kind = 'deploy'> = {
+  plugin: PluginOf<K>
+  manifest: Manifest
+  /** Of its code: another text for other code. */
+  code_version: string
+}
 export type LoadedPlugins<K extends Kind = 'deploy'> = {
   plugins: readonly LoadedPlugin<K>[]
   failures: readonly PluginFailure[]
@@ -23,6 +28,17 @@ export type LoadedPlugins<K extends Kind = 'deploy'> = {
  */
 const IMPORT_DEADLINE_MS = 10_000
 
+export type Host = {
+  log: Log
+  /** What is done with a plugin that did not come with the appliance before its code is imported here. */
+  strangers?: {
+    /** Whose files are taken. */
+    accounts: readonly number[]
+    /** How long its code may take to load. */
+    deadline_s?: number
+  }
+}
+
 /**
  * @param enabled  [DEFAULT] enabled_<kind>_interfaces; only these are imported, and they keep this order
  * @returns those that load; for each of the others a reason, which is logged and belongs into health
@@ -31,22 +47,43 @@ export async function loadPlugins<K extends Kind>(
   kind: K,
   enabled: readonly string[],
   discovery: Discovery,
-  log: Log,
+  host: Host,
 ): Promise<LoadedPlugins<K>> {
   const plugins: LoadedPlugin<K>[] = []
   const failures = [...discovery.failures]
-  for (const name of new Set(enabled)) {
+  const names = [...new Set(enabled)]
+  const outcomes = await Promise.allSettled(names.map((name) => checked(kind, name, discovery, host)))
+  for (const [index, outcome] of outcomes.entries()) {
+    const name = names[index] ?? ''
     try {
-      const manifest = discovery.found.find((found) => found.kind === kind && found.name === name)
-      if (!manifest) throw new PluginRefused(notFound(kind, name, discovery))
-      plugins.push({ plugin: (await loadPlugin(manifest)) as PluginOf<K>, manifest })
+      if (outcome.status === 'rejected') throw outcome.reason
+      const { manifest, version } = outcome.value
+      const plugin = (await loadPlugin(manifest, version)) as PluginOf<K>
+      plugins.push({ plugin, manifest, code_version: version })
     } catch (error) {
       failures.push({ name, reason: messageOf(error) })
     }
   }
-  for (const failure of failures) log.error('plugin refused', { plugin: failure.name, reason: failure.reason })
-  for (const { manifest } of plugins) log.info('plugin loaded', { plugin: manifest.name, folder: manifest.folder })
+  for (const failure of failures) host.log.error('plugin refused', { plugin: failure.name, reason: failure.reason })
+  for (const { manifest } of plugins) host.log.info('plugin loaded', { plugin: manifest.name, folder: manifest.folder })
   return { plugins, failures }
+}
+
+/** @throws PluginRefused  before a line of its code has run in this process */
+async function checked(
+  kind: Kind,
+  name: string,
+  discovery: Discovery,
+  { strangers }: Host,
+): Promise<{ manifest: Manifest; version: string }> {
+  const manifest = discovery.found.find((found) => found.kind === kind && found.name === name)
+  if (!manifest) throw new PluginRefused(notFound(kind, name, discovery))
+  const isStranger = strangers !== undefined && !manifest.bundled
+  if (isStranger) await requireTrust(manifest.folder, strangers.accounts)
+  const { versionOf } = await import('./plugin-code.ts')
+  const version = await versionOf(manifest.folder)
+  if (isStranger) await probe(manifest, version, strangers.deadline_s ?? IMPORT_DEADLINE_MS / 1000)
+  return { manifest, version }
 }
 
 function notFound(kind: Kind, name: string, { searched, found }: Discovery): string {
@@ -62,14 +99,14 @@ function notFound(kind: Kind, name: string, { searched, found }: Discovery): str
 }
 
 /** @throws PluginRefused */
-async function loadPlugin(manifest: Manifest): Promise<PluginOf<Kind>> {
-  const exported = await importEntry(manifest)
+async function loadPlugin(manifest: Manifest, version: string): Promise<PluginOf<Kind>> {
+  const exported = await importEntry(manifest, version)
   const problems = problemsOf(exported, manifest.name, manifest.kind)
   if (problems.length > 0) throw new PluginRefused(`plugin ${manifest.entry} is refused: ${problems.join('; ')}`)
   return exported as PluginOf<Kind>
 }
 
-async function importEntry(manifest: Manifest): Promise<unknown> {
+async function importEntry(manifest: Manifest, version: string): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -78,79 +115,12 @@ async function importEntry(manifest: Manifest): Promise<unknown> {
     )
   })
   try {
-    const module = (await Promise.race([import(pathToFileURL(manifest.entry).href), deadline])) as { default?: unknown }
-    return module.default
+    // It hooks into Node's loader: only where a plugin is loaded.
+    const { importPlugin } = await import('./plugin-code.ts')
+    return await Promise.race([importPlugin(manifest, version), deadline])
   } catch (error) {
     throw new PluginRefused(`plugin ${manifest.entry} cannot be loaded: ${messageOf(error)}`, { cause: error })
   } finally {
     clearTimeout(timer)
   }
-}
-
-/**
- * What is wrong with a default export, in sentences; the compiler checked our own plugins, nobody checked a
- * stranger's.
- */
-export function problemsOf(exported: unknown, name: string, kind: Kind = 'deploy'): string[] {
-  if (exported === null || typeof exported !== 'object') {
-    return [`its default export is ${exported === null ? 'null' : typeof exported}, and the plugin object is expected`]
-  }
-  const plugin = exported as Record<string, unknown>
-  return [
-    ...(plugin.apiVersion === ACCEPTED_API_VERSION
-      ? []
-      : [`apiVersion is ${JSON.stringify(plugin.apiVersion)}, and "${ACCEPTED_API_VERSION}" is accepted`]),
-    ...(plugin.name === name ? [] : [`name is ${JSON.stringify(plugin.name)}, and its manifest says "${name}"`]),
-    ...problemsOfShape(plugin, kind),
-    ...problemsOfOptions(plugin.options),
-    ...problemsOfProperties(plugin.properties),
-    ...problemsOfLayers(plugin.ramdiskLayers),
-  ]
-}
-
-function problemsOfOptions(options: unknown): string[] {
-  if (options === null || typeof options !== 'object')
-    return ['options is missing, and a table is expected (it may be empty)']
-  return Object.entries(options).flatMap(([name, value]) =>
-    problemOfOption(value).map((text) => `option ${name} ${text}`),
-  )
-}
-
-const DEFAULT_TYPES: ReadonlyMap<unknown, (value: unknown) => boolean> = new Map<
-  Option['type'],
-  (value: unknown) => boolean
->([
-  ['string', (value) => typeof value === 'string'],
-  ['integer', Number.isInteger],
-  ['boolean', (value) => typeof value === 'boolean'],
-  ['list', (value) => Array.isArray(value) && value.every((item) => typeof item === 'string')],
-])
-
-function problemOfOption(value: unknown): string[] {
-  if (value === null || typeof value !== 'object') return ['is not an object']
-  const option = value as Record<string, unknown>
-  const isDefault = DEFAULT_TYPES.get(option.type)
-  if (!isDefault)
-    return [
-      `has the type ${JSON.stringify(option.type)}, and one of ${[...DEFAULT_TYPES.keys()].join(', ')} is expected`,
-    ]
-  if (typeof option.section !== 'string' || option.section === '') return ['names no section']
-  if (typeof option.help !== 'string' || option.help === '') return ['has no help text']
-  if (option.default !== undefined && !isDefault(option.default))
-    return [`has a default that is not of type ${option.type}`]
-  return []
-}
-
-function problemsOfProperties(properties: unknown): string[] {
-  if (properties === undefined) return []
-  return isObject(properties) && Object.values(properties).every((text) => typeof text === 'string')
-    ? []
-    : ['properties is not a table of names and texts']
-}
-
-function problemsOfLayers(layers: unknown): string[] {
-  if (layers === undefined || typeof layers === 'function') return []
-  return Array.isArray(layers) && layers.every((layer) => typeof layer === 'string' && /^[a-z0-9-]+$/.test(layer))
-    ? []
-    : ['ramdiskLayers is not a list of layer names']
 }

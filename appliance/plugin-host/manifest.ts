@@ -1,7 +1,8 @@
 /** Reads and checks a plugin's manifest, the "appliance" key of its package.json. Runs none of the plugin's code. */
 
-import { readFile, realpath, stat } from 'node:fs/promises'
-import { isAbsolute, join, relative, sep } from 'node:path'
+import { constants } from 'node:fs'
+import { open, realpath, stat } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { leadsNowhere } from '@appliance/ground/errno'
 import { isObject } from '@appliance/ground/json'
 import { ApplianceError, messageOf } from '../errors.ts'
@@ -22,6 +23,10 @@ export type Manifest = {
   default_order?: number
   /** The hardware types whose nodes may have it; left out: all. */
   hardware_types?: readonly string[]
+  /** It came with the appliance. */
+  bundled?: boolean
+  /** Of package.json; told to people. */
+  version?: string
   folder: string
   /** Absolute path of the file whose default export is the plugin; lies in `folder`. */
   entry: string
@@ -48,26 +53,38 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   }
   return {
     ...checkKeys(file, appliance as Record<string, unknown>),
+    ...(typeof described.version === 'string' && { version: described.version }),
     folder,
     entry: await findEntry(folder, file, described),
   }
 }
 
 async function readPackage(file: string): Promise<string | undefined> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    (error: Error) => {
-      if (leadsNowhere(error)) return undefined
-      throw new PluginRefused(`${file} cannot be read: ${error.message}`)
-    },
-  )
-  if (size === undefined) return undefined
-  if (size > SIZE_LIMIT_BYTES) {
-    throw new PluginRefused(`${file} has ${size} bytes: a plugin's package.json has at most ${SIZE_LIMIT_BYTES}`)
+  try {
+    const real = await realpath(file)
+    if (liesOutside(await realpath(dirname(file)), real)) {
+      throw new PluginRefused(`${file} is a link to ${real}, which lies outside the plugin's folder`)
+    }
+    // Opening a FIFO waits for its writer otherwise.
+    await using handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK)
+    const found = await handle.stat()
+    if (!found.isFile()) throw new PluginRefused(`${file} is no regular file`)
+    if (found.size > SIZE_LIMIT_BYTES) {
+      throw new PluginRefused(
+        `${file} has ${found.size} bytes: a plugin's package.json has at most ${SIZE_LIMIT_BYTES}`,
+      )
+    }
+    return await handle.readFile('utf8')
+  } catch (error) {
+    if (error instanceof PluginRefused) throw error
+    if (leadsNowhere(error)) return undefined
+    throw new PluginRefused(`${file} cannot be read: ${messageOf(error)}`, { cause: error })
   }
-  return readFile(file, 'utf8').catch((error: Error) => {
-    throw new PluginRefused(`${file} cannot be read: ${error.message}`, { cause: error })
-  })
+}
+
+function liesOutside(folder: string, path: string): boolean {
+  const inside = relative(folder, path)
+  return inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)
 }
 
 function parsePackage(file: string, text: string): Package {
@@ -80,7 +97,7 @@ function parsePackage(file: string, text: string): Package {
   throw new PluginRefused(`${file} is not a JSON object`)
 }
 
-function checkKeys(file: string, found: Record<string, unknown>): Omit<Manifest, 'folder' | 'entry'> {
+function checkKeys(file: string, found: Record<string, unknown>): Omit<Manifest, 'version' | 'folder' | 'entry'> {
   const { kind, name, apiVersion, default_order, hardware_types } = found
   if (!isKind(kind)) {
     throw new PluginRefused(`appliance.kind in ${file} is ${JSON.stringify(kind)}: expected one of ${KINDS.join(', ')}`)
@@ -127,8 +144,7 @@ async function findEntry(folder: string, file: string, described: Package): Prom
   const entry = await realpath(join(folder, named)).catch(() => {
     throw new PluginRefused(`${file} names ${named} as entry, and there is no such file`)
   })
-  const inside = relative(await realpath(folder), entry)
-  if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
+  if (liesOutside(await realpath(folder), entry)) {
     throw new PluginRefused(`${file} names ${named} as entry, which lies outside the plugin's folder`)
   }
   if (!(await stat(entry)).isFile()) throw new PluginRefused(`${file} names ${named} as entry, which is no file`)

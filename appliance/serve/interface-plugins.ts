@@ -2,11 +2,10 @@
 import type { Config } from '../config/options.ts'
 import { isBuiltIn, type Offer, TYPES } from '../hardware/enabled.ts'
 import type { Brought } from '../hardware/hardware.ts'
-import type { Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
 import type { InterfacePlugin } from '../plugin-api/interfaces.ts'
 import type { Discovery, PluginFailure } from '../plugin-host/discover.ts'
-import { loadPlugins } from '../plugin-host/load.ts'
+import { type Host, loadPlugins } from '../plugin-host/load.ts'
 
 export type InterfacePlugins = {
   brought: readonly Brought[]
@@ -19,7 +18,11 @@ export type InterfacePlugins = {
  * A plugin that is found and does not load stays an offer: its name is known, and nodes that have it are told why it is
  * not there.
  */
-export async function loadInterfacePlugins(config: Config, discovery: Discovery, log: Log): Promise<InterfacePlugins> {
+export async function loadInterfacePlugins(
+  config: Config,
+  discovery: Discovery,
+  host: Host,
+): Promise<InterfacePlugins> {
   const others = discovery.found.filter(({ kind, name }) => kind === 'deploy' || !isBuiltIn(kind, name))
   const failures: PluginFailure[] = discovery.found
     .filter((found) => !others.includes(found))
@@ -32,7 +35,7 @@ export async function loadInterfacePlugins(config: Config, discovery: Discovery,
     const enabled = config.DEFAULT[`enabled_${type}_interfaces`].filter((name) =>
       others.some((found) => found.kind === type && found.name === name),
     )
-    const outcome = await loadPlugins(type, enabled, { ...discovery, found: others, failures: [] }, log)
+    const outcome = await loadPlugins(type, enabled, { ...discovery, found: others, failures: [] }, host)
     failures.push(...outcome.failures)
     for (const { plugin } of outcome.plugins) loaded.set(`${type}/${plugin.name}`, plugin)
   }

@@ -1,6 +1,5 @@
 /** Loads all that a configuration file determines: the appliance's options, the enabled plugins, and their options. */
 import { readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { isMissing } from '@appliance/ground/errno'
 import {
   type RegistryConfig,
@@ -33,6 +32,7 @@ import type { Options } from '../plugin-api/index.ts'
 import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
 import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
 import type { Manifest } from '../plugin-host/manifest.ts'
+import { trustedAccounts } from '../plugin-host/trust.ts'
 import type { Box } from './box.ts'
 import { loadInterfacePlugins } from './interface-plugins.ts'
 
@@ -89,11 +89,13 @@ export async function gatherSettings(
   const file = await openConfigFile(path)
   const problems: string[] = []
   const config = readConfig(file, box, problems)
-  const discovery = await discoverPlugins(config.DEFAULT.plugin_path)
+  const { state_path, plugin_path, plugin_packages } = config.DEFAULT
+  const discovery = await discoverPlugins(plugin_path, BUNDLED_PLUGINS, { packages: plugin_packages, state_path })
   // Nobody wants to read what went well beside what is wrong.
   const log = problems.length > 0 ? SILENT_LOG : logOf(config)
-  const deploy = await loadPlugins('deploy', enabledOf(config, discovery), discovery, log)
-  const interfaces = await loadInterfacePlugins(config, discovery, log)
+  const host = { log, strangers: { accounts: trustedAccounts(state_path) } }
+  const deploy = await loadPlugins('deploy', enabledOf(config, discovery), discovery, host)
+  const interfaces = await loadInterfacePlugins(config, discovery, host)
   const plugins = { ...deploy, failures: [...deploy.failures, ...interfaces.failures] }
   const own = Object.entries(SECTIONS).map(([name, options]) => ({ options, values: config[name as keyof Config] }))
   const brought = [
@@ -139,7 +141,7 @@ function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[]
   if (DEFAULT.enabled_deploy_interfaces.length > 0) return DEFAULT.enabled_deploy_interfaces
   const orderOf = ({ default_order = Number.POSITIVE_INFINITY }: Manifest) => default_order
   return found
-    .filter((each) => each.kind === 'deploy' && each.default_order && dirname(each.folder) === BUNDLED_PLUGINS)
+    .filter((each) => each.kind === 'deploy' && each.default_order && each.bundled)
     .sort((a, b) => orderOf(a) - orderOf(b))
     .map(({ name }) => name)
 }

@@ -52,7 +52,7 @@ export async function createLoader({ folder, name }: PluginUnderTest): Promise<L
     async load() {
       const copy = join(place, String(copies++))
       await cp(folder, copy, { recursive: true, filter: (path) => !path.endsWith('/node_modules') })
-      const { plugins, failures } = await loadPlugins('deploy', [name], await discoverPlugins([copy], none), log)
+      const { plugins, failures } = await loadPlugins('deploy', [name], await discoverPlugins([copy], none), { log })
       const [loaded] = plugins
       if (loaded && failures.length === 0) return loaded.plugin
       throw new Error(failures.map(({ reason }) => reason).join('\n'))

@@ -5,14 +5,15 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { DeployPlugin } from '../../../appliance/plugin-api/index.ts'
 import { discoverPlugins } from '../../../appliance/plugin-host/discover.ts'
-import { loadPlugins, problemsOf } from '../../../appliance/plugin-host/load.ts'
+import { loadPlugins } from '../../../appliance/plugin-host/load.ts'
+import { problemsOf } from '../../../appliance/plugin-host/shape.ts'
 import { keptLog } from '../records/state-folder.ts'
 import { codeOf, layPlugin, pluginPath } from './plugin-folder.ts'
 
 async function loadOne(t: TestContext, code: string) {
   const path = pluginPath(t)
   const folder = layPlugin(path, 'one', { code })
-  const { plugins, failures } = await loadPlugins('deploy', ['one'], await discoverPlugins([], path), keptLog().log)
+  const { plugins, failures } = await loadPlugins('deploy', ['one'], await discoverPlugins([], path), keptLog())
   return { plugins, reason: failures[0]?.reason.replace(join(folder, 'index.ts'), 'ENTRY') }
 }
 
@@ -22,7 +23,7 @@ describe('enabled_deploy_interfaces', () => {
     for (const name of ['a', 'b', 'c']) layPlugin(path, name)
     const { log, lines } = keptLog()
 
-    const { plugins, failures } = await loadPlugins('deploy', ['c', 'a', 'c'], await discoverPlugins([], path), log)
+    const { plugins, failures } = await loadPlugins('deploy', ['c', 'a', 'c'], await discoverPlugins([], path), { log })
 
     assert.deepEqual(
       plugins.map(({ plugin, manifest }) => [plugin.name, manifest.folder]),
@@ -45,9 +46,9 @@ describe('enabled_deploy_interfaces', () => {
     layPlugin(path, 'spy', { code })
     const discovery = await discoverPlugins([], path)
 
-    await loadPlugins('deploy', [], discovery, keptLog().log)
+    await loadPlugins('deploy', [], discovery, keptLog())
     const untouched = !existsSync(trace)
-    await loadPlugins('deploy', ['spy'], discovery, keptLog().log)
+    await loadPlugins('deploy', ['spy'], discovery, keptLog())
 
     assert.ok(untouched)
     assert.ok(existsSync(trace))
@@ -58,7 +59,9 @@ describe('enabled_deploy_interfaces', () => {
     layPlugin(bundled, 'a')
     const { log, lines } = keptLog()
 
-    const { plugins, failures } = await loadPlugins('deploy', ['a', 'z'], await discoverPlugins([path], bundled), log)
+    const { plugins, failures } = await loadPlugins('deploy', ['a', 'z'], await discoverPlugins([path], bundled), {
+      log,
+    })
 
     const reason =
       `enabled_deploy_interfaces names "z", and no plugin of this name is in ${bundled}, ${path} (found: a). ` +
@@ -82,7 +85,7 @@ describe('enabled_deploy_interfaces', () => {
       'deploy',
       ['broken', 'good'],
       await discoverPlugins([], path),
-      keptLog().log,
+      keptLog(),
     )
 
     assert.deepEqual(
@@ -116,10 +119,14 @@ describe('the code of a plugin', () => {
   it('that never finishes loading is given up after 10 s, and does not keep the appliance from starting', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const path = pluginPath(t)
-    const folder = layPlugin(path, 'hangs', { code: `await new Promise(() => {})\n${codeOf('hangs')}` })
+    const hangs = Promise.withResolvers<void>()
+    Object.assign(globalThis, { hangs: hangs.resolve })
+    t.after(() => Reflect.deleteProperty(globalThis, 'hangs'))
+    const folder = layPlugin(path, 'hangs', { code: `hangs()\nawait new Promise(() => {})\n${codeOf('hangs')}` })
     layPlugin(path, 'good')
-    const loading = loadPlugins('deploy', ['hangs', 'good'], await discoverPlugins([], path), keptLog().log)
+    const loading = loadPlugins('deploy', ['hangs', 'good'], await discoverPlugins([], path), keptLog())
 
+    await hangs.promise
     t.mock.timers.tick(10_000)
     const { plugins, failures } = await loading
 
