@@ -15,7 +15,7 @@ import { checkFormat, isRaw } from './format/image-format.ts'
 import type { FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
 import { makeImage } from './make-image.ts'
 import { lookUpstream } from './pass-through.ts'
-import { type FileOrder, identityOf, inWordsOf, prepareFile, readFileOrder, readText } from './plain-file.ts'
+import { endOf, identityOf, inWordsOf, prepareFile, readFileOrder, readText } from './plain-file.ts'
 import { prepareImage } from './prepare-image.ts'
 import { createPublish } from './publish.ts'
 import { createGzipMaker } from './serve/gzip-maker.ts'
@@ -97,27 +97,35 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
   const isStream = (format: string) => format === 'raw' && config.agent.stream_raw_images
   const permitted = config.conductor.permitted_image_formats
 
-  async function fetchFile(order: FileOrder, request: FileRequest): Promise<{ entry: Entry; name: string }> {
-    const { node_uuid, signal, as } = request
-    const expected = await expectedChecksum({ stated: order.stated, image_source: order.href }, request)
-    const key = hashOf(await identityOf(order, expected, { config, upstream, signal }))
-    const { name = fileName(node_uuid, key, as) } = request
-    const entry = await publish(key, request, {
-      from: order.href,
-      link: name,
-      make: (folder, flight) => prepareFile(shop, { order, expected, folder, flight }),
-    })
-    return { entry, name }
-  }
-
-  async function withFile<T>(request: FileRequest, use: (fetched: { entry: Entry; name: string }) => T | Promise<T>) {
+  async function fetchFile(request: FileRequest): Promise<{ entry: Entry; name: string }> {
     await ready
     const order = readFileOrder(request, config)
+    const { node_uuid, signal } = request
     try {
-      return await use(await fetchFile(order, request))
+      const expected = await expectedChecksum({ stated: order.stated, image_source: order.href }, request)
+      const key = hashOf(await identityOf(order, expected, { config, upstream, signal }))
+      const { name = fileName(node_uuid, key) } = request
+      const entry = await publish(key, request, {
+        from: order.href,
+        link: name,
+        make: (folder, flight) => prepareFile(shop, { order, expected, folder, flight }),
+      })
+      return { entry, name }
     } catch (error) {
       throw inWordsOf(request.field, error)
     }
+  }
+
+  async function serveFile(request: FileRequest): Promise<ServedFile> {
+    const { href, field, node_uuid } = request
+    const { entry, name } = await fetchFile(request)
+    const { key, size_bytes, checksum, detected: format } = entry
+    const served = { href, field, format, size_bytes, checksum }
+    const as = endOf(request, format)
+    if (as === undefined) return { ...served, name, url: urlOf(name) }
+    const ended = fileName(node_uuid, key, as)
+    await links.set(ended, key)
+    return { ...served, name: ended, url: `${urlOf(ended)}/${as}` }
   }
 
   /** undefined: it must be cached after all, as it is to be converted. */
@@ -162,14 +170,12 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
 
     validateFile: (request) => void readFileOrder(request, config),
 
-    file: (request) =>
-      withFile(request, ({ entry: { size_bytes, checksum, detected }, name }): ServedFile => {
-        const url = request.as === undefined ? urlOf(name) : `${urlOf(name)}/${request.as}`
-        const { href, field } = request
-        return { name, href, field, url, format: detected, size_bytes, checksum }
-      }),
+    file: serveFile,
 
-    text: (request) => withFile(request, ({ entry }) => readText(entry)),
+    async text(request) {
+      const { entry } = await fetchFile(request)
+      return readText(entry)
+    },
 
     fetchText: (url, limit_bytes, signal) => upstream.text(url, { method: 'GET', signal }, limit_bytes),
 

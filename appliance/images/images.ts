@@ -1,5 +1,5 @@
 /** What the rest of the appliance knows of images: a node's image_source becomes a file that its agent can fetch. */
-import type { Json, ServedFile, ServedImage } from '../plugin-api/index.ts'
+import type { FileOptions, Json, ServedFile, ServedImage } from '../plugin-api/index.ts'
 
 export type ImageRequest = {
   node_uuid: string
@@ -14,8 +14,8 @@ export type FileRequest = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'
   checksum?: string
   /** Where a person wrote the address: instance_info/kernel. */
   field: string
-  /** How its address is to go on: LiveOS/squashfs.img. */
-  as?: string
+  /** How its address is to end; by its format. */
+  as?: FileOptions['as']
   /** By which machines know the file that is fetched again. Left out: a name is made. */
   name?: string
 }

@@ -27,12 +27,9 @@ export type FileOrder = { source: ImageSource; href: string; stated: StatedCheck
 
 /** @throws InvalidParameterValue */
 export function readFileOrder(
-  { href, checksum, field, as }: Pick<FileRequest, 'href' | 'checksum' | 'field' | 'as'>,
+  { href, checksum, field }: Pick<FileRequest, 'href' | 'checksum' | 'field'>,
   config: Config,
 ): FileOrder {
-  if (as !== undefined && !AS.test(as)) {
-    throw new InvalidParameterValue(`${field} is to be served as ${JSON.stringify(as)}: a plain name is expected.`)
-  }
   try {
     const source = parseImageSource(href, config.conductor.file_url_allowed_paths)
     const about = `The checksum of ${field} (${source.shown})`
@@ -87,6 +84,13 @@ export async function prepareFile(shop: Workshop, job: FilePreparation): Promise
     checksum,
     variants: [],
   }
+}
+
+/** How the address of a file is to end. @throws InvalidParameterValue  a plugin's fault */
+export function endOf({ as, field }: Pick<FileRequest, 'as' | 'field'>, format: string): string | undefined {
+  const end = typeof as === 'function' ? as(format) : as
+  if (end === undefined || AS.test(end)) return end
+  throw new InvalidParameterValue(`${field} is to be served as ${JSON.stringify(end)}: a plain name is expected.`)
 }
 
 /** @throws ImageUnacceptable  too large, or no UTF-8 */

@@ -53,9 +53,9 @@ export type FileOptions = {
   checksum?: string
   /**
    * How its address ends, for programs that look at it: image.tar.gz, LiveOS/squashfs.img. Letters, digits and ._-, at
-   * most four parts.
+   * most four parts. A function is asked with the format, as ServedFile has it; what it throws comes through.
    */
-  as?: string
+  as?: string | ((format: string) => string)
 }
 export type ServedFile = {
   /** By which the appliance knows it. */

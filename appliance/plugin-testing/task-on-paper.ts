@@ -12,6 +12,7 @@ import type {
   ConfigDriveFile,
   ContainerAccess,
   ContainerImage,
+  FileOptions,
   Guest,
   InBandStep,
   Json,
@@ -309,7 +310,7 @@ function guestWith({ guest = 'kvm', layers }: TaskSetting, { act }: Paper): Task
 
 export function fileOnPaper(
   href: string,
-  { as, format = /\.iso$/.test(href) ? 'iso' : 'raw' }: { as?: string | undefined; format?: string | undefined } = {},
+  { as, format = /\.iso$/.test(href) ? 'iso' : 'raw' }: { as?: FileOptions['as']; format?: string | undefined } = {},
 ): ServedFile {
   const value = createHash('sha256').update(href).digest('hex')
   const name = `${NODE_UUID}.${value.slice(0, 16)}`
@@ -319,7 +320,7 @@ export function fileOnPaper(
     href,
     // Whatever it was asked for: nothing on paper looks at it.
     field: 'instance_info/file',
-    url: as === undefined ? url : `${url}/${as}`,
+    url: as === undefined ? url : `${url}/${typeof as === 'function' ? as(format) : as}`,
     format,
     size_bytes: 1024,
     checksum: { algorithm: 'sha256', value },
