@@ -98,9 +98,21 @@ function kernelScript(boot: Extract<MachineBoot, { kind: 'kernel' }>): string {
   ])
 }
 
-/** @source Ironic ipxe_config.template, boot_iso_url */
-const isoScript = (boot: Extract<MachineBoot, { kind: 'iso' }>): string =>
-  untilItBoots(boot, 'the ISO of its instance', [`sanboot ${plainUrl(boot.iso_url)} || goto retry`])
+/**
+ * iPXE's BIOS starts no boot image that emulates a floppy disk (src/arch/x86/interface/pcbios/int13.c,
+ * int13_load_eltorito: ENOTSUP), but a floppy disk. UEFI knows no emulation.
+ * @source Ironic ipxe_config.template, boot_iso_url
+ */
+function isoScript(boot: Extract<MachineBoot, { kind: 'iso' }>): string {
+  const iso = `sanboot ${plainUrl(boot.iso_url)} || goto retry`
+  if (boot.floppy_url === undefined) return untilItBoots(boot, 'the ISO of its instance', [iso])
+  return untilItBoots(boot, 'the ISO of its instance', [
+    'iseq ${platform} efi || goto floppy',
+    iso,
+    ':floppy',
+    `sanboot --drive 0x00 ${plainUrl(boot.floppy_url)} || goto retry`,
+  ])
+}
 
 /** Fetched until it is there, and started. */
 function untilItBoots(

@@ -33,7 +33,15 @@ export type MachineBoot =
    * A medium of its instance, which firmware and operating system see as a drive while iPXE's code is there; at every
    * boot.
    */
-  | { kind: 'iso'; node: string; name: string; iso_url: string; missing?: string }
+  | {
+      kind: 'iso'
+      node: string
+      name: string
+      iso_url: string
+      /** The disk that a BIOS is to take for a floppy: the ISO's boot image, which iPXE does not start in the ISO. */
+      floppy_url?: string
+      missing?: string
+    }
   /** Its own disk: nothing is to be deployed. `why` is shown on its screen. */
   | { kind: 'disk'; node: string; name: string; why: string }
   /** A MAC that no port has. */

@@ -8,6 +8,8 @@ const CHUNK_BYTES = 512 * 1024
 
 export type FileAnswer = {
   size_bytes: number
+  /** Where in the file that begins which is sent; 0 when left out. */
+  start_bytes?: number
   /** Strong, with its quotes: it changes whenever a byte does. */
   etag: string
   /** Beside ETag, Accept-Ranges, Content-Length and Content-Range. */
@@ -30,7 +32,7 @@ export async function sendFile(
   file: FileHandle,
   request: IncomingMessage,
   response: ServerResponse,
-  { size_bytes, etag, headers, onBytes = () => {} }: FileAnswer,
+  { size_bytes, start_bytes = 0, etag, headers, onBytes = () => {} }: FileAnswer,
 ): Promise<Sent> {
   const validators = { etag, 'accept-ranges': 'bytes' }
   const common = { ...validators, 'content-type': 'application/octet-stream', ...headers }
@@ -51,7 +53,7 @@ export async function sendFile(
   const part = asked && { 'content-range': `bytes ${range.start}-${range.end}/${size_bytes}` }
   if (isHead) return answer(status, { ...common, 'content-length': total })
   response.writeHead(status, { ...common, ...part, 'content-length': total })
-  const bytes = await sendChunks(chunksOf(file, range), total, response, onBytes)
+  const bytes = await sendChunks(chunksOf(file, range, start_bytes), total, response, onBytes)
   const whole = bytes === total
   if (whole) await new Promise<void>((resolve) => response.end(resolve).once('close', resolve))
   // The client must not take what it has for the whole.
@@ -60,7 +62,7 @@ export async function sendFile(
 }
 
 /** Two buffers: one is filled while the other is on its way. */
-function chunksOf(file: FileHandle, { start, end }: Range): ChunkSource {
+function chunksOf(file: FileHandle, { start, end }: Range, start_bytes: number): ChunkSource {
   const total = end - start + 1
   const length = Math.min(CHUNK_BYTES, total)
   const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(total > length ? length : 0)] as const
@@ -68,7 +70,7 @@ function chunksOf(file: FileHandle, { start, end }: Range): ChunkSource {
   return {
     async at(done) {
       const buffer = buffers[turn++ % 2 === 0 ? 0 : 1]
-      const { bytesRead } = await file.read(buffer, 0, Math.min(length, total - done), start + done)
+      const { bytesRead } = await file.read(buffer, 0, Math.min(length, total - done), start_bytes + start + done)
       return { bytes: buffer.subarray(0, bytesRead) }
     },
   }

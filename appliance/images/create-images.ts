@@ -3,14 +3,16 @@
  * node gets.
  */
 import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/options.ts'
 import { InsufficientStorage, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { createCache } from './cache/cache.ts'
-import type { Entry } from './cache/entry.ts'
+import { type Entry, fileOf } from './cache/entry.ts'
 import { createFlights } from './cache/flights.ts'
 import { createLinks, fileName, subdirOf } from './cache/links.ts'
+import { bootImagesOf } from './format/boot-catalogue.ts'
 import { checkFormat, isRaw } from './format/image-format.ts'
 import type { FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
 import { makeImage } from './make-image.ts'
@@ -94,6 +96,11 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     return { url: urlOf(node_uuid), format, size_bytes, checksum, stream: isStream(format), variants }
   }
   const urlOf = (link: string) => `${http_url()}/${subdir}/${link}`
+  async function entryOf(name: string): Promise<Entry | undefined> {
+    await ready
+    const key = await links.get(name)
+    return key === undefined ? undefined : cache.find(key)
+  }
   const isStream = (format: string) => format === 'raw' && config.agent.stream_raw_images
   const permitted = config.conductor.permitted_image_formats
 
@@ -181,10 +188,15 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
 
     fileUrl: urlOf,
 
-    async hasFile(name) {
-      await ready
-      const key = await links.get(name)
-      return key !== undefined && (await cache.find(key)) !== undefined
+    floppyUrl: (name) => `${urlOf(name)}.floppy`,
+
+    hasFile: async (name) => (await entryOf(name)) !== undefined,
+
+    async bootImages(name) {
+      const entry = await entryOf(name)
+      if (!entry) throw new Error(`the image cache has no file ${name}`)
+      await using file = await open(fileOf(entry.folder, 'identity'))
+      return await bootImagesOf(file, entry.size_bytes)
     },
 
     async release(node_uuid, keep = []) {

@@ -1,5 +1,6 @@
 /** What the rest of the appliance knows of images: a node's image_source becomes a file that its agent can fetch. */
 import type { FileOptions, Json, ServedFile, ServedImage } from '../plugin-api/index.ts'
+import type { BootImage } from './format/boot-catalogue.ts'
 
 export type ImageRequest = {
   node_uuid: string
@@ -50,6 +51,10 @@ export type Images = {
   fetchText(url: URL, limit_bytes: number, signal: AbortSignal): Promise<string>
   /** Where machines fetch a file of this name. */
   fileUrl(name: string): string
+  /** What firmware finds to start in the ISO of this name. @throws Error  there is no such file */
+  bootImages(name: string): Promise<readonly BootImage[]>
+  /** Where machines fetch the floppy disk that an ISO of this name has a BIOS take its boot image for. */
+  floppyUrl(name: string): string
   /** Whether machines find a file there. */
   hasFile(name: string): Promise<boolean>
   /** Takes the node's links under http_url away, but for files of these names. Idempotent. */

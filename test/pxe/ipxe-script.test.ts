@@ -323,6 +323,23 @@ reboot
     )
   })
 
+  it('may be an ISO whose boot image a BIOS is given as a floppy disk', () => {
+    const [iso_url, floppy_url] = [`${files}/5f2c1d.dddd`, `${files}/5f2c1d.dddd.floppy`]
+    const script = render({ kind: 'iso', node: '5f2c1d', name: 'n1', iso_url, floppy_url })
+
+    assert.equal(
+      script.slice(script.indexOf(':fetch'), script.indexOf(':retry')),
+      `:fetch
+imgfree
+iseq \${platform} efi || goto floppy
+sanboot ${iso_url} || goto retry
+:floppy
+sanboot --drive 0x00 ${floppy_url} || goto retry
+
+`,
+    )
+  })
+
   it('takes no parameter and no address by which a record would say more than it should', () => {
     const parameters = [
       ['quiet', ''],

@@ -44,7 +44,11 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
 }
 
 function instanceOf({ images }: BootParts, instance: InstanceBoot) {
-  if (instance.kind === 'iso') return { kind: 'iso' as const, iso_url: images.fileUrl(instance.iso.name) }
+  if (instance.kind === 'iso') {
+    const { iso, floppy } = instance
+    const floppy_url = floppy ? { floppy_url: images.floppyUrl(iso.name) } : {}
+    return { kind: 'iso' as const, iso_url: images.fileUrl(iso.name), ...floppy_url }
+  }
   return {
     kind: 'kernel' as const,
     kernel_url: images.fileUrl(instance.kernel.name),

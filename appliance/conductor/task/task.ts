@@ -122,7 +122,7 @@ function machineFor(
         await setBoot(parts, uuid, () => ({ files_secret: files.map((file) => ({ ...file })) }))
       },
       async instance(instance) {
-        const boot = instanceBoot(uuid, instance)
+        const boot = await instanceBoot(parts.images, uuid, instance)
         await setBoot(parts, uuid, () => ({ agent: false, instance: boot }))
       },
       validateParameters: (parameters) => validateParameters(uuid, parameters),

@@ -10,6 +10,7 @@ import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
 import { fileName, type Links, nodeOfLink } from '../cache/links.ts'
+import { bootImagesOf } from '../format/boot-catalogue.ts'
 import type { GzipMaker } from './gzip-maker.ts'
 import { chooseEncoding } from './negotiate.ts'
 
@@ -24,7 +25,14 @@ export type ImageServerOptions = {
   ready: Promise<void>
   onBytes: ((bytes: number) => void) | undefined
 }
-type Form = { encoding: Encoding; size_bytes: number; etag: string; format: Entry['format'] }
+type Form = {
+  encoding: Encoding
+  size_bytes: number
+  etag: string
+  format: Entry['format']
+  /** Where in the file it begins; 0 when left out. */
+  start_bytes?: number
+}
 
 /** @returns whether the path was an image's */
 export function createImageServer(options: ImageServerOptions) {
@@ -32,16 +40,16 @@ export function createImageServer(options: ImageServerOptions) {
     const link = linkOf(request.url ?? '', options)
     if (link === undefined) return false
     await options.ready
-    const { name, as } = link
+    const { name, as, isFloppy } = link
     const key = await options.links.get(name)
     if (key === undefined) return false
     const node = nodeOfLink(name)
     if (as !== undefined && name !== fileName(node, key, as)) return false
     using _held = options.cache.hold(key)
     const entry = await options.cache.find(key)
-    const form = entry && chooseForm(request, entry, options)
-    const file = form && (await openIfThere(fileOf(entry.folder, form.encoding)))
-    if (form === undefined || file === undefined) {
+    const whole = entry && (isFloppy ? plainForm(entry) : chooseForm(request, entry, options))
+    const file = whole && (await openIfThere(fileOf(entry.folder, whole.encoding)))
+    if (whole === undefined || file === undefined) {
       response
         .writeHead(404, { 'content-type': 'text/plain' })
         .end(`the image of node ${node} is not in the cache any more\n`)
@@ -49,7 +57,9 @@ export function createImageServer(options: ImageServerOptions) {
       return true
     }
     try {
-      await answer({ request, response, node, file, form }, options)
+      const form = isFloppy ? await floppyForm(file, whole) : whole
+      if (form === undefined) response.writeHead(404, { 'content-type': 'text/plain' }).end('no floppy disk is in it\n')
+      else await answer({ request, response, node, file, form }, options)
     } finally {
       await file.close()
     }
@@ -57,10 +67,10 @@ export function createImageServer(options: ImageServerOptions) {
   }
 }
 
-type Link = { name: string; as: string | undefined }
+type Link = { name: string; as: string | undefined; isFloppy: boolean }
 
 /**
- * /<path of http_url>/<subdir>/<name of the link>[/<how the file is called>]; the path of http_url may have been taken
+ * /<path of http_url>/<subdir>/<name of the link>[.floppy][/<how the file is called>]; the path of http_url may have been taken
  * away by a proxy.
  */
 function linkOf(url: string, { subdir, http_url }: ImageServerOptions): Link | undefined {
@@ -69,7 +79,8 @@ function linkOf(url: string, { subdir, http_url }: ImageServerOptions): Link | u
   const rest = base !== '' && path.startsWith(`${base}/`) ? path.slice(base.length) : path
   if (!rest.startsWith(`/${subdir}/`)) return undefined
   const [name = '', ...as] = rest.slice(subdir.length + 2).split('/')
-  return { name: name.toLowerCase(), as: as.length > 0 ? as.join('/') : undefined }
+  const [, bare = '', floppy] = /^(.*?)(\.floppy)?$/i.exec(name) ?? []
+  return { name: bare.toLowerCase(), isFloppy: floppy !== undefined, as: as.length > 0 ? as.join('/') : undefined }
 }
 
 function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServerOptions): Form {
@@ -80,13 +91,24 @@ function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServe
   )
   const variant = entry.variants.find((one) => one.encoding === encoding)
   if (wantsGzip && encoding === 'identity') gzip.make(entry)
-  const { size_bytes, checksum } = variant ?? entry
-  return {
-    encoding,
-    size_bytes,
-    format: entry.format,
-    etag: `"${checksum.algorithm}-${checksum.value}${variant ? `-${encoding}` : ''}"`,
-  }
+  if (!variant) return plainForm(entry)
+  const { size_bytes, checksum } = variant
+  return { encoding, size_bytes, format: entry.format, etag: etagOf(checksum, `-${encoding}`) }
+}
+
+const plainForm = ({ size_bytes, checksum, format }: Entry): Form => ({
+  encoding: 'identity',
+  ...{ size_bytes, format, etag: etagOf(checksum, '') },
+})
+const etagOf = ({ algorithm, value }: Entry['checksum'], end: string) => `"${algorithm}-${value}${end}"`
+
+/** The disk that an ISO has a BIOS take for a floppy: a part of the file. @returns undefined: it has none */
+async function floppyForm(file: FileHandle, iso: Form): Promise<Form | undefined> {
+  const images = await bootImagesOf(file, iso.size_bytes)
+  const floppy = images.find(({ firmware, emulates }) => firmware === 'bios' && emulates === 'floppy')
+  if (!floppy) return undefined
+  const { start_bytes, size_bytes } = floppy
+  return { ...iso, start_bytes, size_bytes, etag: iso.etag.replace(/"$/, '-floppy"') }
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
@@ -99,11 +121,10 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 type Answering = { request: IncomingMessage; response: ServerResponse; node: string; file: FileHandle; form: Form }
 
 async function answer({ request, response, node, file, form }: Answering, options: ImageServerOptions): Promise<void> {
-  const { size_bytes, etag, encoding, format } = form
+  const { size_bytes, start_bytes = 0, etag, encoding, format } = form
   const started = performance.now()
   const { range, bytes, whole } = await sendFile(file, request, response, {
-    size_bytes,
-    etag,
+    ...{ size_bytes, start_bytes, etag },
     headers: { vary: 'accept-encoding', ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }) },
     onBytes: options.onBytes,
   })

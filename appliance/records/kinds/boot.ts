@@ -17,7 +17,8 @@ export type InstanceFile = {
 }
 export type InstanceBoot =
   | { kind: 'kernel'; kernel: InstanceFile; ramdisks: readonly InstanceFile[]; parameters: string }
-  | { kind: 'iso'; iso: InstanceFile }
+  /** `floppy`: a BIOS is to take its boot image for a floppy disk. */
+  | { kind: 'iso'; iso: InstanceFile; floppy: boolean }
 
 /** `key`: part of its address, so that only who was told it can fetch it. `until`: with what it goes. */
 export type PublishedText = { key: string; text: string; until: 'deploy' | 'instance' }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import type { Images } from '../../../appliance/images/images.ts'
 import type { DeployPlugin, ServedFile, Task } from '../../../appliance/plugin-api/index.ts'
 import { newBoot } from '../../../appliance/records/kinds/boot.ts'
 import { stateFolder } from '../records/state-folder.ts'
@@ -175,6 +176,38 @@ describe('instance that a machine boots from the appliance', () => {
       last_error,
       `Deploy step deploy.only failed: The file that node ${bad.uuid} is to boot as an ISO is none by its content (html): an ISO 9660 image is expected.`,
     )
+  })
+
+  it('may be an ISO whose boot image is a floppy disk to a BIOS, and is refused when nothing in it starts', async (t) => {
+    const image = { firmware: 'bios', start_bytes: 2048, size_bytes: 0 } as const
+    const plugin = withStep({
+      async run(task) {
+        const iso = await task.images.file('http://images.example/live.iso', { field: 'instance_info/boot_iso' })
+        await task.boot.instance({ iso: { ...iso, format: 'iso' } })
+        return DONE
+      },
+    })
+    const deployedWith = (bootImages: Images['bootImages']) =>
+      deployed(t, plugin, { images: imagesOnPaper({ bootImages }) })
+    const floppy = await deployedWith(async () => [{ ...image, emulates: 'floppy' }])
+    const none = await deployedWith(async () => [])
+    const disk = await deployedWith(async () => [{ ...image, emulates: 'hard disk' }])
+
+    await floppy.trial.untilState(floppy.uuid, 'active')
+    const boot = bootOf(floppy.trial)
+    const refused = [
+      (await none.trial.untilState(none.uuid, 'deploy failed')).last_error,
+      (await disk.trial.untilState(disk.uuid, 'deploy failed')).last_error,
+    ]
+
+    assert.ok(boot.kind === 'iso')
+    assert.equal(boot.floppy_url, `${boot.iso_url}.floppy`)
+    const sentence = (uuid: string, found: string) =>
+      `Deploy step deploy.only failed: The ISO that node ${uuid} is to boot has ${found}: no machine starts from it. Take an ISO that boots from a CD drive.`
+    assert.deepEqual(refused, [
+      sentence(none.uuid, 'no boot catalogue (El Torito)'),
+      sentence(disk.uuid, 'a boot image that emulates a hard disk only'),
+    ])
   })
 
   it('is gone when its deploy fails after it, and when the disk is named instead', async (t) => {

@@ -3,7 +3,8 @@
  * on loopback.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { file, type ImageUpstream, startUpstream } from './image-upstream.ts'
@@ -102,6 +103,33 @@ describe('a file beside an image', () => {
     assert.deepEqual(
       box.lines.slice(from).filter(({ level }) => level !== 'debug'),
       [],
+    )
+  })
+
+  it('may be an ISO with a floppy disk in it, which has an address of its own', async () => {
+    const floppy = Buffer.from('a boot sector')
+      .toString()
+      .padEnd(1440 * 1024, '.')
+    mkdirSync(join(box.folder, 'content'))
+    writeFileSync(join(box.folder, 'content/floppy.img'), floppy)
+    const iso = join(box.folder, 'live.iso')
+    const options = ['-quiet', '-o', iso, '-b', 'floppy.img', '-c', 'boot.cat', join(box.folder, 'content')]
+    execFileSync('genisoimage', options, { stdio: 'ignore' })
+    const [{ name, url }, kernel] = [await ask(`file://${iso}`), await ask(`${upstream.url}/vmlinuz`)]
+
+    const address = box.images.floppyUrl(name)
+    const [whole, part, none] = [
+      await fetchPlain(address),
+      await fetch(address, { headers: { range: 'bytes=2-5' } }),
+      await fetchPlain(box.images.floppyUrl(kernel.name)),
+    ]
+
+    assert.deepEqual([address, await whole.text(), whole.status], [`${url}.floppy`, floppy, 200])
+    assert.deepEqual([await part.text(), part.headers.get('content-range')], ['boot', `bytes 2-5/${floppy.length}`])
+    assert.equal(none.status, 404)
+    assert.deepEqual(
+      (await box.images.bootImages(name)).map(({ firmware, emulates }) => [firmware, emulates]),
+      [['bios', 'floppy']],
     )
   })
 
