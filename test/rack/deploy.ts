@@ -7,13 +7,17 @@ import { attend } from './attendant.ts'
 import type { ContainerImage } from './container-image.ts'
 import { RackFailed } from './failure.ts'
 import type { Image } from './image.ts'
+import { LIVE_PARAMETERS, type LiveSystem } from './live-system/build.ts'
 import { bmcArguments, createArguments, DEFAULT_DRIVER, given, type NodeFields, reachesBmc } from './node-fields.ts'
 import type { Rack } from './rack.ts'
 import { lastConsoleLine } from './steel/console.ts'
 import { type Ongoing, type Stage, Timeline } from './timeline.ts'
 
+/** What machines are deployed with. */
+export type Payload = Image | ContainerImage | LiveSystem
+
 export type DeployOptions = {
-  image: Image | ContainerImage
+  image: Payload
   /** Further fields of the nodes. */
   instance_info?: Readonly<Record<string, string>>
   /** What was said of the nodes by hand: it comes last, and counts. */
@@ -93,7 +97,7 @@ export async function enroll(
   const index = indexOf(rack, timeline)
   const { driver = DEFAULT_DRIVER } = node
   const about = ['--property', `capabilities=boot_mode:${rack.firmware}`, ...bmcArguments(index, driver)]
-  const { deploy_interface, fields } = interfaceFor(image)
+  const { deploy_interface, fields } = interfaceFor(image, node)
   const interfaces = ['--driver', driver, '--deploy-interface', node.deploy_interface ?? deploy_interface]
   const printed = ['-f', 'value', '-c', 'uuid']
   const uuid = await rack.baremetal(
@@ -131,11 +135,20 @@ export async function enroll(
   }
 }
 
-/** A disk image goes by `direct`, a container by `bootc`, unless the node says otherwise. */
-function interfaceFor(image: Image | ContainerImage): {
-  deploy_interface: string
-  fields: Readonly<Record<string, string>>
-} {
+/**
+ * A disk image goes by `direct`, a container by `bootc`, a live system by `ramdisk`, unless the node says otherwise. An
+ * ISO stands alone.
+ */
+function interfaceFor(
+  image: Payload,
+  { instance_info = [] }: NodeFields,
+): { deploy_interface: string; fields: Readonly<Record<string, string>> } {
+  if ('kernel' in image) {
+    const hasIso = instance_info.some((pair) => pair.startsWith('boot_iso='))
+    const { kernel, ramdisk } = image
+    const live = { kernel: `file://${kernel}`, ramdisk: `file://${ramdisk}`, ramdisk_kernel_arguments: LIVE_PARAMETERS }
+    return { deploy_interface: 'ramdisk', fields: hasIso ? {} : live }
+  }
   return 'reference' in image
     ? { deploy_interface: 'bootc', fields: { image_source: `oci://${image.reference}` } }
     : {
@@ -145,7 +158,7 @@ function interfaceFor(image: Image | ContainerImage): {
 }
 
 /** Our own image takes its host name from it; of another image we do not know what it would do with one. */
-function configDrive(name: string, image: Image | ContainerImage): string[] {
+function configDrive(name: string, image: Payload): string[] {
   const drive = { meta_data: { uuid: name, name, hostname: name } }
   return image.isOwn ? ['--config-drive', JSON.stringify(drive)] : []
 }

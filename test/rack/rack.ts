@@ -29,6 +29,8 @@ export type RackOptions = {
   /** Of each; or of one after the other. */
   memory_mib?: number | readonly number[]
   disk_bytes?: number
+  /** Machines have graphics cards. */
+  screens?: boolean
   /**
    * Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it.
    */
@@ -85,7 +87,10 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     const { machines = 1, memory_mib = DEFAULT_MEMORY_MIB, disk_bytes = DEFAULT_DISK_BYTES } = options
     const place = { name, folder, logs, signal }
     const booted = options.resumes ? bootedIn(name) : undefined
-    const hardware = await startHardware({ ...place, machines, firmware, memory_mib, disk_bytes, booted }, stack)
+    const hardware = await startHardware(
+      { ...place, machines, firmware, memory_mib, disk_bytes, screens: options.screens, booted },
+      stack,
+    )
     const { enter } = hardware.network
     const upstream = options.containers && (await startUpstream({ ...place, enter, ...options.containers }, stack))
     const containers = options.containers ? containerConfig(options.containers.host, options.containers.sync) : {}

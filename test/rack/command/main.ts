@@ -1,15 +1,16 @@
 /** `npm run rack`: deploys bare machines in a virtual rack on this box, and tells each stage as it happens. */
 import { writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { npmGone } from '../../../appliance/cli/parent.ts'
 import { mergeConfig } from '../appliance-config.ts'
-import { createLogFolder } from '../cache.ts'
+import { cacheFolder, createLogFolder } from '../cache.ts'
 import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
-import { deployRack } from '../deploy.ts'
+import { deployRack, type Payload } from '../deploy.ts'
 import { explain } from '../failure.ts'
 import { type Image, prepareImage } from '../image.ts'
-import { DEFAULT_DISK_BYTES, type Rack, startRack } from '../rack.ts'
+import { makeLiveSystem } from '../live-system/build.ts'
+import { DEFAULT_DISK_BYTES, type Rack, type RackOptions, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
 import { createDisplay, type Display, inMiB } from './display.ts'
 import { type LaidOver, laidOver } from './laid-over.ts'
@@ -24,6 +25,8 @@ const DISK_MARGIN_BYTES = 1024 ** 3
 /** Boot partitions, and room for podman's store beside the root while it installs. */
 const CONTAINER_DISK_BYTES = 6 * 1024 ** 3
 const UNPACKED_FACTOR = 6
+/** Its machines write no disk: our own system for it needs none. */
+const LIVE_INTERFACE = 'ramdisk'
 const DAY_MS = 86_400_000
 const STATUS = { done: 0, failed: 1, usage: 2, interrupted: 130 }
 
@@ -55,13 +58,14 @@ async function readCommand(display: Display): Promise<(LaidOver & Pick<Run, 'com
 
 async function runRack(run: Run): Promise<number> {
   const { command, display, logs, signal } = run
-  const [ramdisk, image] = await prepare(display, signal, [
+  const [ramdisk, prepared] = await prepare(display, signal, [
     {
       name: 'ramdisk',
       make: (either, _progress, tell) => ensureRamdisk(either, { tell, plugins: run.plugins }),
     },
     { name: 'image', make: imageMaker(command) },
   ])
+  const image = prepared ?? (await makeLiveSystem(ramdisk.folder, join(cacheFolder(), 'live-system')))
   await using rack = await start(run, ramdisk, image)
   const status = await deploy(rack, run, image).catch((error) => {
     if (!command.keep || signal.aborted) throw error
@@ -74,22 +78,29 @@ async function runRack(run: Run): Promise<number> {
   return status
 }
 
-function imageMaker({ isContainer, image }: RackCommand): Making<Image | ContainerImage>['make'] {
+/** @returns undefined  what is booted is made of the deploy ramdisk */
+function imageMaker({ isContainer, image, node }: RackCommand): Making<Image | ContainerImage | undefined>['make'] {
+  if (node.deploy_interface === LIVE_INTERFACE) return async () => undefined
   return (signal, progress, tell) =>
     isContainer ? prepareContainer(image, signal, tell) : prepareImage(image, signal, progress, tell)
 }
 
-async function start(run: Run, ramdisk: Ramdisk, image: Image | ContainerImage): Promise<Rack> {
+async function start(run: Run, ramdisk: Ramdisk, image: Payload): Promise<Rack> {
   const { command, display, logs, signal } = run
   const { firmware, nodes: machines, memory_mib } = command
   const rack = await startRack({
     ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
     config: mergeConfig({ conductor: { automated_clean: command.clean ? 'True' : 'False' } }, run.config),
-    ...('reference' in image ? forContainer(image, command) : forDisk(image)),
+    ...optionsFor(image, command),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)
   if ('reference' in image) await offer(rack, run, image)
   return rack
+}
+
+function optionsFor(image: Payload, command: RackCommand): Pick<RackOptions, 'images' | 'containers' | 'disk_bytes'> {
+  if ('kernel' in image) return { images: [dirname(image.kernel)] }
+  return 'reference' in image ? forContainer(image, command) : forDisk(image)
 }
 
 const forDisk = ({ path, virtual_bytes }: Image) => ({
@@ -118,7 +129,7 @@ async function offer(rack: Rack, { command, display, signal }: Run, image: Conta
   display.say(`the mirror has it after ${((Date.now() - began_ms) / 1000).toFixed(1)} s; upstream is cut off`)
 }
 
-async function deploy(rack: Rack, { command, display, signal }: Run, image: Image | ContainerImage): Promise<number> {
+async function deploy(rack: Rack, { command, display, signal }: Run, image: Payload): Promise<number> {
   const timelines = await deployRack(rack, {
     ...{ image, node: command.node, signal },
     onStage: (machine, stage) => display.stage(machine, stage),

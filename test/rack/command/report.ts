@@ -1,7 +1,6 @@
 /** What a run that succeeded leaves: the times of all stages, for a person and as JSON, and how to look around. */
 import { stat } from 'node:fs/promises'
-import type { ContainerImage } from '../container-image.ts'
-import type { Image } from '../image.ts'
+import type { Payload } from '../deploy.ts'
 import type { Rack } from '../rack.ts'
 import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from '../steel/bmc.ts'
 import type { Stage, Timeline } from '../timeline.ts'
@@ -19,6 +18,7 @@ export type Result = {
   image:
     | { file: string; format: string; file_bytes: number; virtual_bytes: number }
     | { reference: string; digest: string; kind: string; bytes: number }
+    | { kernel: string; ramdisk: string; bytes: number }
   /** From the rack's upstream to the appliance; only with bootc. */
   upstream_bytes?: number
   nodes: readonly NodeResult[]
@@ -26,7 +26,7 @@ export type Result = {
 
 export async function resultOf(
   command: RackCommand,
-  image: Image | ContainerImage,
+  image: Payload,
   timelines: readonly Timeline[],
   rack: Pick<Rack, 'hardware' | 'upstream'>,
 ): Promise<Result> {
@@ -48,7 +48,8 @@ export async function resultOf(
   }
 }
 
-async function about(image: Image | ContainerImage): Promise<Result['image']> {
+async function about(image: Payload): Promise<Result['image']> {
+  if ('kernel' in image) return { kernel: image.kernel, ramdisk: image.ramdisk, bytes: image.bytes }
   if ('reference' in image) {
     const { reference, digest, kind, bytes } = image
     return { reference, digest, kind, bytes }
@@ -58,7 +59,7 @@ async function about(image: Image | ContainerImage): Promise<Result['image']> {
 }
 
 export function summary({ nodes, image, upstream_bytes }: Result): string {
-  const what = 'reference' in image ? `a container of ${inMiB(image.bytes)}` : `a disk of ${inMiB(image.virtual_bytes)}`
+  const what = whatOf(image)
   const upstream = upstream_bytes === undefined ? [] : [`\n${inMiB(upstream_bytes)} came from upstream.`]
   return nodes
     .map(({ name, deploy_to_os_up_s, stages, bytes_to_machine }) =>
@@ -71,6 +72,11 @@ export function summary({ nodes, image, upstream_bytes }: Result): string {
     )
     .concat(upstream)
     .join('\n')
+}
+
+function whatOf(image: Result['image']): string {
+  if ('kernel' in image) return `a kernel and a ramdisk of ${inMiB(image.bytes)}`
+  return 'reference' in image ? `a container of ${inMiB(image.bytes)}` : `a disk of ${inMiB(image.virtual_bytes)}`
 }
 
 /** When each stage ended, and how long after the one before. */

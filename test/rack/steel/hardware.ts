@@ -20,6 +20,7 @@ export type HardwareOptions = {
   firmware: Firmware
   memory_mib: number | readonly number[]
   disk_bytes: number
+  screens?: boolean | undefined
   /** When machines go on from a booted agent; see booted.ts. */
   booted?: BootedOptions | undefined
   signal: AbortSignal
@@ -72,6 +73,7 @@ function createMachine(options: HardwareOptions, network: Network, tap: string, 
     folder,
     console: join(options.logs, `${name}.console.log`),
     console_port: FIRST_CONSOLE_PORT + index,
+    screen: options.screens,
     booted: options.booted && new BootedMachines(options.booted),
   })
 }

@@ -3,7 +3,7 @@
  * itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { appendFileSync, copyFileSync, openSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BootedMachines, type Memory, plug } from './booted.ts'
 import { qmp } from './qmp.ts'
@@ -28,6 +28,8 @@ export type MachineOptions = {
   console: string
   /** Where the serial line waits for one visitor, on the namespace's loopback. */
   console_port: number
+  /** It has a graphics card, for systems that write to nothing else. */
+  screen?: boolean | undefined
   /** Takes the machine to its booted agent, where that was kept. Left out: it boots, always. */
   booted?: BootedMachines | undefined
 }
@@ -39,6 +41,8 @@ const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd'
  * into the code that another one is patching ("Oops: int3" in sched_clock_cpu; seen in 2 of some 60 boots).
  */
 const PROCESSORS = 1
+/** 25 lines of 80 characters, each with its colours. */
+const TEXT_MODE = { address: 0xb8000, bytes: 4000 }
 
 export class Machine {
   readonly options: MachineOptions
@@ -153,6 +157,23 @@ export class Machine {
     await qmp(this.#file('qmp'), ...devices)
   }
 
+  /** What stands on its screen in text mode, 80 columns wide. For a machine that has one, by BIOS. */
+  async screenText(): Promise<string> {
+    const memory = await this.#seen('pmemsave', { val: TEXT_MODE.address, size: TEXT_MODE.bytes })
+    return Buffer.from(memory.filter((_, index) => index % 2 === 0)).toString('latin1')
+  }
+
+  /** Its screen as a picture: a portable pixmap (P6). */
+  screenshot(): Promise<Buffer> {
+    return this.#seen('screendump', {})
+  }
+
+  async #seen(execute: 'pmemsave' | 'screendump', more: Record<string, unknown>): Promise<Buffer> {
+    const filename = this.#file('seen')
+    await qmp(this.#file('qmp'), { execute, arguments: { ...more, filename } })
+    return readFileSync(filename)
+  }
+
   #tell(power: 'on' | 'off'): void {
     for (const listener of this.#onPower) listener(power)
   }
@@ -166,7 +187,7 @@ export class Machine {
   }
 
   #arguments(isResumed: boolean): string[] {
-    const { mac, firmware, memory_mib, tap, console, console_port, name, disk_bytes } = this.options
+    const { mac, firmware, memory_mib, tap, console, console_port, name, disk_bytes, screen } = this.options
     const [network, disk] = this.#bootOrder()
     const flash = (file: string, access: string) => ['-drive', `if=pflash,format=raw,file=${file}${access}`]
     // The BMC holds the port for serial over LAN; a machine that goes on is spoken to by the rack alone.
@@ -177,6 +198,7 @@ export class Machine {
       // graphics=off: BIOS and boot loader write to the serial line what they would show on a screen.
       ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', String(PROCESSORS)],
       ...['-m', String(memory_mib), '-boot', 'strict=on'],
+      ...(screen ? ['-device', 'VGA'] : []),
       ...(firmware === 'uefi' ? [...flash(OVMF_CODE, ',readonly=on'), ...flash(this.#file('uefi-vars.fd'), '')] : []),
       ...['-chardev', `socket,id=console,${serial}`, '-serial', 'chardev:console'],
       ...['-qmp', `unix:${this.#file('qmp')},server=on,wait=off`],
