@@ -1,4 +1,7 @@
-/** Racks and operators for instances that live in memory: by the API alone, as the client takes its seconds for each call. */
+/**
+ * Racks and operators for instances that live in memory: by the API alone, as the client takes its seconds for each
+ * call.
+ */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -70,8 +70,8 @@ export function createImageServer(options: ImageServerOptions) {
 type Link = { name: string; as: string | undefined; isFloppy: boolean }
 
 /**
- * /<path of http_url>/<subdir>/<name of the link>[.floppy][/<how the file is called>]; the path of http_url may have been taken
- * away by a proxy.
+ * /<path of http_url>/<subdir>/<name of the link>[.floppy][/<how the file is called>]; the path of http_url may have
+ * been taken away by a proxy.
  */
 function linkOf(url: string, { subdir, http_url }: ImageServerOptions): Link | undefined {
   const [path = ''] = url.split(/[?#]/, 1)
