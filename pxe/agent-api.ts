@@ -53,10 +53,16 @@ export type StepAgent = {
   readonly node: Readonly<Record<string, unknown>>
   /**
    * The disk that the operating system goes to, by the node's root device hints.
+   * @param hints  instead of the node's; {}: the node's
    * @throws an error for the operator, with all disks that there are; or that it carries a cluster file system, which
    * others may be using
    */
-  rootDevice(): Promise<StepDisk>
+  rootDevice(hints?: Readonly<Record<string, unknown>>): Promise<StepDisk>
+  /**
+   * The disks that a cleaning may erase: without those that the node's skip_block_devices names.
+   * @throws an error for the operator: one of them carries a cluster file system, so none is to be erased
+   */
+  erasableDisks(): Promise<StepDisk[]>
   /** Has the kernel read the disk's partition table again. @throws Error  it does not */
   rereadPartitions(disk: Pick<StepDisk, 'name'>): Promise<void>
   /**
@@ -65,7 +71,7 @@ export type StepAgent = {
    * @param text  as `task.configDrive.encoded()` gives it: base64 of a gzipped volume, or its http(s) URL
    * @returns number of the partition
    */
-  writeConfigDrive(disk: StepDisk, text: string): Promise<number>
+  writeConfigDrive(disk: Pick<StepDisk, 'name'>, text: string): Promise<number>
 }
 
 export type StepDisk = {

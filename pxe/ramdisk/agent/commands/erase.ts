@@ -34,7 +34,7 @@ export const ERASE_STEPS = {
     })
   },
   async erase_devices(agent, _args, context) {
-    const disks = await disksOf(agent)
+    const disks = await erasableDisks(agent)
     const total = disks.reduce((sum, { size }) => sum + size, 0)
     const erasure = createErasure(agent.screen, context, { what: 'erasing disks', total, unit: 'bytes' })
     await onEach(agent, disks, 'all', (disk) => eraseAll(agent, disk, erasure))
@@ -55,7 +55,7 @@ type Heads = { what: string; says(disk: Disk): string; erase: Erase }
 
 /** Disk by disk; what is read-only is passed. */
 async function eraseHeads(agent: AgentContext, context: CommandContext, { what, says, erase }: Heads): Promise<void> {
-  const disks = await disksOf(agent)
+  const disks = await erasableDisks(agent)
   const erasure = createErasure(agent.screen, context, { what, total: disks.length, unit: 'steps' })
   await onEach(agent, disks, 'the metadata', async (disk) => {
     agent.screen.say(says(disk))
@@ -68,7 +68,9 @@ async function eraseHeads(agent: AgentContext, context: CommandContext, { what, 
  * But those that the node's skip_block_devices names.
  * @throws AgentError  one of them may be in use by others: none is to be erased
  */
-async function disksOf(agent: AgentContext): Promise<Disk[]> {
+export async function erasableDisks(
+  agent: Pick<AgentContext, 'root' | 'node' | 'options' | 'screen'>,
+): Promise<Disk[]> {
   const disks = await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))
   if (disks.length === 0) agent.screen.say('There is no disk that this kernel knows, or may erase: nothing is erased.')
   // Of what is read-only nothing can be erased.
@@ -108,7 +110,7 @@ function atOnce(agent: AgentContext): number {
   return Number.isInteger(wished) ? Math.min(Math.max(Number(wished), 1), AT_ONCE_LIMIT) : AT_ONCE
 }
 
-const isReadOnly = async ({ root }: AgentContext, { name }: Disk) =>
+const isReadOnly = async ({ root }: Pick<AgentContext, 'root'>, { name }: Disk) =>
   (await readText(join(blockFolder(root, name), 'ro'))) === '1'
 
 /** @throws Error  it is mounted, or part of something that is active */

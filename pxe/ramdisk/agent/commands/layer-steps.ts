@@ -4,12 +4,13 @@ import { decodeConfigDrive } from '../disk/config-drive.ts'
 import { writeConfigDrive } from '../disk/config-drive-partition.ts'
 import { diskPath, openDisk, rereadPartitions } from '../disk/disk-file.ts'
 import { AgentError, messageOf } from '../errors.ts'
-import { listDisks } from '../hardware/disks.ts'
+import { type Disk, listDisks } from '../hardware/disks.ts'
 import { findRootDevice } from '../hardware/root-device.ts'
 import { fetching } from '../image/fetch-image.ts'
 import { loadLayerScripts } from '../layers.ts'
 import type { CommandContext, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
+import { erasableDisks } from './erase.ts'
 import { refuseShared } from './guard.ts'
 
 const SCREEN_PAUSE_MS = 500
@@ -87,13 +88,13 @@ export function stepAgent({ root, programs, screen, node, options }: StepParts):
     programs,
     screen,
     node,
-    async rootDevice() {
+    async rootDevice(hints = {}) {
       const { disk_wait_attempts: attempts, disk_wait_delay_s: delay_s } = options
-      const disk = await findRootDevice(root, node, { attempts, delay_s })
+      const disk = await findRootDevice(root, hintedBy(node, hints), { attempts, delay_s })
       await refuseShared({ root, node, options, screen }, [disk])
-      const { name, size, logical_sectors, model, serial, rotational } = disk
-      return { name, size_bytes: size, logical_sector_bytes: logical_sectors, model, serial, rotational }
+      return stepDisk(disk)
     },
+    erasableDisks: async () => (await erasableDisks({ root, node, options, screen })).map(stepDisk),
     rereadPartitions: (disk) => rereadPartitions(diskPath(root, disk), programs),
     async writeConfigDrive(disk, text) {
       const content = await decodeConfigDrive(text, fetching(options))
@@ -102,6 +103,21 @@ export function stepAgent({ root, programs, screen, node, options }: StepParts):
     },
   }
 }
+
+/** Which disks are to be skipped stays. */
+function hintedBy(node: AgentContext['node'], hints: Readonly<Record<string, unknown>>): AgentContext['node'] {
+  if (Object.keys(hints).length === 0) return node
+  return { ...node, instance_info: { root_device: hints } }
+}
+
+const stepDisk = ({ name, size, logical_sectors, model, serial, rotational }: Disk): StepDisk => ({
+  name,
+  size_bytes: size,
+  logical_sector_bytes: logical_sectors,
+  model,
+  serial,
+  rotational,
+})
 
 async function stillThere(root: string, { name }: Pick<StepDisk, 'name'>) {
   const disk = (await listDisks(root)).find((candidate) => candidate.name === name)

@@ -71,6 +71,7 @@ export async function makeLayerMachine(options: MachineOptions = {}): Promise<La
       screen: { say, progress: say, note: say },
       node: {},
       rootDevice: async () => disk,
+      erasableDisks: async () => [disk],
       rereadPartitions: async () => onReread?.(root),
       async writeConfigDrive(_, text) {
         config_drives.push(text)

@@ -1,8 +1,9 @@
-/** Lets the appliance's ansible in: sshd with a host key of this boot. Offers no step. */
+/** Lets the appliance's ansible in: sshd with a host key of this boot, and a socket to the agent. Offers no step. */
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { rootCertificates } from 'node:tls'
-import type { StepAgent } from '@appliance/pxe/agent-api'
+import type { Facts, StepAgent } from '@appliance/pxe/agent-api'
+import { listenForPlaybooks } from './agent-socket.ts'
 
 /** Of etc/passwd in this layer. */
 const ACCOUNT = { uid: 1000, gid: 1000, home: 'home/ansible' }
@@ -16,7 +17,7 @@ const AUTHORITIES = 'etc/ssl/certs/ca-certificates.crt'
  * Again in the same boot: the same key, and the sshd that runs already.
  * @returns what the appliance pins; the private key stays in the machine's memory
  */
-export async function start(agent: StepAgent): Promise<{ ssh_host_keys: string[] }> {
+export async function start(agent: StepAgent): Promise<Facts> {
   const at = (path: string) => join(agent.root, path)
   // An archive of the ramdisk gives everything to root, and no file more than its permissions.
   await chmod(at(SUDO), SETUID)
@@ -27,6 +28,7 @@ export async function start(agent: StepAgent): Promise<{ ssh_host_keys: string[]
   await mkdir(dirname(at(AUTHORITIES)), { recursive: true })
   await writeFile(at(AUTHORITIES), `${rootCertificates.join('\n')}\n`, { flag: 'wx' }).catch(keepThere)
   const key = await hostKey(agent)
+  await listenForPlaybooks(agent)
   if (!(await isRunning(agent))) await startSshd(agent)
   return { ssh_host_keys: [key] }
 }
