@@ -2,7 +2,7 @@
  * Calls the agent's API (ironic-python-agent's). Never trusts an answer: every call has a deadline and a size limit.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Dispatcher, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
@@ -50,6 +50,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     const url = new URL(`${agentUrl(call.node)}/v1/${call.path}`)
     for (const [key, value] of Object.entries(call.query)) url.searchParams.set(key, String(value))
     const signal = AbortSignal.any([call.signal, AbortSignal.timeout(timeout_ms)])
+    // undici is a hundred files: they are read when an agent is first called.
+    const { request } = await import('undici')
     let text: string
     let status: number
     try {

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { TLSSocket } from 'node:tls'
-import { Agent, buildConnector, type Dispatcher } from 'undici'
+import type { Agent, buildConnector, Dispatcher } from 'undici'
 import { AgentFailure, InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Node } from '../records/kinds/node.ts'
 
@@ -30,10 +30,16 @@ export function createConnections(verify_ca: string): Connections {
     async to(node, url) {
       const trust = await trustFor(node, verify_ca)
       const key = JSON.stringify([url.origin, trust])
+      // Before the look at what is open: between that and the new entry nobody else must come.
+      const { Agent, buildConnector } = await import('undici')
       const entry = open.get(node.uuid)
       if (entry?.key === key) return entry.dispatcher
       forget(node.uuid)
-      const dispatcher = new Agent({ connect: connectorFor(trust), keepAliveTimeout: KEEP_ALIVE_MS, connections: 2 })
+      const dispatcher = new Agent({
+        connect: connectorFor(trust, buildConnector),
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connections: 2,
+      })
       open.set(node.uuid, { key, dispatcher })
       return dispatcher
     },
@@ -62,11 +68,11 @@ async function trustFor(node: Node, verify_ca: string): Promise<Trust> {
  * The peer must show the very certificate that the agent sent, or one that it signed for this address.
  * The first check does not look at dates: a machine whose clock is wrong makes certificates of the wrong year.
  */
-function connectorFor(trust: Trust): buildConnector.connector {
-  if (typeof trust === 'boolean') return buildConnector({ rejectUnauthorized: trust, timeout: CONNECT_TIMEOUT_MS })
+function connectorFor(trust: Trust, build: typeof buildConnector): buildConnector.connector {
+  if (typeof trust === 'boolean') return build({ rejectUnauthorized: trust, timeout: CONNECT_TIMEOUT_MS })
   const pinned = fingerprint(trust.pem)
   // A resumed session would skip the check of the certificate.
-  const connect = buildConnector({
+  const connect = build({
     ca: trust.pem,
     rejectUnauthorized: false,
     maxCachedSessions: 0,

@@ -1,5 +1,6 @@
 /** Asks one upstream over HTTP: authenticates, follows redirects, enforces deadlines. Caches nothing but tokens. */
-import { Agent, type Dispatcher, request } from 'undici'
+import { openedLater } from '@appliance/ground/opened-later'
+import type { Agent, Dispatcher } from 'undici'
 import type { UpstreamConfig } from '../config/config.ts'
 import type { Credentials } from '../oci/secret.ts'
 import { basicOf, type Challenge, identityOf, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
@@ -57,7 +58,11 @@ export class UpstreamClient {
   readonly config: UpstreamConfig
   /** Opens when the upstream cannot be reached. */
   readonly reach: Breaker
-  readonly #agent: Agent
+  /** undici is a hundred files: they are read when an upstream is first asked. */
+  readonly #agent = openedLater(
+    () => this.#openAgent(),
+    (agent) => agent.destroy(),
+  )
   readonly patience: Patience
   readonly #tokens = new Tokens()
   readonly #secrets = new Map<string, Credentials>()
@@ -66,14 +71,15 @@ export class UpstreamClient {
   constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
     this.config = config
     this.patience = { ...PATIENCE, ...patience }
-    const { connect_ms, answer_ms, stall_ms, pause_ms } = this.patience
-    this.reach = new Breaker(({ kind }) => kind === 'dead' || kind === 'slow', pause_ms)
-    this.#agent = new Agent({
-      connect: {
-        timeout: connect_ms,
-        ...(config.ca !== undefined && { ca: config.ca }),
-        ...(config.insecure && { rejectUnauthorized: false }),
-      },
+    this.reach = new Breaker(({ kind }) => kind === 'dead' || kind === 'slow', this.patience.pause_ms)
+  }
+
+  async #openAgent(): Promise<Agent> {
+    const { ca, insecure } = this.config
+    const { connect_ms, answer_ms, stall_ms } = this.patience
+    const { Agent } = await import('undici')
+    return new Agent({
+      connect: { timeout: connect_ms, ...(ca !== undefined && { ca }), ...(insecure && { rejectUnauthorized: false }) },
       headersTimeout: answer_ms,
       bodyTimeout: stall_ms,
     })
@@ -95,7 +101,7 @@ export class UpstreamClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    await this.#agent.close()
   }
 
   async #authenticated(question: Question): Promise<UpstreamAnswer> {
@@ -183,9 +189,11 @@ export class UpstreamClient {
 
   /** Sends the request again when the connection breaks before any answer: the upstream may have closed an idle one. */
   async #send(url: URL, options: Pick<Question, 'method' | 'signal' | 'headers'>): Promise<UpstreamAnswer> {
+    const { request } = await import('undici')
+    const dispatcher = await this.#agent.get()
     for (let attempt = 1; ; attempt++) {
       try {
-        const { statusCode, headers, body } = await request(url, { ...options, dispatcher: this.#agent })
+        const { statusCode, headers, body } = await request(url, { ...options, dispatcher })
         return { status: statusCode, headers, body }
       } catch (error) {
         if (attempt > 1 || !BROKEN.includes((error as NodeJS.ErrnoException).code ?? '')) throw this.failureOf(error)

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { codeOf } from '@appliance/ground/errno'
-import { Agent, type Dispatcher, request } from 'undici'
+import { openedLater } from '@appliance/ground/opened-later'
+import type { Dispatcher } from 'undici'
 import { ImageUnacceptable, InvalidParameterValue, messageOf } from '../../errors.ts'
 import { shownUrl } from './image-source.ts'
 
@@ -42,16 +43,21 @@ const PAUSE_MS = 500
 /** @param verify_ca  [DEFAULT] webserver_verify_ca: True, False, or a file or folder of certificates */
 export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
   const timeout_ms = timeout_s * 1000
-  const dispatcher = new Agent({
-    connect: { ...trustOf(verify_ca), timeout: timeout_ms },
-    headersTimeout: timeout_ms,
-    bodyTimeout: timeout_ms,
-    keepAliveTimeout: 1_000,
-  })
+  const connect = { ...trustOf(verify_ca), timeout: timeout_ms }
+  // undici is a hundred files: they are read when a server is first asked.
+  const agent = openedLater(
+    async () => {
+      const { Agent } = await import('undici')
+      return new Agent({ connect, headersTimeout: timeout_ms, bodyTimeout: timeout_ms, keepAliveTimeout: 1_000 })
+    },
+    (opened) => opened.destroy(),
+  )
 
   async function once(url: URL, { method, headers, authorization, signal }: Question): Promise<Answer> {
     const bare = new URL(url)
     bare.username = bare.password = ''
+    const { request } = await import('undici')
+    const dispatcher = await agent.get()
     try {
       const response = await request(bare, {
         method,
@@ -117,7 +123,7 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
       }
       return readText(answer, { limit_bytes, timeout_s }, question.signal)
     },
-    close: () => dispatcher.destroy(),
+    close: () => agent.close(),
   }
 }
 
