@@ -310,6 +310,19 @@ export type DeployPlugin<O extends Options = Options> = {
    * it is asked at each boot, does no work, and what it throws fails the boot.
    */
   ramdiskLayers?: readonly string[] | LayersOf<O>
+  /**
+   * Whether a node is this interface's own, by what its record says. Asked by the appliance where another interface
+   * leaves the choice to it (`switchesTo`), at any time; no side effects. Left out: any node is.
+   * @source Ironic drivers/base.py DeployInterface.supports_deploy
+   */
+  supports?(node: Task<O>['node']): boolean
+  /**
+   * Makes this an interface that only chooses: names of deploy interfaces, at least one. When a procedure begins, the
+   * node is switched to the first that `supports` it, or to the last, and back after its cleaning. `validate`,
+   * `prepare` and `cleanUp` are then never called, and `deploySteps` gives none.
+   * @source Ironic drivers/base.py DeployInterface.switch_interface, restore_interface
+   */
+  switchesTo?(options: Values<O>): readonly string[]
   /** False: no agent is booted; the plugin drives boot and power itself. */
   usesAgent: boolean
   /**

@@ -23,6 +23,8 @@ const SHAPES: Readonly<Record<Kind, Shape>> = {
     'prepareClean?': 'function',
     'health?': 'function',
     'cleanUp?': 'function',
+    'supports?': 'function',
+    'switchesTo?': 'function',
     usesAgent: 'boolean',
   },
   power: {

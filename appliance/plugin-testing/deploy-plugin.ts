@@ -31,6 +31,8 @@ export const CHECKS = {
   'describes steps that can be run, and their arguments in sentences': description.shapesItsSteps,
   'explains each option, with a default that is allowed': description.explainsItsOptions,
   'explains each property of a node in a sentence': description.explainsItsProperties,
+  'says of any node whether it is its own, the same each time': description.saysWhetherItSupports,
+  'names other deploy interfaces when it only chooses': description.namesItsChoices,
   'finds nothing wrong with a complete node, and only looks': life.validatesWithoutTouching,
   'refuses an incomplete node in a sentence': life.refusesInSentences,
   'bears anything in the fields of a node': life.bearsNonsense,

@@ -53,6 +53,7 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
     ...problemsOfFolders(config, registry),
     problemOfPriorities(config),
     noSuchDefault(config, loaded),
+    ...noSuchChoice(settings),
   ].flatMap((problem) => (problem === undefined ? [] : [placed(source, problem)]))
 }
 
@@ -61,4 +62,21 @@ function noSuchDefault({ DEFAULT }: Config, loaded: readonly string[]): string |
   const { default_deploy_interface: name, enabled_deploy_interfaces: enabled } = DEFAULT
   if (name === undefined || loaded.includes(name) || enabled.includes(name)) return undefined
   return `[DEFAULT] default_deploy_interface is "${name}": expected one of the enabled ones (${loaded.join(', ') || 'none is loaded'}).`
+}
+
+/** A plugin that is enabled and did not load is reported with the plugins, here too. */
+function noSuchChoice({ plugins, pluginValues }: Pick<Settings, 'plugins' | 'pluginValues'>): string[] {
+  const enabled = [...plugins.plugins.map(({ plugin }) => plugin.name), ...plugins.failures.map(({ name }) => name)]
+  return plugins.plugins.flatMap(({ plugin }) => {
+    const values = pluginValues[plugin.name] ?? {}
+    const missing = (plugin.switchesTo?.(values as never) ?? []).filter((name) => !enabled.includes(name))
+    return missing.map((name) => {
+      const [option] = Object.entries(plugin.options).find(([key]) => [values[key]].flat().includes(name)) ?? ['']
+      const named = option === '' ? 'its options' : `[${plugin.options[option]?.section}] ${option}`
+      return (
+        `The deploy interface ${plugin.name} chooses among others, and ${named} names "${name}", which is not enabled (${enabled.join(', ')}). ` +
+        `Add it to [DEFAULT] enabled_deploy_interfaces, or take it out of ${named}.`
+      )
+    })
+  })
 }

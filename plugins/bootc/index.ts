@@ -107,6 +107,9 @@ export default {
     if (procedure === 'clean') return []
     return settledWay(kept) === 'appliance' ? ['disk-tools'] : LAYERS
   },
+  // Ironic asks the registry as well; here no other interface takes such an address.
+  supports: ({ instance_info: { image_source } }) =>
+    typeof image_source === 'string' && /^\s*(oci|docker):\/\//i.test(image_source),
   async validate(task) {
     task.disk.validate()
     await examine(task)

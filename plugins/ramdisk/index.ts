@@ -44,6 +44,9 @@ export default {
   name: 'ramdisk',
   usesAgent: false,
   options: OPTIONS,
+  // @source Ironic supports_deploy: the sentinel tells it from the kernel and ramdisk of a partition image
+  supports: ({ instance_info: { ironic_ramdisk_deploy, boot_iso, kernel, ramdisk } }) =>
+    Boolean(ironic_ramdisk_deploy && (boot_iso || (kernel && ramdisk))),
   validate,
   deploySteps: () => [{ step: 'deploy', priority: 100, again: true, run: deploy }],
 } satisfies DeployPlugin<RamdiskOptions>

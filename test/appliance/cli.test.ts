@@ -191,7 +191,7 @@ describe('rackstrap config', () => {
       `${path}:12: [DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware, manual-management.`,
       `${path}:10: [dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.`,
       `${path}:10: [dhcp] dhcp_range is empty, and dhcp_provider is dnsmasq: give the addresses for machines, e.g. 192.168.50.100,192.168.50.200,255.255.255.0,1h.`,
-      `${path}:13: [DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (direct, ramdisk, bootc).`,
+      `${path}:13: [DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (autodetect, direct, ramdisk, bootc).`,
     ]
 
     const checked = await rackstrap('config', 'check', path)

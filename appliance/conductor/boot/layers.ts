@@ -4,6 +4,7 @@ import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
+import { pluginOf } from '../plugin/plugin-of.ts'
 import { internalOf } from '../procedures/procedure.ts'
 
 type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'>
@@ -16,7 +17,7 @@ export const layersFor = (parts: LayerParts, node: Node, procedure: ProcedureKin
 ]
 
 function pluginLayers(parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] {
-  const plugin = parts.plugins.get(node.interfaces.deploy)
+  const plugin = parts.plugins.has(node.interfaces.deploy) ? pluginOf(parts, node) : undefined
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
   const kept = internalOf(node, procedure, 'kept') ?? {}

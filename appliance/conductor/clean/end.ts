@@ -6,6 +6,7 @@ import { messageOf } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { endProcedureBoot } from '../boot/record.ts'
 import type { Parts } from '../parts/parts.ts'
+import { switchedBack } from '../plugin/plugin-of.ts'
 import { forgetAgent, keepsPower, type PowerParts, setPower } from '../power/power.ts'
 import { planOf } from '../procedures/plan.ts'
 import { leftovers } from '../procedures/procedure.ts'
@@ -31,7 +32,7 @@ export const isCleanedByItself = ({ config }: Pick<Parts, 'config'>, { automated
 export async function passCleaning(parts: Pick<Parts, 'config'>, node: NodeHandle): Promise<boolean> {
   const { record } = node
   if (isManualCleaning(record) || isCleanedByItself(parts, record)) return false
-  await node.move(record.retired ? 'manage' : 'done', { error: null, clean_step: {} })
+  await node.move(record.retired ? 'manage' : 'done', { error: null, clean_step: {}, ...switchedBack(record) })
   return true
 }
 
@@ -55,7 +56,7 @@ export async function finishClean(parts: ProcedureParts, node: NodeHandle): Prom
   }
   const { record } = node
   const isBack = isManualCleaning(record) || record.retired
-  await node.move(isBack ? 'manage' : 'done', { error: null, internal: CLEAN_LEFTOVERS })
+  await node.move(isBack ? 'manage' : 'done', (now) => ({ error: null, ...ended(now) }))
 }
 
 /**
@@ -80,7 +81,13 @@ export async function endCleanFailure(parts: ProcedureParts, node: NodeHandle): 
     })
   }
   await forgetAgent(parts, node)
-  await node.update({ internal: CLEAN_LEFTOVERS })
+  await node.update(ended)
+}
+
+/** What the end of a cleaning changes, good or bad. */
+function ended(now: Node): NodeChange {
+  const { internal, ...back } = switchedBack(now)
+  return { ...back, internal: { ...CLEAN_LEFTOVERS, ...internal } }
 }
 
 /** @source Ironic deploy_utils.tear_down_inband_cleaning */

@@ -1,7 +1,7 @@
 /** The procedure deploy: an operating system onto a machine. */
 
 import { forgetBoot } from '../boot/record.ts'
-import { pluginOf } from '../parts/parts.ts'
+import { pluginOf } from '../plugin/plugin-of.ts'
 import type { Procedure } from '../steps/procedure.ts'
 import { checkConcurrency, checkMaintenance, checkProtected } from '../validation/may-begin.ts'
 import { createKit } from './agent-flow.ts'

@@ -3,7 +3,6 @@
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import type { AgentClient } from '../../agent/client.ts'
 import type { Config } from '../../config/options.ts'
-import { InvalidParameterValue } from '../../errors.ts'
 import type { Guests } from '../../guest/guest.ts'
 import type { Hardware } from '../../hardware/hardware.ts'
 import type { Images } from '../../images/images.ts'
@@ -65,16 +64,6 @@ export function nodeForPlugin(node: Node): Task['node'] {
   const { uuid, name, driver, properties, driver_info, instance_info, extra, target_raid_config } = node
   const fields = { uuid, name, driver, properties, driver_info, instance_info, extra, target_raid_config }
   return deepFreeze(withPlainNumbers(fields))
-}
-
-/** @throws InvalidParameterValue  the node's deploy interface is not loaded on this appliance */
-export function pluginOf(parts: Pick<Parts, 'plugins'>, node: Node): DeployPlugin {
-  const plugin = parts.plugins.get(node.interfaces.deploy)
-  if (plugin) return plugin
-  throw new InvalidParameterValue(
-    `Node ${node.uuid} has the deploy interface "${node.interfaces.deploy}", which is not loaded here ` +
-      `(loaded: ${[...parts.plugins.keys()].join(', ') || 'none'}). Look into /healthz for the reason, or give the node another deploy interface.`,
-  )
 }
 
 /** `base` with `patch` over it; undefined takes a key away. */

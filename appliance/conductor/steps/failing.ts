@@ -1,7 +1,8 @@
 /** Fails a procedure, and has the plugin remove what it made. All procedures end in this way. */
 import { type DeployFailure, messageOf } from '../../errors.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
-import { type Parts, pluginOf } from '../parts/parts.ts'
+import type { Parts } from '../parts/parts.ts'
+import { pluginOf } from '../plugin/plugin-of.ts'
 import { internalChange, stepShown, underWay } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { removeProcedureFolder } from '../task/folder.ts'

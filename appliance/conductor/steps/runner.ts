@@ -9,6 +9,7 @@ import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
+import { switched } from '../plugin/plugin-of.ts'
 import { currentStepOf, indexOf, keyOf, planOf } from '../procedures/plan.ts'
 import {
   internalChange,
@@ -68,12 +69,19 @@ export class StepRunner {
     await this.#guarded(node, async () => {
       const procedure = this.#procedureOf(node)
       if (await procedure.passes?.(this.#parts, node)) return
+      await this.#switch(node)
       const opened = await this.#withTask(node, undefined, (task) => procedure.open(this.#parts, node, task))
       if ('wait' in opened) return this.#enterWait(node, opened)
       const plan = planFor(this.#parts, procedure, node.record, { offered: undefined })
       await node.update({ internal: internalChange(procedure.kind, { plan, index: -1 }) })
       await this.#runFrom(node, 0)
     })
+  }
+
+  /** What the deploy interface chooses is in the node before anything is done by it. */
+  async #switch(node: NodeHandle): Promise<void> {
+    const change = switched(this.#parts, node.record)
+    if (change) await node.update(change)
   }
 
   /** For a node whose procedure was cut off, by a restart most likely. */

@@ -4,7 +4,7 @@ import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.
 import type { AskedStep, OfferedStep, PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { interfaceSteps } from '../interfaces/steps.ts'
-import { pluginOf } from '../parts/parts.ts'
+import { pluginOf } from '../plugin/plugin-of.ts'
 import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
 import type { Procedure, ProcedureParts } from './procedure.ts'
 

@@ -1,12 +1,46 @@
 /** Checks of what a plugin says of itself: steps, options, properties. Nothing of it is run. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Option, Step } from '../../plugin-api/index.ts'
+import { messageOf } from '../../errors.ts'
+import type { Json, Option, Step } from '../../plugin-api/index.ts'
 import { createKitOnPaper } from '../kit-on-paper.ts'
+import { createTaskOnPaper } from '../task-on-paper.ts'
 import type { Given } from './given.ts'
 
 const SNAKE_CASE = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 const SENTENCE = /^\S.*\.$/s
 const PRIORITY_LIMIT = 100
+
+const NODES: readonly Json[] = [{}, { image_source: 7, kernel: null, ramdisk: [], boot_iso: {} }]
+
+/** Asked of any node, whoever's it is, and not told what went wrong. */
+export function saysWhetherItSupports(given: Given): string[] {
+  const { plugin, setting } = given
+  const nodes = NODES.map((fields) => ({ instance_info: fields, driver_info: fields, properties: fields }))
+  return [setting?.node ?? {}, ...nodes].flatMap((node) => {
+    const { task, calls } = createTaskOnPaper({ options: plugin.options, node })
+    const given = (): unknown => {
+      try {
+        return plugin.supports ? plugin.supports(task.node) : true
+      } catch (error) {
+        return `an error (${messageOf(error)})`
+      }
+    }
+    const answers = [given(), given()]
+    const isRight = typeof answers[0] === 'boolean' && answers[0] === answers[1] && calls.length === 0
+    return isRight ? [] : [`supports gives ${answers.map(String).join(', then ')} for ${JSON.stringify(node)}`]
+  })
+}
+
+/** By its defaults. */
+export function namesItsChoices({ plugin }: Given): string[] {
+  if (!plugin.switchesTo) return []
+  const { task } = createTaskOnPaper({ options: plugin.options })
+  const names: unknown = plugin.switchesTo(task.options)
+  const isList = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string')
+  return isList && !names.includes(plugin.name)
+    ? []
+    : [`switchesTo gives ${JSON.stringify(names)}, and names of other deploy interfaces are expected`]
+}
 
 type List = { of: string; steps: readonly Step[] }
 const listsOf = ({ plugin }: Given): readonly List[] => {
@@ -31,13 +65,16 @@ export function describesTheSame(given: Given): string[] {
   })
 }
 
-export const namesItsSteps = (given: Given): string[] => listsOf(given).flatMap(namesOf)
+export const namesItsSteps = (given: Given): string[] =>
+  listsOf(given).flatMap((list) => namesOf(list, given.plugin.switchesTo !== undefined))
 
-function namesOf({ of, steps }: List): string[] {
+function namesOf({ of, steps }: List, chooses: boolean): string[] {
   const names = steps.map(({ step }) => step)
   const twice = new Set(names.filter((name, index) => names.indexOf(name) !== index))
   return [
-    ...(names.length > 0 || of !== 'deploySteps' ? [] : ['deploySteps gives no step, so a deploy would do nothing']),
+    ...(names.length > 0 || of !== 'deploySteps' || chooses
+      ? []
+      : ['deploySteps gives no step, so a deploy would do nothing']),
     ...names
       .filter((name) => !SNAKE_CASE.test(String(name)))
       .map((name) => `step ${JSON.stringify(name)}: its name is not snake_case`),

@@ -81,6 +81,8 @@ export type InternalInfo = OfProcedures &
     container_image?: { reference: string; digest: string; manifest_digest: string }
     /** The deploy under way has brought container_image. */
     container_image_deployed?: boolean
+    /** What the node is switched back to after its cleaning: the interface that chose its deploy interface. */
+    original_deploy_interface?: string
     /** The cleaning's steps need no agent. */
     cleaning_disable_ramdisk?: boolean
     /** For BMCs that forget their boot device over a power cycle. */

@@ -60,6 +60,24 @@ describe('PATCH /v1/nodes/{node}', () => {
     )
   })
 
+  it('forgets what chose the deploy interface when a person names one, and only then', async (t) => {
+    const { ask, store } = await openRig(t)
+    const { uuid } = await enrolled(ask)
+    const { interfaces } = store.nodes.find(uuid)
+    const internal = { agent_version: '13.0.0', original_deploy_interface: 'autodetect' }
+    await store.nodes.update(uuid, {
+      interfaces: { ...interfaces, deploy: 'ramdisk' },
+      driver_internal_info: internal,
+    })
+
+    await ask('PATCH', `/v1/nodes/${uuid}`, [add('/extra/a', 1)])
+    const untouched = store.nodes.find(uuid).driver_internal_info
+    await ask('PATCH', `/v1/nodes/${uuid}`, [replace('/deploy_interface', 'direct')])
+
+    assert.deepEqual(untouched, internal)
+    assert.deepEqual(store.nodes.find(uuid).driver_internal_info, { agent_version: '13.0.0' })
+  })
+
   it('takes keys with ~ and / (RFC 6901)', async (t) => {
     const { ask, store } = await openRig(t)
     const { uuid } = await enrolled(ask)

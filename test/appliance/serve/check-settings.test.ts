@@ -1,7 +1,7 @@
 /** What `config check` says of the registry mirror and the files that it is told of. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mirrorFindings } from '../../../appliance/serve/check-settings.ts'
+import { mirrorFindings, problemsOf } from '../../../appliance/serve/check-settings.ts'
 import { settingsOf } from './settings.ts'
 
 const findingsOf = async (...lines: string[]) => mirrorFindings(await settingsOf(['[registry]', ...lines].join('\n')))
@@ -45,5 +45,25 @@ describe('a check of the registry', () => {
     assert.deepEqual(warnings, [
       "[registry] access_rules: 'alice' of '* push alice' is in neither htpasswd_file nor token_file.",
     ])
+  })
+})
+
+describe('a deploy interface that chooses among others', () => {
+  const problems = async (enabled: string, among: string) => {
+    const text = `[DEFAULT]\nenabled_deploy_interfaces = ${enabled}\nautodetect_deploy_interfaces = ${among}\n`
+    return problemsOf(await settingsOf(text)).filter((problem) => problem.includes('chooses'))
+  }
+
+  it('has nothing wrong when all of them are enabled, loaded or not', async () => {
+    assert.deepEqual(await problems('direct,autodetect,nosuch', 'nosuch,direct'), [])
+  })
+
+  it('keeps the appliance from starting when one is not enabled', async () => {
+    const [problem] = await problems('autodetect,direct', 'bootc,direct')
+
+    assert.match(
+      String(problem),
+      /^\S+rackstrap\.conf:3: The deploy interface autodetect chooses among others, and \[DEFAULT\] autodetect_deploy_interfaces names "bootc", which is not enabled \(autodetect, direct\)\. Add it to \[DEFAULT\] enabled_deploy_interfaces, or take it out of \[DEFAULT\] autodetect_deploy_interfaces\.$/,
+    )
   })
 })

@@ -49,9 +49,16 @@ function changeOf(parts: ApiParts, node: Node, { fields, reset }: Fields): Parti
     ...(Object.fromEntries(plain) as Partial<Node>),
     ...linked,
     ...interfacesChange(parts, node, { fields, reset }),
+    ...(fields.deploy_interface !== undefined || reset ? choiceDropped(node) : {}),
   }
   checkDisksSet(change, node)
   return { ...change, ...checkChange(node, change) }
+}
+
+/** What a person says of deploy_interface is not switched back later. @source Ironic conductor/manager.update_node */
+function choiceDropped({ driver_internal_info }: Node): Partial<Node> {
+  const { original_deploy_interface, ...rest } = driver_internal_info
+  return original_deploy_interface === undefined ? {} : { driver_internal_info: rest }
 }
 
 type Fields = { fields: Json; reset: boolean }
