@@ -17,7 +17,7 @@ export type LiveSystem = {
   isOwn: false
 }
 
-const INIT = join(import.meta.dirname, 'init')
+const OWN = ['init', 'lease'] as const
 /** The parts of the deploy ramdisk that it stands on, by how their names begin. */
 const PARTS = ['base-', 'modules-'] as const
 export const LIVE_PARAMETERS = 'console=ttyS0,115200n8 loglevel=3'
@@ -33,8 +33,11 @@ export async function makeLiveSystem(ramdisk: string, folder: string): Promise<L
     if (name === undefined) throw new Error(`the deploy ramdisk in ${ramdisk} has no file that begins with ${begin}`)
     return readFile(join(ramdisk, name))
   }
-  const init = packCpio([{ path: 'init', kind: 'file', content: await readFile(INIT), mode: 0o755 }])
-  const archive = Buffer.concat([...(await Promise.all(PARTS.map(part))), gzipSync(init)])
+  const own = OWN.map(async (path) => {
+    const content = await readFile(join(import.meta.dirname, path))
+    return { path, kind: 'file', content, mode: 0o755 } as const
+  })
+  const archive = Buffer.concat([...(await Promise.all(PARTS.map(part))), gzipSync(packCpio(await Promise.all(own)))])
   const kernel = await part('vmlinuz-')
   await mkdir(folder, { recursive: true })
   const live: LiveSystem = {
