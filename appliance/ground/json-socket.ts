@@ -4,10 +4,11 @@
  */
 import { once } from 'node:events'
 import { chmod, rm } from 'node:fs/promises'
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { codeOf } from './errno.ts'
+import { createServer, request as httpRequest } from './http.ts'
 
 export type Answering<Asked, Answer, Progress> = {
   /** @throws what the command is to say */

@@ -3,7 +3,8 @@
  * endpoint.
  */
 import { once } from 'node:events'
-import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { request } from '@appliance/ground/http'
 import { BundleError } from './format.ts'
 
 /** Where a registry listens. */

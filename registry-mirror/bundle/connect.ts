@@ -4,10 +4,11 @@
  */
 import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { createServer } from '@appliance/ground/http'
 import { socketPath } from '../admin/admin-socket.ts'
 import type { RegistryConfig, RegistryLog } from '../config/config.ts'
 import { handle } from '../http/handle.ts'

@@ -1,6 +1,7 @@
 /** The registry's own socket: opens it, and closes it within a deadline whatever its clients do. */
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import { createServer } from '@appliance/ground/http'
 import { type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
 import { RegistryError } from '../oci/errors.ts'
 import type { Certificate } from './certificate.ts'
