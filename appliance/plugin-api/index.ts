@@ -217,6 +217,11 @@ export type Task<O extends Options = Options> = {
    */
   readonly exec: (file: string, args: readonly string[], o?: ExecOptions) => Promise<{ stdout: string }>
   /**
+   * Looks, for `validate`: which of these are not on the box. `programs`: names or absolute paths; `files`: absolute
+   * paths of files that the appliance can read.
+   */
+  readonly missing: (wanted: { programs?: readonly string[]; files?: readonly string[] }) => Promise<readonly string[]>
+  /**
    * Does the work when less than `limit` of this plugin's nodes are at theirs. The others wait in the order in which
    * they came, and their progress says so. One `limit` for all of them.
    */
@@ -356,5 +361,5 @@ export type DeployPlugin<O extends Options = Options> = {
    * What the plugin misses on this box, in one sentence with what to do; undefined: nothing. Shown in /healthz, where
    * it makes nothing unhealthy. Has 10 s; asked once in a while.
    */
-  health?(box: { options: Values<O> } & Pick<Task<O>, 'exec' | 'signal'>): Promise<string | undefined>
+  health?(box: { options: Values<O> } & Pick<Task<O>, 'exec' | 'missing' | 'signal'>): Promise<string | undefined>
 }

@@ -57,6 +57,8 @@ export type TaskSetting = {
   kept?: Json
   /** What the BMC says; left out: off. */
   powerState?: 'power on' | 'power off'
+  /** What is not on the box, of programs and files; left out: nothing. */
+  missing?: readonly string[]
   /** As Task.power.staysOn; left out: false. */
   staysOn?: boolean
   /** What task.folder gives; left out: one that is not there. */
@@ -127,6 +129,7 @@ export const HARMLESS: readonly string[] = [
   'boot.validateParameters',
   'disk.validate',
   'agent.steps',
+  'missing',
   'configDrive.encoded',
   'registry.inspect',
   'guest.has',
@@ -203,6 +206,10 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       Object.assign(kept, structuredClone(values))
     },
     exec: (...args) => act('exec', args, { stdout: '' }),
+    async missing(wanted) {
+      note('missing', [wanted])
+      return setting.missing ?? []
+    },
     async inTurn(limit, work) {
       if (!Number.isInteger(limit) || limit < 1) throw new Error(`task.inTurn: ${limit} is no number of nodes`)
       await act('inTurn', [limit], undefined)

@@ -3,8 +3,10 @@ import { DeployFailure, messageOf } from '../../errors.ts'
 import type { Task } from '../../plugin-api/index.ts'
 import { endTree, markOf } from './process-tree.ts'
 
+/** Where programs are looked for. */
+export const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const CLEAN = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: SEARCH_PATH,
   LANG: 'C.UTF-8',
 } as const
 const OUTPUT_LIMIT = 16 * 1024 * 1024

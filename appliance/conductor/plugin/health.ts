@@ -2,6 +2,7 @@
 import { messageOf } from '../../errors.ts'
 import type { DeployPlugin, Json, Values } from '../../plugin-api/index.ts'
 import { exec } from './exec.ts'
+import { missing } from './missing.ts'
 
 const DEADLINE_MS = 10_000
 /** Probes come every few seconds. */
@@ -35,6 +36,7 @@ async function problemOf(plugin: DeployPlugin, options: Json): Promise<string | 
   const box = {
     options: options as Values<Record<string, never>>,
     signal,
+    missing,
     exec: (file: string, args: readonly string[], o = {}) => exec(file, args, o, { signal, node_uuid: plugin.name }),
   }
   try {

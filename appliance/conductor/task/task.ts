@@ -15,6 +15,7 @@ import { nodeForPlugin, type Parts } from '../parts/parts.ts'
 import { inTurn } from '../parts/turns.ts'
 import { exec } from '../plugin/exec.ts'
 import { logFor } from '../plugin/log-for.ts'
+import { missing } from '../plugin/missing.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { keepsPower, readPowerState, setPower } from '../power/power.ts'
@@ -88,6 +89,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
       }))
     },
     exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid }),
+    missing,
     inTurn: (limit, work) => inTurn(parts.turns, { plugin: record.interfaces.deploy, signal, progress }, limit, work),
     folder: () => procedureFolder(parts, node),
     readBoolean,
