@@ -1,5 +1,6 @@
 """What the modules of these playbooks share: the agent on the machine, and disks that one run at a time writes to."""
 
+import errno
 import fcntl
 import http.client
 import json
@@ -158,10 +159,18 @@ class Disk:
             try:
                 fcntl.ioctl(self.fd, BLKRRPART)
                 return
-            except OSError:
-                # Whoever looks for partitions just then makes it busy.
+            except OSError as error:
+                # Whoever looks for partitions just then makes it busy; a kernel may know no table at all.
+                if error.errno != errno.EBUSY:
+                    break
                 time.sleep(0.3)
-        run(['partx', '--update', self.path])
+        try:
+            # An update would not let a new partition lie where another was.
+            run(['partx', '--delete', self.path])
+        except Failure:
+            # There was none.
+            pass
+        run(['partx', '--add', self.path])
 
 
 def partition_path(device, number):
