@@ -24,6 +24,7 @@ const COMMANDS = {
   bundle: async () => (await import('./cli/bundle.ts')).addBundleCommands,
   ca: async () => (await import('./cli/ca.ts')).addCaCommands,
   images: async () => (await import('./cli/images.ts')).addImageCommands,
+  plugins: async () => (await import('./cli/plugins.ts')).addPluginCommands,
   jobs: async () => (await import('./cli/jobs.ts')).addJobsCommands,
 } as const satisfies Readonly<Record<string, () => Promise<(program: Command, option: typeof CONFIG_OPTION) => void>>>
 

@@ -3,13 +3,11 @@ import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
 import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi } from './api/app.ts'
-import { createPluginProblems } from './conductor/plugin/health.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { createGuests } from './guest/guest.ts'
-import { createHardware } from './hardware/hardware.ts'
 import { createImages } from './images/create-images.ts'
 import { listenForJobs } from './jobs/jobs-socket.ts'
 import { certificateJob, conductorJobs, startJobs } from './jobs/own-jobs.ts'
@@ -31,6 +29,7 @@ import {
   withRepairs,
 } from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
+import { answersAbout, LivePlugins, loadedOf, type Reloaded } from './serve/live-plugins.ts'
 import { type Mirror, startMirror } from './serve/mirror.ts'
 import { nodeRegistryOf } from './serve/node-registry.ts'
 import { publishedHandler } from './serve/published-handler.ts'
@@ -45,6 +44,8 @@ export type Appliance = {
   isAlive(): Promise<boolean>
   /** Ends within 5 s. Waits go on after the next start. */
   stop(): Promise<void>
+  /** Takes what is on the disk now. */
+  reloadPlugins(): Promise<Reloaded>
 }
 
 /** @throws ApplianceError, PxeError  in the operator's words; nothing is left running then */
@@ -86,7 +87,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, images },
-    hardware: createHardware({ config, log, plugins: settings.interfaces }),
+    ...loadedOf(settings.config, log, settings.pluginSet),
     ...(mirror && { registry: nodeRegistryOf(mirror, config.oci) }),
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,
@@ -95,24 +96,25 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
       log,
     }),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
-    plugins: settings.plugins.plugins.map(({ plugin }) => plugin),
     folder: join(config.DEFAULT.state_path, 'procedures'),
     api_url: () => apiUrlOf(config, api_port),
     http_url: () => rack.http_url,
-    option_values: (plugin) => settings.pluginValues[plugin] ?? {},
     onProcedureEnd(kind, result) {
       if (kind === 'deploy') metrics.countDeploy(result === 'done' ? 'active' : 'failed')
       if (kind === 'clean') metrics.countCleaning(result === 'done' ? 'clean' : 'failed')
     },
   })
   stack.defer(() => conductor.stop())
+  const plugins = new LivePlugins({ file: settings.source, config, log }, settings.pluginSet, (set) =>
+    conductor.takePlugins(loadedOf(config, log, set)),
+  )
 
   const pxe = rack.serve(conductor, [
     (request, response) => images.handle(request, response),
     caHandler(() => mirror?.ca),
     publishedHandler(conductor, log),
   ])
-  const health = healthOf({ settings, store, pxe, mirror })
+  const health = healthOf({ settings, store, pxe, mirror, plugins })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''
   const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca: () => mirror?.ca })
   const ironic = createApi({ conductor, store, config, log, metrics })
@@ -125,7 +127,8 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const own = [...conductorJobs(conductor, config.conductor), ...(mirror ? [certificateJob(mirror)] : [])]
   const jobs = startJobs(own, log)
   stack.defer(() => jobs.close())
-  stack.defer(await listenForJobs(config.DEFAULT.state_path, [jobs, ...(mirror ? [mirror.jobs] : [])], log))
+  const engines = [jobs, ...(mirror ? [mirror.jobs] : [])]
+  stack.defer(await listenForJobs(config.DEFAULT.state_path, engines, log, answersAbout(plugins)))
   gauges(metrics, store, jobs)
   await pxe.start()
   const reason = await problemOfRamdisk(config.pxe.ramdisk_path)
@@ -136,6 +139,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   return {
     api_url,
     http_url: rack.http_url,
+    reloadPlugins: () => plugins.reload(),
     isAlive: async () => (await storeHealth(config.DEFAULT.state_path)).healthy,
     async stop() {
       // These stop at the same time: each may have to wait a moment for somebody outside. The rest has nothing to
@@ -192,17 +196,12 @@ function pxeConfigOf({ DEFAULT, dhcp, pxe }: Config, http_url: string): PxeConfi
   }
 }
 
-type Watched = { settings: Settings; store: Store; pxe: Pxe; mirror: Mirror | undefined }
+type Watched = { settings: Settings; store: Store; pxe: Pxe; mirror: Mirror | undefined; plugins: LivePlugins }
 
-function healthOf({ settings, store, pxe, mirror }: Watched) {
-  const { plugins, pluginValues } = settings
-  const problems = createPluginProblems(
-    plugins.plugins.map(({ plugin }) => plugin),
-    (plugin) => pluginValues[plugin] ?? {},
-  )
+function healthOf({ settings, store, pxe, mirror, plugins }: Watched) {
   return async () => ({
     store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
-    plugins: pluginHealth(plugins.failures, await problems()),
+    plugins: pluginHealth(plugins.set.failures, await plugins.problems()),
     ramdisk: await ramdiskHealth(settings.config.pxe.ramdisk_path),
     pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
     ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),

@@ -2,10 +2,11 @@
 import process from 'node:process'
 import type { Command } from 'commander'
 import { summarySentence } from '../config/unknown.ts'
+import { messageOf } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
-import { startAppliance } from '../serve.ts'
+import { type Appliance, startAppliance } from '../serve.ts'
 import { createSystemdNotify } from '../systemd-notify.ts'
 import { requireFiles } from './file-limit.ts'
 import { servingEnd, untilStopped } from './until-stopped.ts'
@@ -14,7 +15,9 @@ type ConfigOption = { config?: string }
 
 async function serve({ config: path }: ConfigOption, version: string): Promise<void> {
   requireFiles()
-  const ended = servingEnd()
+  let appliance: Appliance | undefined
+  // systemd sends it for a reload, and has no terminal that could be gone.
+  const ended = servingEnd(process.env.NOTIFY_SOCKET === undefined ? undefined : () => reload(appliance))
   // A plugin most likely left the promise: no reason to abandon the other nodes. Plugins are loaded with the
   // settings, hence this early.
   process.on('unhandledRejection', (error) =>
@@ -26,10 +29,17 @@ async function serve({ config: path }: ConfigOption, version: string): Promise<v
   for (const warning of settings.warnings) log.warn('configuration', { warning })
   if (settings.ironic)
     log.warn('configuration', { warning: `${summarySentence(settings.ironic)}: config check lists them` })
-  const appliance = await startAppliance(settings, log, version)
-  using systemd = createSystemdNotify(process.env, log, () => appliance.isAlive())
-  await systemd.ready(`API on ${appliance.api_url}, machines fetch from ${appliance.http_url}`)
-  await untilStopped(ended, log, () => Promise.all([systemd.stopping(), appliance.stop()]))
+  const running = await startAppliance(settings, log, version)
+  appliance = running
+  using systemd = createSystemdNotify(process.env, log, () => running.isAlive())
+  await systemd.ready(`API on ${running.api_url}, machines fetch from ${running.http_url}`)
+  await untilStopped(ended, log, () => Promise.all([systemd.stopping(), running.stop()]))
+}
+
+/** Before the start is over there is nothing to reload: the start takes what is on the disk. */
+function reload(appliance: Appliance | undefined): void {
+  const failed = (error: unknown) => createLog('error').error('plugins not reloaded', { reason: messageOf(error) })
+  void appliance?.reloadPlugins().catch(failed)
 }
 
 export function addServeCommand(program: Command, configOption: readonly [string, string]): void {

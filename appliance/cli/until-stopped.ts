@@ -10,15 +10,16 @@ const STOP_DEADLINE_MS = 5_000
 const SIGNALS_FROM = 128
 const { SIGTERM } = constants.signals
 
-/** SIGHUP means that a terminal or an SSH session is gone. It does not reload anything here. */
+/** SIGHUP means that a terminal or an SSH session is gone; of systemd, which has neither, that plugins are reloaded. */
 const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
 /**
  * A server calls this before it starts, so that a signal in the middle of its start stops it cleanly as well.
  * Ends the process when that takes too long.
+ * @param onHangup  what SIGHUP means here, where it does not mean the end
  */
-export function servingEnd(): Promise<string> {
-  const ended = endingSignal()
+export function servingEnd(onHangup?: () => void): Promise<string> {
+  const ended = endingSignal(onHangup)
   const giveUp = () => {
     createLog('error').error('stopped with work left over', { after_s: STOP_DEADLINE_MS / 1000 })
     process.exit(1)
@@ -39,10 +40,12 @@ export async function untilStopped(ended: Promise<string>, log: Log, stop: () =>
  * Listens on after the first signal: a second one would end the process at once when nobody listens to it, and what
  * waits for child processes takes it so, too.
  */
-export function endingSignal(): Promise<string> {
+export function endingSignal(onHangup?: () => void): Promise<string> {
   return new Promise((done) => {
-    for (const signal of ENDING)
-      process.on(signal, () => (signal === 'SIGHUP' && isUnderNohup() ? undefined : done(signal)))
+    for (const signal of ENDING) {
+      const act = () => (signal === 'SIGHUP' && onHangup ? onHangup() : done(signal))
+      process.on(signal, () => (signal === 'SIGHUP' && isUnderNohup() ? undefined : act()))
+    }
     void npmGone().then(() => done('end of npm'))
   })
 }

@@ -13,6 +13,7 @@ import type { Conductor } from './conductor.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
 import { createBackground } from './parts/background.ts'
+import { CodeInUse, type PluginCode } from './parts/code-in-use.ts'
 import type { ConductorOptions, Parts } from './parts/parts.ts'
 import { createReservations } from './parts/reservations.ts'
 import { endStrays } from './plugin/process-tree.ts'
@@ -39,6 +40,8 @@ export type ConductorService = Conductor & {
   publishedText(path: string): { node: string; name: string; text: string } | undefined
   /** A boot of the agent that the box itself refuses ends the node's wait for it. */
   bootRefused(node: string, reason: string): void
+  /** Plugins were loaded anew. A procedure under way ends with the code that it began with. */
+  takePlugins(loaded: Loaded): void
   /** Fails each node that has waited too long. Each wait has a timer, too. */
   checkDeadlines(): Promise<void>
   syncPowerStates(): Promise<void>
@@ -115,6 +118,13 @@ export function startConductor(
     bootRefused(uuid, reason) {
       if (parts.store.nodes.get(uuid)) runner.refused(handleOf(parts, uuid), reason)
     },
+    takePlugins(loaded) {
+      const underWay = [...parts.store.nodes.all()].filter((node) => runner.at(node) ?? runner.failed(node))
+      parts.code.replace(
+        codeOf(loaded),
+        underWay.map(({ uuid }) => uuid),
+      )
+    },
     async checkDeadlines() {
       runner.checkDeadlines()
       await recover(parts, runner, isOrphan)
@@ -127,12 +137,27 @@ export function startConductor(
   }
 }
 
+type Loaded = Pick<ConductorOptions, 'plugins' | 'hardware' | 'option_values'>
+
+const codeOf = ({ plugins, hardware, option_values }: Loaded): PluginCode => ({
+  plugins: new Map(plugins.map((plugin) => [plugin.name, plugin])),
+  hardware,
+  option_values: (plugin) => option_values?.(plugin) ?? {},
+})
+
 function assemble(options: ConductorOptions): Parts {
+  const code = new CodeInUse(codeOf(options))
   const { agent } = options.config
   return {
     ...options,
-    plugins: new Map(options.plugins.map((plugin) => [plugin.name, plugin])),
-    option_values: (plugin) => options.option_values?.(plugin) ?? {},
+    code,
+    get plugins() {
+      return code.last.plugins
+    },
+    get hardware() {
+      return code.last.hardware
+    },
+    option_values: (plugin) => code.last.option_values(plugin),
     agent: createAgentClient({
       command_timeout_s: agent.command_timeout,
       max_command_attempts: agent.max_command_attempts,

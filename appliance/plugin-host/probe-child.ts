@@ -8,6 +8,9 @@ import type { Manifest } from './manifest.ts'
 import { importPlugin } from './plugin-code.ts'
 import { problemsOf } from './shape.ts'
 
+// The appliance outlives a promise that nobody waits for, and tells of it.
+process.on('unhandledRejection', () => {})
+
 const [manifest = '', version = ''] = process.argv.slice(2)
 
 /** As the last act: a plugin may have left a timer. */

@@ -2,16 +2,16 @@
 import type { Config } from '../config/options.ts'
 import { isBuiltIn, type Offer, TYPES } from '../hardware/enabled.ts'
 import type { Brought } from '../hardware/hardware.ts'
-import type { Options } from '../plugin-api/index.ts'
 import type { InterfacePlugin } from '../plugin-api/interfaces.ts'
 import type { Discovery, PluginFailure } from '../plugin-host/discover.ts'
 import { type Host, loadPlugins } from '../plugin-host/load.ts'
+import type { Manifest } from '../plugin-host/manifest.ts'
 
+type LoadedInterface = { plugin: InterfacePlugin; manifest: Manifest; code_version: string }
 export type InterfacePlugins = {
   brought: readonly Brought[]
   failures: readonly PluginFailure[]
-  /** Of the loaded ones, by the key that the conductor asks for their values with. */
-  tables: readonly { key: string; options: Options }[]
+  loaded: readonly LoadedInterface[]
 }
 
 /**
@@ -30,22 +30,22 @@ export async function loadInterfacePlugins(
       name,
       reason: `${folder} holds a ${kind} plugin named "${name}", as the appliance's own is: give it another name`,
     }))
-  const loaded = new Map<string, InterfacePlugin>()
+  const loaded = new Map<string, LoadedInterface>()
   for (const type of TYPES) {
     const enabled = config.DEFAULT[`enabled_${type}_interfaces`].filter((name) =>
       others.some((found) => found.kind === type && found.name === name),
     )
     const outcome = await loadPlugins(type, enabled, { ...discovery, found: others, failures: [] }, host)
     failures.push(...outcome.failures)
-    for (const { plugin } of outcome.plugins) loaded.set(`${type}/${plugin.name}`, plugin)
+    for (const each of outcome.plugins) loaded.set(`${type}/${each.plugin.name}`, each)
   }
   return {
     brought: others.map(({ kind, name, hardware_types }) => {
-      const implementation = loaded.get(`${kind}/${name}`)
+      const implementation = loaded.get(`${kind}/${name}`)?.plugin
       const offer: Offer = { type: kind, name, ...(hardware_types && { hardware_types }) }
       return { ...offer, ...(implementation && { implementation }) }
     }),
     failures,
-    tables: [...loaded].map(([key, { options }]) => ({ key, options })),
+    loaded: [...loaded.values()],
   }
 }

@@ -29,12 +29,9 @@ import { settle } from '../hardware/enabled.ts'
 import type { Brought } from '../hardware/hardware.ts'
 import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
-import { BUNDLED_PLUGINS, type Discovery, discoverPlugins } from '../plugin-host/discover.ts'
-import { type LoadedPlugins, loadPlugins } from '../plugin-host/load.ts'
-import type { Manifest } from '../plugin-host/manifest.ts'
-import { trustedAccounts } from '../plugin-host/trust.ts'
+import type { LoadedPlugins } from '../plugin-host/load.ts'
 import type { Box } from './box.ts'
-import { loadInterfacePlugins } from './interface-plugins.ts'
+import { loadPluginSet, type PluginSet } from './plugin-set.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 
@@ -47,6 +44,8 @@ export type Settings = {
   file: string | undefined
   config: Config
   plugins: LoadedPlugins
+  /** The same, with what is told of them. */
+  pluginSet: PluginSet
   /** What plugins bring beside deploy interfaces. */
   interfaces: readonly Brought[]
   /** One sentence for each thing that is wrong with the hardware types and interfaces of [DEFAULT]. */
@@ -89,19 +88,11 @@ export async function gatherSettings(
   const file = await openConfigFile(path)
   const problems: string[] = []
   const config = readConfig(file, box, problems)
-  const { state_path, plugin_path, plugin_packages } = config.DEFAULT
-  const discovery = await discoverPlugins(plugin_path, BUNDLED_PLUGINS, { packages: plugin_packages, state_path })
   // Nobody wants to read what went well beside what is wrong.
   const log = problems.length > 0 ? SILENT_LOG : logOf(config)
-  const host = { log, strangers: { accounts: trustedAccounts(state_path) } }
-  const deploy = await loadPlugins('deploy', enabledOf(config, discovery), discovery, host)
-  const interfaces = await loadInterfacePlugins(config, discovery, host)
-  const plugins = { ...deploy, failures: [...deploy.failures, ...interfaces.failures] }
+  const pluginSet = await loadPluginSet({ file, config, log }, problems)
+  const brought = pluginSet.tables
   const own = Object.entries(SECTIONS).map(([name, options]) => ({ options, values: config[name as keyof Config] }))
-  const brought = [
-    ...plugins.plugins.map(({ plugin }) => ({ key: plugin.name, options: plugin.options })),
-    ...interfaces.tables,
-  ].map((each) => ({ ...each, values: readOptions(file, each.options, config, problems) }))
   const registry = { options: registryOptions, values: readOptions(file, registryOptions, config, problems) }
   const sections = readNamedSections(file, upstreamOptions, config, problems)
   const upstreams = upstreamsOf(file, sections, problems)
@@ -111,11 +102,12 @@ export async function gatherSettings(
     ...brought.map(({ options }) => options),
   ]
   const ironic = ironicSummaryOf(file, known)
-  const hardware = settle(config, interfaces.brought)
+  const hardware = settle(config, pluginSet.brought)
   const settings = {
     ...{ source: file, file: file === NO_FILE ? undefined : file.path, box },
-    ...{ config, plugins, known, ironic },
-    interfaces: interfaces.brought,
+    ...{ config, pluginSet, known, ironic },
+    plugins: { plugins: pluginSet.deploy, failures: pluginSet.failures },
+    interfaces: pluginSet.brought,
     hardwareProblems: hardware.problems,
     pluginValues: Object.fromEntries(brought.map(({ key, values }) => [key, values])),
     registry: { ...(registry.values as unknown as RegistryConfig), upstreams },
@@ -135,15 +127,6 @@ function upstreamsOf(file: ConfigFile, sections: readonly NamedSection[], proble
       return []
     }
   })
-}
-
-function enabledOf({ DEFAULT }: Config, { found }: Discovery): readonly string[] {
-  if (DEFAULT.enabled_deploy_interfaces.length > 0) return DEFAULT.enabled_deploy_interfaces
-  const orderOf = ({ default_order = Number.POSITIVE_INFINITY }: Manifest) => default_order
-  return found
-    .filter((each) => each.kind === 'deploy' && each.default_order && each.bundled)
-    .sort((a, b) => orderOf(a) - orderOf(b))
-    .map(({ name }) => name)
 }
 
 async function openConfigFile(path: string | undefined): Promise<ConfigFile> {

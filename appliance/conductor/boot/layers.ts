@@ -2,12 +2,12 @@
 import { InvalidParameterValue } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, type Parts } from '../parts/parts.ts'
+import { nodeForPlugin, type OfNode, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { internalOf } from '../procedures/procedure.ts'
 
-type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'>
+type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'> & OfNode
 
 /**
  * @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names
@@ -17,7 +17,8 @@ export const layersFor = (parts: LayerParts, node: Node, procedure: ProcedureKin
 ]
 
 function pluginLayers(parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] {
-  const plugin = parts.plugins.has(node.interfaces.deploy) ? pluginOf(parts, node) : undefined
+  const { plugins } = parts.code?.of(node.uuid) ?? parts
+  const plugin = plugins.has(node.interfaces.deploy) ? pluginOf(parts, node) : undefined
   const { ramdiskLayers = [] } = plugin ?? {}
   if (!plugin || typeof ramdiskLayers !== 'function') return ramdiskLayers as readonly string[]
   const kept = internalOf(node, procedure, 'kept') ?? {}

@@ -4,7 +4,7 @@ import { BmcFailure, InvalidParameterValue } from '../../errors.ts'
 import type { Implementation, InterfacePlugin, Interfaces, InterfaceTask } from '../../plugin-api/interfaces.ts'
 import { deepFreeze } from '../../records/frozen.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, type Parts } from '../parts/parts.ts'
+import { nodeForPlugin, type OfNode, type Parts } from '../parts/parts.ts'
 import { exec } from '../plugin/exec.ts'
 import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
@@ -13,8 +13,12 @@ import { handleOf } from '../states/node-handle.ts'
 type Type = keyof Interfaces
 
 /** @throws InvalidParameterValue  the node's hardware type, or its implementation, is not enabled on this appliance */
-export function interfaceOf<K extends Type>(parts: Pick<Parts, 'hardware'>, node: Node, type: K): Interfaces[K] {
-  const { hardware } = parts
+export function interfaceOf<K extends Type>(
+  parts: Pick<Parts, 'hardware'> & OfNode,
+  node: Node,
+  type: K,
+): Interfaces[K] {
+  const { hardware } = parts.code?.of(node.uuid) ?? parts
   if (!hardware.allowed.has(node.driver)) {
     throw new InvalidParameterValue(
       `Node ${node.uuid} has the driver "${node.driver}", which is not enabled here (enabled: ${[...hardware.allowed.keys()].join(', ') || 'none'}). ` +

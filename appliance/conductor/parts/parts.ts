@@ -13,6 +13,7 @@ import type { Node } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
 import type { Renderer } from '../../render/render.ts'
 import type { Background } from './background.ts'
+import type { CodeInUse, PluginCode } from './code-in-use.ts'
 import type { NodeRegistry } from './node-registry.ts'
 import type { Reservations } from './reservations.ts'
 import type { Turns } from './turns.ts'
@@ -49,15 +50,21 @@ export type ConductorOptions = {
   /** For counts. `kind`: deploy, clean, ...; not called where there was nothing to do. */
   onProcedureEnd?(kind: string, result: 'done' | 'failed'): void
 }
-export type Parts = Omit<ConductorOptions, 'plugins' | 'option_values'> & {
-  plugins: ReadonlyMap<string, DeployPlugin>
-  option_values(plugin: string): Json
+/** What of it comes of plugins is of the code that was loaded last. */
+export type Parts = Omit<ConductorOptions, keyof PluginCode> & {
+  readonly plugins: PluginCode['plugins']
+  readonly hardware: PluginCode['hardware']
+  option_values: PluginCode['option_values']
+  code: CodeInUse
   agent: AgentClient
   renderer: Renderer
   reservations: Reservations
   background: Background
   turns: Turns
 }
+
+/** For what is asked for one node: its procedure may have begun with earlier code. */
+export type OfNode = Partial<Pick<Parts, 'code'>>
 
 /** What a plugin sees of it: frozen, with secrets in plain, and with plain numbers wherever those hold the value. */
 export function nodeForPlugin(node: Node): Task['node'] {

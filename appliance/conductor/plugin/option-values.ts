@@ -6,15 +6,15 @@ import { readBoolean } from '@appliance/ground/booleans'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Option, Options, Values } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import type { Parts } from '../parts/parts.ts'
+import type { OfNode, Parts } from '../parts/parts.ts'
 
 /** @throws InvalidParameterValue  a node's field that is not what the option takes */
 export function optionsFor(
-  parts: Pick<Parts, 'option_values'>,
+  parts: Pick<Parts, 'option_values'> & OfNode,
   node: Node,
   plugin: { name: string; options: Options },
 ): Values<Options> {
-  const configured = parts.option_values(plugin.name)
+  const configured = (parts.code?.of(node.uuid) ?? parts).option_values(plugin.name)
   const entries = Object.entries(plugin.options).map(([name, option]): [string, unknown] => {
     const base = Object.hasOwn(configured, name) ? configured[name] : option.default
     const named = option.perNodeName ?? name

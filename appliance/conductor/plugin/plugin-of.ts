@@ -6,23 +6,26 @@
 import { InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { nodeForPlugin, type Parts } from '../parts/parts.ts'
+import { nodeForPlugin, type OfNode, type Parts } from '../parts/parts.ts'
 import type { NodeChange } from '../states/node-handle.ts'
 import { optionsFor } from './option-values.ts'
 
-export type PluginParts = Pick<Parts, 'plugins' | 'option_values'>
+export type PluginParts = Pick<Parts, 'plugins' | 'option_values'> & OfNode
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or what it may choose is not */
-export const pluginOf = (parts: PluginParts, node: Node): DeployPlugin =>
-  choiceOf(parts, named(parts, node), node).plugin
+export function pluginOf(parts: PluginParts, node: Node): DeployPlugin {
+  const code = parts.code?.of(node.uuid) ?? parts
+  return choiceOf(code, named(code, node), node).plugin
+}
 
 /**
  * The node's change to what its deploy interface chooses for it; nothing when that does the work itself.
  * @throws InvalidParameterValue  as pluginOf
  */
 export function switched(parts: PluginParts & Pick<Parts, 'log'>, node: Node): NodeChange | undefined {
-  const from = named(parts, node)
-  const { plugin, isClaimed } = choiceOf(parts, from, node)
+  const code = parts.code?.of(node.uuid) ?? parts
+  const from = named(code, node)
+  const { plugin, isClaimed } = choiceOf(code, from, node)
   if (plugin === from) return undefined
   const fields = { node: node.uuid, deploy_interface: plugin.name, by: from.name }
   // Without an image there is nothing to tell a node by, as in most cleanings.

@@ -14,7 +14,7 @@ const CLEAN_UP_DEADLINE_S = 120
 
 /** Does nothing to a node that is not in this procedure any more. */
 export async function failProcedure(
-  parts: ProcedureParts & Pick<Parts, 'onProcedureEnd'>,
+  parts: ProcedureParts & Pick<Parts, 'onProcedureEnd' | 'code'>,
   procedure: Procedure,
   node: NodeHandle,
   { error, isAbort = false, event = 'fail' }: { error: DeployFailure; isAbort?: boolean; event?: 'fail' | 'abort' },
@@ -30,6 +30,7 @@ export async function failProcedure(
   }))
   parts.onProcedureEnd?.(procedure.kind, 'failed')
   await procedure.endFailure(parts, node)
+  parts.code.forget(node.uuid)
 }
 
 /** Of a plugin that is `concerned`, and then the folder that it had. Its failure is noted, and changes nothing. */

@@ -39,7 +39,7 @@ class ImageLost extends ProcedureFailure {}
 
 type Waiting = Extract<StepResult, { wait: string }>
 
-export type RunnerParts = ProcedureParts & Pick<Parts, 'reservations' | 'onProcedureEnd'>
+export type RunnerParts = ProcedureParts & Pick<Parts, 'reservations' | 'onProcedureEnd' | 'code'>
 
 export class StepRunner {
   readonly #parts: RunnerParts
@@ -66,6 +66,7 @@ export class StepRunner {
 
   /** The node is reserved, and has just begun. Resolves when it waits, has come to its end, or has failed. */
   async begin(node: NodeHandle): Promise<void> {
+    this.#parts.code.forget(node.uuid)
     await this.#guarded(node, async () => {
       const procedure = this.#procedureOf(node)
       if (await procedure.passes?.(this.#parts, node)) return
@@ -279,6 +280,7 @@ export class StepRunner {
 
   async #finish(node: NodeHandle, procedure: Procedure): Promise<void> {
     await procedure.finish(this.#parts, node)
+    this.#parts.code.forget(node.uuid)
     this.#parts.background.callOff(node.uuid, new DeployFailure(procedure.words.ended))
     this.#parts.onProcedureEnd?.(procedure.kind, 'done')
   }
