@@ -17,6 +17,7 @@ import {
   WORKSPACES,
   withoutComments,
 } from './architecture/sources.ts'
+import { packagesReadWith } from './architecture/starts.ts'
 import {
   FOUNDATION,
   KNOWN_CIRCLES,
@@ -90,6 +91,27 @@ describe('the walls', () => {
     const unknown = circles.filter((circle) => !KNOWN_CIRCLES.some((known) => isWithin(circle, known)))
     const gone = KNOWN_CIRCLES.filter((known) => !circles.some((circle) => isWithin(circle, known)))
     assert.deepEqual({ unknown, gone }, { unknown: [], gone: [] })
+  })
+})
+
+/** Each of these is a hundred files. */
+const LARGE: readonly string[] = ['execa', 'undici', 'zod', 'esbuild', 'hono', 'prom-client']
+
+describe('a start', () => {
+  it('of the appliance reads no client of HTTP and nothing that runs or bundles programs: those are read when needed', () => {
+    const packages = packagesReadWith('appliance/cli/serve.ts')
+
+    assert.deepEqual(
+      LARGE.filter((name) => packages.includes(name)),
+      ['zod', 'hono', 'prom-client'],
+    )
+  })
+
+  it('of a command that reads settings alone reads none of the large packages', () => {
+    const read = ['ca', 'config', 'jobs'].map((command) => [command, packagesReadWith(`appliance/cli/${command}.ts`)])
+
+    const packages = ['cron', 'pino']
+    assert.deepEqual(Object.fromEntries(read), { ca: packages, config: packages, jobs: packages })
   })
 })
 

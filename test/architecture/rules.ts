@@ -14,10 +14,11 @@ export const rowOf = (file: string) => ROWS.get(file)
 const ownFolderOf = (folder: string, file: string) =>
   folder.startsWith('plugins/') ? file.split('/').slice(0, 2).join('/') : folder
 
-export function isAllowed({ file, target, typesOnly }: Import): boolean {
+export function isAllowed(found: Import): boolean {
+  const { file, target } = found
   const [folder, mayImport] = rowOf(file) ?? ['', []]
   if (mayImport.includes('*') || isBelow(roomOf(target), ownFolderOf(folder, file))) return true
-  return mayImport.some((name) => isNamed({ file, target, typesOnly }, name))
+  return mayImport.some((name) => isNamed(found, name))
 }
 
 /** Whether a name of a row stands for this import. */

@@ -15,7 +15,8 @@ export const filesLike = (...patterns: string[]) =>
   globSync(patterns, { cwd: ROOT, exclude: (name) => name.includes('node_modules') }).sort()
 export const sources = filesLike(...WORKSPACES.map((folder) => `${folder}/**/*.ts`))
 
-export type Import = { file: string; target: string; typesOnly: boolean }
+/** `isLate`: by import(), when it is needed. */
+export type Import = { file: string; target: string; typesOnly: boolean; isLate: boolean }
 
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g
@@ -23,7 +24,8 @@ const IMPORT =
 export function importsOf(file: string): Import[] {
   return [...withoutComments(textOf(file)).matchAll(IMPORT)].map(([, type, from, dynamic]) => {
     const target = from ?? dynamic ?? ''
-    return { file, target: target.startsWith('.') ? normalize(join(dirname(file), target)) : target, typesOnly: !!type }
+    const path = target.startsWith('.') ? normalize(join(dirname(file), target)) : target
+    return { file, target: path, typesOnly: !!type, isLate: dynamic !== undefined }
   })
 }
 export const imports = sources.flatMap(importsOf)
