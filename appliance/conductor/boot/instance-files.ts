@@ -60,7 +60,8 @@ export function createInstanceFiles(parts: FileParts): InstanceFiles {
 
   return {
     async missing(uuid) {
-      const files = await missingOf(uuid)
+      const files = await missingOf(uuid).catch(messageOf)
+      if (typeof files === 'string') return files
       if (files.length === 0) return void failures.delete(uuid)
       const failure = failures.get(uuid)
       if (!fetching.has(uuid)) {

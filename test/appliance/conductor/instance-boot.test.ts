@@ -83,6 +83,7 @@ describe('instance that a machine boots from the appliance', () => {
     await trial.untilState(uuid, 'active')
     await trial.store.nodes.update(uuid, { instance_info: { kernel: 'http://elsewhere.example/kernel' } })
     await trial.stop()
+    const onDisk = readDisk(state_path)
     const there = new Set<string | undefined>()
     const asked: unknown[] = []
     const upstream = { isDown: true }
@@ -116,6 +117,18 @@ describe('instance that a machine boots from the appliance', () => {
       checksum: `sha256:${'a3'.repeat(32)}`,
     })
     assert.doesNotMatch(JSON.stringify(asked), /elsewhere/)
+    // It may hold credentials.
+    assert.doesNotMatch(onDisk, /images\.example\/kernel/)
+  })
+
+  it('says on the screen of its machine why the image cache cannot be used', async (t) => {
+    const images = imagesOnPaper({ hasFile: () => Promise.reject(new Error('The image cache cannot be used.')) })
+    const { trial, uuid } = await deployed(t, livePlugin(), { images })
+    await trial.untilState(uuid, 'active')
+
+    const boot = await trial.conductor.bootAsked(MAC)
+
+    assert.equal('missing' in boot && boot.missing, 'The image cache cannot be used.')
   })
 
   it('lets go of files that came when its node was torn down already', async (t) => {
