@@ -129,7 +129,8 @@ export async function validateKickstart(task: AnacondaTask, kickstart: string): 
   const file = `${await task.folder()}/ks.cfg`
   const { stdout: said } = await task.exec('sh', ['-c', CHECK, 'sh', file], { input, timeout_s: 60 })
   if (said.trim() === '') return
-  const words = said.replaceAll(file, 'it').replace(/\s+/g, ' ').trim().slice(0, SAID_LIMIT)
+  const problems = said.replace(/^\s*Checking kickstart file .*$/gm, '')
+  const words = problems.replaceAll(file, 'it').replace(/\s+/g, ' ').trim().slice(0, SAID_LIMIT)
   throw task.failure(
     `The kickstart file generated does not pass validation. The ksvalidator tool returned the following error: ${words}`,
   )

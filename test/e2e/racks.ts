@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { TestContext } from 'node:test'
-import { type DeployOptions, deployRack } from '../rack/deploy.ts'
+import { type DeployOptions, deployRack, type Payload } from '../rack/deploy.ts'
 import { type Image, prepareImage } from '../rack/image.ts'
 import { type Rack, type RackOptions, startRack } from '../rack/rack.ts'
 import { ensureRamdisk } from '../rack/ramdisk.ts'
@@ -32,7 +32,7 @@ export async function rackFor(
 export const foldersOf = (image: Image): readonly string[] => [dirname(image.path)]
 
 /** All machines of the rack, with our own client calls. @throws RackFailed with the reason */
-export function deploy(rack: Rack, image: Image, more: Partial<DeployOptions> = {}): Promise<Timeline[]> {
+export function deploy(rack: Rack, image: Payload, more: Partial<DeployOptions> = {}): Promise<Timeline[]> {
   const signal = AbortSignal.timeout(DEPLOY_DEADLINE_MS)
   return deployRack(rack, { image, signal, onStage() {}, onOngoing() {}, ...more })
 }

@@ -7,6 +7,7 @@ import { attend } from './attendant.ts'
 import type { ContainerImage } from './container-image.ts'
 import { RackFailed } from './failure.ts'
 import type { Image } from './image.ts'
+import { INSTALLER_PARAMETERS, type Installation } from './installer/build.ts'
 import { LIVE_PARAMETERS, type LiveSystem } from './live-system/build.ts'
 import { bmcArguments, createArguments, DEFAULT_DRIVER, given, type NodeFields, reachesBmc } from './node-fields.ts'
 import type { Rack } from './rack.ts'
@@ -14,7 +15,7 @@ import { lastConsoleLine } from './steel/console.ts'
 import { type Ongoing, type Stage, Timeline } from './timeline.ts'
 
 /** What machines are deployed with. */
-export type Payload = Image | ContainerImage | LiveSystem
+export type Payload = Image | ContainerImage | LiveSystem | Installation
 
 export type DeployOptions = {
   image: Payload
@@ -149,12 +150,21 @@ function interfaceFor(
     const live = { kernel: `file://${kernel}`, ramdisk: `file://${ramdisk}`, ramdisk_kernel_arguments: LIVE_PARAMETERS }
     return { deploy_interface: 'ramdisk', fields: hasIso ? {} : live }
   }
+  if ('installer' in image) return { deploy_interface: 'anaconda', fields: kickstartFields(image) }
   return 'reference' in image
     ? { deploy_interface: 'bootc', fields: { image_source: `oci://${image.reference}` } }
     : {
         deploy_interface: 'direct',
         fields: { image_source: `file://${image.path}`, image_checksum: image.sha256 },
       }
+}
+
+function kickstartFields({ installer, path, sha256 }: Installation) {
+  const { kernel, ramdisk, stage2 } = installer
+  return {
+    ...{ image_source: `file://${path}`, image_checksum: sha256, kernel_append_params: INSTALLER_PARAMETERS },
+    ...{ kernel: `file://${kernel}`, ramdisk: `file://${ramdisk}`, stage2: `file://${stage2}` },
+  }
 }
 
 /** Our own image takes its host name from it; of another image we do not know what it would do with one. */

@@ -30,6 +30,18 @@ describe('deploy plugin', () => {
     )
   })
 
+  it('whose installer never reports is told of when [conductor] deploy_callback_timeout is over', async (t) => {
+    const plugin = withStep({ run: async () => ({ wait: 'callback' }) })
+    const { trial, uuid } = await deployed(t, plugin, { ini: '[conductor]\ndeploy_callback_timeout = 1\n' })
+
+    const { last_error } = await trial.untilState(uuid, 'deploy failed')
+
+    assert.equal(
+      last_error,
+      `Timeout reached while waiting for callback for node ${uuid} (step deploy.only, [conductor] deploy_callback_timeout 1 s): the installer on the machine did not report. Look at its screen.`,
+    )
+  })
+
   it('that is still at its validate after 30 s has refused, and holds nobody up', async (t) => {
     const plugin = pluginOf({ validate: () => new Promise(() => {}) })
     const trial = await startTrial(t, { plugins: [plugin] })

@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { npmGone } from '../../../appliance/cli/parent.ts'
-import { mergeConfig } from '../appliance-config.ts'
+import { type ConfigChange, mergeConfig } from '../appliance-config.ts'
 import { cacheFolder, createLogFolder } from '../cache.ts'
 import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
 import { deployRack, type Payload } from '../deploy.ts'
 import { explain } from '../failure.ts'
 import { type Image, prepareImage } from '../image.ts'
+import { ensureInstallation, type Installation } from '../installer/build.ts'
 import { makeLiveSystem } from '../live-system/build.ts'
 import { DEFAULT_DISK_BYTES, type Rack, type RackOptions, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
@@ -27,6 +28,8 @@ const CONTAINER_DISK_BYTES = 6 * 1024 ** 3
 const UNPACKED_FACTOR = 6
 /** Its machines write no disk: our own system for it needs none. */
 const LIVE_INTERFACE = 'ramdisk'
+/** Its machines are installed by a stand-in for an installer. */
+const KICKSTART_INTERFACE = 'anaconda'
 const DAY_MS = 86_400_000
 const STATUS = { done: 0, failed: 1, usage: 2, interrupted: 130 }
 
@@ -78,9 +81,14 @@ async function runRack(run: Run): Promise<number> {
   return status
 }
 
+type Prepared = Image | ContainerImage | Installation
+
 /** @returns undefined  what is booted is made of the deploy ramdisk */
-function imageMaker({ isContainer, image, node }: RackCommand): Making<Image | ContainerImage | undefined>['make'] {
+function imageMaker({ isContainer, image, node }: RackCommand): Making<Prepared | undefined>['make'] {
   if (node.deploy_interface === LIVE_INTERFACE) return async () => undefined
+  if (node.deploy_interface === KICKSTART_INTERFACE && image === undefined) {
+    return (signal, _progress, tell) => ensureInstallation(signal, { tell })
+  }
   return (signal, progress, tell) =>
     isContainer ? prepareContainer(image, signal, tell) : prepareImage(image, signal, progress, tell)
 }
@@ -90,7 +98,7 @@ async function start(run: Run, ramdisk: Ramdisk, image: Payload): Promise<Rack> 
   const { firmware, nodes: machines, memory_mib } = command
   const rack = await startRack({
     ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
-    config: mergeConfig({ conductor: { automated_clean: command.clean ? 'True' : 'False' } }, run.config),
+    config: mergeConfig(mergeConfig(cleaning(command), enabling(command)), run.config),
     ...optionsFor(image, command),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)
@@ -98,8 +106,14 @@ async function start(run: Run, ramdisk: Ramdisk, image: Payload): Promise<Rack> 
   return rack
 }
 
+const cleaning = ({ clean }: RackCommand) => ({ conductor: { automated_clean: clean ? 'True' : 'False' } })
+/** It is enabled by name alone. */
+const enabling = ({ node }: RackCommand): ConfigChange =>
+  node.deploy_interface === KICKSTART_INTERFACE ? { DEFAULT: { enabled_deploy_interfaces: 'direct,anaconda' } } : {}
+
 function optionsFor(image: Payload, command: RackCommand): Pick<RackOptions, 'images' | 'containers' | 'disk_bytes'> {
   if ('kernel' in image) return { images: [dirname(image.kernel)] }
+  if ('installer' in image) return { images: [image.installer.folder] }
   return 'reference' in image ? forContainer(image, command) : forDisk(image)
 }
 

@@ -39,7 +39,8 @@ export const HELP = `npm run rack -- [options]     deploys bare machines in a vi
   --image FILE|URL            raw or qcow2 image instead of a small Debian; an operating system that is up calls
                               GET http://172.22.0.1:8099/phone-home
   --deploy-interface NAME     of every node (direct); bootc: a bootable container, through the appliance's own registry mirror;
-                              ramdisk: a small system that lives in memory, booted at each start
+                              ramdisk: a small system that lives in memory, booted at each start; anaconda: a stand-in
+                              for an installer goes by its kickstart
   --image REFERENCE|FOLDER    with bootc: a container out in the world, or the folder of an OCI layout; with another
                               interface, write oci://REFERENCE
   --offline                   with a container: it comes into the mirror first; then upstream is cut off

@@ -19,6 +19,7 @@ export type Result = {
     | { file: string; format: string; file_bytes: number; virtual_bytes: number }
     | { reference: string; digest: string; kind: string; bytes: number }
     | { kernel: string; ramdisk: string; bytes: number }
+    | { installer: string; file: string; bytes: number }
   /** From the rack's upstream to the appliance; only with bootc. */
   upstream_bytes?: number
   nodes: readonly NodeResult[]
@@ -50,6 +51,7 @@ export async function resultOf(
 
 async function about(image: Payload): Promise<Result['image']> {
   if ('kernel' in image) return { kernel: image.kernel, ramdisk: image.ramdisk, bytes: image.bytes }
+  if ('installer' in image) return { installer: image.installer.kernel, file: image.path, bytes: image.bytes }
   if ('reference' in image) {
     const { reference, digest, kind, bytes } = image
     return { reference, digest, kind, bytes }
@@ -76,6 +78,7 @@ export function summary({ nodes, image, upstream_bytes }: Result): string {
 
 function whatOf(image: Result['image']): string {
   if ('kernel' in image) return `a kernel and a ramdisk of ${inMiB(image.bytes)}`
+  if ('installer' in image) return `a tarball of ${inMiB(image.bytes)} and its installer`
   return 'reference' in image ? `a container of ${inMiB(image.bytes)}` : `a disk of ${inMiB(image.virtual_bytes)}`
 }
 
