@@ -369,6 +369,16 @@ describe('ramdisk layers', () => {
     assert.deepEqual(layers, [['sshd'], ['podman']])
     assert.deepEqual(asked, ['clean'])
   })
+
+  it('are asked for by the boot for a service, too', async (t) => {
+    const trial = await startTrial(t, { plugins: [pluginOf({ ramdiskLayers: ({ procedure }) => [procedure] })] })
+    const { uuid } = await trial.createNode({ provision_state: 'service wait' })
+    await trial.store.boots.create(newBoot(uuid, { agent: true }))
+
+    const boot = bootOf(trial)
+
+    assert.deepEqual(boot.kind === 'agent' && boot.layers, ['service'])
+  })
 })
 
 const readDisk = (folder: string) =>

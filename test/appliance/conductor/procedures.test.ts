@@ -129,4 +129,28 @@ describe("steps of a node's interfaces", () => {
 
     assert.deepEqual(trial.steps(), ['deploy.write', 'power.set_fans', 'management.set_fans', 'deploy.end'])
   })
+
+  it('run in a procedure that is added later, when they name it', async (t) => {
+    const done = async () => ({ done: true as const })
+    const bmc = {
+      steps: [
+        { step: 'blink_led', of: ['service'] as const, priority: 0, run: done },
+        { step: 'set_fans', of: ['deploy'] as const, priority: 50, run: done },
+      ],
+    }
+    const trial = await startTrial(t, { bmc, procedures: [...PROCEDURES, SERVICE] })
+    const { uuid } = await trial.createNode({ provision_state: 'active' })
+    const service_steps = [{ interface: 'power', step: 'blink_led' }]
+
+    await trial.conductor.provision(uuid, { target: 'service', service_steps })
+    await trial.untilState(uuid, 'active')
+    await trial.conductor.provision(uuid, {
+      target: 'service',
+      service_steps: [{ interface: 'power', step: 'set_fans' }],
+    })
+    const { last_error } = await trial.untilState(uuid, 'service failed')
+
+    assert.deepEqual(trial.steps(), ['power.blink_led'])
+    assert.match(String(last_error), /does not support this service step: power\.set_fans/)
+  })
 })

@@ -54,6 +54,17 @@ describe('enabled_deploy_interfaces', () => {
     assert.ok(existsSync(trace))
   })
 
+  it('loads a plugin that has more than this release knows of', async (t) => {
+    const path = pluginPath(t)
+    const code = codeOf('later').replace('export default {', 'export default { serviceSteps: () => [],')
+    layPlugin(path, 'later', { code })
+
+    const { plugins, failures } = await loadPlugins('deploy', ['later'], await discoverPlugins([], path), keptLog())
+
+    assert.ok('serviceSteps' in (plugins[0]?.plugin ?? {}))
+    assert.deepEqual(failures, [])
+  })
+
   it('says where it looked for a name that is nowhere', async (t) => {
     const [bundled, path] = [pluginPath(t), pluginPath(t)]
     layPlugin(bundled, 'a')
