@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 const CLI = join(import.meta.dirname, '../../../appliance/cli.ts')
 const execute = promisify(execFile)
 /** Together more than two pipes hold. */
-const TAGS = 1_500
+const TAGS = 1_000
 const tagOf = (index: number) => `${index}-`.padEnd(120, 'x')
 const MEDIA_TYPE = 'application/vnd.oci.image.index.v1+json'
 /** Reads so slowly that a pipe is full for most of the time. */
