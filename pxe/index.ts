@@ -7,6 +7,7 @@ import type { PxeConfig, PxeLog } from './config.ts'
 import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
 import type { MachineBootOf } from './handle-boot.ts'
 import { serveBoot } from './http/serve-boot.ts'
+import { type LayerSource, readLayer } from './ramdisk/layer.ts'
 
 export { checkRamdisk } from './check-ramdisk.ts'
 export { type PxeConfig, PxeError, type PxeLog } from './config.ts'
@@ -53,4 +54,9 @@ export function createPxe(config: PxeConfig, given: PxeGiven): Pxe {
     health: async () => dnsmasq?.health() ?? { healthy: true },
     stop: async () => dnsmasq?.stop(),
   }
+}
+
+/** @throws PxeError  what is wrong with a layer of the deploy ramdisk, in one sentence */
+export async function checkLayer(layer: LayerSource): Promise<void> {
+  await readLayer(layer, 'hardware')
 }

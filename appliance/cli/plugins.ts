@@ -1,4 +1,7 @@
 /** `rackstrap plugins ...`: what is loaded, taking an update, and what an author of plugins needs. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
 import { ApplianceError } from '../errors.ts'
@@ -51,6 +54,47 @@ function render(plugins: readonly PluginState[]): string {
   return renderTable([['PLUGIN', 'KIND', 'VERSION', 'STATE', 'FROM'], ...rows]) + reasons.join('')
 }
 
+/** @param folder  of the plugin. Status 1: something is wrong with it */
+async function check(folder: string): Promise<void> {
+  const { checkPlugin } = await import('../plugin-testing/check-plugin.ts')
+  const { manifest, findings, tests } = await checkPlugin(folder)
+  const isWrong = await tell(findings)
+  if (isWrong || manifest === undefined) return
+  if (tests.length > 0) {
+    // Its author's tests run the whole suite, with a node that can be deployed.
+    const register = join(import.meta.dirname, '../plugin-testing/register.ts')
+    const child = spawn(process.execPath, ['--import', register, '--test', ...tests], { stdio: 'inherit' })
+    const [status] = await once(child, 'exit')
+    if (status !== 0) process.exitCode = 1
+    return
+  }
+  if (manifest.kind === 'deploy') {
+    const { problemsWithoutNode } = await import('../plugin-testing/index.ts')
+    await tell(await problemsWithoutNode({ folder: manifest.folder, name: manifest.name }))
+  }
+  await print(
+    `The folder has no ${manifest.name}.test.ts, so nothing was deployed on paper: see what rackstrap plugins new writes.\n`,
+  )
+}
+
+async function tell(findings: readonly { what: string; problems: readonly string[] }[]): Promise<boolean> {
+  for (const { what, problems } of findings) {
+    await print(`${problems.length === 0 ? '✔' : '✖'} ${what}\n${problems.map((problem) => `  ${problem}\n`).join('')}`)
+  }
+  const isWrong = findings.some(({ problems }) => problems.length > 0)
+  if (isWrong) process.exitCode = 1
+  return isWrong
+}
+
+async function writeNew(name: string, folder: string | undefined): Promise<void> {
+  const { writeSkeleton } = await import('../plugin-testing/write-skeleton.ts')
+  const place = resolve(folder ?? name)
+  const files = await writeSkeleton(name, place)
+  await print(
+    `${place} holds a plugin that works:\n${files.map((file) => `  ${file}\n`).join('')}Test it: rackstrap plugins check ${place}\n`,
+  )
+}
+
 const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 export function addPluginCommands(program: Command, configOption: readonly [string, string]): void {
@@ -61,6 +105,14 @@ export function addPluginCommands(program: Command, configOption: readonly [stri
       .description(description)
       .option(...configOption)
       .option('--json', 'print JSON')
+  plugins
+    .command('check <folder>')
+    .description("look a plugin's folder over: manifest, owner, code, layers; then run its tests")
+    .action(check)
+  plugins
+    .command('new <name> [folder]')
+    .description('write a plugin that works, with its test and its layer; the folder is named as the plugin')
+    .action(writeNew)
   add('list', 'list the plugins: name, kind, version, state, from where, and why one is refused').action(list)
   add(
     'reload',

@@ -44,6 +44,30 @@ export const CHECKS = {
   'never says that a step is done when it was called off': steps.stopsWhenAborted,
 } as const satisfies Record<string, Check>
 
+/** Those that need no node with which a deploy would go well. */
+const WITHOUT_NODE = [
+  'imports nothing but the types of the contract and its own files',
+  'prints nothing, starts nothing and leaves no global when it is loaded',
+  'explains itself in a README',
+  'describes the same steps each time it is asked',
+  'names its steps in snake_case, each once',
+  'gives its steps an order by priorities from 0 to 100',
+  'describes steps that can be run, and their arguments in sentences',
+  'explains each option, with a default that is allowed',
+  'explains each property of a node in a sentence',
+] as const satisfies readonly (keyof typeof CHECKS)[]
+
+/** As far as a plugin can be tested without a test of its author's: each sentence, and what is wrong. */
+export async function problemsWithoutNode(
+  under: PluginUnderTest,
+): Promise<readonly { what: string; problems: readonly string[] }[]> {
+  await using loader = await createLoader(under)
+  const given = await givenFor(under, loader)
+  const found = []
+  for (const what of WITHOUT_NODE) found.push({ what, problems: await CHECKS[what](given) })
+  return found
+}
+
 /** @param make  called once; the folder is copied, never changed */
 export function testDeployPlugin(make: () => PluginUnderTest): void {
   describe('conformance to DeployPlugin', () => {

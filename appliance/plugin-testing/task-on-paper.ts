@@ -76,8 +76,8 @@ export type TaskSetting = {
   layers?: readonly string[]
 }
 export type Call = { name: string; args: readonly unknown[] }
-export type TaskOnPaper = {
-  task: Task
+export type TaskOnPaper<O extends Options = Options> = {
+  task: Task<O>
   calls: readonly Call[]
   /** Calls that ended at once because the signal was aborted. */
   refused: readonly string[]
@@ -135,7 +135,9 @@ export const HARMLESS: readonly string[] = [
   'guest.has',
 ]
 
-export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
+export function createTaskOnPaper<O extends Options = Options>(
+  setting: TaskSetting & { options?: O } = {},
+): TaskOnPaper<O> {
   const calls: Call[] = []
   const refused: string[] = []
   const kept = structuredClone(setting.kept ?? {})
@@ -223,7 +225,7 @@ export function createTaskOnPaper(setting: TaskSetting = {}): TaskOnPaper {
       return new Refusal(message, { cause })
     },
   }
-  return { task: onlyWhatThereIs(task, 'task'), calls, refused, kept }
+  return { task: onlyWhatThereIs(task, 'task') as unknown as Task<O>, calls, refused, kept }
 }
 
 type Paper = {

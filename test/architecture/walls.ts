@@ -24,6 +24,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     'appliance/cli',
     [
       ...['appliance/serve', 'appliance/jobs', 'appliance/images', 'appliance/ca', 'appliance/config'],
+      'appliance/plugin-testing',
       ...['appliance/systemd-notify', '@appliance/pxe/build-ramdisk', '@appliance/registry-mirror', 'commander'],
       ...FOUNDATION,
     ],
@@ -46,10 +47,21 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     ],
   ],
   ['appliance/web', ['appliance/metrics', 'hono']],
+  // What an author's plugin is written from.
+  [
+    'appliance/plugin-testing/skeleton',
+    [
+      ...['@appliance/core/plugin-testing', 'type @appliance/core/plugin-api', 'type @appliance/pxe/agent-api'],
+      'node:',
+    ],
+  ],
   // What a plugin's author tests with.
   [
     'appliance/plugin-testing',
-    ['appliance/conductor', 'appliance/plugin-host', 'appliance/records', '@appliance/registry-mirror', ...FOUNDATION],
+    [
+      ...['appliance/conductor', 'appliance/plugin-host', 'appliance/records', '@appliance/pxe'],
+      ...['@appliance/registry-mirror', ...FOUNDATION],
+    ],
   ],
   ['appliance/jobs', ['appliance/conductor', 'appliance/config', '@appliance/registry-mirror/settings', ...FOUNDATION]],
   ['appliance/rack-server', FOUNDATION],

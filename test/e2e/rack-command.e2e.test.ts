@@ -1,12 +1,12 @@
 /** `npm run rack` as a person meets it: how it fails, and how it ends. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { writeExample } from '../plugins/example.ts'
+import { block } from '../plugins/example.ts'
 import { CHECKOUT } from '../rack/cache.ts'
 import { namespaces } from '../rack/steel/network.ts'
 import { DEPLOY_DEADLINE_MS, PREPARE_DEADLINE_MS } from './racks.ts'
@@ -15,7 +15,10 @@ const GONE_WITHIN_MS = 20_000
 
 /** As npm starts it; the output grows while it runs. */
 function startCommand(...args: string[]) {
-  const child = spawn(process.execPath, [join(CHECKOUT, 'test/rack/command/main.ts'), ...args], { cwd: CHECKOUT })
+  return started(spawn(process.execPath, [join(CHECKOUT, 'test/rack/command/main.ts'), ...args], { cwd: CHECKOUT }))
+}
+
+function started(child: ChildProcessWithoutNullStreams) {
   const seen = { text: '' }
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (seen.text += chunk))
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
@@ -64,22 +67,18 @@ describe('npm run rack', () => {
     await nothingIsLeftOf(child.pid)
   })
 
-  it("runs a stranger's plugin, with its layer and fields of its nodes", {
+  it("runs a stranger's plugin by the commands of plugins/TUTORIAL.md, in a folder outside the checkout", {
     timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS,
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'rackstrap-stranger-'))
     test.after(() => rm(folder, { recursive: true }))
-    writeExample(join(folder, 'hello'))
-    const node = [
-      '--deploy-interface',
-      'hello',
-      '--driver-info',
-      'hello_volume=2',
-      '--instance-info',
-      'hello_text=moin',
-    ]
+    const typed = block('sh')
+      .replaceAll('/opt/rackstrap', CHECKOUT)
+      .replace('hello_volume=11', 'hello_volume=2')
+      .trimEnd()
 
-    const { child, seen, ended } = startCommand('--plugin', folder, ...node, '--json', join(folder, 'times.json'))
+    const commands = `set -e\n${typed} --instance-info hello_text=moin --json ${folder}/times.json`
+    const { child, seen, ended } = started(spawn('bash', ['-c', commands], { cwd: folder }))
 
     assert.equal(await ended, 0, seen.text)
     const { nodes } = JSON.parse(await readFile(join(folder, 'times.json'), 'utf8'))

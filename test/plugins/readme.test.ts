@@ -62,6 +62,16 @@ describe('the example of plugins/TUTORIAL.md', () => {
     assert.deepEqual([result, said], [{ said: 'moin' }, ['moin', 'moin']])
   })
 
+  it('is what rackstrap plugins new writes', () => {
+    const skeleton = (file: string) =>
+      readFileSync(join(import.meta.dirname, '../../appliance/plugin-testing/skeleton', file), 'utf8')
+
+    assert.equal(block('json'), skeleton('package.json'))
+    assert.equal(block('ts'), skeleton('index.ts'))
+    assert.equal(block('typescript'), skeleton('layers/hello/steps/index.ts'))
+    assert.ok(skeleton('hello.test.ts').includes(block('js')))
+  })
+
   it('tells how many sentences the suite has', () => {
     assert.match(PAGE, new RegExp(`: ${Object.keys(CHECKS).length} sentences`))
   })

@@ -16,7 +16,7 @@ const IMPORT =
  * does.
  */
 /** What runs on the machine is the ramdisk's matter. */
-const NOT_LOADED = ['node_modules', 'layers/**']
+const NOT_LOADED = ['node_modules', 'layers/**', '**/*.test.*']
 
 export function importsOnlyTypes({ folder }: Given): string[] {
   const files = globSync('**/*.{ts,mts,js,mjs,cjs}', { cwd: folder, exclude: NOT_LOADED })
