@@ -26,6 +26,8 @@ export type MachineBoot = {
    * not this node's
    */
   instance(instance: InstanceToBoot): Promise<void>
+  /** For `validate`. @throws Error  the node has no port, so nobody would know its machine when it asks */
+  validate(): void
   /** What is wrong with parameters for the kernel of an instance. Touches no machine. @throws Error  in a sentence */
   validateParameters(parameters: string): void
   /**

@@ -126,6 +126,7 @@ export const HARMLESS: readonly string[] = [
   'render',
   'images.validate',
   'images.validateFile',
+  'boot.validate',
   'boot.validateParameters',
   'disk.validate',
   'agent.steps',
@@ -173,6 +174,7 @@ export function createTaskOnPaper<O extends Options = Options>(
         }
         await act('boot.instance', [instance], undefined)
       },
+      validate: () => note('boot.validate', []),
       validateParameters(parameters) {
         note('boot.validateParameters', [parameters])
         if (/[^ -~]|\$\{|(^| )(\|\||&&|;|#)/.test(parameters))

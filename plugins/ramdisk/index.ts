@@ -14,6 +14,7 @@ const aboutFile = ({ name, checksum }: FileField) => ({
 async function validate(task: Task<RamdiskOptions>): Promise<void> {
   const problem = problemOf(task.node)
   if (problem !== undefined) throw task.failure(problem)
+  task.boot.validate()
   const system = systemOf(task.node)
   const files = 'iso' in system ? [system.iso] : [system.kernel, system.ramdisk]
   for (const file of files) task.images.validateFile(file.href, aboutFile(file))

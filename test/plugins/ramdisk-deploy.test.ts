@@ -141,6 +141,17 @@ describe('a deploy with the interface ramdisk', () => {
     })
   }
 
+  it('does not begin for a machine that has no port, as nobody would know it', async (t) => {
+    const { images } = box
+    const trial = await startTrial(t, { plugins: [plugin as unknown as DeployPlugin], images })
+    const { uuid } = await trial.createNode({ instance_info: system() }, null)
+
+    await assert.rejects(
+      trial.conductor.provision(uuid, { target: 'active' }),
+      new RegExp(`Node ${uuid} does not have any port associated with it\\.$`),
+    )
+  })
+
   it('does not begin with two systems, or with words that no boot script carries', async (t) => {
     const boot_iso = `${upstream.url}/live.iso`
     const two = await startWith(t, { ...system(), boot_iso })

@@ -10,6 +10,7 @@ import type { Node } from '../../records/kinds/node.ts'
 import { agentApiUrl } from '../boot/boot.ts'
 import { instanceBoot, validateParameters } from '../boot/instance.ts'
 import { publish } from '../boot/published.ts'
+import { checkPorts } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
 import { nodeForPlugin, type Parts } from '../parts/parts.ts'
 import { inTurn } from '../parts/turns.ts'
@@ -128,6 +129,7 @@ function machineFor(
         const boot = await instanceBoot(parts.images, uuid, instance)
         await setBoot(parts, uuid, () => ({ agent: false, instance: boot }))
       },
+      validate: () => checkPorts(parts, uuid),
       validateParameters: (parameters) => validateParameters(uuid, parameters),
       publish: (name, text, { until = 'deploy' } = {}) => publish(parts, uuid, name, { text, until }),
     },

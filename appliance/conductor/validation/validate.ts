@@ -1,11 +1,11 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
 import { checkKernelParameters, PxeError } from '@appliance/pxe'
-import { InvalidParameterValue, MissingParameterValue, messageOf, UnsupportedDriverExtension } from '../../errors.ts'
+import { InvalidParameterValue, messageOf, UnsupportedDriverExtension } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Implementation } from '../../plugin-api/interfaces.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/kinds/node.ts'
 import { kernelAppendParams } from '../boot/boot.ts'
-import { validateRamdisk } from '../boot/ramdisk.ts'
+import { checkPorts, validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import type { Parts } from '../parts/parts.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
@@ -43,9 +43,7 @@ export async function validateBoot(parts: ValidationParts, node: Node): Promise<
 export async function validateAgentBoot(parts: ValidationParts, node: Node, procedure: ProcedureKind): Promise<void> {
   await validateInterface(parts, node, 'boot')
   if (!interfaceOf(parts, node, 'boot').bootsFromNetwork) return
-  if (parts.store.ports.where('node_uuid', node.uuid).length === 0) {
-    throw new MissingParameterValue(`Node ${node.uuid} does not have any port associated with it.`)
-  }
+  checkPorts(parts, node.uuid)
   try {
     checkKernelParameters(kernelAppendParams(parts.config, node))
   } catch (error) {
