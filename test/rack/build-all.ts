@@ -1,12 +1,13 @@
 /**
- * Builds what the end-to-end tests share, before they run side by side: the deploy ramdisk, the small Debian, the
- * bootable container.
+ * Builds what the end-to-end tests share, before they run side by side: the deploy ramdisk, the small Debian with a
+ * stand-in for an installer, the bootable container.
  */
 import process from 'node:process'
 import { npmGone } from '../../appliance/cli/parent.ts'
 import { ensureBootcImage } from './bootc-image/build.ts'
 import { createDisplay } from './command/display.ts'
 import { prepare } from './command/prepare.ts'
+import { ensureInstallation } from './installer/build.ts'
 import { ensureOsImage } from './os-image/build.ts'
 import { ensureRamdisk } from './ramdisk.ts'
 
@@ -17,7 +18,13 @@ const display = createDisplay(process.stdout)
 try {
   await prepare(display, stop.signal, [
     { name: 'ramdisk', make: (signal, _progress, tell) => ensureRamdisk(signal, { tell }) },
-    { name: 'image', make: (signal, _progress, tell) => ensureOsImage(signal, tell) },
+    {
+      name: 'image',
+      make: async (signal, _progress, tell) => {
+        await ensureOsImage(signal, tell)
+        await ensureInstallation(signal, { tell })
+      },
+    },
     { name: 'container', make: (signal, _progress, tell) => ensureBootcImage(signal, tell) },
   ])
 } catch (error) {
