@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, copyFileSync, openSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { codeOf } from '../../../appliance/ground/errno.ts'
 import { type BootedMachines, type Memory, plug } from './booted.ts'
 import { qmp } from './qmp.ts'
 
@@ -168,10 +169,16 @@ export class Machine {
     return this.#seen('screendump', {})
   }
 
+  /** Nothing from a machine that is off, or has just been switched on: QEMU does not listen yet. */
   async #seen(execute: 'pmemsave' | 'screendump', more: Record<string, unknown>): Promise<Buffer> {
     const filename = this.#file('seen')
-    await qmp(this.#file('qmp'), { execute, arguments: { ...more, filename } })
-    return readFileSync(filename)
+    try {
+      await qmp(this.#file('qmp'), { execute, arguments: { ...more, filename } })
+      return readFileSync(filename)
+    } catch (error) {
+      if (['ENOENT', 'ECONNREFUSED'].includes(codeOf(error) ?? '')) return Buffer.alloc(0)
+      throw error
+    }
   }
 
   #tell(power: 'on' | 'off'): void {
