@@ -31,7 +31,8 @@ export async function exec(
   const { execa } = await import('execa')
   const mark = markOf(node_uuid)
   let group: number | undefined
-  const endAll = () => void endTree(group, mark, KILL_AFTER_MS)
+  const tree = { mark, cwd }
+  const endAll = () => void endTree(group, tree, KILL_AFTER_MS)
   const timer = timeout_s === undefined ? undefined : setTimeout(endAll, timeout_s * 1000)
   signal.addEventListener('abort', endAll, { once: true })
   try {
@@ -59,7 +60,7 @@ export async function exec(
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', endAll)
-    await endTree(group, mark, KILL_AFTER_MS)
+    await endTree(group, tree, KILL_AFTER_MS)
   }
 }
 

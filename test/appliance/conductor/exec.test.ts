@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { exec } from '../../../appliance/conductor/plugin/exec.ts'
@@ -77,6 +80,23 @@ describe('a program that runs for a plugin', () => {
       'sh',
       ['-c', left],
       { onLine: (line) => told.push(Number(line)) },
+      { signal: AbortSignal.timeout(DEADLINE_MS), node_uuid: NODE_UUID },
+    )
+
+    assert.equal(told.length, 1)
+    await untilGone(told)
+  })
+
+  it('leaves no daemon behind that has hidden its environment, in the folder that it was given', async (t) => {
+    const cwd = await mkdtemp(join(tmpdir(), 'exec-'))
+    t.after(() => rm(cwd, { recursive: true }))
+    const told: number[] = []
+    const hidden = "env -i setsid sh -c 'echo $$; exec sleep 1000' 2>/dev/null </dev/null &"
+
+    await exec(
+      'sh',
+      ['-c', `(${hidden}) | head -n 1`],
+      { cwd, onLine: (line) => told.push(Number(line)) },
       { signal: AbortSignal.timeout(DEADLINE_MS), node_uuid: NODE_UUID },
     )
 
