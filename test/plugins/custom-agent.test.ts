@@ -1,12 +1,23 @@
 /** The deploy interface custom-agent: conformance, and deploys by a real conductor with an agent's own steps. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import type { DeployPlugin } from '../../appliance/plugin-api/index.ts'
 import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
 import plugin from '../../plugins/custom-agent/index.ts'
+import { stepCommands } from '../../pxe/ramdisk/agent/commands/steps.ts'
+import { bundle } from '../../pxe/ramdisk/bundle.ts'
 import { deploying } from '../appliance/conductor/deploying.ts'
 import type { OfferedStep } from '../appliance/conductor/fake-agent.ts'
+import { agentOn } from '../pxe/ramdisk/agent/agent-context.ts'
+import { diskImage } from '../pxe/ramdisk/agent/disk-images.ts'
+import { type FakeMachine, makeMachine } from '../pxe/ramdisk/agent/fake-machine.ts'
+import { block } from './example.ts'
 
 testDeployPlugin(() => ({ folder: join(import.meta.dirname, '../../plugins/custom-agent'), name: 'custom-agent' }))
 
@@ -104,4 +115,49 @@ describe('a deploy with the interface custom-agent', () => {
       )
       assert.deepEqual(agent.given, ['get_deploy_steps'])
     })
+})
+
+describe("the layer of custom-agent's README", () => {
+  const layerOn = async (machine: FakeMachine) => {
+    const page = readFileSync(join(import.meta.dirname, '../../plugins/custom-agent/README.md'), 'utf8')
+    const entry = join(machine.root, 'index.ts')
+    const folder = join(machine.root, 'usr/lib/rackstrap/steps')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(entry, block('ts', '', page))
+    writeFileSync(join(folder, 'acme.js'), bundle(entry))
+    return stepCommands(agentOn(machine), 'deploy')
+  }
+  const execute = (commands: Awaited<ReturnType<typeof layerOn>>, acme_image: string) =>
+    commands.execute_deploy_step?.run(
+      { node: { uuid: '5f2c', instance_info: { acme_image } }, step: { step: 'acme_write', args: {} } },
+      { progress() {} },
+    )
+  const serve = async (t: TestContext, status: number, body: Buffer) => {
+    const server = createServer((_request, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    await once(server, 'listening')
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.raw.gz`
+  }
+
+  it('is offered at 70, and writes what it fetches to the disk', async (t) => {
+    await using machine = await makeMachine()
+    const image = await diskImage('gpt')
+    const commands = await layerOn(machine)
+
+    const offered = await commands.get_deploy_steps?.run({ node: {} }, { progress() {} })
+    await execute(commands, await serve(t, 200, gzipSync(image)))
+
+    assert.match(JSON.stringify(offered), /"step":"acme_write","priority":70/)
+    assert.ok((await machine.read('vda', 0, image.length)).equals(image))
+    assert.ok((await machine.calls()).some((call) => call.startsWith('blockdev --rereadpt')))
+  })
+
+  it('says what it was answered instead', async (t) => {
+    await using machine = await makeMachine()
+    const url = await serve(t, 404, Buffer.alloc(0))
+
+    await assert.rejects(async () => execute(await layerOn(machine), url), {
+      details: `${url} is answered with 404`,
+    })
+  })
 })
