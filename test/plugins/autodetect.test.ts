@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { DeployPlugin } from '../../appliance/plugin-api/index.ts'
 import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
+import { createTaskOnPaper, type TaskSetting } from '../../appliance/plugin-testing/task-on-paper.ts'
 import type { Node } from '../../appliance/records/kinds/node.ts'
+import ansible from '../../plugins/ansible/index.ts'
 import autodetect from '../../plugins/autodetect/index.ts'
 import bootc from '../../plugins/bootc/index.ts'
 import direct from '../../plugins/direct/index.ts'
+import ramdisk from '../../plugins/ramdisk/index.ts'
 import { FakeAgent } from '../appliance/conductor/fake-agent.ts'
 import { pluginOf } from '../appliance/conductor/odd-plugin.ts'
 import { INSTANCE, MAC, startTrial, type Trial, type TrialOptions } from '../appliance/conductor/trial.ts'
@@ -215,4 +218,30 @@ describe('what autodetect cannot choose', () => {
       `supports of the deploy interface "live" gave "yes" for node ${odd.uuid}: true or false is expected.`,
     )
   })
+})
+
+/** @source Ironic supports_deploy of each */
+describe('a node', () => {
+  const [kernel, live] = ['http://images.example/vmlinuz', { ironic_ramdisk_deploy: 'true' }]
+  const NODES: [why: string, fields: TaskSetting['node'], claims: string[]][] = [
+    ['without anything', { instance_info: {} }, ['direct']],
+    ['with an image', { instance_info: INSTANCE }, ['direct']],
+    ['with a container', { instance_info: { image_source: 'oci://quay.example/app' } }, ['bootc', 'direct']],
+    ['with a partition image', { instance_info: { ...INSTANCE, kernel, ramdisk: kernel } }, ['direct']],
+    ['with a live system', { instance_info: { ...live, kernel, ramdisk: kernel } }, ['ramdisk', 'direct']],
+    ['with half a live system', { instance_info: { ...live, kernel } }, ['direct']],
+    ['with an ISO', { instance_info: { ...live, boot_iso: 'http://images.example/a.iso' } }, ['ramdisk', 'direct']],
+    ['with a playbook', { driver_info: { ansible_deploy_playbook: 'deploy.yaml' } }, ['ansible', 'direct']],
+  ]
+  for (const [why, fields, claims] of NODES)
+    it(`${why} is claimed by ${claims.join(' and ')}`, () => {
+      const { node } = createTaskOnPaper(fields ? { node: fields } : {}).task
+
+      const claiming = [ansible, ramdisk, bootc, direct]
+        .map(own)
+        .filter((plugin) => plugin.supports?.(node) ?? true)
+        .map(({ name }) => name)
+
+      assert.deepEqual(claiming, claims)
+    })
 })
