@@ -5,6 +5,7 @@ import { summarySentence } from '../config/unknown.ts'
 import { messageOf } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
+import { unlessEndedByUs, watchLeftBehind } from '../serve/left-behind.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { type Appliance, startAppliance } from '../serve.ts'
 import { createSystemdNotify } from '../systemd-notify.ts'
@@ -18,11 +19,8 @@ async function serve({ config: path }: ConfigOption, version: string): Promise<v
   let appliance: Appliance | undefined
   // systemd sends it for a reload, and has no terminal that could be gone.
   const ended = servingEnd(process.env.NOTIFY_SOCKET === undefined ? undefined : () => reload(appliance))
-  // A plugin most likely left the promise: no reason to abandon the other nodes. Plugins are loaded with the
-  // settings, hence this early.
-  process.on('unhandledRejection', (error) =>
-    createLog('error').error('promise rejected, and nobody waited for it', { error }),
-  )
+  watchLeftBehind()
+  const endedByUs = unlessEndedByUs()
   const settings = await loadSettings(path, thisBox, ({ DEFAULT }) => createLog(DEFAULT.debug ? 'debug' : 'info'))
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   log.info('starting', { version, config: settings.file ?? 'none: every option has its default' })
@@ -34,6 +32,7 @@ async function serve({ config: path }: ConfigOption, version: string): Promise<v
   using systemd = createSystemdNotify(process.env, log, () => running.isAlive())
   await systemd.ready(`API on ${running.api_url}, machines fetch from ${running.http_url}`)
   await untilStopped(ended, log, () => Promise.all([systemd.stopping(), running.stop()]))
+  endedByUs()
 }
 
 /** Before the start is over there is nothing to reload: the start takes what is on the disk. */

@@ -2,6 +2,8 @@
  * Loads the enabled plugins and checks that each is what the contract says. One that is not is left out, loudly; the
  * rest starts.
  */
+import { availableParallelism } from 'node:os'
+import { createSemaphore } from '@appliance/ground/semaphore'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Discovery, PluginFailure } from './discover.ts'
@@ -52,7 +54,12 @@ export async function loadPlugins<K extends Kind>(
   const plugins: LoadedPlugin<K>[] = []
   const failures = [...discovery.failures]
   const names = [...new Set(enabled)]
-  const outcomes = await Promise.allSettled(names.map((name) => checked(kind, name, discovery, host)))
+  const atOnce = createSemaphore(availableParallelism())
+  const check = async (name: string) => {
+    const leave = await atOnce.enter()
+    return checked(kind, name, discovery, host).finally(leave)
+  }
+  const outcomes = await Promise.allSettled(names.map(check))
   for (const [index, outcome] of outcomes.entries()) {
     const name = names[index] ?? ''
     try {

@@ -2,6 +2,7 @@
 import { type DeployFailure, messageOf } from '../../errors.ts'
 import type { DeployPlugin } from '../../plugin-api/index.ts'
 import type { Parts } from '../parts/parts.ts'
+import { callPlugin } from '../plugin/faults.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { internalChange, stepShown, underWay } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -44,7 +45,9 @@ export async function cleanUpByPlugin(
     const plugin = pluginOf(parts, node.record)
     if (concerned(plugin)) {
       await whileItProgresses('cleanUp', CLEAN_UP_DEADLINE_S, parts.background.stopping, async (guard) =>
-        plugin.cleanUp?.(makeTask(parts, node, guard)),
+        callPlugin({ who: `the deploy interface ${plugin.name}`, node: uuid }, () =>
+          plugin.cleanUp?.(makeTask(parts, node, guard)),
+        ),
       )
     }
   } catch (error) {

@@ -7,8 +7,9 @@ import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
 import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
-import type { Node, Wait } from '../../records/kinds/node.ts'
+import type { InterfaceType, Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
+import { callPlugin, checkedResult } from '../plugin/faults.ts'
 import { switched } from '../plugin/plugin-of.ts'
 import { currentStepOf, indexOf, keyOf, planOf } from '../procedures/plan.ts'
 import {
@@ -248,16 +249,33 @@ export class StepRunner {
 
   /** The deadline counts from the last progress that the task tells. */
   #withTask<T>(node: NodeHandle, planned: PlannedStep | undefined, act: (task: Task) => Promise<T>): Promise<T> {
-    const what = planned ? keyOf(planned) : 'It'
-    return whileItProgresses(what, this.#limit_s(node.record), this.#parts.background.signalOf(node.uuid), (guard) =>
-      act(
-        makeTask(this.#parts, node, {
-          ...guard,
-          ...(planned ? { step: planned } : {}),
-          prefetch: (request) => this.#prefetches.begin(request),
-        }),
+    const who = this.#whoRuns(node, planned)
+    const signal = this.#parts.background.signalOf(node.uuid)
+    const fail = (fault: DeployFailure) => this.#endBy(node, fault, signal)
+    return whileItProgresses(who, this.#limit_s(node.record), signal, (guard) =>
+      callPlugin({ who, node: node.uuid, fail }, () =>
+        act(
+          makeTask(this.#parts, node, {
+            ...guard,
+            ...(planned ? { step: planned } : {}),
+            prefetch: (request) => this.#prefetches.begin(request),
+          }),
+        ),
       ),
     )
+  }
+
+  /** As in `the deploy interface hello`. */
+  #whoRuns({ record }: NodeHandle, planned: PlannedStep | undefined): string {
+    const type = (planned?.interface ?? 'deploy') as InterfaceType
+    return `the ${type} interface ${record.interfaces[type] ?? 'of the agent'}`
+  }
+
+  /** For what a plugin left behind; a procedure that has ended is not concerned. */
+  #endBy(node: NodeHandle, fault: DeployFailure, operation: AbortSignal): void {
+    if (operation.aborted || !this.#parts.store.nodes.get(node.uuid)) return
+    if (isRunning(node.record)) this.#parts.background.callOff(node.uuid, fault)
+    this.#whenFree(node, 'fault left behind', () => this.#failStep(node, fault))
   }
 
   async #runFrom(node: NodeHandle, from: number): Promise<void> {
@@ -272,7 +290,9 @@ export class StepRunner {
       if (!planned) return this.#finish(node, procedure)
       await startStep(this.#parts, node, index, planned)
       const step = this.#stepFor(node, planned)
-      const result = await this.#withTask(node, planned, (task) => step.run(task, withPlainNumbers(planned.args)))
+      const result = await this.#withTask(node, planned, async (task) =>
+        checkedResult(this.#whoRuns(node, planned), await step.run(task, withPlainNumbers(planned.args))),
+      )
       if ('wait' in result) return this.#enterWait(node, result)
       finishStep(this.#parts, node)
     }
@@ -310,7 +330,9 @@ export class StepRunner {
       if (!planned) return this.#runFrom(node, 0)
       const step = this.#stepFor(node, planned)
       const result = await this.#withTask(node, planned, async (task) =>
-        step.resume ? step.resume(task, told) : afterSign(procedure, planned, told),
+        step.resume
+          ? checkedResult(this.#whoRuns(node, planned), await step.resume(task, told))
+          : afterSign(procedure, planned, told),
       )
       if ('wait' in result) return this.#enterWait(node, result)
       finishStep(this.#parts, node)

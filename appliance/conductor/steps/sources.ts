@@ -4,13 +4,17 @@ import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.
 import type { AskedStep, OfferedStep, PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { interfaceSteps } from '../interfaces/steps.ts'
+import { askPlugin, checkedSteps } from '../plugin/faults.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
 import type { Procedure, ProcedureParts } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
 function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): OwnStep[] {
-  const ofPlugin = procedure.pluginSteps(parts, pluginOf(parts, node), node)
+  const plugin = pluginOf(parts, node)
+  const who = `the deploy interface ${plugin.name}`
+  const given = askPlugin({ who, node: node.uuid }, () => procedure.pluginSteps(parts, plugin, node))
+  const ofPlugin = checkedSteps(who, given)
   return [...interfaceSteps(parts, node, procedure.kind), ...ofPlugin.map((step) => ({ ...step, interface: 'deploy' }))]
 }
 

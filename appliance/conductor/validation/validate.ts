@@ -8,6 +8,7 @@ import { kernelAppendParams } from '../boot/boot.ts'
 import { checkPorts, validateRamdisk } from '../boot/ramdisk.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import type { Parts } from '../parts/parts.ts'
+import { callPlugin } from '../plugin/faults.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { handleOf } from '../states/node-handle.ts'
 import { whileItProgresses } from '../steps/stall.ts'
@@ -58,7 +59,9 @@ export async function validateDeploy(parts: ValidationParts, node: Node): Promis
   const plugin = pluginOf(parts, node)
   const what = `The validate of deploy interface ${plugin.name}`
   await whileItProgresses(what, PLUGIN_DEADLINE_S, parts.background.stopping, (guard) =>
-    plugin.validate(makeTask(parts, handleOf(parts, node.uuid), guard)),
+    callPlugin({ who: `the deploy interface ${plugin.name}`, node: node.uuid, refuses: true }, () =>
+      plugin.validate(makeTask(parts, handleOf(parts, node.uuid), guard)),
+    ),
   )
 }
 

@@ -49,7 +49,10 @@ describe('deploy plugin', () => {
     const failed = await throwing.trial.untilState(throwing.uuid, 'deploy failed')
     const refused = await odd.trial.untilState(odd.uuid, 'deploy failed')
 
-    assert.equal(failed.last_error, 'Deploy step deploy.only failed: no layer fits this node')
+    assert.equal(
+      failed.last_error,
+      'Deploy step deploy.only failed: the deploy interface odd threw Error: no layer fits this node',
+    )
     assert.equal(
       refused.last_error,
       `Deploy step deploy.only failed: ramdiskLayers of the deploy interface "odd" gave "podman" for node ${odd.uuid}: a list of names is expected.`,

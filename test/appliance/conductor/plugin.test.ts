@@ -26,7 +26,7 @@ describe('deploy plugin', () => {
 
     assert.equal(
       last_error,
-      'Deploy step deploy.only failed: podman login --password=****** failed at https://me:******@quay.io/v2',
+      'Deploy step deploy.only failed: the deploy interface odd threw Error: podman login --password=****** failed at https://me:******@quay.io/v2',
     )
   })
 
@@ -111,7 +111,7 @@ describe('deploy plugin', () => {
 
     assert.equal(
       (await trial.untilState(uuid, 'deploy failed')).last_error,
-      'Preparing the deploy failed: x is undefined',
+      'Preparing the deploy failed: the deploy interface odd threw TypeError: x is undefined',
     )
   })
 
@@ -121,7 +121,7 @@ describe('deploy plugin', () => {
     const { trial, uuid } = await deployed(t, plugin)
 
     await trial.untilState(uuid, 'active')
-    await trial.untilLine('plugin did not clean up', { reason: 'no luck' })
+    await trial.untilLine('plugin did not clean up', { reason: 'the deploy interface odd threw Error: no luck' })
   })
 
   it('that hangs, and heeds no signal, is failed when it makes no progress', async (t) => {
@@ -130,7 +130,7 @@ describe('deploy plugin', () => {
     const { trial, uuid } = await deployed(t, plugin, { ini: '[conductor]\ndeploy_callback_timeout = 1\n' })
     const { last_error } = await trial.untilState(uuid, 'deploy failed')
 
-    assert.equal(last_error, 'Deploy step deploy.only failed: deploy.only made no progress for 1 s.')
+    assert.equal(last_error, 'Deploy step deploy.only failed: the deploy interface odd made no progress for 1 s.')
   })
 
   it('that takes long, and tells of its progress, is left to its work', async (t) => {
@@ -341,7 +341,7 @@ describe('step that waits for an installer', () => {
 
     assert.equal(
       (await trial.untilState(uuid, 'deploy failed')).last_error,
-      'Deploy step deploy.only failed: the installer says: no space left',
+      'Deploy step deploy.only failed: the deploy interface odd threw Error: the installer says: no space left',
     )
   })
 

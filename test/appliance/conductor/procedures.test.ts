@@ -83,7 +83,10 @@ describe('a procedure that somebody adds to the list', () => {
     await service(['break'], ['blink'])
     const { last_error } = await trial.untilState(uuid, 'service failed')
 
-    assert.equal(last_error, 'Service step deploy.break failed: the fan stands still')
+    assert.equal(
+      last_error,
+      'Service step deploy.break failed: the deploy interface direct threw Error: the fan stands still',
+    )
   })
 
   it('refuses a step that nobody has', async (t) => {
