@@ -13,6 +13,7 @@ import {
   playbookFor,
   statedHostKeys,
   usernameOf,
+  usesOwnPlaybooks,
   usesOwnRamdisk,
 } from './node-fields.ts'
 import { type AnsibleOptions, OPTIONS } from './options.ts'
@@ -27,7 +28,7 @@ async function validate(task: AnsibleTask): Promise<void> {
   if (missing !== undefined) throw task.failure(missing)
   task.images.validate()
   task.disk.validate()
-  const hints = rootDeviceHints(task.node)
+  const hints = rootDeviceHints(task.node, { operators: usesOwnPlaybooks(task) })
   if ('problem' in hints) throw task.failure(hints.problem)
   usernameOf(task)
   statedHostKeys(task)

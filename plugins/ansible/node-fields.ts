@@ -53,6 +53,8 @@ export function playbooksPath(given: Given): string {
   return path.replace(/\/+$/, '') || '/'
 }
 
+export const usesOwnPlaybooks = (given: Given): boolean => playbooksPath(given) === OWN_PLAYBOOKS
+
 /** Absolute path. As in Ironic, the last part of the name counts: playbooks lie in one folder. */
 export function playbookFor(given: Given, action: Action): string {
   const name = textOf(given, `ansible_${action}_playbook`) ?? given.options[`default_${action}_playbook`]

@@ -8,20 +8,28 @@ const EQUAL = /^(s==|==) /
 /** @source oslo.utils specs_matcher */
 const OPERATOR = /^(=|!=|<=|>=|<|>|==|s!=|s<=|s<|s==|s>=|s>|<in>|<or>|<all-in>|<range-in>) /
 
-/** instance_info/root_device goes before properties/root_device. @returns problem: hints with operators */
-export function rootDeviceHints({ uuid, properties, instance_info }: Node): { hints: Hints } | { problem: string } {
+/**
+ * instance_info/root_device goes before properties/root_device.
+ * @param o.operators  the playbooks ask our agent, which knows all operators: our own do
+ * @returns problem: hints with operators, for playbooks that compare texts
+ */
+export function rootDeviceHints(
+  { uuid, properties, instance_info }: Node,
+  o: { operators: boolean },
+): { hints: Hints } | { problem: string } {
   const given = (instance_info.root_device ?? properties.root_device ?? {}) as Json
   const hints: Hints = {}
   const advanced: string[] = []
   for (const [name, value] of Object.entries(given)) {
     const text = typeof value === 'string' ? value : undefined
-    if (text !== undefined && OPERATOR.test(text) && !EQUAL.test(text)) advanced.push(`${name} "${text}"`)
-    else hints[name] = plain(name, value)
+    const has_operator = text !== undefined && OPERATOR.test(text) && !EQUAL.test(text)
+    if (has_operator && !o.operators) advanced.push(`${name} "${text}"`)
+    else hints[name] = has_operator ? text : plain(name, value)
   }
   if (advanced.length === 0) return { hints }
   return {
     problem:
-      `The deploy interface ansible does not support root device hints with operators: node ${uuid} has ${advanced.join(', ')}. ` +
+      `Playbooks other than our own do not know root device hints with operators: node ${uuid} has ${advanced.join(', ')}. ` +
       'Name one value for each, or clear the hints and choose the disk in a playbook.',
   }
 }

@@ -1,6 +1,6 @@
 /** The extra variable `ironic`, in Ironic's shape. Writes no file. @source Ironic ansible/deploy.py */
 import type { Json, ServedImage } from '@appliance/core/plugin-api'
-import { type AnsibleTask, usernameOf } from './node-fields.ts'
+import { type AnsibleTask, usernameOf, usesOwnPlaybooks } from './node-fields.ts'
 import { isPartitionImage, partitionInfo } from './partition-info.ts'
 import { rootDeviceHints } from './root-device-hints.ts'
 
@@ -31,7 +31,7 @@ function addressOf({ node, agent, failure }: Pick<AnsibleTask, 'node' | 'agent' 
 
 /** What the deploy playbook is given beside it. */
 export function deployVariables(task: AnsibleTask, image: ServedImage, drive: ConfigDrive | undefined): Json {
-  const hints = rootDeviceHints(task.node)
+  const hints = rootDeviceHints(task.node, { operators: usesOwnPlaybooks(task) })
   if ('problem' in hints) throw task.failure(hints.problem)
   return {
     ...nodeVariables(task),

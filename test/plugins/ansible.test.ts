@@ -38,7 +38,10 @@ testDeployPlugin(() => ({
   refused: {
     'a node without image': { node: {} },
     'a box without ansible': nodeWith({}, {}, { missing: ['ansible-playbook'] }),
-    'root device hints with operators': nodeWith({ root_device: { size: '>= 100' } }),
+    "root device hints with operators, for somebody's playbooks": nodeWith(
+      { root_device: { size: '>= 100' } },
+      { driver_info: { ansible_playbooks_path: '/etc/ironic/playbooks' } },
+    ),
     'an account that is none': nodeWith({}, { driver_info: { ansible_username: 'root -oProxyCommand=id' } }),
     'a host key that is none': nodeWith({}, { driver_info: { ansible_host_key: 'AAAA' } }),
     'a relative folder of playbooks': nodeWith({}, { driver_info: { ansible_playbooks_path: '../evil' } }),
@@ -103,6 +106,12 @@ describe('the variable ironic', () => {
     )
     assert.ok(!('pull_secret' in image))
     assert.ok(!('partition_info' in given) && !('configdrive' in given))
+  })
+
+  it('hands operators of root device hints to our own playbooks, which ask the agent', () => {
+    const given = variablesFor(nodeWith({ root_device: { size: '>= 100', serial: 's== A1' } }))
+
+    assert.deepEqual(given.root_device_hints, { size: '>= 100', serial: 'a1' })
   })
 
   it('divides the disk as Ironic does: GPT with bios_grub first, the root last', () => {
