@@ -50,13 +50,15 @@ describe('deploy.yaml with a partition image', { timeout: 600_000 }, () => {
     await rm(folder, { recursive: true })
   })
 
-  /** Without its boot loader. */
-  async function deploy(options: Options): Promise<string> {
+  /** Without its boot loader, unless that is asked for. */
+  async function deploy(options: Options, o = { boots: false }): Promise<string> {
     await using rig = await playbookRig()
     await using server = await startImageServer()
     server.on('/root', serve(image))
-    await mkdir(join(rig.machine.root, 'site/roles/configure/tasks'), { recursive: true })
-    await writeFile(join(rig.machine.root, 'site/roles/configure/tasks/main.yaml'), '---\n')
+    if (!o.boots) {
+      await mkdir(join(rig.machine.root, 'site/roles/configure/tasks'), { recursive: true })
+      await writeFile(join(rig.machine.root, 'site/roles/configure/tasks/main.yaml'), '---\n')
+    }
     const ironic = {
       image: { url: `${server.url}/root`, disk_format: 'raw', type: 'partition', checksum: `sha256:${sha256(image)}` },
       partition_info: partitionInfo(options),
@@ -143,5 +145,32 @@ describe('deploy.yaml with a partition image', { timeout: 600_000 }, () => {
       ],
     )
     assert.deepEqual([await kindOf(1), await kindOf(2), await kindOf(3)], ['ext4', 'swap', 'ext4'])
+  })
+
+  it('says what an image lacks that nothing would boot, and leaves nothing mounted', async () => {
+    const told = deploy({}, { boots: true })
+
+    await assert.rejects(
+      told,
+      /The image has no grub-install and grub-mkconfig in usr\/sbin, so nothing would boot it\./,
+    )
+    assert.ok(!(await readFile('/proc/mounts', 'utf8')).includes('image-root'))
+  })
+
+  it('touches no disk that is in use', async () => {
+    await deploy({})
+    const before = await table()
+    await using rig = await playbookRig()
+
+    await mounted(4, async () => {
+      const vars = { disks_to_erase: [device] }
+      await assert.rejects(
+        rig.play('clean.yaml', {}, { tags: 'zap', vars }),
+        /Failed to erase the device.*is in use \(mounted/,
+      )
+      await assert.rejects(deploy({}), /is in use \(mounted/)
+    })
+
+    assert.deepEqual(await table(), before)
   })
 })
