@@ -19,7 +19,13 @@ UEFI_TARGETS = {'x86_64': 'x86_64-efi', 'aarch64': 'arm64-efi'}
 # $1 root partition, $2 disk, $3 GRUB's target, $4 EFI system partition or nothing
 SCRIPT = r'''
 stop() { echo "$1" >&2; exit 1; }
+# busybox's shell would take its own, which know less.
+mount() { /usr/bin/mount "$@"; }
+umount() { /usr/bin/umount "$@"; }
+blkid() { /usr/sbin/blkid "$@"; }
 at=/run/image-root
+# Where the root is no mount of its own there is nothing to make private.
+mount --make-rprivate / 2>/dev/null || :
 mkdir -p "$at" /dev/disk/by-uuid
 mount "$1" "$at" || stop "The root file system of the image cannot be mounted: is it a partition image?"
 for name in grub-install grub2-install; do [ -x "$at/usr/sbin/$name" ] && install=$name; done
@@ -67,7 +73,8 @@ def main():
     target = UEFI_TARGETS.get(os.uname().machine, '') if module.params['boot_mode'] == 'uefi' else 'i386-pc'
     try:
         with Disk(device, exclusive=False):
-            run(['unshare', '--mount', 'sh', '-euc', SCRIPT, 'sh', root, device, target, efi or ''], timeout_s=TIMEOUT_S)
+            alone = ['unshare', '--mount', '--propagation', 'unchanged']
+            run([*alone, 'sh', '-euc', SCRIPT, 'sh', root, device, target, efi or ''], timeout_s=TIMEOUT_S)
     except (Failure, OSError) as failure:
         module.fail_json(msg=str(failure).replace(SCRIPT, '...'))
     module.exit_json(changed=True)

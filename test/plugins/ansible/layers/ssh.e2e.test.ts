@@ -89,6 +89,15 @@ describe('layer ssh', { timeout: 900_000 }, () => {
       await machine.inside('/usr/bin/sh', '-c', `command -v ${program}`)
       await machine.inside('/usr/bin/sh', '-c', `${program} --version || ${program} -V || ${program} --help`)
     }
+    for (const program of ['unshare', 'chroot', 'fallocate', 'sync']) {
+      await machine.inside('/usr/bin/sh', '-c', `command -v ${program}`)
+    }
     await machine.inside('/usr/bin/python3', '-c', 'import requests, ssl, hashlib, zlib, json')
+  })
+
+  it("has a shell that takes these programs, and not busybox's own of their names", async () => {
+    const told = await ansible('shell', 'sudo -n sh -c "mount --version; blkid --version; command -v poweroff"')
+
+    assert.match(told, /mount from util-linux [\s\S]*blkid from util-linux[\s\S]*\/usr\/sbin\/poweroff/)
   })
 })
