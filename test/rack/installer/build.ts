@@ -104,7 +104,7 @@ async function bootFiles(work: string, signal: AbortSignal): Promise<Entry[]> {
     layout: await readFile(join(HERE, 'layout')),
   }
   for (const name of ['bios.raw', 'efi.fat', 'core.img', 'grubx64.efi', 'BOOTX64.EFI']) await rm(join(work, name))
-  const own = ['init', 'usr/lib/stand-in/install'].map(
+  const own = ['init', 'usr/lib/stand-in/install', 'usr/lib/stand-in/lease'].map(
     async (path): Promise<Entry> => ({
       ...{ path, kind: 'file', executable: true },
       content: await readFile(join(HERE, 'root', path)),
