@@ -1,6 +1,6 @@
 /** `rackstrap plugins` beside an appliance that runs, and without one. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -47,6 +47,18 @@ http_url = http://127.0.0.1:0
   writeFileSync(path, config)
   return { folder, path, lay }
 }
+
+describe('rackstrap serve', () => {
+  it('ends with a failure when a plugin ends it, so that systemd starts it anew', (t) => {
+    const { path, lay } = box(t)
+    // The process that tries it first can send.
+    lay('1.0.0', `if (process.send === undefined) process.exit(0)\n${codeOf('one')}`)
+
+    const { status } = spawnSync(process.execPath, [CLI, 'serve', '--config', path], { timeout: 60_000 })
+
+    assert.equal(status, 1)
+  })
+})
 
 describe('rackstrap plugins', () => {
   it('lists what a start would load, also what is refused, and why', async (t) => {
