@@ -17,15 +17,19 @@ async function sourceText(): Promise<string> {
   const texts = folders.map(async (folder) => {
     const names = await readdir(join(CHECKOUT, folder), { recursive: true })
     return Promise.all(
-      names.filter((name) => name.endsWith('.ts')).map((name) => readFile(join(CHECKOUT, folder, name), 'utf8')),
+      names.filter((name) => /\.(ts|py)$/.test(name)).map((name) => readFile(join(CHECKOUT, folder, name), 'utf8')),
     )
   })
   // An escaped quote or a text over two lines is still the same words.
-  return (await Promise.all(texts))
-    .flat()
-    .join('\n')
-    .replaceAll("\\'", "'")
-    .replaceAll(/['`] \+\n\s*['`]/g, '')
+  return (
+    (await Promise.all(texts))
+      .flat()
+      .join('\n')
+      .replaceAll("\\'", "'")
+      .replaceAll(/['`] \+\n\s*['`]/g, '')
+      // As Python has it.
+      .replaceAll(/'\n\s+f?'/g, '')
+  )
 }
 
 /** Quotes of the first column that are words, not names of states or programs. */
