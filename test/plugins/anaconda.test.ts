@@ -241,6 +241,35 @@ describe('deploy interface anaconda', () => {
     })
   }
 
+  describe('[anaconda] default_ks_template', () => {
+    const PATH = '/etc/rackstrap/ks.tmpl'
+    /** A box with that file, or without it. */
+    async function kickstartWith(head: () => Promise<{ stdout: string }>): Promise<string> {
+      const { task, calls } = paperOf(nodeWith(LIVEIMG, { values: { default_ks_template: PATH } }))
+      const exec: typeof task.exec = (file, args, o) => (file === 'head' ? head() : task.exec(file, args, o))
+      const box = new Proxy(task, { get: (target, key) => (key === 'exec' ? exec : Reflect.get(target, key)) })
+      await stepOf('deploy').run(box, {})
+      return String(named(calls, 'boot.publish')[0]?.args[1])
+    }
+
+    it('is the template of nodes that bring none', async () => {
+      const stdout =
+        'text\nliveimg {{ ks_options.liveimg_url }} {{ ks_options.agent_token }} {{ ks_options.heartbeat_url }}'
+
+      const kickstart = await kickstartWith(async () => ({ stdout }))
+
+      assert.match(kickstart, /^text\nliveimg http:\S+ callback-token http:\S+$/)
+    })
+
+    it('that cannot be read fails the deploy in one sentence', async () => {
+      const missing = kickstartWith(() => Promise.reject(new Error(`head failed: cannot open '${PATH}'`)))
+
+      await assert.rejects(missing, {
+        message: `[anaconda] default_ks_template cannot be read: head failed: cannot open '${PATH}'. Correct it, or give node ${NODE_UUID} an instance_info/ks_template.`,
+      })
+    })
+  })
+
   it('keeps the token to the kickstart', async () => {
     const { calls, kickstart } = await deployed(nodeWith(LIVEIMG))
 
