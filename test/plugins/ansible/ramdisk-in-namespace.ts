@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -43,6 +43,8 @@ export async function ramdiskInNamespace(signal: AbortSignal): Promise<RamdiskIn
   const work = await mkdtemp(join(tmpdir(), 'ramdisk-'))
   const [root, key] = [join(work, 'root'), join(work, 'key')]
   await unpack(root, signal)
+  // As the kernel has it when the initial ramdisk lies in a tmpfs.
+  await chmod(root, 0o1777)
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
   await mkdir(join(root, 'etc/ssh/authorized_keys.d'), { recursive: true })
   await writeFile(join(root, 'etc/ssh/authorized_keys.d/ansible'), await readFile(`${key}.pub`), { mode: 0o644 })
