@@ -63,7 +63,9 @@ async function check(folder: string): Promise<void> {
   if (tests.length > 0) {
     // Its author's tests run the whole suite, with a node that can be deployed.
     const register = join(import.meta.dirname, '../plugin-testing/register.ts')
-    const child = spawn(process.execPath, ['--import', register, '--test', ...tests], { stdio: 'inherit' })
+    // Set where a test runs this command: Node would skip the tests then.
+    const { NODE_TEST_CONTEXT: _outer, ...env } = process.env
+    const child = spawn(process.execPath, ['--import', register, '--test', ...tests], { env, stdio: 'inherit' })
     const [status] = await once(child, 'exit')
     if (status !== 0) process.exitCode = 1
     return
