@@ -73,6 +73,8 @@ async function environmentFor(task: AnsibleTask): Promise<Record<string, string>
     ANSIBLE_HOST_KEY_CHECKING: 'True',
     ANSIBLE_PRIVATE_KEY_FILE: own_key ?? (await keyPair(task)).path,
     ANSIBLE_SSH_ARGS: sshArguments(task.node.uuid, pin, { hosts, isOwn: own_key !== undefined }),
+    // A busy machine takes its time to greet, and its sshd punishes a client that gave up: Ansible's own is 10 s.
+    ANSIBLE_TIMEOUT: '60',
     ANSIBLE_SSH_RETRIES: '3',
     ANSIBLE_CALLBACK_PLUGINS: `${HOST}/callback_plugins`,
     ANSIBLE_CALLBACKS_ENABLED: 'rackstrap',
