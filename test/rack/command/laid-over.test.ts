@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { BUNDLED_PLUGINS } from '../../../appliance/plugin-host/discover.ts'
-import { laidOver } from './laid-over.ts'
+import { enabling, laidOver } from './laid-over.ts'
 import { UsageError } from './options.ts'
 
 const MANIFEST = {
@@ -47,6 +47,13 @@ describe('what is laid over the configuration of the rack', async () => {
     const { DEFAULT } = config
     assert.deepEqual([plugins, DEFAULT?.plugin_path], [[path], path])
     assert.match(String(DEFAULT?.enabled_deploy_interfaces), /^(?=.*\bdirect\b)(?=.*\bbootc\b).*,hello$/)
+  })
+
+  it('enables each interface that comes with the appliance, and leaves what it does not know to the appliance', async () => {
+    const { DEFAULT } = await enabling('anaconda')
+
+    assert.match(String(DEFAULT?.enabled_deploy_interfaces), /^(?=.*\bdirect\b).*\banaconda\b/)
+    assert.deepEqual(await enabling('nope'), {})
   })
 
   it('lets the file choose other plugins', async () => {

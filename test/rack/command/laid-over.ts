@@ -34,6 +34,15 @@ async function readConfig(file: string): Promise<ConfigChange> {
   return change
 }
 
+/**
+ * Some that come with the appliance are enabled by name alone.
+ * @param deploy_interface  what every node names; of one that is not here, the appliance tells
+ */
+export async function enabling(deploy_interface: string): Promise<ConfigChange> {
+  const names = (await discoverPlugins([])).found.map(({ name }) => name)
+  return names.includes(deploy_interface) ? { DEFAULT: { enabled_deploy_interfaces: names.join(',') } } : {}
+}
+
 /** Beside those that come with the appliance, which stay enabled and first. */
 async function withPlugins(folders: readonly string[]): Promise<LaidOver> {
   const paths = folders.map((folder) => resolve(folder))

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { npmGone } from '../../../appliance/cli/parent.ts'
-import { type ConfigChange, mergeConfig } from '../appliance-config.ts'
+import { mergeConfig } from '../appliance-config.ts'
 import { cacheFolder, createLogFolder } from '../cache.ts'
 import { type ContainerImage, prepareContainer, splitReference } from '../container-image.ts'
 import { deployRack, type Payload } from '../deploy.ts'
@@ -14,7 +14,7 @@ import { makeLiveSystem } from '../live-system/build.ts'
 import { DEFAULT_DISK_BYTES, type Rack, type RackOptions, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
 import { createDisplay, type Display, inMiB } from './display.ts'
-import { type LaidOver, laidOver } from './laid-over.ts'
+import { enabling, type LaidOver, laidOver } from './laid-over.ts'
 import { HELP, type RackCommand, readOptions, UsageError } from './options.ts'
 import { type Making, prepare } from './prepare.ts'
 import { howToLookAround, resultOf, summary } from './report.ts'
@@ -98,7 +98,7 @@ async function start(run: Run, ramdisk: Ramdisk, image: Payload): Promise<Rack> 
   const { firmware, nodes: machines, memory_mib } = command
   const rack = await startRack({
     ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
-    config: mergeConfig(mergeConfig(cleaning(command), enabling(command)), run.config),
+    config: mergeConfig(mergeConfig(cleaning(command), await enabling(command.node.deploy_interface)), run.config),
     ...optionsFor(image, command),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)
@@ -107,9 +107,6 @@ async function start(run: Run, ramdisk: Ramdisk, image: Payload): Promise<Rack> 
 }
 
 const cleaning = ({ clean }: RackCommand) => ({ conductor: { automated_clean: clean ? 'True' : 'False' } })
-/** It is enabled by name alone. */
-const enabling = ({ node }: RackCommand): ConfigChange =>
-  node.deploy_interface === KICKSTART_INTERFACE ? { DEFAULT: { enabled_deploy_interfaces: 'direct,anaconda' } } : {}
 
 function optionsFor(image: Payload, command: RackCommand): Pick<RackOptions, 'images' | 'containers' | 'disk_bytes'> {
   if ('kernel' in image) return { images: [dirname(image.kernel)] }
