@@ -8,6 +8,7 @@ import { listenForPlaybooks } from './agent-socket.ts'
 /** Of etc/passwd in this layer. */
 const ACCOUNT = { uid: 1000, gid: 1000, home: 'home/ansible' }
 const RUN = 'run/sshd'
+const SHARED_MEMORY = 'dev/shm'
 const SUDO = 'usr/bin/sudo'
 const SETUID = 0o4755
 /** Where Debian's Python looks, and cannot do without: `import requests` fails when it is not there. */
@@ -25,6 +26,9 @@ export async function start(agent: StepAgent): Promise<Facts> {
   await chmod(at(ACCOUNT.home), 0o700)
   await chown(at(ACCOUNT.home), ACCOUNT.uid, ACCOUNT.gid)
   await mkdir(at(RUN), { recursive: true })
+  // Without it, Python makes no semaphore, and ansible's facts lack the disks.
+  await mkdir(at(SHARED_MEMORY), { recursive: true })
+  await chmod(at(SHARED_MEMORY), 0o1777)
   await mkdir(dirname(at(AUTHORITIES)), { recursive: true })
   await writeFile(at(AUTHORITIES), `${rootCertificates.join('\n')}\n`, { flag: 'wx' }).catch(keepThere)
   const key = await hostKey(agent)
