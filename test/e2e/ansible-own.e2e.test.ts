@@ -27,6 +27,6 @@ describe('machines with the deploy interface ansible', () => {
     const names = partitiontable.partitions.map(({ name }: { name: string }) => name)
     assert.deepEqual(names, ['bios', 'ephemeral', 'swap', 'root', 'config-2'])
     const log = await readFile(rack.appliance.options.log, 'utf8')
-    assert.match(log, /deploy\.yaml: install the boot loader/)
+    assert.match(log, /deploy\.yaml: configure : install the boot loader/)
   })
 })
