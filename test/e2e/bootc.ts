@@ -15,7 +15,7 @@ import { SECRET } from '../rack/upstream-registry.ts'
 import { PREPARE_DEADLINE_MS, rackFor } from './racks.ts'
 
 /** An install takes minutes under emulation, and longer on a busy box. */
-export const INSTALL_DEADLINE_MS = 1_800_000
+export const INSTALL_DEADLINE_MS = 2_700_000
 const SILENCE_LIMIT_S = 900
 const GIB = 1024 ** 3
 const DISK_BYTES = 8 * GIB
