@@ -1,7 +1,13 @@
 /**
- * Data as YAML whose every text is marked `!unsafe`: Ansible renders none of it, whatever braces it holds. Pure.
- * YAML, because all of Ansible 2.14 to 2.19 read this mark there.
+ * Data as YAML. A text that could be a template or an expression is marked `!unsafe`: Ansible renders none of it,
+ * whatever braces it holds. Pure. YAML, because all of Ansible 2.14 to 2.19 read this mark there.
  */
+
+/**
+ * Calls nothing and filters nothing, even where a playbook evaluates it as an expression. One marked text makes all of
+ * the variable unsafe, and Ansible then refuses conditions such as Ironic's on mem_req.
+ */
+const HARMLESS = /^[\w .:/@+=,?&;-]*$/
 
 /** What PyYAML refuses as it stands, and line ends that YAML folds. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
@@ -10,7 +16,7 @@ const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[
 
 /** @param value  what JSON can hold */
 export function unsafeYaml(value: unknown): string {
-  if (typeof value === 'string') return `!unsafe ${quoted(value)}`
+  if (typeof value === 'string') return HARMLESS.test(value) ? quoted(value) : `!unsafe ${quoted(value)}`
   if (Array.isArray(value)) return `[${value.map(unsafeYaml).join(', ')}]`
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null)
   const entries = Object.entries(value).filter(([, item]) => item !== undefined)
