@@ -4,7 +4,6 @@
  * time to kill it.
  */
 
-import { writeSync } from 'node:fs'
 import { startConductor } from '../../../appliance/conductor/start.ts'
 import { fakePower } from '../../../appliance/hardware/power/fake.ts'
 import { createLog } from '../../../appliance/log.ts'
@@ -14,6 +13,7 @@ import { newPort } from '../../../appliance/records/kinds/port.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
 import direct from '../../../plugins/direct/index.ts'
 import { type BmcOnPaper, hardwareOnPaper } from '../hardware/hardware-on-paper.ts'
+import { writeAll } from '../write-all.ts'
 import { openDoor, tell } from './killed-door.ts'
 import { configOf, INSTANCE, imagesOnPaper } from './trial.ts'
 
@@ -70,7 +70,7 @@ const conductor = startConductor({
   hostname: 'rackstrap',
   store,
   config,
-  log: createLog('info', (line) => writeSync(1, line)),
+  log: createLog('info', (line) => writeAll(line)),
   hardware: hardwareOnPaper(config, bmc),
   images,
   plugins: [plugin],

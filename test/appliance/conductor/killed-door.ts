@@ -2,16 +2,16 @@
  * The door of a program that killed-process.ts starts and kills: POST / with [call, ...arguments]. What it tells goes
  * to standard output.
  */
-import { writeSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { startConductor } from '../../../appliance/conductor/start.ts'
 import type { Store } from '../../../appliance/records/store.ts'
+import { writeAll } from '../write-all.ts'
 
 type Calls = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>
 type Behind = { conductor: ReturnType<typeof startConductor>; store: Store; calls: Calls }
 
-export const tell = (word: string, fields: object) => writeSync(1, `${JSON.stringify({ message: word, ...fields })}\n`)
+export const tell = (word: string, fields: object) => writeAll(`${JSON.stringify({ message: word, ...fields })}\n`)
 
 /** @param behind.calls  the program's own, beside those of every conductor */
 export function openDoor({ conductor, store, calls: own }: Behind): void {

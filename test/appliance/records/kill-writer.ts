@@ -4,10 +4,10 @@
  * store, word, uuid, version.
  */
 import { randomInt, randomUUID } from 'node:crypto'
-import { writeSync } from 'node:fs'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
 import type { Store } from '../../../appliance/records/store.ts'
+import { writeAll } from '../write-all.ts'
 import { quiet, someNode } from './state-folder.ts'
 
 const WRITERS = 4
@@ -28,8 +28,7 @@ function versionOf({ extra, driver_info }: Node): number {
 
 /** Tells of each change before and after it. */
 function changesOf(index: number, { nodes }: Store) {
-  const tell = (word: string, uuid: string, version: number | null) =>
-    writeSync(1, `${index} ${word} ${uuid} ${version}\n`)
+  const tell = (word: string, uuid: string, version: number | null) => writeAll(`${index} ${word} ${uuid} ${version}\n`)
   const told = async (uuid: string, version: number | null, work: Promise<unknown>) => {
     await work
     tell('done', uuid, version)
@@ -69,10 +68,10 @@ async function write(index: number, store: Store, writer: number): Promise<never
 
 await Promise.all(
   process.argv.slice(2).map(async (state_path, index) => {
-    writeSync(1, `${index} opens - -\n`)
+    writeAll(`${index} opens - -\n`)
     const store = await openStore({ state_path, log: quiet, checkpoint_delay_ms: randomInt(1, 30) })
     const found = [...store.nodes.all()].map((node) => `${index} found ${node.uuid} ${versionOf(node)}\n`)
-    writeSync(1, `${found.join('')}${index} ready - -\n`)
+    writeAll(`${found.join('')}${index} ready - -\n`)
     await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(index, store, writer)))
   }),
 )

@@ -3,7 +3,7 @@
  * machines of fake-hardware, and guests that write a disk at once, or real ones where a ramdisk is given. Images are
  * named by the place where their deploy hangs for ever, so that there is time to kill it.
  */
-import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startConductor } from '../../../../appliance/conductor/start.ts'
 import { createGuests, type Guests } from '../../../../appliance/guest/guest.ts'
@@ -22,6 +22,7 @@ import { openDoor, tell } from '../../../appliance/conductor/killed-door.ts'
 import { configOf as conductorConfig } from '../../../appliance/conductor/trial.ts'
 import { makeBootable } from '../../../appliance/images/format/bootable-file.ts'
 import { configOf as imagesConfig } from '../../../appliance/images/images-in-folder.ts'
+import { writeAll } from '../../../appliance/write-all.ts'
 import { configOf as registryConfig } from '../../../registry-mirror/registry.ts'
 import { upstreamNamed } from '../../../registry-mirror/upstream/mirror.ts'
 
@@ -90,7 +91,7 @@ const conductor = startConductor({
   hostname: 'rackstrap',
   store,
   config: ofConductor,
-  log: createLog('info', (line) => writeSync(1, line)),
+  log: createLog('info', (line) => writeAll(line)),
   hardware: createHardware({ config: ofConductor, log: createLog('error', silent) }),
   images: hanging,
   guests,
