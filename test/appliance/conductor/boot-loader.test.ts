@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { deploying } from './deploying.ts'
 
 /** No answer waits for longer; the command itself may take its time. */
-const IMPATIENT = '[agent]\ncommand_timeout = 1\npost_deploy_get_power_state_retry_interval = 0\n'
-const LONG_MS = 1200
+const IMPATIENT = '[agent]\ncommand_timeout = 2\npost_deploy_get_power_state_retry_interval = 0\n'
+const LONG_MS = 2400
 
 describe('boot entry of a machine', () => {
   it('is waited for when it takes longer than an answer may, and what the agent says of it is logged', async (t) => {

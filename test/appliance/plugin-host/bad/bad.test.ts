@@ -34,7 +34,7 @@ enabled_hardware_types = fake-hardware
 enabled_deploy_interfaces = ${PLUGINS.join(',')}
 [conductor]
 automated_clean = false
-deploy_callback_timeout = 2
+deploy_callback_timeout = 10
 [api]
 host_ip = 127.0.0.1
 port = 0
