@@ -46,7 +46,7 @@ async function killOnce(folder: string, url: string, images: readonly Pushed[]):
     signal: AbortSignal.timeout(DEADLINE_MS),
   })) as [string]
   const clients = Array.from({ length: 4 }, () => client(Number(line), images))
-  setTimeout(() => child.kill('SIGKILL'), randomInt(1, 300))
+  setTimeout(() => child.kill('SIGKILL'), randomInt(1, 900))
   const [pulled] = await Promise.all([Promise.all(clients), exited])
   return pulled.reduce((sum, one) => sum + one, 0)
 }
