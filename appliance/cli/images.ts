@@ -4,7 +4,7 @@ import { type ListedImage, listImages } from '../images/list-images.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
-import { print } from './output.ts'
+import { jsonOf, print } from './output.ts'
 import { sizeText } from './progress.ts'
 import { renderTable, shortTime } from './table.ts'
 
@@ -13,7 +13,7 @@ type ListOptions = { config?: string; json?: boolean }
 async function list({ config: path, json }: ListOptions): Promise<void> {
   const { config } = await loadSettings(path, thisBox, () => createLog('error', () => {}))
   const images = await listImages(config)
-  await print(json ? `${JSON.stringify(images, null, 2)}\n` : renderImages(images))
+  await print(json ? jsonOf(images) : renderImages(images))
 }
 
 export function renderImages(images: readonly ListedImage[]): string {

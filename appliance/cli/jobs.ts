@@ -10,7 +10,7 @@ import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { renderJobs } from './jobs-table.ts'
-import { clearProgress, print, showProgress } from './output.ts'
+import { clearProgress, jsonOf, print, showProgress } from './output.ts'
 import { renderCounts } from './registry-tables.ts'
 
 type Options = { config?: string; json?: boolean }
@@ -55,8 +55,6 @@ async function run(name: string, options: Options): Promise<void> {
     throw new ApplianceError(`What ran on ${program.folder} stopped before it had answered.`)
   await print(options.json ? jsonOf(answer.counts) : `${name}: ${renderCounts(answer.counts) || 'done'}\n`)
 }
-
-const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 export function addJobsCommands(program: Command, configOption: readonly [string, string]): void {
   const jobs = program.command('jobs').description('about what the appliance does by itself, by the clock')

@@ -17,6 +17,9 @@ const FULL_PIPE_PAUSE_MS = 10
 /** Nobody reads standard output any more, as behind `| head -1`. */
 export class ReaderGone extends Error {}
 
+/** What `--json` prints of an answer. */
+export const jsonOf = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
 /**
  * Does not use process.stdout: process.exit() cuts short what it writes to a pipe, and it does not notice a full disk.
  * @throws ReaderGone, ApplianceError (what the system says)

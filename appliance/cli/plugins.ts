@@ -10,7 +10,7 @@ import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { type PluginState, type Reloaded, statesOf } from '../serve/live-plugins.ts'
 import { gatherSettings } from '../serve/settings.ts'
-import { print } from './output.ts'
+import { jsonOf, print } from './output.ts'
 import { renderTable } from './table.ts'
 
 type Options = { config?: string; json?: boolean }
@@ -96,8 +96,6 @@ async function writeNew(name: string, folder: string | undefined): Promise<void>
     `${place} holds a plugin that works:\n${files.map((file) => `  ${file}\n`).join('')}Test it: rackstrap plugins check ${place}\n`,
   )
 }
-
-const jsonOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
 export function addPluginCommands(program: Command, configOption: readonly [string, string]): void {
   const plugins = program.command('plugins').description('about plugins: those that are loaded, and writing one')

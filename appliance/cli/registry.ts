@@ -15,7 +15,7 @@ import { refuseForeignFolders } from '../serve/check/owners.ts'
 import { startMirror } from '../serve/mirror.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { requireFiles } from './file-limit.ts'
-import { clearProgress, print, showProgress } from './output.ts'
+import { clearProgress, jsonOf, print, showProgress } from './output.ts'
 import { renderCounts, renderList, renderStatus } from './registry-tables.ts'
 import { servingEnd, untilStopped } from './until-stopped.ts'
 
@@ -45,7 +45,7 @@ async function ask({ config, json }: AskOptions, request: AdminRequest): Promise
     progress: (counts) => showProgress(renderCounts(counts)),
   })
   clearProgress()
-  await print(json ? `${JSON.stringify(Object.values(answer)[0], null, 2)}\n` : textOf(answer, request))
+  await print(json ? jsonOf(Object.values(answer)[0]) : textOf(answer, request))
 }
 
 function textOf(answer: AdminAnswer, request: AdminRequest): string {
