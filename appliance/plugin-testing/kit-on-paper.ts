@@ -41,3 +41,7 @@ export function createKitOnPaper(): KitOnPaper {
 
 /** Without the ready-made steps: what a plugin brings itself. */
 export const BARE_KIT: Kit = { agentFlow: () => [], imageInfo }
+
+/** PRIORITY NAME of each step, in the order in which they run. */
+export const inOrder = (steps: readonly Pick<Step, 'step' | 'priority'>[]): string[] =>
+  steps.toSorted((one, other) => other.priority - one.priority).map(({ step, priority }) => `${priority} ${step}`)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Json, Task } from '../../appliance/plugin-api/index.ts'
 import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
-import { createKitOnPaper } from '../../appliance/plugin-testing/kit-on-paper.ts'
+import { createKitOnPaper, inOrder } from '../../appliance/plugin-testing/kit-on-paper.ts'
 import {
   createTaskOnPaper,
   IMAGE,
@@ -53,17 +53,14 @@ describe('deploy interface ansible', () => {
   it("has Ironic's steps at Ironic's places", () => {
     const steps = plugin.deploySteps(createKitOnPaper().kit as unknown as Parameters<typeof plugin.deploySteps>[0])
 
-    assert.deepEqual(
-      steps.toSorted((one, other) => other.priority - one.priority).map(({ step, priority }) => `${priority} ${step}`),
-      [
-        '100 deploy',
-        '80 write_image',
-        '60 prepare_instance_boot',
-        '40 tear_down_agent',
-        '30 switch_to_tenant_network',
-        '20 boot_instance',
-      ],
-    )
+    assert.deepEqual(inOrder(steps), [
+      '100 deploy',
+      '80 write_image',
+      '60 prepare_instance_boot',
+      '40 tear_down_agent',
+      '30 switch_to_tenant_network',
+      '20 boot_instance',
+    ])
   })
 
   it('says what to install when ansible is not on the box', async () => {

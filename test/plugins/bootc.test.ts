@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
-import { BARE_KIT, createKitOnPaper } from '../../appliance/plugin-testing/kit-on-paper.ts'
+import { BARE_KIT, createKitOnPaper, inOrder } from '../../appliance/plugin-testing/kit-on-paper.ts'
 import { ACCESS, CONTAINER, IMAGE, NODE_UUID, type TaskSetting } from '../../appliance/plugin-testing/task-on-paper.ts'
 import plugin from '../../plugins/bootc/index.ts'
 import { named, nodeWith, OURS, paperFor, ran, SECRET, SOURCE, told } from './bootc-rig.ts'
@@ -41,18 +41,15 @@ describe('deploy interface bootc', () => {
 
     const all = plugin.deploySteps(kit as unknown as Parameters<typeof plugin.deploySteps>[0])
 
-    assert.deepEqual(
-      all.toSorted((one, other) => other.priority - one.priority).map(({ step, priority }) => `${priority} ${step}`),
-      [
-        '100 deploy',
-        '80 execute_bootc_install',
-        '75 bootc_finish',
-        '60 prepare_instance_boot',
-        '40 tear_down_agent',
-        '30 switch_to_tenant_network',
-        '20 boot_instance',
-      ],
-    )
+    assert.deepEqual(inOrder(all), [
+      '100 deploy',
+      '80 execute_bootc_install',
+      '75 bootc_finish',
+      '60 prepare_instance_boot',
+      '40 tear_down_agent',
+      '30 switch_to_tenant_network',
+      '20 boot_instance',
+    ])
   })
 
   it('settles what the tag means and holds it, before the machine is touched', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Json, ServedImage } from '../../appliance/plugin-api/index.ts'
 import { testDeployPlugin } from '../../appliance/plugin-testing/deploy-plugin.ts'
-import { BARE_KIT, createKitOnPaper } from '../../appliance/plugin-testing/kit-on-paper.ts'
+import { BARE_KIT, createKitOnPaper, inOrder } from '../../appliance/plugin-testing/kit-on-paper.ts'
 import {
   createTaskOnPaper,
   IMAGE,
@@ -36,17 +36,14 @@ describe('deploy interface direct', () => {
   it('puts write_image between the steps that start and end the agent', () => {
     const steps = plugin.deploySteps(createKitOnPaper().kit as unknown as Parameters<typeof plugin.deploySteps>[0])
 
-    assert.deepEqual(
-      steps.toSorted((one, other) => other.priority - one.priority).map(({ step, priority }) => `${priority} ${step}`),
-      [
-        '100 deploy',
-        '80 write_image',
-        '60 prepare_instance_boot',
-        '40 tear_down_agent',
-        '30 switch_to_tenant_network',
-        '20 boot_instance',
-      ],
-    )
+    assert.deepEqual(inOrder(steps), [
+      '100 deploy',
+      '80 write_image',
+      '60 prepare_instance_boot',
+      '40 tear_down_agent',
+      '30 switch_to_tenant_network',
+      '20 boot_instance',
+    ])
   })
 
   it('has the image fetched while the machine starts', async () => {
