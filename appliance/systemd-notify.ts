@@ -1,12 +1,16 @@
 /** Tells systemd that the appliance is ready, alive or stopping. Does nothing where systemd did not start it. */
+import { write } from 'node:fs'
+import { promisify } from 'node:util'
 import type { Log } from './log.ts'
 
-const NOTIFY_TIMEOUT_MS = 5_000
 /**
  * Several pings fit into one watchdog period, so that a lost one does no harm.
  * @source sd_watchdog_enabled(3): half or less
  */
 const PINGS_PER_PERIOD = 3
+
+const NO_SOCKET =
+  'the appliance was not started by appliance/rackstrap, which opens the socket of systemd: correct ExecStart='
 
 export type SystemdNotify = {
   ready(status: string): Promise<void>
@@ -15,8 +19,9 @@ export type SystemdNotify = {
 }
 
 /**
- * Node has no datagram sockets of the unix kind: systemd-notify(1) speaks for us (NotifyAccess=all in the unit).
- * @param environment  NOTIFY_SOCKET and WATCHDOG_USEC as systemd sets them
+ * systemd hears the main process alone (NotifyAccess=main in the unit), and Node makes no datagram sockets of the unix
+ * kind: the start script hands down one that is connected. What is written to it is a datagram of this process.
+ * @param environment  NOTIFY_SOCKET and WATCHDOG_USEC as systemd sets them, RACKSTRAP_NOTIFY_FD as notify-socket does
  * @param alive  asked before each watchdog ping; false, a rejection or no answer keeps the ping back, and systemd
  * restarts the unit
  */
@@ -25,13 +30,12 @@ export function createSystemdNotify(
   log: Log,
   alive: () => Promise<boolean> | boolean,
 ): SystemdNotify {
-  const { NOTIFY_SOCKET } = environment
+  const { NOTIFY_SOCKET, RACKSTRAP_NOTIFY_FD } = environment
   const send = async (...messages: string[]) => {
     if (!NOTIFY_SOCKET) return
     try {
-      // Read where systemd is told something: execa is a hundred files.
-      const { execa } = await import('execa')
-      await execa('systemd-notify', messages, { env: { NOTIFY_SOCKET }, cwd: '/', timeout: NOTIFY_TIMEOUT_MS })
+      if (!RACKSTRAP_NOTIFY_FD) throw new Error(NO_SOCKET)
+      await promisify(write)(Number(RACKSTRAP_NOTIFY_FD), messages.join('\n'))
     } catch (error) {
       log.warn('systemd was not told', { messages, error })
     }
@@ -50,7 +54,7 @@ export function createSystemdNotify(
       : undefined
   timer?.unref()
   return {
-    ready: (status) => send('--ready', `--status=${status}`),
+    ready: (status) => send('READY=1', `STATUS=${status}`),
     stopping: () => send('STOPPING=1'),
     [Symbol.dispose]: () => clearInterval(timer),
   }

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -19,7 +19,6 @@ function runThere(lines: string): { stdout: string; stderr: string } {
     import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/hardware/ipmi/ipmitool.ts'
     import { exec } from '${APPLIANCE}/conductor/plugin/exec.ts'
     import { runProgram } from '${APPLIANCE}/images/file/programs.ts'
-    import { createSystemdNotify } from '${APPLIANCE}/systemd-notify.ts'
     rmdirSync(${JSON.stringify(folder)})
     const signal = new AbortController().signal
     const log = createLog('debug', (line) => console.log(line))
@@ -55,20 +54,5 @@ describe('a folder to start from that is gone', () => {
 
     assert.equal(stderr, '')
     assert.match(stdout, /^ipmitool version /)
-  })
-
-  it('does not keep systemd from being told', (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'notify-'))
-    t.after(() => rmSync(folder, { recursive: true }))
-    writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\necho "$NOTIFY_SOCKET" > ${folder}/told\n`, {
-      mode: 0o755,
-    })
-
-    const { stdout, stderr } = runThere(`
-      process.env.PATH = '${folder}:' + process.env.PATH
-      await createSystemdNotify({ NOTIFY_SOCKET: '/socket' }, log, () => true).ready('here')`)
-
-    assert.deepEqual([stdout, stderr], ['', ''])
-    assert.equal(readFileSync(join(folder, 'told'), 'utf8'), '/socket\n')
   })
 })

@@ -82,7 +82,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   ['appliance/records', ['lowdb', ...FOUNDATION]],
   ['appliance/config', FOUNDATION],
   ['appliance/metrics', ['prom-client']],
-  ['appliance/systemd-notify', ['appliance/log', 'execa']],
+  ['appliance/systemd-notify', ['appliance/log', 'node:']],
   ['appliance/errors', []],
   ['appliance/log', ['appliance/log-lines', 'appliance/plugin-api', '@appliance/ground', 'node:', 'pino']],
   ['appliance/log-lines', ['node:']],
