@@ -1,10 +1,14 @@
-/** The HTTP server on the rack's side: boot scripts, the ramdisk's files, images. Machines only read from it. */
+/** The HTTP server on the rack's side: boot scripts, the ramdisk's files, images,
+ * and the handlers that it is given. Files are only read. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Address, type Listening, listen } from '@appliance/ground/listen'
 import type { Log } from './log.ts'
 
 /** Answers the request and returns true, or returns false when the path is not its own. */
-export type RackHandler = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
+export type RackHandler = ((request: IncomingMessage, response: ServerResponse) => Promise<boolean>) & {
+  /** Left out: it is asked GET and HEAD alone. */
+  takesWrites?: true
+}
 
 /** A machine that stops reading holds its connection no longer than this. */
 const IDLE_TIMEOUT_MS = 60_000
@@ -27,11 +31,12 @@ export async function startRackServer(
 
 async function answer(request: IncomingMessage, response: ServerResponse, handlers: readonly RackHandler[], log: Log) {
   try {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
-    }
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
     request.url = request.url?.replace(ABSOLUTE, '/')
-    for (const handler of handlers) if (await handler(request, response)) return
+    for (const handler of handlers) {
+      if ((isRead || handler.takesWrites) && (await handler(request, response))) return
+    }
+    if (!isRead) return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
     response.writeHead(404, { 'content-type': 'text/plain' }).end(`${request.url?.slice(0, 200)} is not served here\n`)
   } catch (error) {
     log.error('rack request failed', { path: request.url?.slice(0, 200), error })

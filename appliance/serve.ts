@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
 import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
-import { createApi } from './api/app.ts'
+import { createApi, createRamdiskApi } from './api/app.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
@@ -13,7 +13,7 @@ import { listenForJobs } from './jobs/jobs-socket.ts'
 import { certificateJob, conductorJobs, startJobs } from './jobs/own-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { startRackServer } from './rack-server.ts'
+import { type RackHandler, startRackServer } from './rack-server.ts'
 import { openStore } from './records/open-store.ts'
 import type { Store } from './records/store.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
@@ -33,6 +33,7 @@ import { answersAbout, LivePlugins, loadedOf, type Reloaded } from './serve/live
 import { type Mirror, startMirror } from './serve/mirror.ts'
 import { nodeRegistryOf } from './serve/node-registry.ts'
 import { publishedHandler } from './serve/published-handler.ts'
+import { ramdiskHandler } from './serve/ramdisk-handler.ts'
 import type { Settings } from './serve/settings.ts'
 import { createOperations } from './web/operations.ts'
 
@@ -83,7 +84,6 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const mirror = config.registry.enabled ? await startMirror(settings, log) : undefined
   stack.defer(() => mirror?.stop())
   const mirror_port = (await mirror?.openForPulls()) ?? 0
-  let api_port = config.api.port
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, images },
@@ -97,7 +97,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     }),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
-    api_url: () => apiUrlOf(config, api_port),
+    api_url: () => rack.agent_url,
     http_url: () => rack.http_url,
     onProcedureEnd(kind, result) {
       if (kind === 'deploy') metrics.countDeploy(result === 'done' ? 'active' : 'failed')
@@ -113,15 +113,15 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     (request, response) => images.handle(request, response),
     caHandler(() => mirror?.ca),
     publishedHandler(conductor, log),
+    ramdiskHandler(createRamdiskApi({ conductor, store, config, log, metrics }), rack.http_url),
   ])
   const health = healthOf({ settings, store, pxe, mirror, plugins })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''
   const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca: () => mirror?.ca })
   const ironic = createApi({ conductor, store, config, log, metrics })
-  app.notFound((call) => ironic.fetch(call.req.raw, call.env))
+  app.notFound((call) => ironic.fetch(call.req.raw, call.env as object))
   const api = await listen(app.fetch, { host: config.api.host_ip, port: config.api.port })
   stack.defer(() => api.close())
-  api_port = api.port
 
   await conductor.recover()
   const own = [...conductorJobs(conductor, config.conductor), ...(mirror ? [certificateJob(mirror)] : [])]
@@ -150,12 +150,10 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   }
 }
 
-type Handler = Pxe['handle']
-
 /** Listens on the rack's side first: what machines are told depends on the port. */
 async function startRack(config: Config, { log, stack, metrics }: Ground & { metrics: Metrics }) {
   const address = rackAddressOf(config)
-  const handlers: Handler[] = []
+  const handlers: RackHandler[] = []
   const server = await startRackServer(address.listen, handlers, log).catch((error: unknown) => {
     throw cannotListen(address.listen, '[deploy] http_url', error)
   })
@@ -163,8 +161,9 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
   const http_url = address.urlFor(server.port)
   return {
     http_url,
+    agent_url: address.agentUrlFor(server.port),
     close: () => server.close(),
-    serve(conductor: ConductorService, others: readonly Handler[]): Pxe {
+    serve(conductor: ConductorService, others: readonly RackHandler[]): Pxe {
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
         machineBootOf: (mac): Promise<MachineBoot> => conductor.bootAsked(mac),

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
+import type { Caller } from '../access/caller.ts'
 import { timestamp } from '../records/timestamp.ts'
 import { inTurn } from './in-turn.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
@@ -17,9 +18,9 @@ import { addReads } from './v1/node/reads.ts'
 import { addMaintenance, addStates } from './v1/node/states.ts'
 import { addTraits } from './v1/node/traits.ts'
 import { addPortgroups } from './v1/portgroups.ts'
-import { addRamdisk } from './v1/ramdisk.ts'
+import { addRamdisk, RAMDISK } from './v1/ramdisk.ts'
 import { resourcesOf } from './v1/resources.ts'
-import { addRoot } from './v1/root.ts'
+import { addRoot, OTHERS } from './v1/root.ts'
 import { answerError } from './wire-error.ts'
 
 /**
@@ -28,10 +29,36 @@ import { answerError } from './wire-error.ts'
  */
 export function createApi(given: ApiParts, rowsOf: typeof resourcesOf = resourcesOf): App {
   const parts = { ...given, conductor: inTurn(given.conductor) }
+  const app = createBase(parts, parts.config.api.public_endpoint)
+  const rows = rowsOf(parts)
+  addRoot(app, { ...Object.fromEntries(rows.map(({ name, since = 1 }) => [name, since])), ...OTHERS })
+  for (const row of rows) addResource(app, parts, row)
+  addPortgroups(app)
+  addStates(app, parts)
+  addMaintenance(app, parts)
+  addManagement(app, parts)
+  addTraits(app, parts)
+  addReads(app, parts)
+  addDrivers(app, parts)
+  addConductors(app, parts, timestamp())
+  addRamdisk(app, parts, parts.config.api.enable_ramdisk_endpoints)
+  return app
+}
+
+/** What machines may ask on the rack's side: versions, lookup and heartbeat. */
+export function createRamdiskApi(parts: ApiParts): App {
+  const app = createBase(parts)
+  addRoot(app, RAMDISK)
+  addRamdisk(app, parts, true)
+  return app
+}
+
+/** @param public_endpoint  base of links; where the request came to when left out */
+function createBase(parts: ApiParts, public_endpoint?: string): App {
   const app: App = new Hono<ApiEnv>({ getPath: wirePath })
   app.use(async (call, next) => {
     const began = performance.now()
-    begin(call, parts)
+    begin(call, public_endpoint)
     await next()
     finish(call, parts, performance.now() - began)
   })
@@ -43,22 +70,13 @@ export function createApi(given: ApiParts, rowsOf: typeof resourcesOf = resource
     call.header(VERSION_HEADER, `1.${call.get('minor')}`)
     await next()
   })
-  const rows = rowsOf(parts)
-  addRoot(app, rows)
-  for (const row of rows) addResource(app, parts, row)
-  addPortgroups(app)
-  addStates(app, parts)
-  addMaintenance(app, parts)
-  addManagement(app, parts)
-  addTraits(app, parts)
-  addReads(app, parts)
-  addDrivers(app, parts)
-  addConductors(app, parts, timestamp())
-  addRamdisk(app, parts)
   app.notFound((call) => answerError(call, notServed(call), parts.log))
   app.onError((error, call) => answerError(call, error, parts.log))
   return app
 }
+
+/** Until the door of the operator's listener says who asks. */
+const NOBODY: Caller = { role: 'admin', address: '', via: 'tcp' }
 
 /** A slash at the end means nothing, and `/nodes` is `/v1/nodes`. @source Ironic api/controllers/root.py _lookup */
 function wirePath(request: Request): string {
@@ -67,10 +85,11 @@ function wirePath(request: Request): string {
   return path === '/v1' || path.startsWith('/v1/') ? path : `/v1${path}`
 }
 
-function begin(call: Call, { config }: ApiParts): void {
+function begin(call: Call, public_endpoint: string | undefined): void {
   const request_id = `req-${randomUUID()}`
   call.set('request_id', request_id)
-  call.set('base', config.api.public_endpoint?.replace(/\/+$/, '') ?? originOf(call.req.url))
+  call.set('base', public_endpoint?.replace(/\/+$/, '') ?? originOf(call.req.url))
+  call.set('caller', call.env?.caller ?? NOBODY)
   call.header('X-OpenStack-Ironic-API-Minimum-Version', MIN_VERSION)
   call.header('X-OpenStack-Ironic-API-Maximum-Version', MAX_VERSION)
   call.header('X-OpenStack-Request-Id', request_id)

@@ -1,5 +1,6 @@
 /** What the API works with, and what each of its calls carries. */
 import type { Context, Hono } from 'hono'
+import type { Caller } from '../access/caller.ts'
 import type { Conductor } from '../conductor/conductor.ts'
 import type { Config } from '../config/options.ts'
 import type { Log } from '../log.ts'
@@ -9,12 +10,15 @@ import type { Store } from '../records/store.ts'
 export type ApiParts = { conductor: Conductor; store: Store; config: Config; log: Log; metrics: Metrics }
 
 export type ApiEnv = {
+  /** What a listener hands over with a request; left out: nothing, as in a test without one. */
+  Bindings: { caller?: Caller } | undefined
   Variables: {
     /** The microversion served is 1.<minor>. */
     minor: number
     /** Base of links, without a slash at the end. */
     base: string
     request_id: string
+    caller: Caller
   }
 }
 export type App = Hono<ApiEnv>

@@ -106,6 +106,11 @@ const api = {
     max: 65535,
     help: 'Port of the API; 0 takes any free one and tells it in the log.',
   },
+  ramdisk_host_ip: {
+    section: 'api',
+    type: 'string',
+    help: 'Address on which machines reach lookup, heartbeat, boot scripts and images, at the port of [deploy] http_url; the address of http_url, else my_ip, when not set.',
+  },
   public_endpoint: {
     section: 'api',
     type: 'string',
@@ -143,7 +148,12 @@ const api = {
     default: true,
     help: 'Answer lookups only for nodes that wait for an agent.',
   },
-  enable_ramdisk_endpoints: { section: 'api', type: 'boolean', default: true, help: 'Serve lookup and heartbeat.' },
+  enable_ramdisk_endpoints: {
+    section: 'api',
+    type: 'boolean',
+    default: true,
+    help: "Serve lookup and heartbeat at [api] host_ip, too, to whoever asks. The rack's side always serves them.",
+  },
 } as const satisfies Options
 
 const agent = {

@@ -6,9 +6,8 @@ import { ConfigInvalid } from '../config/read.ts'
 const ANY = new Set(['0.0.0.0', '::', ''])
 export const isAnyAddress = (host_ip: string): boolean => ANY.has(host_ip)
 
-/** Base of the API as agents reach it, without a slash at the end. */
-export function apiUrlOf({ api, deploy, DEFAULT }: Config, port: number): string {
-  if (deploy.external_callback_url) return withoutSlash(deploy.external_callback_url)
+/** Base of the operator's API, without a slash at the end. */
+export function apiUrlOf({ api, DEFAULT }: Config, port: number): string {
   return `http://${bracketed(isAnyAddress(api.host_ip) ? DEFAULT.my_ip : api.host_ip)}:${port}`
 }
 
@@ -16,6 +15,8 @@ export type RackAddress = {
   listen: { host: string; port: number }
   /** @param port  the one listened on. @returns the base of what machines fetch, without a slash at the end */
   urlFor(port: number): string
+  /** As urlFor, for what agents call: lookup and heartbeat. */
+  agentUrlFor(port: number): string
 }
 
 /** The rack's server listens where [deploy] http_url says. @throws ConfigInvalid */
@@ -30,13 +31,17 @@ export function rackAddressOf({ deploy, api, DEFAULT }: Config): RackAddress {
   const port = url.port === '' ? 80 : Number(url.port)
   const external = deploy.external_http_url
   return {
-    // An address of this box, or the loopback, is listened on itself. With a name, the server listens where the API
-    // does.
-    listen: { host: /^[\d.]+$|^\[/.test(url.hostname) ? unbracketed(url.hostname) : api.host_ip, port },
-    urlFor: (listened) => (external ? withoutSlash(external) : `http://${url.hostname}:${listened}`),
+    // An address of this box, or the loopback, is listened on itself. A name may be one of a proxy.
+    listen: {
+      host: api.ramdisk_host_ip ?? (isAddress(url.hostname) ? unbracketed(url.hostname) : DEFAULT.my_ip),
+      port,
+    },
+    urlFor: (listened) => withoutSlash(external ?? `http://${url.hostname}:${listened}`),
+    agentUrlFor: (listened) => withoutSlash(deploy.external_callback_url ?? `http://${url.hostname}:${listened}`),
   }
 }
 
+const isAddress = (hostname: string) => /^[\d.]+$|^\[/.test(hostname)
 const withoutSlash = (url: string) => url.replace(/\/+$/, '')
 const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host)
 const unbracketed = (host: string) => host.replace(/^\[|\]$/g, '')

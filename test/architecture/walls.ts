@@ -33,6 +33,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     'appliance/serve',
     [
       ...['appliance/api', 'appliance/web', 'appliance/jobs', 'appliance/rack-server', 'appliance/conductor'],
+      'appliance/access',
       ...['appliance/plugin-host', 'appliance/hardware', 'appliance/images', 'appliance/ca', 'appliance/guest'],
       ...['appliance/records', 'appliance/config', 'appliance/metrics'],
       ...['@appliance/pxe', '@appliance/pxe/check-ramdisk', '@appliance/pxe/config'],
@@ -43,7 +44,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     'appliance/api',
     [
       ...['appliance/conductor', 'appliance/records', 'appliance/config', 'appliance/metrics', 'hono', 'zod'],
-      ...FOUNDATION,
+      ...['appliance/access', ...FOUNDATION],
     ],
   ],
   ['appliance/web', ['appliance/metrics', 'hono']],
@@ -80,6 +81,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   ['appliance/ca', ['execa', ...FOUNDATION]],
   ['appliance/guest', ['@appliance/pxe', 'zod', ...FOUNDATION]],
   ['appliance/records', ['lowdb', ...FOUNDATION]],
+  ['appliance/access', FOUNDATION],
   ['appliance/config', FOUNDATION],
   ['appliance/metrics', ['prom-client']],
   ['appliance/systemd-notify', ['appliance/log', 'node:']],

@@ -35,11 +35,15 @@ const HEARTBEAT_SINCE: readonly { fields: readonly (keyof Heartbeat)[]; since: n
   },
 ]
 
-export function addRamdisk(app: App, parts: ApiParts): void {
+/** Paths that are served by addRamdisk, and their first version. */
+export const RAMDISK = { lookup: SINCE, heartbeat: SINCE }
+
+/** @param isServed  false: everything here is refused */
+export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
   const present = createPresent({ path: 'nodes', fields: NODE_FIELDS })
   const { conductor, config } = parts
   const guard = (call: Call) => {
-    if (!config.api.enable_ramdisk_endpoints) {
+    if (!isServed) {
       throw new Forbidden(`Access was denied to the following resource: ${call.req.path}`)
     }
     servedSince(call, SINCE)

@@ -2,8 +2,10 @@
 import { MAX_VERSION, MIN_VERSION } from '../microversions.ts'
 import type { App } from '../parts.ts'
 
-/** Collections that are no resources of the table, and the version that brought each. */
-const OTHERS = { drivers: 1, lookup: 22, heartbeat: 22, portgroups: 23, conductors: 49 }
+/** Collections by name, and the version that brought each. */
+type Collections = Readonly<Record<string, number>>
+/** Those that are no resources of the table. */
+export const OTHERS: Collections = { drivers: 1, lookup: 22, heartbeat: 22, portgroups: 23, conductors: 49 }
 
 const versionOf = (base: string) => ({
   id: 'v1',
@@ -13,8 +15,7 @@ const versionOf = (base: string) => ({
   version: MAX_VERSION,
 })
 
-export function addRoot(app: App, rows: readonly { name: string; since?: number }[]): void {
-  const collections = [...rows.map(({ name, since = 1 }) => [name, since] as const), ...Object.entries(OTHERS)]
+export function addRoot(app: App, collections: Collections): void {
   app.get('/', (call) => {
     const version = versionOf(call.get('base'))
     return call.json({
@@ -26,7 +27,7 @@ export function addRoot(app: App, rows: readonly { name: string; since?: number 
   })
   app.get('/v1', (call) => {
     const base = call.get('base')
-    const served = collections.filter(([, since]) => call.get('minor') >= since)
+    const served = Object.entries(collections).filter(([, since]) => call.get('minor') >= since)
     const links = served.map(([name]) => [
       name,
       [

@@ -34,7 +34,7 @@ export type ConductorOptions = {
   /** For the private folders of procedures: made when needed, and nobody else's. */
   folder: string
   /**
-   * Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:6385. Asked when needed: the
+   * Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:8080. Asked when needed: the
    * port may be 0 before listening.
    */
   api_url(): string

@@ -20,10 +20,11 @@ export function problemsOfAddresses(
   const mine = problemOfMyIp(DEFAULT.my_ip, box)
   // The default of http_url is made of my_ip: a problem of my_ip is reported once.
   const isOfMyIp = mine !== undefined && deploy.http_url.startsWith(`http://${DEFAULT.my_ip}:`)
-  const theirs = typeof rack === 'string' ? rack : problemOfHttpUrl(config, rack, box)
+  const theirs = typeof rack === 'string' ? rack : problemOfHttpUrl(config, box)
   return [
     mine,
     problemOfHost('[api] host_ip', api.host_ip, box),
+    ...(api.ramdisk_host_ip ? [problemOfHost('[api] ramdisk_host_ip', api.ramdisk_host_ip, box)] : []),
     ...(isOfMyIp ? [] : [theirs]),
     ...(config.registry.enabled ? [problemOfHost('[registry] host_ip', registry.host_ip, box)] : []),
     ...problemsOfPorts(config, registry),
@@ -85,10 +86,10 @@ function problemOfHost(option: string, host: string, box: Box): string | undefin
 }
 
 /** A name is not listened on: see rackAddressOf. */
-function problemOfHttpUrl({ deploy }: Config, { host }: Place, box: Box): string | undefined {
+function problemOfHttpUrl({ deploy }: Config, box: Box): string | undefined {
   const { hostname } = new URL(deploy.http_url)
   const address = hostname.replace(/^\[|\]$/g, '')
-  if (isIP(address) === 0 || isAnyAddress(address) || isOwn(host, box)) return undefined
+  if (isIP(address) === 0 || isAnyAddress(address) || isOwn(address, box)) return undefined
   return `[deploy] http_url is "${deploy.http_url}", and ${address} is not an address of this box, so that nothing can listen there. It has ${ownAddresses(box)}. When machines are to call another address, set external_http_url.`
 }
 

@@ -127,6 +127,9 @@ describe('an address of the configuration', () => {
     assert.deepEqual(await problemsIn('[api]\nhost_ip = eth1'), [
       `2: [api] host_ip is "eth1", which is a network interface (its address is 192.0.2.1): expected an IP address of this box, or 0.0.0.0 for all. ${OWN}`,
     ])
+    assert.deepEqual(await problemsIn('[api]\nramdisk_host_ip = 192.0.2.7'), [
+      `2: [api] ramdisk_host_ip is 192.0.2.7, which is not an address of this box, so that nothing can listen there. ${OWN}`,
+    ])
     assert.deepEqual(await problemsIn('[registry]\nenabled = True\nhost_ip = 192.0.2.7'), [
       `3: [registry] host_ip is 192.0.2.7, which is not an address of this box, so that nothing can listen there. ${OWN}`,
     ])
