@@ -2,7 +2,8 @@
  * Finds all that is wrong with a configuration before it is used, where a start reports the first error only. Changes
  * nothing.
  */
-import { CredentialFile, type Parse, parseHtpasswd, parseTokens } from './access/credentials.ts'
+import type { Parse } from '@appliance/ground/credential-file'
+import { openCredentials, parseHtpasswd, parseTokens } from './access/credentials.ts'
 import { parseRules } from './access/rules.ts'
 import type { RegistryConfig, RegistryLog } from './config/config.ts'
 import { scheduleFor } from './config/schedule.ts'
@@ -39,7 +40,7 @@ export async function checkRegistry(config: RegistryConfig): Promise<Findings> {
 }
 
 const open = async (option: string, path: string | undefined, parse: Parse) =>
-  path ? CredentialFile.open({ path, option, parse }, SILENT) : undefined
+  path ? openCredentials({ path, option, parse }, SILENT) : undefined
 
 /** Rules that name users who do not exist: a mistyped name lets nobody in. */
 function strangersIn(texts: readonly string[], known: readonly string[]): string[] {

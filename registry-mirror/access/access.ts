@@ -4,14 +4,15 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv4 } from 'node:net'
+import type { CredentialFile } from '@appliance/ground/credential-file'
+import { Passwords } from '@appliance/ground/passwords'
 import type { RegistryConfig, RegistryLog } from '../config/config.ts'
 import { answerError, answerJson } from '../http/answer.ts'
 import { placesOf } from '../http/exchange.ts'
 import type { Action, Authorize } from '../http/handle.ts'
-import { denied, OciError, unauthorized } from '../oci/errors.ts'
+import { denied, OciError, tooManyRequests, unauthorized } from '../oci/errors.ts'
 import { parseName, type RepositoryName } from '../oci/names.ts'
-import { CredentialFile, parseHtpasswd, parseTokens, tokenKey } from './credentials.ts'
-import { Passwords } from './password.ts'
+import { openCredentials, parseHtpasswd, parseTokens, tokenKey } from './credentials.ts'
 import { isAmong, type Policy, parseRules, type Rule, whoMay } from './rules.ts'
 import { type Caller, SESSION_LIFE_S, Sessions } from './session.ts'
 
@@ -45,7 +46,7 @@ export class Access {
   readonly #scheme: 'http' | 'https'
   readonly #users: CredentialFile | undefined
   readonly #tokens: CredentialFile | undefined
-  readonly #passwords = new Passwords()
+  readonly #passwords = new Passwords(() => tooManyRequests('Too many passwords are being checked. Try again.', 5))
   readonly #sessions = new Sessions()
   /** Of the registry, once it is open. */
   gate: Gate = NO_GATE
@@ -63,10 +64,10 @@ export class Access {
   static async open(config: AccessConfig, log: RegistryLog): Promise<Access> {
     const { htpasswd_file, token_file } = config
     const users = htpasswd_file
-      ? await CredentialFile.open({ path: htpasswd_file, option: 'htpasswd_file', parse: parseHtpasswd }, log)
+      ? await openCredentials({ path: htpasswd_file, option: 'htpasswd_file', parse: parseHtpasswd }, log)
       : undefined
     const tokens = token_file
-      ? await CredentialFile.open({ path: token_file, option: 'token_file', parse: parseTokens }, log)
+      ? await openCredentials({ path: token_file, option: 'token_file', parse: parseTokens }, log)
       : undefined
     return new Access(config, users, tokens)
   }

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { isKnownHash, Passwords } from '@appliance/ground/passwords'
 import { parseHtpasswd } from '../../../registry-mirror/access/credentials.ts'
-import { isKnownHash, Passwords } from '../../../registry-mirror/access/password.ts'
 import { parseRules } from '../../../registry-mirror/access/rules.ts'
 import { Sessions } from '../../../registry-mirror/access/session.ts'
 import type { RegistryConfig } from '../../../registry-mirror/index.ts'
@@ -198,7 +198,7 @@ describe('passwords', () => {
     ['{SHA}', sha('secret')],
   ] as const) {
     it(`are checked by ${name}`, async () => {
-      const passwords = new Passwords()
+      const passwords = new Passwords(() => new Error('too many'))
 
       assert.equal(isKnownHash(hash), true)
       assert.equal(await passwords.isRight('secret', hash), true)
@@ -215,7 +215,7 @@ describe('passwords', () => {
   })
 
   it('that are very long or hold line breaks are wrong', async () => {
-    const passwords = new Passwords()
+    const passwords = new Passwords(() => new Error('too many'))
 
     assert.equal(await passwords.isRight(`secret\n${'x'.repeat(10)}`, sha(`secret\n${'x'.repeat(10)}`)), false)
     assert.equal(await passwords.isRight('x'.repeat(300), sha('x'.repeat(300))), false)

@@ -5,8 +5,7 @@
 
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { createSemaphore } from '@appliance/ground/semaphore'
-import { tooManyRequests } from '../oci/errors.ts'
+import { createSemaphore } from './semaphore.ts'
 
 /** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
 const CRYPT = /^\$(?:2[aby]|5|6|y)\$[./0-9A-Za-z$=,]+$/
@@ -31,7 +30,14 @@ export class Passwords {
   readonly #asking = new Map<string, Promise<boolean>>()
   readonly #semaphore = createSemaphore(AT_A_TIME)
 
-  /** @throws OciError  TOOMANYREQUESTS: too many are being checked */
+  readonly #tooMany: () => Error
+
+  /** @param tooMany  what is thrown when too many are being checked */
+  constructor(tooMany: () => Error) {
+    this.#tooMany = tooMany
+  }
+
+  /** @throws what `tooMany` gives */
   async isRight(password: string, hash: string): Promise<boolean> {
     if (password.length > PASSWORD_LIMIT || /[\n\0]/.test(password)) return false
     if (SHA.test(hash)) return isEqual(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
@@ -40,8 +46,7 @@ export class Passwords {
     if (found && found.until > Date.now()) return found.isRight
     const asking = this.#asking.get(key)
     if (asking) return asking
-    if (this.#semaphore.waiting >= WAITING_LIMIT)
-      throw tooManyRequests('Too many passwords are being checked. Try again.', 5)
+    if (this.#semaphore.waiting >= WAITING_LIMIT) throw this.#tooMany()
     return this.#ask(key, password, hash)
   }
 

@@ -1,0 +1,74 @@
+/**
+ * A file of credentials, such as htpasswd. It is read anew when it changes; while it cannot be read, the old content
+ * stays in force.
+ */
+import { readFile, stat } from 'node:fs/promises'
+
+const LOOK_EVERY_MS = 2_000
+
+/** @param path  names the file in messages. @throws what is wrong with it */
+export type Parse = (text: string, path: string) => Map<string, string>
+type Given = {
+  path: string
+  parse: Parse
+  /** What is thrown when the file cannot be read. */
+  unreadable(cause: Error): Error
+  /** Told when a change of the file cannot be read. */
+  onStale(error: Error): void
+}
+
+export class CredentialFile {
+  readonly #given: Given
+  #entries: ReadonlyMap<string, string> = new Map()
+  #stamp = ''
+  #looked_at = 0
+
+  private constructor(given: Given) {
+    this.#given = given
+  }
+
+  /** @throws what `parse` and `unreadable` give */
+  static async open(given: Given): Promise<CredentialFile> {
+    const file = new CredentialFile(given)
+    await file.#read()
+    return file
+  }
+
+  /** As of when it was read last. */
+  get keys(): readonly string[] {
+    return [...this.#entries.keys()]
+  }
+  get values(): readonly string[] {
+    return [...this.#entries.values()]
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    if (Date.now() - this.#looked_at > LOOK_EVERY_MS) {
+      this.#looked_at = Date.now()
+      await this.#read().catch((error: Error) => this.#given.onStale(error))
+    }
+    return this.#entries.get(key)
+  }
+
+  async #read(): Promise<void> {
+    const { path, parse, unreadable } = this.#given
+    const fail = (error: Error): never => {
+      throw unreadable(error)
+    }
+    const { mtimeMs, ino, size } = await stat(path).catch(fail)
+    const stamp = `${mtimeMs} ${ino} ${size}`
+    if (stamp === this.#stamp) return
+    this.#stamp = stamp
+    this.#entries = parse(await readFile(path, 'utf8').catch(fail), path)
+  }
+}
+
+/** Lines of NAME:VALUE; empty lines and comments are left out. */
+export function* linesOf(text: string): Generator<{ line: number; user: string; value: string }> {
+  for (const [index, raw] of text.split('\n').entries()) {
+    const trimmed = raw.trim()
+    if (trimmed === '' || trimmed.startsWith('#')) continue
+    const colon = trimmed.indexOf(':')
+    yield { line: index + 1, user: trimmed.slice(0, Math.max(colon, 0)), value: trimmed.slice(colon + 1) }
+  }
+}
