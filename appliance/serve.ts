@@ -8,6 +8,7 @@ import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { createGuests } from './guest/guest.ts'
+import { bmcAddressesOf } from './hardware/bmc-addresses.ts'
 import { createImages } from './images/create-images.ts'
 import { listenForJobs } from './jobs/jobs-socket.ts'
 import { certificateJob, conductorJobs, startJobs } from './jobs/own-jobs.ts'
@@ -73,9 +74,9 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   stack.defer(() => store.close())
 
   const rack = await startRack(config, { ...ground, metrics })
+  const bmcAddresses = () => [...store.nodes.all()].flatMap(({ driver_info }) => bmcAddressesOf(driver_info))
   const images = createImages({
-    config,
-    log,
+    ...{ config, log, bmcAddresses },
     http_url: () => rack.http_url,
     onBytes: (bytes) => metrics.countBytes('image', bytes),
   })

@@ -1,6 +1,7 @@
 /** Checks how a text has to look beyond its type. Tables of options name one of these as `format`. */
 import { isIPv4 } from 'node:net'
 import { isAbsolute } from 'node:path'
+import { parseNetwork } from '@appliance/ground/networks'
 import type { Option } from '../plugin-api/index.ts'
 import type { Value } from './values.ts'
 
@@ -17,6 +18,10 @@ const CHECKS: Readonly<Record<Format, Check>> = {
       ? undefined
       : `expected True, False, or an absolute path (one that begins with /), found "${text}"`,
   url: (text) => (isWebUrl(text) ? undefined : `expected a URL with http:// or https:// in front, found "${text}"`),
+  network: (text) =>
+    parseNetwork(text)
+      ? undefined
+      : `expected networks, e.g. 192.168.50.0/24 or fd00::/8, or addresses, found "${text}"`,
   'IPv4 address': (text) =>
     isIPv4(text) ? undefined : `expected IPv4 addresses, e.g. 192.168.50.254, found "${text}"`,
 }

@@ -94,6 +94,20 @@ const DEFAULT = {
     unit: 's',
     help: 'How long an image server may be silent.',
   },
+  reachable_networks: {
+    section: 'DEFAULT',
+    type: 'list',
+    format: 'network',
+    default: [],
+    help: 'Networks, such as 192.168.50.0/24, or addresses that this box connects to although it does not by itself: loopback and link-local addresses, its own, and for images those of BMCs. For image_source, checksums, config drives, registries, agents, and BMCs.',
+  },
+  bmc_networks: {
+    section: 'DEFAULT',
+    type: 'list',
+    format: 'network',
+    default: [],
+    help: 'Networks that only BMCs are in: no image, checksum or config drive is fetched from there. The addresses of BMCs that nodes name count anyway.',
+  },
 } as const satisfies Options
 
 const api = {

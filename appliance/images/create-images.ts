@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createReach } from '@appliance/ground/reach'
 import type { Config } from '../config/options.ts'
 import { InsufficientStorage, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -34,6 +35,8 @@ export type ImagesOptions = {
   http_url(): string
   /** Bytes that have gone out. */
   onBytes?(bytes: number): void
+  /** Those that nodes name: no image is fetched from there. */
+  bmcAddresses?(): Iterable<string>
 }
 
 const MIB = 1024 * 1024
@@ -41,8 +44,7 @@ const MINUTE_MS = 60_000
 const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 
 /** @throws InvalidParameterValue  [DEFAULT] webserver_verify_ca is of no use */
-export function createImages({ config, log, http_url, onBytes }: ImagesOptions): Images {
-  const { webserver_verify_ca, webserver_connection_timeout } = config.DEFAULT
+export function createImages({ config, log, http_url, onBytes, bmcAddresses = () => [] }: ImagesOptions): Images {
   const subdir = subdirOf(config)
   const cacheFolder = config.pxe.instance_master_path
   const links = createLinks(join(config.deploy.http_root, subdir), cacheFolder)
@@ -53,7 +55,18 @@ export function createImages({ config, log, http_url, onBytes }: ImagesOptions):
     linked: links.keys,
     log,
   })
-  const upstream = createUpstream(webserver_verify_ca, webserver_connection_timeout)
+  const { webserver_verify_ca, webserver_connection_timeout, reachable_networks, bmc_networks } = config.DEFAULT
+  const upstream = createUpstream({
+    verify_ca: webserver_verify_ca,
+    timeout_s: webserver_connection_timeout,
+    reach: createReach({
+      ...{ allowed: reachable_networks, option: '[DEFAULT] reachable_networks' },
+      refused: () => [
+        { networks: bmc_networks, what: 'in [DEFAULT] bmc_networks' },
+        { networks: bmcAddresses(), what: "the address of a node's BMC" },
+      ],
+    }),
+  })
   const flights = createFlights<Entry>(config.DEFAULT.image_download_concurrency)
   const shop = { config, log, upstream, makeRoom: cache.makeRoom }
   const convert = config.DEFAULT.force_raw_images && config.agent.stream_raw_images

@@ -40,10 +40,10 @@ export type Option = {
   | { type: 'list'; default?: readonly string[]; separator?: ',' | ';'; format?: Format }
 )
 /**
- * What a text has to be: an absolute path; that, or True or False; an http or https URL; an IPv4 address. Of a list:
- * each of its items.
+ * What a text has to be: an absolute path; that, or True or False; an http or https URL; an IPv4 address; an IPv4 or
+ * IPv6 network in CIDR notation, or an address. Of a list: each of its items.
  */
-type Format = 'path' | 'path or boolean' | 'url' | 'IPv4 address'
+type Format = 'path' | 'path or boolean' | 'url' | 'IPv4 address' | 'network'
 export type NodeField = 'driver_info' | 'instance_info'
 export type Options = Readonly<Record<string, Option>>
 type ValueOf<O extends Option> = O extends { type: 'integer' }

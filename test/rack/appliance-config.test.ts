@@ -11,6 +11,7 @@ describe("configuration of the rack's appliance", () => {
       `[DEFAULT]
 state_path = /tmp/r/state
 my_ip = 172.22.0.1
+reachable_networks = 127.0.0.0/8, 172.22.0.1
 
 [api]
 host_ip = 172.22.0.1

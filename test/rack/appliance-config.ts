@@ -9,7 +9,8 @@ type Place = { folder: string; ramdisk: string; images: readonly string[] }
 
 export function configFor({ folder, ramdisk, images }: Place): ConfigChange {
   return {
-    DEFAULT: { state_path: join(folder, 'state'), my_ip: ADDRESS },
+    // Servers of images, BMCs and the upstream registry are on the appliance's own box here.
+    DEFAULT: { state_path: join(folder, 'state'), my_ip: ADDRESS, reachable_networks: `127.0.0.0/8, ${ADDRESS}` },
     api: { host_ip: ADDRESS },
     deploy: { http_url: `http://${ADDRESS}:8080` },
     // A cleaning boots each machine once more: tests of that say so.

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { codeOf } from '@appliance/ground/errno'
 import { openedLater } from '@appliance/ground/opened-later'
+import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import type { Dispatcher } from 'undici'
 import { ImageUnacceptable, InvalidParameterValue, messageOf } from '../../errors.ts'
 import { shownUrl } from './image-source.ts'
@@ -40,14 +41,22 @@ const REDIRECTS = [301, 302, 303, 307, 308]
 const TRIES = 3
 const PAUSE_MS = 500
 
-/** @param verify_ca  [DEFAULT] webserver_verify_ca: True, False, or a file or folder of certificates */
-export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
+export type UpstreamOptions = {
+  /** [DEFAULT] webserver_verify_ca: True, False, or a file or folder of certificates. */
+  verify_ca: string
+  /** [DEFAULT] webserver_connection_timeout. */
+  timeout_s: number
+  reach: Reach
+}
+
+export function createUpstream({ verify_ca, timeout_s, reach }: UpstreamOptions): Upstream {
   const timeout_ms = timeout_s * 1000
-  const connect = { ...trustOf(verify_ca), timeout: timeout_ms }
+  const connecting = { ...trustOf(verify_ca), timeout: timeout_ms, lookup: reach.lookup }
   // undici is a hundred files: they are read when a server is first asked.
   const agent = openedLater(
     async () => {
-      const { Agent } = await import('undici')
+      const { Agent, buildConnector } = await import('undici')
+      const connect = reach.guard(buildConnector(connecting))
       return new Agent({ connect, headersTimeout: timeout_ms, bodyTimeout: timeout_ms, keepAliveTimeout: 1_000 })
     },
     (opened) => opened.destroy(),
@@ -74,7 +83,9 @@ export function createUpstream(verify_ca: string, timeout_s: number): Upstream {
       return { status: response.statusCode, headers: response.headers, body: response.body, url }
     } catch (error) {
       signal.throwIfAborted()
-      throw new Unanswered(`Image ${shownUrl(url)} cannot be fetched: ${reasonOf(error, timeout_s)}. ${NEXT}`, {
+      // Nor would another try be let there.
+      const Failure = error instanceof AddressRefused ? ImageUnacceptable : Unanswered
+      throw new Failure(`Image ${shownUrl(url)} cannot be fetched: ${reasonOf(error, timeout_s)}. ${NEXT}`, {
         cause: error,
       })
     }

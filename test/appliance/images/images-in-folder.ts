@@ -17,6 +17,8 @@ import type { Json } from '../../../appliance/plugin-api/index.ts'
 export const NODE = 'aaaaaaaa-0000-4000-8000-000000000001'
 export const OTHER_NODE = 'aaaaaaaa-0000-4000-8000-000000000002'
 const DEADLINE_MS = 20_000
+/** Where servers of tests are. */
+const LOOPBACK = '127.0.0.0/8, ::1'
 
 type LogLine = { level: string; message: string; [field: string]: unknown }
 export type ImagesInFolder = AsyncDisposable & {
@@ -38,7 +40,8 @@ export function temporaryFolder(): string {
 }
 
 export function configOf(state_path: string, ini = ''): Config {
-  const text = `[conductor]\nfile_url_allowed_paths = ${state_path}/store\n${ini}\n[DEFAULT]\nstate_path = ${state_path}\n`
+  const own = `state_path = ${state_path}\nreachable_networks = ${LOOPBACK}\n`
+  const text = `[conductor]\nfile_url_allowed_paths = ${state_path}/store\n[DEFAULT]\n${own}${ini}\n`
   return readConfig(readConfigFile('rackstrap.conf', text), { host: 'box', my_ip: () => '127.0.0.1' })
 }
 
@@ -47,9 +50,15 @@ export type Options = {
   ini?: string
   /** Where the cache lies; a folder of its own when left out. */
   state_path?: string
+  /** Addresses of nodes' BMCs. */
+  bmcs?: readonly string[]
 }
 
-export async function openImages({ ini, state_path = temporaryFolder() }: Options = {}): Promise<ImagesInFolder> {
+export async function openImages({
+  ini,
+  state_path = temporaryFolder(),
+  bmcs = [],
+}: Options = {}): Promise<ImagesInFolder> {
   const config = configOf(state_path, ini)
   const lines: LogLine[] = []
   const log = createLog('debug', (line) => lines.push(JSON.parse(line)))
@@ -63,7 +72,7 @@ export async function openImages({ ini, state_path = temporaryFolder() }: Option
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const open = () => createImages({ config, log, http_url: () => url })
+  const open = () => createImages({ config, log, http_url: () => url, bmcAddresses: () => bmcs })
   images = open()
   return {
     get images() {

@@ -1,0 +1,60 @@
+/** IP addresses and networks in CIDR notation, as texts: reads and compares them. Resolves no names. */
+import { BlockList, isIP } from 'node:net'
+
+export type Network = { address: string; prefix: number; family: 'ipv4' | 'ipv6' }
+
+/** @param text  192.168.50.0/24, fd00::/8, or an address that stands for itself. @returns undefined  it is neither */
+export function parseNetwork(text: string): Network | undefined {
+  const [, address = '', bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text.trim()) ?? []
+  const version = isIP(address)
+  if (version === 0) return undefined
+  const most = version === 4 ? 32 : 128
+  const prefix = bits === undefined ? most : Number(bits)
+  return prefix <= most ? { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' } : undefined
+}
+
+/** @throws Error  one of them is no network */
+export function networksOf(texts: Iterable<string>): { has(address: string): boolean } {
+  const list = new BlockList()
+  for (const text of texts) {
+    const network = parseNetwork(text)
+    if (!network) throw new Error(`'${text}' is no network: expected one such as 192.168.50.0/24 or fd00::/8.`)
+    list.addSubnet(network.address, network.prefix, network.family)
+  }
+  return { has: (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6') }
+}
+
+/**
+ * The address itself, without its zone, and the IPv4 address that it carries: what is sent to the one may arrive at the
+ * other.
+ */
+export function formsOf(address: string): string[] {
+  const [bare = ''] = address.split('%')
+  if (isIP(bare) !== 6) return [bare]
+  const carried = carriedBy(wordsOf(bare))
+  return carried === undefined ? [bare] : [bare, carried]
+}
+
+/** The eight groups of an IPv6 address. */
+function wordsOf(address: string): number[] {
+  // WHATWG URL, "IPv6 serializer": lower-case hex, one ::, no dotted part.
+  const plain = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [before = '', after] = plain.split('::')
+  const read = (part = '') => (part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16)))
+  const [head, tail] = [read(before), read(after)]
+  return [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail]
+}
+
+function carriedBy(words: readonly number[]): string | undefined {
+  const [first, second, ...others] = words
+  const dotted = (high = 0, low = 0) => [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
+  // RFC 3056: 6to4.
+  if (first === 0x2002) return dotted(second, others[0])
+  // RFC 6052: NAT64.
+  const isNat64 = first === 0x64 && second === 0xff9b && others.slice(0, 4).every((word) => word === 0)
+  // RFC 4291 section 2.5.5: IPv4-compatible and IPv4-mapped; :: and ::1 carry none.
+  const isEmpty = words.slice(0, 5).every((word) => word === 0)
+  const isMapped = isEmpty && words[5] === 0xffff
+  const isCompatible = isEmpty && words[5] === 0 && words[6] !== 0
+  return isNat64 || isMapped || isCompatible ? dotted(words[6], words[7]) : undefined
+}
