@@ -52,6 +52,15 @@ export class Forbidden extends ApplianceError {
 export class PayloadTooLarge extends ApplianceError {
   override readonly code = 413
 }
+/** As much is under way as the appliance can bear. Clients ask again: Ironic's do so by themselves. */
+export class ServiceUnavailable extends ApplianceError {
+  override readonly code = 503
+  readonly retry_after_s: number
+  constructor(message: string, retry_after_s: number) {
+    super(message)
+    this.retry_after_s = retry_after_s
+  }
+}
 /** Not enough room on a disk of the appliance, or its limits are reached. */
 export class InsufficientStorage extends ApplianceError {
   override readonly code = 507

@@ -2,6 +2,8 @@
  * Calls the agent's API (ironic-python-agent's). Never trusts an answer: every call has a deadline and a size limit.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import { parseJson as parseAnyJson } from '@appliance/ground/json-meter'
+import { trimEnd } from '@appliance/ground/trim-end'
 import type { Dispatcher } from 'undici'
 import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
@@ -157,7 +159,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 
 function agentUrl(node: Node): string {
   const url = node.driver_internal_info.agent_url
-  if (typeof url === 'string' && url !== '') return url.replace(/\/+$/, '')
+  if (typeof url === 'string' && url !== '') return trimEnd(url, '/')
   throw new AgentUnreachable(`The agent of node ${node.uuid} has not told its address yet`)
 }
 
@@ -194,7 +196,7 @@ async function readLimited(body: Dispatcher.ResponseData['body'], node: string):
 
 function parseJson(call: Call, status: number, text: string): unknown {
   try {
-    const body: unknown = JSON.parse(text)
+    const body = parseAnyJson(text)
     if (body !== null && typeof body === 'object') return body
   } catch (error) {
     throw new AgentFailure(notJson(call, status, text), { cause: error })

@@ -3,10 +3,12 @@
  * that takes a decision about a machine is the conductor's.
  */
 import { randomUUID } from 'node:crypto'
+import { trimEnd } from '@appliance/ground/trim-end'
 import { Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import type { Caller } from '../access/caller.ts'
 import { timestamp } from '../records/timestamp.ts'
+import { BodyRoom } from './body-room.ts'
 import { inTurn } from './in-turn.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import { notServed } from './not-served.ts'
@@ -56,10 +58,13 @@ export function createRamdiskApi(parts: ApiParts): App {
 /** @param public_endpoint  base of links; where the request came to when left out */
 function createBase(parts: ApiParts, public_endpoint?: string): App {
   const app: App = new Hono<ApiEnv>({ getPath: wirePath })
+  const room = new BodyRoom()
   app.use(async (call, next) => {
     const began = performance.now()
     begin(call, public_endpoint)
-    await next()
+    const body = room.share()
+    call.set('body', body)
+    await next().finally(body.free)
     finish(call, parts, performance.now() - began)
   })
   app.use(async (call, next) => {
@@ -80,7 +85,7 @@ const NOBODY: Caller = { role: 'admin', address: '', via: 'tcp' }
 
 /** A slash at the end means nothing, and `/nodes` is `/v1/nodes`. @source Ironic api/controllers/root.py _lookup */
 function wirePath(request: Request): string {
-  const path = getPath(request).replace(/\/+$/, '')
+  const path = trimEnd(getPath(request), '/')
   if (path === '') return '/'
   return path === '/v1' || path.startsWith('/v1/') ? path : `/v1${path}`
 }

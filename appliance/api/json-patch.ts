@@ -9,11 +9,15 @@ import type { Json } from '../plugin-api/index.ts'
 import { list, text } from './schema.ts'
 
 const OPERATIONS_LIMIT = 1000
+/** Characters. */
+const PATH_LIMIT = 4096
 
 export const patchSchema = list(
   z.strictObject({
     op: z.enum(['add', 'replace', 'remove'], "expected 'add', 'replace' or 'remove'"),
-    path: text.regex(/^(\/[^/]+)+$/, "expected a path like '/driver_info/ipmi_address'"),
+    path: text
+      .max(PATH_LIMIT, { abort: true, error: `expected at most ${PATH_LIMIT} characters` })
+      .regex(/^(\/[^/]+)+$/, "expected a path like '/driver_info/ipmi_address'"),
     value: z.unknown().optional(),
   }),
 ).max(OPERATIONS_LIMIT, `expected at most ${OPERATIONS_LIMIT} operations`)

@@ -6,6 +6,7 @@ import type { Config } from '../config/options.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Store } from '../records/store.ts'
+import type { BodyShare } from './body-room.ts'
 
 export type ApiParts = { conductor: Conductor; store: Store; config: Config; log: Log; metrics: Metrics }
 
@@ -19,6 +20,7 @@ export type ApiEnv = {
     base: string
     request_id: string
     caller: Caller
+    body: BodyShare
   }
 }
 export type App = Hono<ApiEnv>

@@ -1,4 +1,5 @@
 /** Reads JSON so that each number goes out as it came in: 2.0, 20 digits, 1e400. Every other number is a plain one. */
+import { trimEnd } from './trim-end.ts'
 
 declare global {
   // ECMAScript "JSON.parse source text access", which Node 24 has and the compiler's library does not know yet.
@@ -94,7 +95,7 @@ function normal(source: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? []
   const digits = (whole + fraction).replace(/^0+/, '')
-  const short = digits.replace(/0+$/, '')
+  const short = trimEnd(digits, '0')
   if (short === '') return '0'
   return `${sign}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`
 }

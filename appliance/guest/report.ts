@@ -2,6 +2,7 @@
  * Reads the reports of the agent in a guest from its serial line, one JSON object a line. A stranger's code ran in
  * the guest and may write there, too.
  */
+import { parseJson } from '@appliance/ground/json-meter'
 import { z } from 'zod'
 import type { Progress } from '../plugin-api/index.ts'
 
@@ -82,7 +83,7 @@ export function createReport(progress: (progress: Progress) => void): Report {
 
 function parsed(text: string): z.infer<typeof line> | undefined {
   try {
-    return line.safeParse(JSON.parse(text)).data
+    return line.safeParse(parseJson(text)).data
   } catch {
     // The kernel or a stranger wrote this line.
     return undefined

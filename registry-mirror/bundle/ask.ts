@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request } from '@appliance/ground/http'
+import { parseJson } from '@appliance/ground/json-meter'
 import { BundleError } from './format.ts'
 
 /** Where a registry listens. */
@@ -90,7 +91,7 @@ export async function refusalOf(answer: Answer, what: string): Promise<BundleErr
 
 function messageIn(text: string): string | undefined {
   try {
-    const { errors } = JSON.parse(text) as { errors?: { message?: string }[] }
+    const { errors } = parseJson(text) as { errors?: { message?: string }[] }
     return errors?.[0]?.message
   } catch {
     // The body is no JSON: the status says enough.

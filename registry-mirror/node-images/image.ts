@@ -3,6 +3,7 @@
  * upstream.
  */
 
+import { parseJson } from '@appliance/ground/json-meter'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { StoredManifest } from '../storage/manifests.ts'
@@ -113,7 +114,7 @@ export function imageOf(
 function configIn(bytes: Uint8Array, reference: string) {
   const wrong = new ImageUnavailable('not an image', `Image ${reference} has a config that is none.`)
   try {
-    const json = JSON.parse(Buffer.from(bytes).toString()) as Record<string, unknown> | null
+    const json = parseJson(Buffer.from(bytes).toString()) as Record<string, unknown> | null
     const { os, architecture, config } = json ?? {}
     const told = (config as { Labels?: unknown } | null | undefined)?.Labels
     const labels = Object.entries(typeof told === 'object' && told !== null ? told : {})

@@ -1,5 +1,6 @@
 /** What a manifest says: its media type, what it refers to, what it is about. Judges only its form. */
 import { isObject, type JsonObject } from '@appliance/ground/json'
+import { JsonTooMuch, parseJson } from '@appliance/ground/json-meter'
 import { type Digest, parseDigest } from './digest.ts'
 import { manifestInvalid, type OciError } from './errors.ts'
 
@@ -71,9 +72,10 @@ type Descriptor = { mediaType: string | undefined; digest: Digest; urls: unknown
 
 function parseObject(bytes: Uint8Array): JsonObject {
   try {
-    const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    const json: unknown = parseJson(bytes)
     if (isObject(json)) return json
   } catch (error) {
+    if (error instanceof JsonTooMuch) throw manifestInvalid(`The manifest is too much to read: ${error.message}.`)
     throw manifestInvalid(`The manifest is no JSON: ${(error as Error).message}.`)
   }
   throw manifestInvalid('The manifest is no JSON object.')

@@ -3,6 +3,8 @@
  * image. What it says of one that cannot be used never quotes it.
  */
 import { isObject, type JsonObject } from '@appliance/ground/json'
+import { parseJson } from '@appliance/ground/json-meter'
+import { trimEnd } from '@appliance/ground/trim-end'
 import type { Credentials } from '../oci/secret.ts'
 
 /** A sentence's end, such as "it is not JSON". */
@@ -68,7 +70,7 @@ export function readPullSecret(value: unknown, reference: string): Found {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     // No JSON, which the caller says. The parser's words would quote the secret.
     return undefined
@@ -119,7 +121,7 @@ function entriesOf(auths: JsonObject): Map<string, unknown> {
  */
 function placeOf(key: string): string {
   const isAddress = /^https?:\/\//i.test(key)
-  const plain = key.replace(/^https?:\/\//i, '').replace(/\/+$/, '')
+  const plain = trimEnd(key.replace(/^https?:\/\//i, ''), '/')
   const [host = '', ...path] = plain.split('/')
   const isWhole = isAddress || /^v[12]$/.test(path.join('/'))
   return isWhole || path.length === 0 ? hostOf(host) : `${hostOf(host)}/${path.join('/')}`
@@ -142,7 +144,7 @@ function credentialsOf(entry: unknown, place: string): Found | undefined {
   const [auth, username, password] = [text(entry.auth), text(entry.username), text(entry.password)]
   if (username !== undefined && password !== undefined && isPair(username, password))
     return { credentials: { username, password } }
-  const credentials = auth === undefined ? undefined : splitAt(decoded(auth.trim())?.replace(/\0+$/, ''))
+  const credentials = auth === undefined ? undefined : splitAt(trimEnd(decoded(auth.trim()) ?? '', '\0'))
   if (credentials) return { credentials }
   if (text(entry.identitytoken) !== undefined)
     return {

@@ -3,6 +3,7 @@
  * stay in memory; nothing here is logged.
  */
 import { createHash } from 'node:crypto'
+import { parseJson } from '@appliance/ground/json-meter'
 import type { Credentials } from '../oci/secret.ts'
 
 /** RFC 9110 section 11.6.1, as registries write it. */
@@ -46,7 +47,7 @@ export function tokenUrl({ realm, service, scope }: Extract<Challenge, { scheme:
 /** @returns undefined  the answer has no token */
 export function tokenIn(text: string, now = Date.now()): Token | undefined {
   try {
-    const { token, access_token, expires_in } = JSON.parse(text) as Record<string, unknown>
+    const { token, access_token, expires_in } = parseJson(text) as Record<string, unknown>
     const value = typeof token === 'string' && token !== '' ? token : access_token
     if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) return undefined
     const life_s = typeof expires_in === 'number' && expires_in > 0 ? expires_in : DEFAULT_LIFE_S

@@ -1,5 +1,6 @@
 /** The questions to one upstream. Each answer is checked before the caller sees it. Stores nothing. */
 
+import { parseJson } from '@appliance/ground/json-meter'
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
 import type { UpstreamConfig } from '../config/config.ts'
 import { isAllowed } from '../config/upstream.ts'
@@ -29,6 +30,8 @@ const WHOLE_DEADLINE_MS = 45_000
 /** For an answer that was cut. */
 const ATTEMPTS_LIMIT = 3
 const LIST_LIMIT_BYTES = 16 * 1024 * 1024
+/** Tags of one page: some registries have no pages. */
+const LIST_LIMIT_VALUES = 500_000
 /** Of the config of an image. */
 export const SMALL_BLOB_LIMIT_BYTES = 8 * 1024 * 1024
 
@@ -174,7 +177,7 @@ export class Upstream {
     const { bytes } = answer
     const next = this.#nextOf(textOf(answer.headers.link))
     try {
-      const json: unknown = JSON.parse(bytes.toString())
+      const json = parseJson(bytes.toString(), { values: LIST_LIMIT_VALUES })
       if (typeof json === 'object' && json !== null)
         return { json: json as Record<string, unknown>, ...(next && { next }) }
     } catch {

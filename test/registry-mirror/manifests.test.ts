@@ -120,6 +120,12 @@ describe('a manifest', () => {
 
   for (const [what, body, type, message] of [
     ['no JSON', 'no', IMAGE, /^The manifest is no JSON: /],
+    [
+      'nested too deeply',
+      '['.repeat(1_000_000),
+      IMAGE,
+      'The manifest is too much to read: it is nested deeper than 32 levels.',
+    ],
     ['a list', '[]', IMAGE, 'The manifest is no JSON object.'],
     ['not UTF-8', Buffer.from([0x22, 0xff, 0x22]), IMAGE, /^The manifest is no JSON: /],
     [

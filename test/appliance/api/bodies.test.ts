@@ -58,6 +58,50 @@ describe('request bodies', () => {
     assert.equal(patch.status, 413)
   })
 
+  it('of a config drive’s size are taken two at a time: others are told when to ask again, and small ones go on', async (t) => {
+    const { app, ask } = await openRig(t)
+    const uuid = String((await ask('POST', '/v1/nodes', { driver: 'ipmi' })).body.uuid)
+    const path = `/v1/nodes/${uuid}/states/provision`
+    const slow = () => {
+      const { promise: isHeld, resolve } = Promise.withResolvers<void>()
+      const text = `{"target":"manage","configdrive":"${'A'.repeat(2 * 1024 * 1024)}"}`
+      const { promise: rest, resolve: finish } = Promise.withResolvers<void>()
+      const body = new ReadableStream({
+        async pull(controller) {
+          controller.enqueue(Buffer.from(text.slice(0, -1)))
+          resolve()
+          await rest
+          controller.enqueue(Buffer.from('}'))
+          controller.close()
+        },
+      })
+      const headers = { 'X-OpenStack-Ironic-API-Version': '1.115' }
+      const request = { method: 'PUT', headers, body, duplex: 'half' } as RequestInit
+      return { isHeld, finish, answer: Promise.resolve(app.request(`${BASE}${path}`, request)) }
+    }
+    const first = [slow(), slow()]
+    await Promise.all(first.map(({ isHeld }) => isHeld))
+
+    const third = slow()
+    third.finish()
+    const refused = await third.answer
+    const small = await ask('PUT', `/v1/nodes/${uuid}/maintenance`, { reason: 'a' })
+    for (const { finish } of first) finish()
+    const taken = await Promise.all(first.map(async ({ answer }) => (await answer).status))
+    const later = slow()
+    later.finish()
+
+    assert.equal(refused.status, 503)
+    assert.equal(refused.headers.get('retry-after'), '5')
+    assert.match(
+      await refused.text(),
+      /The appliance is working on 2 requests with bodies of more than 1 MiB already, which is as much as it takes at once\. Ask again in 5 s\./,
+    )
+    assert.equal(small.status, 202)
+    assert.deepEqual(taken, [400, 400], 'a config drive belongs to a deploy')
+    assert.equal((await later.answer).status, 400)
+  })
+
   it('that end before they are complete are the client’s fault, not an error of the appliance', async (t) => {
     const { app, lines } = await openRig(t)
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error('aborted')) })
@@ -94,6 +138,18 @@ describe('request bodies', () => {
       what: 'JSON nested so deeply that it would exhaust the stack',
       body: nested(100_000),
       fault: 'Request body JSON is nested too deeply (limit: 25 levels).',
+    },
+    {
+      what: 'more values than the largest inventory',
+      body: `{"driver":"ipmi","extra":{"a":[${'1,'.repeat(30_000)}1]}}`,
+      fault:
+        'The request body is more than the appliance takes: it holds more than 30000 values. Send less of it at once.',
+    },
+    {
+      what: 'a number without end',
+      body: `{"driver":"ipmi","extra":{"a":1.${'0'.repeat(100_000)}1}}`,
+      fault:
+        'The request body is more than the appliance takes: it holds a number of more than 4300 characters. Send less of it at once.',
     },
     {
       what: '__proto__',

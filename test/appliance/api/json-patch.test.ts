@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { applyPatch, type Patch } from '../../../appliance/api/json-patch.ts'
+import { applyPatch, type Patch, patchSchema } from '../../../appliance/api/json-patch.ts'
 import { InvalidParameterValue } from '../../../appliance/errors.ts'
 
 const document = { extra: { list: ['a', 'b'], deep: { er: 1 } }, name: 'n1' }
@@ -26,6 +26,16 @@ describe('JSON patch', () => {
       assert.deepEqual(document, before)
     })
   }
+
+  it('has no more than 1000 operations, with paths of at most 4096 characters', () => {
+    const long = `/extra${'/a'.repeat(500_000)}`
+    const faults = [
+      Array.from({ length: 1001 }, () => ({ op: 'remove', path: '/extra/a' })),
+      [{ op: 'remove', path: long }],
+    ].map((patch) => patchSchema.safeParse(patch).error?.issues.map(({ message }) => message))
+
+    assert.deepEqual(faults, [['expected at most 1000 operations'], ['expected at most 4096 characters']])
+  })
 
   it('applies one operation after the other', () => {
     const patch: Patch = [

@@ -1,0 +1,58 @@
+/**
+ * How much of request bodies is in memory at one time. Small bodies always have room beside large ones, so that
+ * config drives hold up no heartbeat.
+ */
+import { ServiceUnavailable } from '../errors.ts'
+
+/** What every request but one with a config drive needs ([api] max_json_body_size is 1 MiB). */
+const SMALL_BYTES = 1024 * 1024
+/** Of bodies no larger than that: a thousand heartbeats, or as many that are as large as they may be. */
+const SMALL_TOGETHER_BYTES = 64 * 1024 * 1024
+/** A config drive of 64 MiB takes some 300 MiB until its node has it. */
+const LARGE_AT_ONCE = 2
+const RETRY_AFTER_S = 5
+
+/** One request's share. */
+export type BodyShare = {
+  /** @param bytes  read of its body so far. @throws ServiceUnavailable  there is no room for so many */
+  hold(bytes: number): void
+  /** Called once, when nobody needs the body any more. */
+  free(): void
+}
+
+export class BodyRoom {
+  #small_bytes = 0
+  #large = 0
+
+  share(): BodyShare {
+    let held = 0
+    let isLarge = false
+    const hold = (bytes: number) => {
+      if (isLarge) return
+      this.#small_bytes -= held
+      held = 0
+      if (bytes > SMALL_BYTES) {
+        if (this.#large >= LARGE_AT_ONCE) throw busy(`${LARGE_AT_ONCE} requests with bodies of more than 1 MiB`)
+        this.#large++
+        isLarge = true
+        return
+      }
+      if (this.#small_bytes + bytes > SMALL_TOGETHER_BYTES) throw busy('requests with bodies of 64 MiB together')
+      this.#small_bytes += bytes
+      held = bytes
+    }
+    const free = () => {
+      this.#small_bytes -= held
+      if (isLarge) this.#large--
+      held = 0
+      isLarge = false
+    }
+    return { hold, free }
+  }
+}
+
+const busy = (what: string) =>
+  new ServiceUnavailable(
+    `The appliance is working on ${what} already, which is as much as it takes at once. Ask again in ${RETRY_AFTER_S} s.`,
+    RETRY_AFTER_S,
+  )
