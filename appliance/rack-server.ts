@@ -1,6 +1,7 @@
 /** The HTTP server on the rack's side: boot scripts, the ramdisk's files, images,
  * and the handlers that it is given. Files are only read. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from '@appliance/ground/http'
 import { type Address, type Listening, listen } from '@appliance/ground/listen'
 import type { Log } from './log.ts'
 

@@ -31,8 +31,7 @@ import {
 } from './serve/health.ts'
 import { cannotListen, listen } from './serve/listen.ts'
 import { answersAbout, LivePlugins, loadedOf, type Reloaded } from './serve/live-plugins.ts'
-import { type Mirror, startMirror } from './serve/mirror.ts'
-import { nodeRegistryOf } from './serve/node-registry.ts'
+import type { Mirror } from './serve/mirror.ts'
 import { publishedHandler } from './serve/published-handler.ts'
 import { ramdiskHandler } from './serve/ramdisk-handler.ts'
 import type { Settings } from './serve/settings.ts'
@@ -82,14 +81,14 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   })
   stack.defer(() => images.close())
 
-  const mirror = config.registry.enabled ? await startMirror(settings, log) : undefined
+  const mirror = config.registry.enabled ? await mirrorOf(settings, log) : undefined
   stack.defer(() => mirror?.stop())
   const mirror_port = (await mirror?.openForPulls()) ?? 0
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, images },
     ...loadedOf(settings.config, log, settings.pluginSet),
-    ...(mirror && { registry: nodeRegistryOf(mirror, config.oci) }),
+    ...(mirror && { registry: mirror.ofNodes }),
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,
       folder: join(config.DEFAULT.state_path, 'guests'),
@@ -149,6 +148,14 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
       await stack.disposeAsync()
     },
   }
+}
+
+/** The code of the registry mirror is a hundred files: they are read where it is enabled. */
+async function mirrorOf(settings: Settings, log: Log) {
+  const { startMirror } = await import('./serve/mirror.ts')
+  const { nodeRegistryOf } = await import('./serve/node-registry.ts')
+  const mirror = await startMirror(settings, log)
+  return { ...mirror, ofNodes: nodeRegistryOf(mirror, settings.config.oci) }
 }
 
 /** Listens on the rack's side first: what machines are told depends on the port. */

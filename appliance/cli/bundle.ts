@@ -24,7 +24,7 @@ import {
   sourceOf,
   takeInventory,
   withRegistry,
-} from '@appliance/registry-mirror'
+} from '@appliance/registry-mirror/bundle'
 import { type Command, InvalidArgumentError } from 'commander'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'

@@ -1,10 +1,8 @@
 /** The API's socket: opens it, and closes it within a deadline whatever its clients do. */
-import { createServer } from 'node:http'
+import { createServer } from '@appliance/ground/http'
 import { type Address, type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
-import { getRequestListener } from '@hono/node-server'
 import { ApplianceError } from '../errors.ts'
-
-type Fetch = Parameters<typeof getRequestListener>[0]
+import { type Fetch, fetchListener } from './fetch-listener.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 /** Enough for the slowest body of the largest size. An answer may take longer: some ask a BMC. */
@@ -15,7 +13,7 @@ export async function listen(fetch: Fetch, address: Address): Promise<Listening>
   const { host } = address
   // HTTP/1.0 has no Host header: the address stands for it.
   const hostname = host.includes(':') ? `[${host}]` : host
-  const server = createServer(getRequestListener(fetch, { hostname }))
+  const server = createServer(fetchListener(fetch, hostname))
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.requestTimeout = REQUEST_TIMEOUT_MS
   return listenOn(server, address).catch((error: unknown) => {

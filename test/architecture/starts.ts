@@ -14,7 +14,7 @@ const doors: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-/** Packages of npm that are read with this file. */
+/** Packages of npm that are read with this file, and node:http, which as an ES module brings Node's own fetch. */
 export function packagesReadWith(entry: string): string[] {
   const packages = new Set<string>()
   const seen = new Set<string>()
@@ -24,7 +24,7 @@ export function packagesReadWith(entry: string): string[] {
     for (const { target } of (byFile.get(file) ?? []).filter(isRead)) {
       const next = byFile.has(target) ? target : doors.get(target)
       if (next !== undefined) read(next)
-      else if (!target.startsWith('node:') && !target.endsWith('.ts')) packages.add(target)
+      else if ((!target.startsWith('node:') || target === 'node:http') && !target.endsWith('.ts')) packages.add(target)
     }
   }
   read(entry)

@@ -25,7 +25,13 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
     [
       ...['appliance/serve', 'appliance/jobs', 'appliance/images', 'appliance/ca', 'appliance/config'],
       'appliance/plugin-testing',
-      ...['appliance/systemd-notify', '@appliance/pxe/build-ramdisk', '@appliance/registry-mirror', 'commander'],
+      ...[
+        'appliance/systemd-notify',
+        '@appliance/pxe/build-ramdisk',
+        '@appliance/registry-mirror',
+        '@appliance/registry-mirror/bundle',
+        'commander',
+      ],
       ...FOUNDATION,
     ],
   ],

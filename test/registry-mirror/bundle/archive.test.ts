@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { parseNaming } from '../../../registry-mirror/bundle/archive.ts'
-import { importArchive, isBundle, withRegistry } from '../../../registry-mirror/index.ts'
+import { importArchive, isBundle, withRegistry } from '../../../registry-mirror/bundle.ts'
 import {
   configOf,
   descriptor,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { parsePlatform, readKnown, takeInventory, withRegistry } from '../../../registry-mirror/index.ts'
+import { parsePlatform, readKnown, takeInventory, withRegistry } from '../../../registry-mirror/bundle.ts'
 import {
   configOf,
   descriptor,

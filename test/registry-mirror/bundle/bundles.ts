@@ -15,7 +15,7 @@ import {
   saveBundle,
   sourceOf,
   withRegistry,
-} from '../../../registry-mirror/index.ts'
+} from '../../../registry-mirror/bundle.ts'
 import { configOf, imageIn, logTo, pushManifest, sha256, type TestRegistry, temporaryFolder } from '../registry.ts'
 
 export const MADE = new Date('2026-01-02T03:04:05Z')

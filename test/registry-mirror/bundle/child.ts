@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs'
 import process from 'node:process'
-import { importBundle, planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/index.ts'
+import { importBundle, planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/bundle.ts'
 import { configOf } from '../registry.ts'
 
 const [what, storage_path = '', path = ''] = process.argv.slice(2)

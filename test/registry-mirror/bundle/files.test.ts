@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { filesIn, findFiles } from '../../../registry-mirror/index.ts'
+import { filesIn, findFiles } from '../../../registry-mirror/bundle.ts'
 import { sha256, temporaryFolder, testRegistry } from '../registry.ts'
 import { exportFrom, importInto, tagsOf } from './bundles.ts'
 

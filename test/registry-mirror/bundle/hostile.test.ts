@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { entriesOf } from '../../../registry-mirror/bundle/format.ts'
-import { readBundle } from '../../../registry-mirror/index.ts'
+import { readBundle } from '../../../registry-mirror/bundle.ts'
 import { sha256, temporaryFolder } from '../registry.ts'
 import { emptyIndex, importInto, type TarEntry, writeTar } from './bundles.ts'
 

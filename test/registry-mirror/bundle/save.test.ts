@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/index.ts'
+import { planBundle, saveBundle, sourceOf, withRegistry } from '../../../registry-mirror/bundle.ts'
 import { configOf, logTo, temporaryFolder, testRegistry } from '../registry.ts'
 import { exportFrom, MADE, tagImage } from './bundles.ts'
 

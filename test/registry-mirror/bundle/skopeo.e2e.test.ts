@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
-import { importArchive, withRegistry } from '../../../registry-mirror/index.ts'
+import { importArchive, withRegistry } from '../../../registry-mirror/bundle.ts'
 import {
   configOf,
   descriptor,
