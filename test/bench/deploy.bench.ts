@@ -1,16 +1,20 @@
 /**
  * Deploys in the virtual rack, from power-on: the agent's first call, the image written, the operating system's
  * phone-home; and what went over the wire. As root. Options: --firmware bios,uefi  --memory 1024  --image FILE
- * --runs 1  --interface direct: deploy interfaces, one beside the other with the same bytes
+ * --runs 1  --interface direct: deploy interfaces, one beside the other with the same bytes; custom-agent writes them
+ * by the layer of its README, from a server beside the appliance
  * --smallest-memory: besides, the least memory (256 to 1024 MiB) with which a machine can be deployed; takes long.
  */
-import { readFile, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { nodeWith, prepareAcme } from '../rack/acme-layer.ts'
 import { deployRack } from '../rack/deploy.ts'
 import { type Image, prepareImage } from '../rack/image.ts'
 import { DEFAULT_DISK_BYTES, startRack } from '../rack/rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../rack/ramdisk.ts'
+import { serveFile } from '../rack/serve-file.ts'
 import { FIRMWARES, type Firmware } from '../rack/steel/machine.ts'
 import type { Timeline } from '../rack/timeline.ts'
 import { MIB, printTable, type Row, round, saveResult } from './measure.ts'
@@ -35,19 +39,22 @@ const STEP_MIB = 32
 /** A machine without enough memory hangs, or boots again and again. */
 const PATIENCE_S = 120
 
-type Prepared = { ramdisk: Ramdisk; image: Image; signal: AbortSignal }
+type Prepared = { ramdisk: Ramdisk; image: Image; signal: AbortSignal; acme?: { ramdisk: Ramdisk; file: string } }
 type Deploy = { firmware: Firmware; memory_mib: number; deploy_interface?: string; silence_limit_s?: number }
 
-async function deployOne({ ramdisk, image, signal }: Prepared, deploy: Deploy): Promise<Row> {
+async function deployOne({ image, signal, acme, ...prepared }: Prepared, deploy: Deploy): Promise<Row> {
   const { firmware, memory_mib, deploy_interface = 'direct', silence_limit_s } = deploy
+  const own = deploy_interface === 'custom-agent' ? acme : undefined
+  const ramdisk = own?.ramdisk ?? prepared.ramdisk
   await using rack = await startRack({
     ...{ ramdisk, images: [dirname(image.path)], firmware, memory_mib, machines: 1, signal },
     config: { DEFAULT: { enabled_deploy_interfaces: deploy_interface } },
     disk_bytes: Math.max(DEFAULT_DISK_BYTES, image.virtual_bytes + DISK_MARGIN_BYTES),
   })
+  await using server = own && (await serveFile(rack, own.file))
   const [timeline] = await deployRack(rack, {
     ...{ image, signal, silence_limit_s },
-    node: { deploy_interface },
+    node: server ? nodeWith('acme', server.url) : { deploy_interface },
     onStage: (_machine, { name, at_s }) => process.stdout.write(`  ${at_s.toFixed(1).padStart(7)} s  ${name}\n`),
     onOngoing: () => {},
   })
@@ -116,16 +123,15 @@ async function smallestMemory(prepared: Prepared, firmware: Firmware): Promise<R
 
 async function main(signal: AbortSignal): Promise<void> {
   const image = typeof values.image === 'string' ? values.image : undefined
-  const prepared = {
-    ramdisk: await ensureRamdisk(signal),
-    image: await prepareImage(image, signal, () => {}),
-    signal,
-  }
+  const interfaces = String(values.interface).split(',')
+  const own = { ramdisk: await ensureRamdisk(signal), image: await prepareImage(image, signal, () => {}), signal }
+  const folder = await mkdtemp(join(tmpdir(), 'rackstrap-bench-'))
+  const acme = interfaces.includes('custom-agent') ? await prepareAcme(folder, own.image, signal) : undefined
+  const prepared = { ...own, ...(acme && { acme }) }
   const firmwares = FIRMWARES.filter((one) => String(values.firmware).split(',').includes(one))
   const rows: Row[] = []
   const smallest: Row[] = []
   const runs = Array.from({ length: Number(values.runs) }, (_, index) => index + 1)
-  const interfaces = String(values.interface).split(',')
   for (const firmware of firmwares) {
     for (const [run, deploy_interface] of runs.flatMap((run) => interfaces.map((one) => [run, one] as const))) {
       process.stdout.write(`${firmware}, ${deploy_interface}, run ${run}\n`)
@@ -133,6 +139,7 @@ async function main(signal: AbortSignal): Promise<void> {
     }
     if (values['smallest-memory']) smallest.push(await smallestMemory(prepared, firmware))
   }
+  await rm(folder, { recursive: true })
   printTable('Deploys in the virtual rack; seconds from power-on', rows)
   if (smallest.length > 0) printTable('Smallest memory', smallest)
   await saveResult('deploy', { image: prepared.image, rows, smallest })

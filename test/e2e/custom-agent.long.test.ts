@@ -4,23 +4,20 @@
  * writes fetches the image from a server that the appliance does not know.
  */
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { block } from '../plugins/example.ts'
-import { CHECKOUT } from '../rack/cache.ts'
+import { nodeWith, prepareAcme } from '../rack/acme-layer.ts'
 import { ensureHardwareManagers, LAYER } from '../rack/hardware-manager/build.ts'
-import { ensureRamdisk } from '../rack/ramdisk.ts'
 import { run } from '../rack/run-program.ts'
+import { serveFile } from '../rack/serve-file.ts'
 import { AgentNotServed } from '../rack/stock-agent/build.ts'
 import type { Timeline } from '../rack/timeline.ts'
-import { serveFile } from './file-server.ts'
 import { deploy, foldersOf, ownImage, PREPARE_DEADLINE_MS, rackFor, showNode } from './racks.ts'
 
 const STOCK_MEMORY_MIB = 2048
 const DEADLINE_MS = 600_000
-const README = join(CHECKOUT, 'plugins/custom-agent/README.md')
 const CONFIG = { DEFAULT: { enabled_deploy_interfaces: 'direct,custom-agent' } }
 /** With arguments; the agent does not run them by itself. */
 const ASKED = [
@@ -29,22 +26,8 @@ const ASKED = [
 ].map((step) => ({ interface: 'deploy', ...step }))
 const AFTERWARDS = ['prepare_instance_boot', 'tear_down_agent', 'switch_to_tenant_network', 'boot_instance']
 
-const nodeWith = (layer: string, url: string) => ({
-  deploy_interface: 'custom-agent',
-  driver_info: [`ramdisk_layers=${layer}`],
-  instance_info: [`acme_image=${url}`],
-})
 const stepsOf = (timeline: Timeline | undefined) =>
   timeline?.stages.flatMap(({ name }) => (name.startsWith('step deploy.') ? [name.slice('step deploy.'.length)] : []))
-
-/** @returns a folder with layers/acme, as the README has it */
-async function writeLayer(folder: string): Promise<string> {
-  const layer = join(folder, 'layers/acme')
-  await mkdir(join(layer, 'steps'), { recursive: true })
-  await writeFile(join(layer, 'layer.json'), '{}')
-  await writeFile(join(layer, 'steps/index.ts'), block('ts', '', await readFile(README, 'utf8')))
-  return folder
-}
 
 describe('the deploy interface custom-agent', () => {
   it('deploys a machine by the steps of a stock agent with hardware managers of strangers', {
@@ -87,11 +70,8 @@ describe('the deploy interface custom-agent', () => {
   }, async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'rackstrap-acme-'))
     test.after(() => rm(folder, { recursive: true }))
-    const plugins = [await writeLayer(folder)]
-    const ramdisk = await ensureRamdisk(AbortSignal.timeout(PREPARE_DEADLINE_MS), { plugins })
     const image = await ownImage()
-    const file = join(folder, 'image.raw.gz')
-    await run('sh', ['-ec', 'gzip -1 <"$1" >"$2"', 'gzip', image.path, file], { signal: test.signal })
+    const { ramdisk, file } = await prepareAcme(folder, image, AbortSignal.timeout(PREPARE_DEADLINE_MS))
     await using rack = await rackFor(test, { ramdisk, images: foldersOf(image), config: CONFIG })
     await using files = await serveFile(rack, file)
 

@@ -1,19 +1,13 @@
 /** The plugin of plugins/TUTORIAL.md as a stranger has it after an hour: every block of the page in its file. */
-import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { blockOf } from '../rack/markdown-block.ts'
 
 export const PAGE = ['TUTORIAL.md', 'LAYERS.md']
   .map((name) => readFileSync(join(import.meta.dirname, '../../plugins', name), 'utf8'))
   .join('\n')
 
-/** The first block of this language below a heading, or on the page. */
-export function block(language: string, heading = '', of = PAGE): string {
-  const page = of.slice(of.indexOf(heading))
-  const [, text] = new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``).exec(page) ?? []
-  assert.ok(text, `plugins/TUTORIAL.md has no block of ${language}`)
-  return text
-}
+export const block = (language: string, heading = '', of = PAGE): string => blockOf(of, language, heading)
 
 /** @param folder  of the plugin; made. @returns the folder of its layer */
 export function writeExample(folder: string): string {

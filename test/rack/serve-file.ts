@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { Rack } from '../rack/rack.ts'
-import { ADDRESS } from '../rack/steel/network.ts'
+import type { Rack } from './rack.ts'
+import { ADDRESS } from './steel/network.ts'
 
-const PROGRAM = join(import.meta.dirname, '../rack/file-server.ts')
+const PROGRAM = join(import.meta.dirname, 'file-server.ts')
 const PORT = 8090
 
 /** Up until it is disposed of. @returns its address, as machines reach it */
