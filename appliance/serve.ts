@@ -81,7 +81,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   })
   stack.defer(() => images.close())
 
-  const mirror = config.registry.enabled ? await mirrorOf(settings, log) : undefined
+  const mirror = config.registry.enabled ? await mirrorOf(settings, log, bmcAddresses) : undefined
   stack.defer(() => mirror?.stop())
   const mirror_port = (await mirror?.openForPulls()) ?? 0
   const conductor = startConductor({
@@ -151,10 +151,10 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
 }
 
 /** The code of the registry mirror is a hundred files: they are read where it is enabled. */
-async function mirrorOf(settings: Settings, log: Log) {
+async function mirrorOf(settings: Settings, log: Log, bmcAddresses: () => Iterable<string>) {
   const { startMirror } = await import('./serve/mirror.ts')
   const { nodeRegistryOf } = await import('./serve/node-registry.ts')
-  const mirror = await startMirror(settings, log)
+  const mirror = await startMirror(settings, log, { bmcAddresses })
   return { ...mirror, ofNodes: nodeRegistryOf(mirror, settings.config.oci) }
 }
 

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Counts, Jobs } from '@appliance/ground/jobs'
 import type { Listening } from '@appliance/ground/listen'
+import { createReach } from '@appliance/ground/reach'
 import { Access, type Gate, isLoopback } from './access/access.ts'
 import { type AdminAnswer, type AdminRequest, administer } from './admin/admin.ts'
 import { askRunning, listenForAdmin } from './admin/admin-socket.ts'
@@ -74,6 +75,8 @@ export type RegistryGiven = {
   port?(): number
   /** Whether clients without credentials may pull from a repository. Default: from all. */
   isOpen?(name: RepositoryName): boolean
+  /** Addresses that no upstream has, beside those of bmc_networks. Asked at each connection. Default: none. */
+  bmcAddresses?(): Iterable<string>
 }
 
 export type RunningRegistry = ImageProvider &
@@ -97,6 +100,7 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   const pullThrough = await PullThrough.open(config.upstreams ?? [], {
     storage,
     log,
+    reach: reachOf(config, given),
     ...(patience && { patience }),
     ...(others && { others }),
   })
@@ -168,6 +172,15 @@ const providerOf = (nodeImages: NodeImages): ImageProvider => ({
   revoke: (owner) => nodeImages.revoke(owner),
   access: (image, options) => nodeImages.access(image, options),
 })
+
+const reachOf = ({ reachable_networks, bmc_networks = [] }: RegistryConfig, { bmcAddresses }: RegistryGiven) =>
+  createReach({
+    ...{ allowed: reachable_networks, option: '[registry] reachable_networks' },
+    refused: () => [
+      { networks: bmc_networks, what: 'in [DEFAULT] bmc_networks' },
+      { networks: bmcAddresses?.() ?? [], what: "the address of a node's BMC" },
+    ],
+  })
 
 /** The addresses by which machines reach the registry. */
 function reachedOf({ host_ip, port, cert_file, ca }: RegistryConfig, given: RegistryGiven) {

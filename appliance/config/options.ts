@@ -106,7 +106,7 @@ const DEFAULT = {
     type: 'list',
     format: 'network',
     default: [],
-    help: 'Networks that only BMCs are in: no image, checksum or config drive is fetched from there. The addresses of BMCs that nodes name count anyway.',
+    help: 'Networks that only BMCs are in: no image, checksum, config drive or container image is fetched from there. The addresses of BMCs that nodes name count anyway.',
   },
 } as const satisfies Options
 

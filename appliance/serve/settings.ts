@@ -110,7 +110,11 @@ export async function gatherSettings(
     interfaces: pluginSet.brought,
     hardwareProblems: hardware.problems,
     pluginValues: Object.fromEntries(brought.map(({ key, values }) => [key, values])),
-    registry: { ...(registry.values as unknown as RegistryConfig), upstreams },
+    registry: {
+      ...(registry.values as unknown as RegistryConfig),
+      bmc_networks: config.DEFAULT.bmc_networks,
+      upstreams,
+    },
     tables: [...own, registry, ...sections, ...brought],
     warnings: [...warningsOf(file, known), ...hardware.warnings.map((warning) => placed(file, warning))],
   }

@@ -49,6 +49,10 @@ export type RegistryConfig = {
   other_upstreams: boolean
   /** MiB/s; 0: as fast as it goes. */
   scrub_rate: number
+  /** In CIDR notation: upstreams may be there although they are no others' addresses. */
+  reachable_networks: readonly string[]
+  /** In CIDR notation: no upstream is there; left out: none. */
+  bmc_networks?: readonly string[]
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
   upstreams?: readonly UpstreamConfig[]
 }
@@ -230,5 +234,12 @@ export const registryOptions = {
     type: 'boolean',
     default: true,
     help: 'Pull images that a node is deployed from also from registries that no section [upstream:NAME] names, by https; nothing else is pulled from them.',
+  },
+  reachable_networks: {
+    section: 'registry',
+    type: 'list',
+    format: 'network',
+    default: ['$DEFAULT.reachable_networks'],
+    help: 'Networks, such as 192.168.50.0/24, or addresses that upstreams, their issuers of tokens and their redirects may have although they are loopback or link-local addresses, those of this box itself, or of BMCs.',
   },
 } as const

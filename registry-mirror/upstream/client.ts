@@ -1,5 +1,6 @@
 /** Asks one upstream over HTTP: authenticates, follows redirects, enforces deadlines. Caches nothing but tokens. */
 import { openedLater } from '@appliance/ground/opened-later'
+import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import type { Agent, Dispatcher } from 'undici'
 import type { UpstreamConfig } from '../config/config.ts'
 import type { Credentials } from '../oci/secret.ts'
@@ -38,6 +39,11 @@ const PATIENCE: Patience = {
   pause_ms: 5_000,
 }
 
+export type ClientOptions = {
+  /** Which addresses may be connected to, also by redirects and for tokens. */
+  reach: Reach
+  patience?: Partial<Patience>
+}
 export type Headers = Dispatcher.ResponseData['headers']
 export type UpstreamAnswer = { status: number; headers: Headers; body: Dispatcher.ResponseData['body'] }
 export type Question = {
@@ -64,12 +70,14 @@ export class UpstreamClient {
     (agent) => agent.destroy(),
   )
   readonly patience: Patience
+  readonly #reach: Reach
   readonly #tokens = new Tokens()
   readonly #secrets = new Map<string, Credentials>()
   #challenge: Challenge | undefined
 
-  constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
+  constructor(config: UpstreamConfig, { reach, patience = {} }: ClientOptions) {
     this.config = config
+    this.#reach = reach
     this.patience = { ...PATIENCE, ...patience }
     this.reach = new Breaker(({ kind }) => kind === 'dead' || kind === 'slow', this.patience.pause_ms)
   }
@@ -77,9 +85,14 @@ export class UpstreamClient {
   async #openAgent(): Promise<Agent> {
     const { ca, insecure } = this.config
     const { connect_ms, answer_ms, stall_ms } = this.patience
-    const { Agent } = await import('undici')
+    const { Agent, buildConnector } = await import('undici')
+    const connect = buildConnector({
+      ...{ lookup: this.#reach.lookup, timeout: connect_ms },
+      ...(ca !== undefined && { ca }),
+      ...(insecure && { rejectUnauthorized: false }),
+    })
     return new Agent({
-      connect: { timeout: connect_ms, ...(ca !== undefined && { ca }), ...(insecure && { rejectUnauthorized: false }) },
+      connect: this.#reach.guard(connect),
       headersTimeout: answer_ms,
       bodyTimeout: stall_ms,
     })
@@ -205,6 +218,8 @@ export class UpstreamClient {
   failureOf(error: unknown): UpstreamFailure {
     if (error instanceof UpstreamFailure) return error
     const { name } = this.config
+    if (error instanceof AddressRefused)
+      return new UpstreamFailure('forbidden', `Upstream ${name} is not asked: ${error.message}.`, { cause: error })
     const { code, message, name: errorName } = error as NodeJS.ErrnoException
     const { connect_ms, answer_ms, stall_ms } = this.patience
     const slow: Readonly<Record<string, string>> = {

@@ -3,9 +3,10 @@ import { type OciError, upstreamFailed } from '../oci/errors.ts'
 
 /**
  * dead: no connection, or it broke; slow: no answer in time; limited: 429; failing: 5xx; refused: 401 or 403;
- * lying: an answer that is not what it says it is; too large: we do not want it
+ * lying: an answer that is not what it says it is; too large: we do not want it; forbidden: an address that is not to
+ * be connected to
  */
-export type FailureKind = 'dead' | 'slow' | 'limited' | 'failing' | 'refused' | 'lying' | 'too large'
+export type FailureKind = 'dead' | 'slow' | 'limited' | 'failing' | 'refused' | 'lying' | 'too large' | 'forbidden'
 
 const STATUS: Readonly<Record<FailureKind, number>> = {
   dead: 503,
@@ -15,8 +16,11 @@ const STATUS: Readonly<Record<FailureKind, number>> = {
   refused: 403,
   lying: 502,
   'too large': 403,
+  forbidden: 403,
 }
 const RETRY_AFTER_S = 5
+/** To ask again later is of no use. */
+const FINAL: readonly FailureKind[] = ['refused', 'too large', 'forbidden']
 
 export class UpstreamFailure extends Error {
   readonly kind: FailureKind
@@ -45,8 +49,4 @@ export class UpstreamFailure extends Error {
 
 /** The answer to a client. */
 export const refusalOf = ({ kind, message, retry_after_s }: UpstreamFailure): OciError =>
-  upstreamFailed(
-    message,
-    STATUS[kind],
-    kind === 'refused' || kind === 'too large' ? undefined : (retry_after_s ?? RETRY_AFTER_S),
-  )
+  upstreamFailed(message, STATUS[kind], FINAL.includes(kind) ? undefined : (retry_after_s ?? RETRY_AFTER_S))

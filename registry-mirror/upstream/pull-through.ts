@@ -13,7 +13,7 @@ import { hostsOf } from '../oci/pull-secret.ts'
 import type { BlobReader } from '../storage/blobs.ts'
 import { type Content, localContent } from '../storage/content.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Patience } from './client.ts'
+import type { ClientOptions } from './client.ts'
 import { refusalOf, UpstreamFailure } from './failure.ts'
 import { PulledLists } from './lists.ts'
 import { OtherUpstreams } from './others.ts'
@@ -23,10 +23,9 @@ import { Upstream, type UpstreamStatus } from './upstream.ts'
 
 const MISSING_LIMIT = 20_000
 
-type Given = {
+type Given = ClientOptions & {
   storage: Storage
   log: RegistryLog
-  patience?: Partial<Patience>
   /** Options of upstreams that no section names. Default: the defaults of a section. */
   others?: Partial<UpstreamConfig>
 }
@@ -60,11 +59,11 @@ export class PullThrough {
 
   static async open(
     configs: readonly UpstreamConfig[],
-    { storage, log, patience = {}, others = {} }: Given,
+    { storage, log, others = {}, ...options }: Given,
   ): Promise<PullThrough> {
-    const upstreams = configs.map((config) => new Upstream(config, patience))
+    const upstreams = configs.map((config) => new Upstream(config, options))
     const through = new PullThrough(
-      { upstreams, others: new OtherUpstreams((config) => new Upstream(config, patience), others) },
+      { upstreams, others: new OtherUpstreams((config) => new Upstream(config, options), others) },
       storage,
       log,
     )

@@ -12,10 +12,10 @@ import type { Credentials } from '../oci/secret.ts'
 import { isDigest } from '../storage/content.ts'
 import { Breaker } from './breaker.ts'
 import {
+  type ClientOptions,
   discard,
   type Headers,
   lengthOf,
-  type Patience,
   type Question,
   textOf,
   type UpstreamAnswer,
@@ -67,9 +67,9 @@ export class Upstream {
   readonly counts = { hits: 0, misses: 0, stale: 0, blob_bytes: 0 }
   readonly #abort = new AbortController()
 
-  constructor(config: UpstreamConfig, patience: Partial<Patience> = {}) {
+  constructor(config: UpstreamConfig, options: ClientOptions) {
     this.config = config
-    this.client = new UpstreamClient(config, patience)
+    this.client = new UpstreamClient(config, options)
     this.limits = new Breaker(({ kind }) => kind === 'limited', this.client.patience.pause_ms)
     this.semaphore = createSemaphore(config.concurrency)
     this.throttle = new Throttle(config.bandwidth_limit)

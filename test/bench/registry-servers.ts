@@ -32,7 +32,8 @@ export async function startOurs(place: string, upstream?: string): Promise<Regis
   await mkdir(place, { recursive: true })
   const config = join(place, 'rackstrap.conf')
   const section = upstream ? `[upstream:up]\nurl = ${upstream}\ninsecure = true\n` : ''
-  await writeFile(config, `[registry]\nport = ${port}\nstorage_path = ${join(place, 'ours')}\n${section}`)
+  const own = `[registry]\nreachable_networks = 127.0.0.1\nport = ${port}\nstorage_path = ${join(place, 'ours')}\n`
+  await writeFile(config, `${own}${section}`)
   return start('registry-mirror', [process.execPath, CLI, 'registry', 'serve', '--config', config], port)
 }
 

@@ -17,7 +17,10 @@ async function syncRig(t: TestContext) {
   const config = join(folder, 'rackstrap.conf')
   const section = (name: string) =>
     `[upstream:${name}]\nurl = http://127.0.0.1:${upstream.port}\ninsecure = true\ntag_ttl = 0\nsync = org/${name}:v*\n`
-  writeFileSync(config, `[DEFAULT]\nstate_path = ${folder}\n[registry]\nmin_free = 0\n${section('a')}${section('b')}`)
+  writeFileSync(
+    config,
+    `[DEFAULT]\nstate_path = ${folder}\nreachable_networks = 127.0.0.1\n[registry]\nmin_free = 0\n${section('a')}${section('b')}`,
+  )
   const sync = (...args: string[]) =>
     new Promise<Ended>((resolve) => {
       const command = [CLI, 'registry', 'sync', ...args, '--config', config]
