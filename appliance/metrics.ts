@@ -6,6 +6,8 @@ export type Metrics = {
   /** A gauge that is read when somebody asks for the metrics: a number for each value of `label`. */
   gauge(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void
   countBytes(kind: 'image' | 'boot', bytes: number): void
+  /** @param busy_s  processor time of its thread since it was observed before */
+  observeEventLoop(delay_s: number, busy_s: number): void
   observeRequest(method: string, code: number, duration_s: number): void
   countDeploy(result: 'active' | 'failed'): void
   countCleaning(result: 'clean' | 'failed'): void
@@ -19,6 +21,22 @@ export function createMetrics(): Metrics {
     help: 'Bytes sent to machines, by kind.',
     labelNames: ['kind'],
     registers: [registry],
+  })
+  const delays = new Histogram({
+    name: 'rackstrap_event_loop_delay_seconds',
+    help: 'How late the event loop came to what was due, by the clock.',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers: [registry],
+  })
+  let busy_max_s = 0
+  new Gauge({
+    name: 'rackstrap_event_loop_busy_max_seconds',
+    help: 'Most processor time that the event loop took before it came to the next thing, since the last scrape.',
+    registers: [registry],
+    collect() {
+      this.set(busy_max_s)
+      busy_max_s = 0
+    },
   })
   const requests = new Histogram({
     name: 'rackstrap_api_request_duration_seconds',
@@ -54,6 +72,10 @@ export function createMetrics(): Metrics {
       })
     },
     countBytes: (kind, count) => bytes.inc({ kind }, count),
+    observeEventLoop(delay_s, busy_s) {
+      delays.observe(delay_s)
+      busy_max_s = Math.max(busy_max_s, busy_s)
+    },
     observeRequest: (method, code, duration_s) => requests.observe({ method, code: String(code) }, duration_s),
     countDeploy: (result) => deploys.inc({ result }),
     countCleaning: (result) => cleanings.inc({ result }),

@@ -21,6 +21,7 @@ import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
 import { caHandler } from './serve/ca-handler.ts'
 import { refuseForeignFolders } from './serve/check/owners.ts'
 import { problemsOf } from './serve/check-settings.ts'
+import { watchEventLoop } from './serve/event-loop.ts'
 import {
   mirrorHealth,
   pluginHealth,
@@ -69,6 +70,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const { config } = settings
   const { log, stack } = ground
   const metrics = createMetrics()
+  stack.defer(watchEventLoop(metrics.observeEventLoop))
   const store = await openStore({ state_path: config.DEFAULT.state_path, log })
   stack.defer(() => store.close())
 

@@ -45,10 +45,11 @@ const MAY_BE_DAMAGED =
 
 /**
  * Parses as JSON.parse does, with an ExactNumber where a plain number would come out in other characters.
+ * @param mayBeDamaged  whether there may be such a number: a JsonMeter knows it already
  * @throws SyntaxError; RangeError  nested too deeply
  */
-export function parseExact(text: string): unknown {
-  return MAY_BE_DAMAGED.test(text) ? JSON.parse(text, exactly) : JSON.parse(text)
+export function parseExact(text: string, mayBeDamaged = MAY_BE_DAMAGED.test(text)): unknown {
+  return mayBeDamaged ? JSON.parse(text, exactly) : JSON.parse(text)
 }
 
 function exactly(_key: string, value: unknown, context: { source?: string }): unknown {

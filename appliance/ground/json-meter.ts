@@ -10,12 +10,14 @@ export type JsonLimits = {
   values: number
 }
 
-/** Of a number, or of anything else outside of quotes. Python reads no longer integers either (4,300 digits). */
-const TOKEN_LIMIT = 4300
+/** Of a number, or of blanks in a row. Python reads no longer integers either (4,300 digits). */
+const RUN_LIMIT = 4300
+/** As many digits, a plain number always keeps. */
+const PLAIN_LIMIT = 15
 
 /** One sentence about a text: "it is nested deeper than 25 levels". */
 export class JsonTooMuch extends Error {
-  readonly kind: 'depth' | 'values' | 'token'
+  readonly kind: 'depth' | 'values' | 'run'
   constructor(kind: JsonTooMuch['kind'], message: string) {
     super(message)
     this.kind = kind
@@ -23,11 +25,20 @@ export class JsonTooMuch extends Error {
 }
 
 const QUOTE = 0x22
+const NUMBER_BEGINS = bytesOf('-0123456789')
+/** A fraction, an exponent. Minus is here for -0, which is rare. */
+const NOT_WHOLE = bytesOf('.eE-')
 const BACKSLASH = 0x5c
 
 /** What a byte outside of quotes means; 0: part of a token. */
 const [OPENS, CLOSES, PARTS, BLANK, QUOTES] = [1, 2, 3, 4, 5] as const
 const MEANINGS = meaningsOf({ '[{': OPENS, ']}': CLOSES, ',:': PARTS, ' \t\n\r': BLANK, '"': QUOTES })
+
+function bytesOf(characters: string): Uint8Array {
+  const bytes = new Uint8Array(256)
+  for (const one of characters) bytes[one.charCodeAt(0)] = 1
+  return bytes
+}
 
 function meaningsOf(table: Readonly<Record<string, number>>): Uint8Array {
   const meanings = new Uint8Array(256)
@@ -41,13 +52,22 @@ export class JsonMeter {
   readonly #limits: JsonLimits
   #depth = 0
   #values = 1
+  /** Characters of a token, or blanks, so far. */
   #token = 0
+  #blanks = 0
+  #isNumber = false
+  #hasOddNumbers = false
   #isString = false
   /** The last byte was the backslash of an escape. */
   #isEscaped = false
 
   constructor(limits: JsonLimits) {
     this.#limits = limits
+  }
+
+  /** Whether a number was among them that a plain one may not keep as it is: see exact-number.ts. */
+  get hasOddNumbers(): boolean {
+    return this.#hasOddNumbers
   }
 
   /** @param bytes  the next ones, in UTF-8, cut anywhere. @throws JsonTooMuch */
@@ -75,13 +95,15 @@ export class JsonMeter {
   /** @returns where a string begins */
   #outside(bytes: Uint8Array, from: number): number {
     for (let at = from; at < bytes.length; at++) {
-      const meaning = MEANINGS[bytes[at] ?? 0]
+      const byte = bytes[at] ?? 0
+      const meaning = MEANINGS[byte]
       if (meaning === 0) {
-        this.#token++
-        if (this.#token > TOKEN_LIMIT) throw tooMuch.token()
+        this.#addToToken(byte)
         continue
       }
       this.#token = 0
+      this.#blanks = meaning === BLANK ? this.#blanks + 1 : 0
+      if (this.#blanks > RUN_LIMIT) throw tooMuch.blanks()
       if (meaning === QUOTES) {
         this.#isString = true
         return at + 1
@@ -90,6 +112,13 @@ export class JsonMeter {
       else if (meaning !== BLANK) this.#count(meaning)
     }
     return bytes.length
+  }
+
+  #addToToken(byte: number): void {
+    if (this.#token === 0) this.#isNumber = NUMBER_BEGINS[byte] === 1
+    this.#token++
+    if (this.#token > RUN_LIMIT) throw tooMuch.number()
+    if (this.#isNumber && (this.#token > PLAIN_LIMIT || NOT_WHOLE[byte] === 1)) this.#hasOddNumbers = true
   }
 
   #count(meaning: number | undefined): void {
@@ -104,7 +133,8 @@ export class JsonMeter {
 const tooMuch = {
   depth: ({ depth }: JsonLimits) => new JsonTooMuch('depth', `it is nested deeper than ${depth} levels`),
   values: ({ values }: JsonLimits) => new JsonTooMuch('values', `it holds more than ${values} values`),
-  token: () => new JsonTooMuch('token', `it holds a number of more than ${TOKEN_LIMIT} characters`),
+  number: () => new JsonTooMuch('run', `it holds a number of more than ${RUN_LIMIT} characters`),
+  blanks: () => new JsonTooMuch('run', `it holds more than ${RUN_LIMIT} blanks in a row`),
 }
 
 /** A manifest with 10,000 layers has fewer. As many take JSON.parse some 20 ms. */

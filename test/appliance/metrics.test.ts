@@ -34,6 +34,22 @@ describe('metrics', () => {
     ])
   })
 
+  it('tell the worst of the event loop since they were asked before', async () => {
+    const metrics = createMetrics()
+    metrics.observeEventLoop(0.2, 0.001)
+    metrics.observeEventLoop(0.001, 0.3)
+    metrics.observeEventLoop(0.001, 0.002)
+
+    const first = await linesOf(metrics, 'rackstrap_event_loop_busy_max_seconds')
+    const second = await linesOf(metrics, 'rackstrap_event_loop_busy_max_seconds')
+
+    assert.deepEqual(first, ['rackstrap_event_loop_busy_max_seconds 0.3'])
+    assert.deepEqual(second, ['rackstrap_event_loop_busy_max_seconds 0'])
+    assert.deepEqual(await linesOf(metrics, 'rackstrap_event_loop_delay_seconds_bucket{le="0.1"}'), [
+      'rackstrap_event_loop_delay_seconds_bucket{le="0.1"} 2',
+    ])
+  })
+
   it('are read when somebody asks, and forget what is no more', async () => {
     const metrics = createMetrics()
     let states: Record<string, number> = { available: 2, deploying: 1 }

@@ -38,7 +38,8 @@ describe('the meter of JSON', () => {
     { what: 'a text of 100,000 characters', text: JSON.stringify(['x'.repeat(100_000)]) },
     { what: 'a number as long as may be', text: `[1,${'1'.repeat(4300)}]` },
     { what: 'a number that is longer', text: `[1.${'0'.repeat(4300)}]`, refusal: LONG },
-    { what: 'blanks without end', text: `[${' '.repeat(100_000)}]` },
+    { what: 'blanks as many as may be', text: `[${' '.repeat(4300)}]` },
+    { what: 'more blanks', text: `[${' '.repeat(4301)}]`, refusal: 'it holds more than 4300 blanks in a row' },
     { what: 'characters of several bytes', text: '["ä€𝄞[[[[["]' },
   ]
   for (const { what, text, refusal } of cases) {
@@ -46,6 +47,21 @@ describe('the meter of JSON', () => {
       const found = [1, 2, 3, 1_000, 1_000_000].map((pieces) => refusalOf(text, pieces))
 
       assert.deepEqual(found, Array(5).fill(refusal))
+    })
+  }
+
+  for (const [text, expected] of [
+    ['[0,1,123456789012345,true,false,null,"1.0","1e5"]', false],
+    ['[1.0]', true],
+    ['[1e5]', true],
+    ['[-0]', true],
+    ['[1234567890123456]', true],
+  ] as const) {
+    it(`${expected ? 'sees' : 'sees no'} number that a plain one may not keep in ${text}`, () => {
+      const meter = new JsonMeter({ depth: 3, values: 100 })
+      for (const byte of Buffer.from(text)) meter.add(Buffer.of(byte))
+
+      assert.equal(meter.hasOddNumbers, expected)
     })
   }
 
