@@ -5,6 +5,7 @@ import process from 'node:process'
 import { Command, CommanderError } from 'commander'
 import { outOfFiles } from './cli/file-limit.ts'
 import { errorsWritten, print, ReaderGone, survivesLostErrors } from './cli/output.ts'
+import { findOwnFilesQuickly } from './cli/own-files.ts'
 import { DEFAULT_CONFIG_FILE } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { foreignFile } from './serve/check/owners.ts'
@@ -70,6 +71,7 @@ async function act(): Promise<typeof process.exitCode> {
   }
 }
 
+findOwnFilesQuickly()
 survivesLostErrors()
 const status = await act()
 await errorsWritten()
