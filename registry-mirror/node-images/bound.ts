@@ -1,12 +1,15 @@
 /**
  * Finds the further images that an image names in a folder of its own tree, by quadlets (*.image, *.container) or
- * links to them. It reads the stored layers, which are hostile input: time, bytes and entries are bounded, and
- * nothing of them is written anywhere.
+ * links to them. It reads the stored layers, which are hostile input: bytes and entries are bounded, and nothing of
+ * them is written anywhere. It runs in a process of its own, which bounds time and memory.
  */
+import { fstatSync, read } from 'node:fs'
 import { posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
+import type { ApartGiven } from '@appliance/ground/apart'
 import { extract, type Header } from 'tar-stream'
 import { RegistryError } from '../oci/errors.ts'
 import type { BlobReader } from '../storage/blobs.ts'
@@ -18,6 +21,12 @@ const ENTRIES_LIMIT = 5_000
 const IMAGES_LIMIT = 100
 const LINKS_LIMIT = 8
 const UNPACKED_LIMIT_BYTES = 64 * 1024 ** 3
+/** Of one path, and of where a link leads: Linux knows no longer one. */
+const PATH_LIMIT = 4096
+/** Of one entry: an honest one has a dozen. */
+const PAX_LIMIT = 1_000
+/** Folders around a quadlet. */
+const DEPTH_LIMIT = 64
 
 const QUADLET = /\.(?:image|container)$/
 const IMAGE = /^Image=(.+)$/m
@@ -25,10 +34,26 @@ const IMAGE = /^Image=(.+)$/m
 const WHITEOUT = '.wh.'
 const OPAQUE = '.wh..wh..opq'
 
-type Entry = { link: string } | { text: string }
+/** `names`: the image that a quadlet names, if any. */
+type Entry = { link: string } | { names: string | undefined }
 /** By absolute path. */
 type Tree = Map<string, Entry>
 type Scan = { folder: string; signal: AbortSignal; budget: { bytes: number } }
+
+/** For runApart. The files are the layers, from the lowest on. */
+export function act({ folder }: { folder: string }, { files }: ApartGiven): Promise<string[]> {
+  // Whoever waits for it ends the whole process.
+  const { signal } = new AbortController()
+  const layers = files.map((file) => async () => readerOf(file))
+  return boundImages(layers, { folder, signal })
+}
+
+const readAt = promisify(read)
+const readerOf = (file: number): BlobReader => ({
+  size_bytes: fstatSync(file).size,
+  read: async (buffer, length, position) => (await readAt(file, buffer, 0, length, position)).bytesRead,
+  close: async () => {},
+})
 
 /**
  * @param layers  from the lowest on
@@ -53,7 +78,7 @@ export async function boundImages(
   const found = new Set<string>()
   for (const path of tree.keys()) {
     if (posix.dirname(path) !== folder) continue
-    const reference = IMAGE.exec(textAt(tree, path) ?? '')?.[1]?.trim()
+    const reference = nameAt(tree, path)
     if (reference) found.add(reference)
   }
   if (found.size > IMAGES_LIMIT)
@@ -62,12 +87,12 @@ export async function boundImages(
 }
 
 /** As a process in the image would, where the links are those of quadlets. */
-function textAt(tree: Tree, path: string): string | undefined {
+function nameAt(tree: Tree, path: string): string | undefined {
   let at = path
   for (let hop = 0; hop <= LINKS_LIMIT; hop++) {
     // In a deployment, /etc begins as a copy of /usr/etc.
     const entry = tree.get(at) ?? (at.startsWith('/etc/') ? tree.get(`/usr${at}`) : undefined)
-    if (entry === undefined || 'text' in entry) return entry?.text
+    if (entry === undefined || 'names' in entry) return entry?.names
     at = posix.resolve(posix.dirname(at), entry.link)
   }
   return undefined
@@ -75,11 +100,13 @@ function textAt(tree: Tree, path: string): string | undefined {
 
 async function applyLayer(tree: Tree, reader: BlobReader, scan: Scan): Promise<void> {
   const added: Tree = new Map()
-  const removed: string[] = []
+  // A layer may remove a great deal: what matters of it is what lower layers have.
+  const known = new Set([...tree.keys()].flatMap((path) => [path, ...foldersOf(path)]))
+  const removed = new Set<string>()
   const tar = extract()
   const reading = (async () => {
     for await (const entry of tar as unknown as AsyncIterable<TarEntry>) {
-      await noteEntry(entry, { added, removed, folder: scan.folder })
+      await noteEntry(entry, { added, known, removed, folder: scan.folder })
       // What was not read of it is passed over.
       entry.resume()
     }
@@ -94,30 +121,54 @@ async function applyLayer(tree: Tree, reader: BlobReader, scan: Scan): Promise<v
     await reading
   } catch (error) {
     scan.signal.throwIfAborted()
-    const reason = (error as Error).message
-    throw error instanceof RegistryError ? error : new RegistryError(`A layer of it cannot be read: ${reason}.`)
+    // The reader stops the tar, which says no more than that it was stopped.
+    const refused = await reading.catch((reason: unknown) => reason)
+    const reason = refused instanceof RegistryError ? refused : error
+    if (reason instanceof RegistryError) throw reason
+    throw new RegistryError(`A layer of it cannot be read: ${(reason as Error).message}.`)
   }
-  for (const path of removed)
-    for (const known of tree.keys()) if (known === path || known.startsWith(`${path}/`)) tree.delete(known)
+  for (const path of tree.keys())
+    if (removed.has(path) || foldersOf(path).some((folder) => removed.has(folder))) tree.delete(path)
   for (const [path, entry] of added) tree.set(path, entry)
   if (tree.size > ENTRIES_LIMIT) throw new RegistryError(`It holds more than ${ENTRIES_LIMIT} quadlets.`)
 }
 
-type Noted = { added: Tree; removed: string[]; folder: string }
+/** All that it lies in, but for the root. */
+function foldersOf(path: string): string[] {
+  const folders: string[] = []
+  for (let end = path.indexOf('/', 1); end > 0; end = path.indexOf('/', end + 1)) folders.push(path.slice(0, end))
+  return folders
+}
+
+type Noted = { added: Tree; known: ReadonlySet<string>; removed: Set<string>; folder: string }
 
 type TarEntry = AsyncIterable<Uint8Array> & { header: Header; resume(): void }
 
-async function noteEntry(entry: TarEntry, { added, removed, folder }: Noted): Promise<void> {
-  const { name, type, linkname, size } = entry.header
+async function noteEntry(entry: TarEntry, { added, known, removed, folder }: Noted): Promise<void> {
+  const { name, type, linkname, size, pax } = entry.header
+  const records = Object.keys(pax ?? {}).length
+  // Each entry gets a copy of them all.
+  if (records > PAX_LIMIT)
+    throw new RegistryError(`A layer of it has an entry with ${records} pax records: at most ${PAX_LIMIT} are read.`)
+  if (name.length > PATH_LIMIT)
+    throw new RegistryError(`A layer of it has a path of ${name.length} characters: at most ${PATH_LIMIT} can be had.`)
   const path = posix.resolve('/', name)
   const base = posix.basename(path)
   const parent = posix.dirname(path)
-  const isWanted = parent === folder || QUADLET.test(path)
-  if (base === OPAQUE) removed.push(parent)
-  else if (base.startsWith(WHITEOUT)) removed.push(posix.join(parent, base.slice(WHITEOUT.length)))
-  if (!isWanted || type === 'directory' || added.size + removed.length > ENTRIES_LIMIT) return
-  if (linkname) added.set(path, { link: type === 'link' ? posix.resolve('/', linkname) : linkname })
-  else if (type === 'file' && (size ?? 0) <= QUADLET_LIMIT_BYTES) added.set(path, { text: await textOf(entry) })
+  const gone =
+    base === OPAQUE ? parent : base.startsWith(WHITEOUT) ? posix.join(parent, base.slice(WHITEOUT.length)) : undefined
+  if (gone !== undefined && known.has(gone)) removed.add(gone)
+  const isWanted = parent === folder || (QUADLET.test(path) && path.split('/', DEPTH_LIMIT + 1).length <= DEPTH_LIMIT)
+  if (!isWanted || type === 'directory' || added.size > ENTRIES_LIMIT) return
+  if (linkname) {
+    if (linkname.length > PATH_LIMIT) return
+    added.set(path, { link: type === 'link' ? posix.resolve('/', linkname) : linkname })
+  } else if (type === 'file' && (size ?? 0) <= QUADLET_LIMIT_BYTES)
+    added.set(path, {
+      names: IMAGE.exec(await textOf(entry))?.[1]
+        ?.trim()
+        .slice(0, PATH_LIMIT),
+    })
 }
 
 async function textOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {

@@ -132,9 +132,10 @@ export class NodeImages {
       digest: text,
       async open() {
         const digest = parseDigest(text)
-        const reader = digest && (await localContent(storage).openBlob(name, digest))
-        if (reader === undefined) throw new RegistryError(`Its layer ${text} is gone.`)
-        return reader
+        const isHere = digest && (await localContent(storage).blobSize(name, digest)) !== undefined
+        const file = isHere ? await storage.blobs.openFile(digest) : undefined
+        if (file === undefined) throw new RegistryError(`Its layer ${text} is gone.`)
+        return file
       },
     }))
     try {

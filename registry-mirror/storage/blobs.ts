@@ -62,8 +62,13 @@ export class BlobStore {
 
   /** The caller closes the reader. A blob that is removed meanwhile can be read to its end. */
   async open(digest: Digest): Promise<BlobReader | undefined> {
-    const file = await open(this.path(digest)).catch(unlessMissing)
+    const file = await this.openFile(digest)
     return file && readerOf(file)
+  }
+
+  /** As `open`, for another process to read. */
+  openFile(digest: Digest): Promise<FileHandle | undefined> {
+    return open(this.path(digest)).catch(unlessMissing)
   }
 
   /** Reads the whole blob: for manifests. */

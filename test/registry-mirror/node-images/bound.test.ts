@@ -1,7 +1,10 @@
 /** Images that an image names in its own tree: they are here as well before a machine asks for them. */
 import assert from 'node:assert/strict'
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { pack } from 'tar-stream'
 import { boundImages } from '../../../registry-mirror/node-images/bound.ts'
@@ -31,20 +34,26 @@ const readerOf = (bytes: Buffer) => async () => ({
     bytes.copy(into, 0, position, Math.min(position + length, bytes.length)),
   close: async () => {},
 })
+async function fileOf(t: TestContext, bytes: Buffer): Promise<FileHandle> {
+  const folder = await mkdtemp(join(tmpdir(), 'bound-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'layer'), bytes)
+  return open(join(folder, 'layer'))
+}
 const boundIn = async (...layers: Buffer[]) =>
   (await boundImages(layers.map(readerOf), { folder: FOLDER, signal: AbortSignal.timeout(10_000) })).sort()
 
 const quadlet = (reference: string) => `[Image]\nImage=${reference}\n`
 
 describe('what an image binds', () => {
-  it('is read once, however many machines need it, and again after a failure', async () => {
+  it('is read once, however many machines need it, and again after a failure', async (t) => {
     const bound = new BoundImages()
     const bytes = await layerOf({ 'usr/lib/bound.d/app.image': quadlet('quay.io/a/app:v1') })
     let opened = 0
     const open = async () => {
       opened += 1
       if (opened === 1) throw new Error('The disk is tired.')
-      return readerOf(bytes)()
+      return fileOf(t, bytes)
     }
     const find = (signal?: AbortSignal) =>
       bound.of([{ digest: 'sha256:a', open }], { folder: FOLDER, ...(signal && { signal }) })
