@@ -16,26 +16,64 @@ const CONFIG_OPTION = [
   `configuration file (default: ${DEFAULT_CONFIG_FILE}, when it is there)`,
 ] as const
 
-/** The code of a command is read when it is asked for: a start costs a third of what all of it does. */
+/** What help tells of a command, and the code of it, which is read when it is asked for: it is most of a start. */
 const COMMANDS = {
-  serve: async () => (await import('./cli/serve.ts')).addServeCommand,
-  config: async () => (await import('./cli/config.ts')).addConfigCommands,
-  ramdisk: async () => (await import('./cli/ramdisk.ts')).addRamdiskCommands,
-  registry: async () => (await import('./cli/registry.ts')).addRegistryCommands,
-  bundle: async () => (await import('./cli/bundle.ts')).addBundleCommands,
-  ca: async () => (await import('./cli/ca.ts')).addCaCommands,
-  images: async () => (await import('./cli/images.ts')).addImageCommands,
-  plugins: async () => (await import('./cli/plugins.ts')).addPluginCommands,
-  jobs: async () => (await import('./cli/jobs.ts')).addJobsCommands,
-} as const satisfies Readonly<Record<string, () => Promise<(program: Command, option: typeof CONFIG_OPTION) => void>>>
+  serve: {
+    description: 'run the appliance',
+    takesConfig: true,
+    load: async () => (await import('./cli/serve.ts')).addServeCommand,
+  },
+  config: {
+    description: 'about the configuration',
+    load: async () => (await import('./cli/config.ts')).addConfigCommands,
+  },
+  ramdisk: {
+    description: 'about the deploy ramdisk',
+    load: async () => (await import('./cli/ramdisk.ts')).addRamdiskCommands,
+  },
+  registry: {
+    description: 'about the registry mirror',
+    load: async () => (await import('./cli/registry.ts')).addRegistryCommands,
+  },
+  bundle: {
+    description: 'carry images and files over an air gap',
+    load: async () => (await import('./cli/bundle.ts')).addBundleCommands,
+  },
+  ca: {
+    description: "about the appliance's own CA",
+    load: async () => (await import('./cli/ca.ts')).addCaCommands,
+  },
+  images: {
+    description: 'about the image cache',
+    load: async () => (await import('./cli/images.ts')).addImageCommands,
+  },
+  plugins: {
+    description: 'about plugins: those that are loaded, and writing one',
+    load: async () => (await import('./cli/plugins.ts')).addPluginCommands,
+  },
+  jobs: {
+    description: 'about what the appliance does by itself, by the clock',
+    load: async () => (await import('./cli/jobs.ts')).addJobsCommands,
+  },
+} as const satisfies Readonly<Record<string, CommandRow>>
 
-/** All of them for help, and for what is no command. */
-async function addCommands(program: Command, asked: string | undefined): Promise<void> {
-  if (asked === '--version' || asked === '-V') return
-  const wanted = Object.entries(COMMANDS).filter(([name]) => name === asked)
-  for (const [, load] of wanted.length > 0 ? wanted : Object.entries(COMMANDS)) {
-    const add = await load()
-    add(program, CONFIG_OPTION)
+type CommandRow = {
+  description: string
+  /** It is a command itself, and none of its own are below it. */
+  takesConfig?: true
+  /** The command's own options, arguments and action, or the commands below it. */
+  load(): Promise<(command: Command, option: typeof CONFIG_OPTION) => void>
+}
+
+/** All of them by name; with all that it takes, the one that is asked for, or that help is asked of. */
+async function addCommands(program: Command, args: readonly string[]): Promise<void> {
+  const asked = args.find((arg) => Object.hasOwn(COMMANDS, arg))
+  for (const [name, row] of Object.entries<CommandRow>(COMMANDS)) {
+    const command = program.command(name).description(row.description)
+    if (row.takesConfig) command.option(...CONFIG_OPTION)
+    if (name !== asked) continue
+    const add = await row.load()
+    add(command, CONFIG_OPTION)
   }
 }
 
@@ -52,7 +90,7 @@ const READER_GONE = 141
 async function act(): Promise<typeof process.exitCode> {
   try {
     try {
-      await addCommands(program, process.argv[2])
+      await addCommands(program, process.argv.slice(2))
       await program.parseAsync()
     } catch (error) {
       // Commander has said what is wrong. Help and version are still to be printed.

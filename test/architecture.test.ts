@@ -109,6 +109,10 @@ describe('a start', () => {
     )
   })
 
+  it('of help and of the version reads what reads the command line alone', () => {
+    assert.deepEqual(packagesReadWith('appliance/cli.ts'), ['commander'])
+  })
+
   it('of a command that reads settings alone reads none of the large packages', () => {
     const read = ['ca', 'config', 'jobs'].map((command) => [command, packagesReadWith(`appliance/cli/${command}.ts`)])
 

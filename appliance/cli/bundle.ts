@@ -180,8 +180,7 @@ function namingOf(text: string): ReturnType<typeof parseNaming> {
   }
 }
 
-export function addBundleCommands(program: Command, configOption: readonly [string, string]): void {
-  const bundle = program.command('bundle').description('carry images and files over an air gap')
+export function addBundleCommands(bundle: Command, configOption: readonly [string, string]): void {
   bundle
     .command('export')
     .description(

@@ -24,11 +24,8 @@ async function show({ config: path }: { config?: string }): Promise<void> {
   await print(certificate)
 }
 
-export function addCaCommands(program: Command, configOption: readonly [string, string]): void {
-  program
-    .command('ca')
-    .description("about the appliance's own CA")
-    .command('show')
+export function addCaCommands(ca: Command, configOption: readonly [string, string]): void {
+  ca.command('show')
     .description('print its certificate, for those who are to trust it')
     .option(...configOption)
     .action(show)

@@ -61,8 +61,7 @@ async function render({ config }: ConfigOption, as: typeof renderSample): Promis
   await print(as(settings.known))
 }
 
-export function addConfigCommands(program: Command, option: readonly [string, string]): void {
-  const config = program.command('config').description('about the configuration')
+export function addConfigCommands(config: Command, option: readonly [string, string]): void {
   config
     .command('sample')
     .description('print a configuration file with every option and its default')

@@ -30,10 +30,8 @@ export function renderImages(images: readonly ListedImage[]): string {
   return renderTable([['IMAGE', 'FORMAT', 'SIZE', 'ON DISK', 'MADE', 'LAST USED', 'NODES'], ...rows])
 }
 
-export function addImageCommands(program: Command, configOption: readonly [string, string]): void {
-  program
-    .command('images')
-    .description('about the image cache')
+export function addImageCommands(images: Command, configOption: readonly [string, string]): void {
+  images
     .command('list')
     .description('list what the image cache holds, the last used first, with the nodes that use it')
     .option(...configOption)

@@ -56,8 +56,7 @@ async function run(name: string, options: Options): Promise<void> {
   await print(options.json ? jsonOf(answer.counts) : `${name}: ${renderCounts(answer.counts) || 'done'}\n`)
 }
 
-export function addJobsCommands(program: Command, configOption: readonly [string, string]): void {
-  const jobs = program.command('jobs').description('about what the appliance does by itself, by the clock')
+export function addJobsCommands(jobs: Command, configOption: readonly [string, string]): void {
   const add = (usage: string, description: string) =>
     jobs
       .command(usage)

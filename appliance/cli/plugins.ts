@@ -97,8 +97,7 @@ async function writeNew(name: string, folder: string | undefined): Promise<void>
   )
 }
 
-export function addPluginCommands(program: Command, configOption: readonly [string, string]): void {
-  const plugins = program.command('plugins').description('about plugins: those that are loaded, and writing one')
+export function addPluginCommands(plugins: Command, configOption: readonly [string, string]): void {
   const add = (usage: string, description: string) =>
     plugins
       .command(usage)

@@ -90,10 +90,8 @@ async function layersAt(path: string): Promise<string[]> {
   )
 }
 
-export function addRamdiskCommands(program: Command, configOption: readonly [string, string]): void {
-  program
-    .command('ramdisk')
-    .description('about the deploy ramdisk')
+export function addRamdiskCommands(ramdisk: Command, configOption: readonly [string, string]): void {
+  ramdisk
     .command('build')
     .description(
       'build the deploy ramdisk from Debian packages, with the layers of the enabled plugins and of [pxe] ramdisk_layer_path',

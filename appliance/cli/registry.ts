@@ -100,8 +100,7 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
-export function addRegistryCommands(program: Command, configOption: readonly [string, string]): void {
-  const registry = program.command('registry').description('about the registry mirror')
+export function addRegistryCommands(registry: Command, configOption: readonly [string, string]): void {
   const add = (usage: string, description: string) =>
     registry
       .command(usage)

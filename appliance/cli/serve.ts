@@ -41,10 +41,6 @@ function reload(appliance: Appliance | undefined): void {
   void appliance?.reloadPlugins().catch(failed)
 }
 
-export function addServeCommand(program: Command, configOption: readonly [string, string]): void {
-  program
-    .command('serve')
-    .description('run the appliance')
-    .option(...configOption)
-    .action((options: ConfigOption) => serve(options, program.version() ?? ''))
+export function addServeCommand(command: Command): void {
+  command.action((options: ConfigOption) => serve(options, command.parent?.version() ?? ''))
 }
