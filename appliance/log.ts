@@ -5,7 +5,9 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import { isatty } from 'node:tty'
-import { ExactNumber, hasMembers } from '@appliance/ground/exact-number'
+import { ExactNumber } from '@appliance/ground/exact-number'
+import { printableJson } from '@appliance/ground/plain-text'
+import { maskSecrets, maskText } from '@appliance/ground/secret-words'
 import { pino } from 'pino'
 import { readableLine } from './log-lines.ts'
 import type { Json } from './plugin-api/index.ts'
@@ -17,45 +19,6 @@ export type Log = {
   error(message: string, fields?: Json): void
 }
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-
-/**
- * Keys whose values never leave the appliance, in logs or in answers, and are encrypted on the disk.
- * @source Ironic masks the same words.
- */
-const SECRET_KEY = /password|passwd|secret|token|authorization|private_key|pull_secret|credential|kg_key/i
-const DEPTH_LIMIT = 8
-
-export const MASK = '******'
-
-export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key)
-
-/**
- * A deep copy in which the value under every secret-looking key is masked.
- * @param leaf  turns what is neither a list nor a table into something to show
- */
-export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = (same) => same, depth = 0): unknown {
-  if (depth > DEPTH_LIMIT) return '...'
-  const inside = (item: unknown) => maskSecrets(item, leaf, depth + 1)
-  const shown = leaf(value)
-  if (Array.isArray(shown)) return shown.map(inside)
-  if (!hasMembers(shown) || shown instanceof Error) return shown
-  return Object.fromEntries(
-    Object.entries(shown).map(([key, item]) => [
-      key,
-      isSecretKey(key) && item !== null && item !== undefined && typeof item !== 'boolean' ? MASK : inside(item),
-    ]),
-  )
-}
-
-/** Secrets in texts: what stands after `password=` in a command line or a query, and before the @ of a URL. */
-const SECRET_TEXT = /((?:password|passwd|secret|token|authorization|private_key|credential|kg_key)\w*=)[^\s&'"]+/gi
-/** Secrets in JSON that a text quotes: "password": "x", "auth": "x" of a registry's auth file. */
-const SECRET_JSON =
-  /("(?:\w*(?:password|passwd|secret|token|authorization|private_key|credential)\w*|auth)"\s*:\s*")[^"]+/gi
-const URL_PASSWORD = /(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/g
-
-export const maskText = (text: string): string =>
-  [SECRET_TEXT, SECRET_JSON, URL_PASSWORD].reduce((masked, secret) => masked.replace(secret, `$1${MASK}`), text)
 
 /** Shows an error with its causes; its own fields are masked like all others. */
 function shownInLog(value: unknown): unknown {
@@ -119,7 +82,7 @@ export function createLog(level: LogLevel, write: (line: string) => void = toStd
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }), log: fieldsOf },
     },
-    { write },
+    { write: (line: string) => write(printableJson(line)) },
   )
   const at = (name: LogLevel) => (message: string, fields?: Json) => logger[name](fields ?? {}, message)
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }

@@ -1,4 +1,5 @@
 /** What an agent answers, taken as hostile: checked by schema, cut to size, turned into the plugin contract's words. */
+import { plainText } from '@appliance/ground/plain-text'
 import { z } from 'zod'
 import { AgentFailure } from '../errors.ts'
 import type { AgentCommand, Json, Progress } from '../plugin-api/index.ts'
@@ -7,6 +8,8 @@ import type { OfferedStep } from '../records/kinds/internal-info.ts'
 const COMMANDS_LIMIT = 1000
 const STEPS_LIMIT = 1000
 const ERROR_LIMIT = 2000
+/** Of an error that is shown in part. */
+const LOOKED_AT = 64 * 1024
 
 const commandSchema = z.object({
   id: z.string().max(200),
@@ -59,7 +62,7 @@ function toCommand(node: string, raw: z.infer<typeof commandSchema>): Command {
   const progress = toProgress(raw.command_progress)
   return {
     id: raw.id,
-    name: raw.command_name,
+    name: plainText(raw.command_name),
     status,
     result: raw.command_result,
     ...(error
@@ -74,12 +77,14 @@ function toCommand(node: string, raw: z.infer<typeof commandSchema>): Command {
 /** @source Ironic agent_client.get_command_error: details, else message, else the whole of it */
 function errorText(error: unknown): string | undefined {
   if (error === null || error === undefined) return undefined
-  if (typeof error === 'string') return error.slice(0, ERROR_LIMIT)
+  if (typeof error === 'string') return wordsOf(error)
   const { details, message } = error as { details?: unknown; message?: unknown }
   const text =
     typeof details === 'string' && details ? details : typeof message === 'string' && message ? message : undefined
-  return (text ?? JSON.stringify(error)).slice(0, ERROR_LIMIT)
+  return wordsOf(text ?? JSON.stringify(error))
 }
+
+const wordsOf = (text: string) => plainText(text.slice(0, LOOKED_AT), ERROR_LIMIT)
 
 const progressSchema = z.object({
   note: z.string().max(200),
@@ -93,7 +98,10 @@ function toProgress(progress: unknown): Progress | undefined {
   const parsed = progressSchema.safeParse(progress)
   if (!parsed.success) return undefined
   const { note, ...rest } = parsed.data
-  return { note, ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)) }
+  return {
+    note: plainText(note),
+    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+  }
 }
 
 const stepSchema = z.looseObject({
@@ -127,7 +135,7 @@ export function parseSteps(node: string, key: string, result: unknown): { steps:
       argsinfo: Object.fromEntries(
         Object.entries(argsinfo ?? {}).map(([key, info]) => [
           key,
-          { description: info.description ?? '', ...(info.required ? { required: true } : {}) },
+          { description: plainText(info.description ?? ''), ...(info.required ? { required: true } : {}) },
         ]),
       ),
     }))

@@ -3,6 +3,7 @@
  * the deploy.
  */
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
+import { plainText } from '@appliance/ground/plain-text'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { InternalInfo } from '../records/kinds/internal-info.ts'
@@ -100,6 +101,9 @@ function checkCertificate(node: Node, pem: string): void {
   }
 }
 
+/** What an installer or a stranger wrote. */
+export const messageToKeep = (text: string) => plainText(text.slice(0, MESSAGE_LIMIT))
+
 /**
  * The fields of a heartbeat that go into driver_internal_info.
  * @param known  what is there already
@@ -109,10 +113,10 @@ export function recordOf(heartbeat: Heartbeat, now: Date, known: InternalInfo = 
   return {
     agent_url: callback_url,
     agent_last_heartbeat: now.toISOString(),
-    ...(agent_version ? { agent_version: agent_version.slice(0, 100) } : {}),
+    ...(agent_version ? { agent_version: plainText(agent_version.slice(0, 100)) } : {}),
     ...(agent_verify_ca ? { agent_verify_ca } : {}),
     ...(agent_status ? { agent_status } : {}),
-    ...(agent_status_message ? { agent_status_message: agent_status_message.slice(0, MESSAGE_LIMIT) } : {}),
+    ...(agent_status_message ? { agent_status_message: messageToKeep(agent_status_message) } : {}),
     ...(layer_facts ? { agent_layer_facts: factsToKeep(known.agent_layer_facts, layer_facts) } : {}),
   }
 }

@@ -4,9 +4,9 @@
  */
 import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers, plainNumber } from '@appliance/ground/exact-number'
+import { isSecretKey } from '@appliance/ground/secret-words'
 import { z } from 'zod'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
-import { isSecretKey } from '../log.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i

@@ -1,7 +1,8 @@
 /** Calls that come from agents: lookup and heartbeat. A stranger's changes nothing, and learns nothing. */
-import { checkHeartbeat, heartbeatAllowed, recordOf } from '../agent/heartbeat.ts'
+
+import { MASK } from '@appliance/ground/secret-words'
+import { checkHeartbeat, heartbeatAllowed, messageToKeep, recordOf } from '../agent/heartbeat.ts'
 import { agentConfig, findForLookup, type LookupQuery } from '../agent/lookup.ts'
-import { MASK } from '../log.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
 import type { Heartbeat } from './conductor.ts'
@@ -51,5 +52,5 @@ export async function heartbeat(parts: CallParts, runner: StepRunner, ident: str
 /** Installers tell a status; agents do not. */
 function callbackOf({ agent_status, agent_status_message: message }: Heartbeat): Callback | undefined {
   if (agent_status !== 'start' && agent_status !== 'end' && agent_status !== 'error') return undefined
-  return { status: agent_status, ...(message ? { message } : {}) }
+  return { status: agent_status, ...(message ? { message: messageToKeep(message) } : {}) }
 }

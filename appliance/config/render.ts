@@ -1,5 +1,5 @@
 /** Renders the tables of options: the sample file, the docs, and the values that a box would use. */
-import { isSecretKey, MASK } from '../log.ts'
+import { isSecretKey, MASK } from '@appliance/ground/secret-words'
 import type { Option, Options } from '../plugin-api/index.ts'
 import { renderValue, type Value } from './values.ts'
 

@@ -3,6 +3,7 @@
  * deploy ramdisk, and nothing else.
  */
 
+import { plainText } from '@appliance/ground/plain-text'
 import { untilAborted } from '@appliance/ground/until-aborted'
 import { PxeError, type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
 import type { Log } from '../log.ts'
@@ -11,7 +12,7 @@ import { GuestFailure } from './failure.ts'
 import { clearGuestFiles, type GuestFiles, openGuestFiles } from './files.ts'
 import type { GuestOrder } from './order.ts'
 import { type Accelerator, acceleratorOfThisBox, type MirrorAddress, runQemu } from './qemu.ts'
-import { createReport, printable } from './report.ts'
+import { createReport } from './report.ts'
 import { watchRoom } from './room.ts'
 
 const SILENCE_S = 900
@@ -169,7 +170,7 @@ function lastWords(console: string): string {
   const lines = console.split(/[\r\n]+/).filter((text) => text.trim() !== '')
   const panic = lines.findLast((text) => text.includes('Kernel panic - not syncing:'))
   const words = panic === undefined ? lines.slice(-3) : [panic.slice(panic.indexOf('Kernel panic'))]
-  return printable(words.join(' | '), Number.POSITIVE_INFINITY).slice(-500) || 'none'
+  return plainText(words.join(' | ')).slice(-500) || 'none'
 }
 
 function refuseLayers(wanted: readonly string[], { layers }: RamdiskFiles): void {

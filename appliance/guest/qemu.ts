@@ -4,11 +4,11 @@ import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node
 import { availableParallelism, setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { plainText } from '@appliance/ground/plain-text'
 import { messageOf } from '../errors.ts'
 import { GuestFailure } from './failure.ts'
 import type { GuestFiles } from './files.ts'
 import { guestMirror } from './mirror-address.ts'
-import { printable } from './report.ts'
 
 /** Where the mirror listens. */
 export type MirrorAddress = {
@@ -128,7 +128,7 @@ export async function runQemu(options: QemuOptions): Promise<Ended> {
   clearTimeout(leaving)
   const late = watch.end()
   signal.throwIfAborted()
-  const said = printable(complaint(), CONSOLE_LIMIT)
+  const said = plainText(complaint(), CONSOLE_LIMIT)
   return { how: late ?? (said ? `${how} (${said.slice(-500)})` : how), console: console(), kvm_failed }
 }
 

@@ -3,6 +3,7 @@
  * the guest and may write there, too.
  */
 import { parseJson } from '@appliance/ground/json-meter'
+import { plainText } from '@appliance/ground/plain-text'
 import { z } from 'zod'
 import type { Progress } from '../plugin-api/index.ts'
 
@@ -54,12 +55,12 @@ export function createReport(progress: (progress: Progress) => void): Report {
       if (isTooOften()) return
       const { note, done, total, unit } = told.progress
       progress({
-        note: printable(note, NOTE_LIMIT),
+        note: plainText(note, NOTE_LIMIT),
         ...(done === undefined ? {} : { done }),
         ...(total === undefined ? {} : { total }),
         ...(unit === undefined ? {} : { unit }),
       })
-    } else if ('error' in told) outcome = { error: printable(told.error, ERROR_LIMIT) }
+    } else if ('error' in told) outcome = { error: plainText(told.error, ERROR_LIMIT) }
     else outcome = { result: told.result }
   }
   return {
@@ -89,6 +90,3 @@ function parsed(text: string): z.infer<typeof line> | undefined {
     return undefined
   }
 }
-
-/** Removes control characters, for logs and last_error. */
-export const printable = (text: string, limit: number): string => text.slice(0, limit).replace(/\p{C}/gu, ' ').trim()

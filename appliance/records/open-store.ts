@@ -12,6 +12,8 @@ import type { Base, Kinds } from './kind.ts'
 import { KINDS } from './kinds.ts'
 import { Commits } from './storage/commits.ts'
 import { type Disk, FOLDER_MODE, disk as realDisk } from './storage/disk.ts'
+import type { Document } from './storage/document.ts'
+import { writeDocuments } from './storage/documents.ts'
 import { Journal } from './storage/journal.ts'
 import { lockStatePath } from './storage/lock.ts'
 import { type Found, recover } from './storage/recover.ts'
@@ -61,6 +63,7 @@ async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Fol
   // The key and the folders of documents and journal may be new: a file in one of them is as durable as its folder's
   // name.
   await disk.syncFolder(state_path)
+  await encryptPlain(options, found, secrets)
   const commits = startCommits({ ...options, found }, () => {
     for (const records of store.values()) records.takeBack()
   })
@@ -69,6 +72,28 @@ async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Fol
     lock.release()
   }
   return { ...Object.fromEntries(store), repairs, close } as StoreOf<K>
+}
+
+/**
+ * What an older version took for no secret is encrypted in its document, and in the generation before that. The
+ * journal, which may have it too, goes with the next checkpoint, and so it has something to do.
+ */
+async function encryptPlain({ state_path, log, disk }: Opening, found: Found, secrets: Secrets): Promise<void> {
+  const plain = found.documents.filter(({ record }) => record !== null && secrets.hasPlain(record))
+  if (plain.length === 0) return
+  const encrypted = plain.map((document): Document => {
+    const record = secrets.decrypt(document.record ?? {}, document)
+    return { ...document, record: secrets.encrypt(record, document) }
+  })
+  const kept = found.dirty.filter((document) => !plain.includes(document))
+  found.dirty = [...kept, ...encrypted]
+  try {
+    for (const _generation of ['last', 'previous']) await writeDocuments(disk, state_path, encrypted)
+    log.info('secrets of an older version encrypted', { records: encrypted.length })
+  } catch (error) {
+    // A full disk is no reason not to start: the checkpoints try again.
+    log.error('secrets of an older version are not encrypted yet', { folder: state_path, reason: messageOf(error) })
+  }
 }
 
 type Common = Omit<Backing, 'records' | 'ownedBy'>

@@ -5,9 +5,10 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { plainText } from '@appliance/ground/plain-text'
+import { MASK } from '@appliance/ground/secret-words'
 import { createSemaphore } from '@appliance/ground/semaphore'
 import { ApplianceError, InvalidParameterValue } from '../errors.ts'
-import { MASK } from '../log.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Answer, Order } from './child.ts'
 
@@ -95,10 +96,9 @@ function inWords(problem: string, variables: Json): string {
   if (/^(unreachable|Maximum call stack|memory access|Invalid array length|Array buffer allocation)/i.test(first))
     return TOO_MUCH
   const [, what = first, line] = /^([\s\S]*?)\s*\(in <string>:(\d+)\)$/.exec(first) ?? []
-  const words = what
+  const words = plainText(what)
     .replace('engine ran out of fuel', 'it does too much, such as a loop that does not end soon')
     .replace(/^undefined value$/, 'a variable is used that there is not')
-    .replace(/\p{Cc}+/gu, ' ')
   const shown = secretsIn(variables).reduce((text, secret) => text.replaceAll(secret, MASK), words)
   return `${line === undefined ? '' : `line ${line}: `}${shown.slice(0, PROBLEM_LIMIT)}`
 }

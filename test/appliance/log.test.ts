@@ -1,8 +1,9 @@
 /** A line of the log: JSON for journald, a constant message, the variables as fields - and never a secret. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { maskSecrets } from '@appliance/ground/secret-words'
 import { AgentFailure } from '../../appliance/errors.ts'
-import { createLog, type LogLevel, maskSecrets } from '../../appliance/log.ts'
+import { createLog, type LogLevel } from '../../appliance/log.ts'
 import type { Json } from '../../appliance/plugin-api/index.ts'
 
 const SECRET = 'correct-horse'

@@ -1,5 +1,5 @@
 /** A node and its ports as an agent is given them with a command: every field, but nothing that opens the BMC. */
-import { MASK, maskSecrets } from '../../log.ts'
+import { MASK, maskSecrets } from '@appliance/ground/secret-words'
 import type { Json } from '../../plugin-api/index.ts'
 import { PROCEDURE_KINDS } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'

@@ -1,5 +1,7 @@
 /** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
+
 import { readBoolean } from '@appliance/ground/booleans'
+import { plainText } from '@appliance/ground/plain-text'
 import { checkMachineFiles } from '@appliance/pxe'
 import { factsIn } from '../../agent/layer-facts.ts'
 import { DeployFailure } from '../../errors.ts'
@@ -158,6 +160,8 @@ function imagesFor(
   }
 }
 
+const NOTE_LIMIT = 1000
+
 /**
  * Shows progress in the log: the last of each note always, others as often as a reader can follow: what takes long
  * changes slowly.
@@ -177,7 +181,7 @@ export function tellProgress({ log }: Pick<Parts, 'log'>, uuid: string, onProgre
     shown = { note, ...(done !== undefined && { done }), at_ms: now }
     log.info('progress', {
       node: uuid,
-      note,
+      note: plainText(note.slice(0, NOTE_LIMIT)),
       ...(done === undefined ? {} : { done }),
       ...(total === undefined ? {} : { total }),
     })

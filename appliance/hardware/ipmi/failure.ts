@@ -1,5 +1,5 @@
 /** Turns what ipmitool said into one sentence for the operator: what was found, what to do. Never quotes a password. */
-import { MASK } from '../../log.ts'
+import { MASK } from '@appliance/ground/secret-words'
 import type { IpmiAccess } from './access.ts'
 import type { ProbeResult } from './rmcp-probe.ts'
 

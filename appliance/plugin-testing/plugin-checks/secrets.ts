@@ -1,5 +1,5 @@
 /** Checks where a plugin's secrets go: others read command lines, logs and what an operator is told. */
-import { isSecretKey } from '../../log.ts'
+import { isSecretKey } from '@appliance/ground/secret-words'
 import { CALLBACK_TOKEN, type Call, createTaskOnPaper } from '../task-on-paper.ts'
 import type { Given } from './given.ts'
 import { outcomeOf, settingOf } from './life.ts'

@@ -1,6 +1,6 @@
 /**
- * Encrypts what stands under secret-looking keys of a record before it goes to the disk. In memory records are in
- * plain.
+ * Encrypts what stands under secret-looking keys of a record, and texts that hold a secret, before it goes to the disk.
+ * In memory records are in plain.
  */
 import {
   createCipheriv,
@@ -14,8 +14,8 @@ import {
 import { readFileSync } from 'node:fs'
 import { codeOf, isMissing } from '@appliance/ground/errno'
 import { hasMembers, parseExact } from '@appliance/ground/exact-number'
+import { holdsSecret, isSecretKey } from '@appliance/ground/secret-words'
 import { ApplianceError } from '../../errors.ts'
-import { isSecretKey } from '../../log.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import { type Disk, folderOf, NEW_SUFFIX, writeFileDurably } from './disk.ts'
 
@@ -23,6 +23,7 @@ const PREFIX = 'aes-256-gcm:'
 const KEY_BYTES = 32
 const IV_BYTES = 12
 const TAG_BYTES = 16
+const KEYS_LIMIT = 2_000
 const keyFileOf = (key: string) => `${key}\n${hash('sha256', key)}\n`
 const COPY = '.copy'
 
@@ -31,12 +32,16 @@ export class SecretKeyRefused extends ApplianceError {}
 
 type KeyFile = Buffer | 'missing' | 'damaged'
 type Path = readonly string[]
+/** A key, or the place in a list. */
+type Name = string | number
 type Owner = { kind: string; uuid: string }
 
 export class Secrets {
   readonly #file: string
   #master: Buffer | undefined
   #masterKey: KeyObject | undefined
+  /** Records have the same keys over and over. */
+  readonly #secretKeys = new Map<string, boolean>()
   /** What was not as it should be, in sentences. */
   readonly repairs: readonly string[]
 
@@ -74,9 +79,10 @@ export class Secrets {
 
   encrypt(record: Json, owner: Owner): Json {
     const key = this.#keyOf(owner)
-    return mapSecrets(record, [], (value, path) => {
+    return mapMembers(record, [], (value, parent, name) => {
+      if (!this.#isSecret(name, value)) return value
       const iv = randomBytes(IV_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', key(), iv).setAAD(place(owner, path))
+      const cipher = createCipheriv('aes-256-gcm', key(), iv).setAAD(place(owner, [...parent, String(name)]))
       const text = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()])
       return PREFIX + Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64')
     })
@@ -85,8 +91,9 @@ export class Secrets {
   /** @throws SecretKeyRefused */
   decrypt(record: Json, owner: Owner): Json {
     const key = this.#keyOf(owner)
-    return mapSecrets(record, [], (value, path) => {
-      if (typeof value !== 'string' || !value.startsWith(PREFIX)) return value
+    return mapMembers(record, [], (value, parent, name) => {
+      if (!isEncrypted(value)) return value
+      const path = [...parent, String(name)]
       const bytes = Buffer.from(value.slice(PREFIX.length), 'base64')
       const iv = bytes.subarray(0, IV_BYTES)
       const tag = bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES)
@@ -104,6 +111,28 @@ export class Secrets {
         )
       }
     })
+  }
+
+  /** Whether a record as it lies on the disk has secrets in plain: they were none to the version that wrote it. */
+  hasPlain(record: Json): boolean {
+    let found = false
+    mapMembers(record, [], (value, _parent, name) => {
+      found ||= !isEncrypted(value) && this.#isSecret(name, value)
+      return value
+    })
+    return found
+  }
+
+  /** What looks encrypted is encrypted, too: so that it comes back as it was given. */
+  #isSecret(name: Name, value: unknown): boolean {
+    if (typeof value === 'string' && (isEncrypted(value) || holdsSecret(value))) return true
+    if (typeof name !== 'string' || value === null || value === undefined || typeof value === 'boolean') return false
+    const known = this.#secretKeys.get(name)
+    if (known !== undefined) return known
+    if (this.#secretKeys.size >= KEYS_LIMIT) this.#secretKeys.clear()
+    const isOne = isSecretKey(name)
+    this.#secretKeys.set(name, isOne)
+    return isOne
   }
 
   /**
@@ -150,26 +179,30 @@ function notAKey(file: string, key: KeyFile, copy: KeyFile): SecretKeyRefused {
 /** A secret moved to another record or field does not decrypt. */
 const place = ({ kind, uuid }: Owner, path: Path) => Buffer.from(JSON.stringify([kind, uuid, ...path]))
 
-const isSecret = (key: string, value: unknown) =>
-  isSecretKey(key) && value !== null && value !== undefined && typeof value !== 'boolean'
+const SHORTEST = PREFIX.length + Math.ceil(((IV_BYTES + TAG_BYTES) * 4) / 3)
+const isEncrypted = (value: unknown): value is string =>
+  typeof value === 'string' && value.length >= SHORTEST && value.startsWith(PREFIX)
+
+/** What it gives back as it is, is looked into. @param parent  the way to what holds the value */
+type Change = (value: unknown, parent: Path, name: Name) => unknown
 
 /** Records are many and secrets few: what has none below it is returned as it is. */
-function mapSecrets(value: Json, path: Path, change: (value: unknown, path: Path) => unknown): Json {
+function mapMembers(value: Json, path: Path, change: Change): Json {
   const entries = Object.entries(value)
   let isChanged = false
   for (const entry of entries) {
     const [key, item] = entry
-    if (isSecret(key, item)) entry[1] = change(item, [...path, key])
-    else if (hasMembers(item)) entry[1] = mapNested(item, [...path, key], change)
+    entry[1] = mapMember(item, path, key, change)
     isChanged ||= entry[1] !== item
   }
   return isChanged ? Object.fromEntries(entries) : value
 }
 
-function mapNested(value: object, path: Path, change: (value: unknown, path: Path) => unknown): object {
-  if (!Array.isArray(value)) return mapSecrets(value as Json, path, change)
-  const items = value.map((item, index) =>
-    hasMembers(item) ? mapNested(item, [...path, String(index)], change) : item,
-  )
-  return items.every((item, index) => item === value[index]) ? value : items
+function mapMember(item: unknown, parent: Path, name: Name, change: Change): unknown {
+  const changed = change(item, parent, name)
+  if (changed !== item || !hasMembers(item)) return changed
+  const path = [...parent, String(name)]
+  if (!Array.isArray(item)) return mapMembers(item as Json, path, change)
+  const items = item.map((each, index) => mapMember(each, path, index, change))
+  return items.every((each, index) => each === item[index]) ? item : items
 }

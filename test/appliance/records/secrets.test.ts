@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { seal } from '../../../appliance/records/storage/document.ts'
 import { SecretKeyRefused } from '../../../appliance/records/storage/secrets.ts'
-import { filesIn, openAt, someNode, stateFolder } from './state-folder.ts'
+import { filesIn, keptLog, openAt, someNode, stateFolder } from './state-folder.ts'
 
 const UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
 const PASSWORD = 'correct horse battery staple'
@@ -23,6 +24,13 @@ async function written(t: TestContext): Promise<string> {
   await store.close()
   return state_path
 }
+
+/** Files below a folder that hold one of the texts. */
+const filesWith = (folder: string, texts: readonly string[]) =>
+  filesIn(folder).filter((file) => {
+    const content = readFileSync(join(folder, file), 'utf8')
+    return texts.some((text) => content.includes(text))
+  })
 
 const refusedWith = (text: string) => (error: Error) => {
   assert.ok(error instanceof SecretKeyRefused)
@@ -80,6 +88,59 @@ describe('secrets of a record', () => {
     const again = await openAt(t, state_path)
 
     assert.equal(again.nodes.get(UUID)?.driver_info.ipmi_password, 'aes-256-gcm:AAAA')
+  })
+})
+
+const DRIVE = 'H4sIAconfigdrive'
+const SIGNED = 'https://images.example/a?X-Amz-Signature=5f3a'
+const WITH_PASSWORD = 'http://proxy:hunter2@proxy.example:3128'
+const telling = {
+  driver_info: { image_http_proxy: WITH_PASSWORD },
+  instance_info: { configdrive: DRIVE, image_url: 'https://images.example/private', hrefs: ['plain', SIGNED] },
+  extra: { api_key: 'abc-key', passphrase: 'abc-phrase', secret_count: 3, note: 'aes-256-gcm:AAAA' },
+}
+const PLAIN = [DRIVE, 'X-Amz-Signature', 'hunter2', 'images.example/private', 'abc-key', 'abc-phrase']
+
+describe('what an older version kept in plain', () => {
+  it('is encrypted as of now: config drives, signed addresses, passwords in URLs, and more words', async (t) => {
+    const state_path = stateFolder(t)
+    const store = await openAt(t, state_path)
+    await store.nodes.create(someNode({ uuid: UUID, ...telling }))
+    await store.close()
+
+    const again = await openAt(t, state_path)
+
+    const { driver_info, instance_info, extra } = again.nodes.get(UUID) ?? {}
+    assert.deepEqual({ driver_info, instance_info, extra }, telling)
+    assert.deepEqual(filesWith(state_path, PLAIN), [])
+    assert.match(readFileSync(join(state_path, `nodes/${UUID}.json`), 'utf8'), /"secret_count":3/)
+  })
+
+  it('is encrypted at the next start: in the document, the generation before it, and the journal', async (t) => {
+    const state_path = stateFolder(t)
+    const store = await openAt(t, state_path)
+    const node = await store.nodes.create(someNode({ uuid: UUID }))
+    await store.close()
+    const document = { seq: 7, created_seq: 1, kind: 'nodes', uuid: UUID, record: { ...node, ...telling } }
+    const file = join(state_path, `nodes/${UUID}.json`)
+    const { extra: _none, ...older } = document.record
+    writeFileSync(file, seal(document))
+    writeFileSync(`${file}.previous`, seal({ ...document, seq: 6, record: older }))
+    writeFileSync(join(state_path, 'journal/00000009.log'), seal({ ...document, seq: 5 }) + seal(document))
+
+    const { log, lines } = keptLog()
+    const again = await openAt(t, state_path, { log })
+    const kept = again.nodes.get(UUID)
+    await again.close()
+
+    assert.deepEqual(kept?.instance_info, telling.instance_info)
+    assert.deepEqual(filesWith(state_path, PLAIN), [])
+    assert.deepEqual(
+      lines.map(({ message, records }) => [message, records]),
+      [['secrets of an older version encrypted', 1]],
+    )
+    const last = await openAt(t, state_path)
+    assert.deepEqual(last.nodes.get(UUID), kept)
   })
 })
 

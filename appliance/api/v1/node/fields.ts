@@ -2,9 +2,9 @@
  * The node as the API tells it: every field, since which microversion, what may be written and how. A row is all that a
  * new field needs.
  */
+
+import { maskSecrets } from '@appliance/ground/secret-words'
 import type { z } from 'zod'
-import { MASK, maskSecrets } from '../../../log.ts'
-import type { Json } from '../../../plugin-api/index.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
 import type { Field, Fields } from '../../fields.ts'
 import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
@@ -19,17 +19,9 @@ const INTERFACE_SINCE: Partial<Record<InterfaceType, number>> = {
   bios: 40,
   firmware: 86,
 }
-/** May hold a signed URL or a user's own secrets, whatever its key looks like. @source Ironic node_sanitize */
-const HIDDEN_INSTANCE_KEYS: readonly string[] = ['configdrive', 'image_url']
-
 export const interfaceField = (type: InterfaceType) => `${type}_interface`
 
 const masked = (value: unknown) => maskSecrets(value)
-function maskedInstanceInfo(value: unknown): unknown {
-  const info = maskSecrets(value) as Json
-  for (const key of HIDDEN_INSTANCE_KEYS) if (info[key]) info[key] = MASK
-  return info
-}
 
 /** @source Ironic: `available` was NOSTATE before 1.2, `inspect wait` did not exist before 1.39 */
 function provisionStateFor(value: unknown, minor: number): unknown {
@@ -40,7 +32,11 @@ function provisionStateFor(value: unknown, minor: number): unknown {
 const nullable = (schema: z.ZodType) => schema.nullable()
 /** A field that is an object; removing it empties it. */
 const object = (field: Field<Node> = {}): Field<Node> => ({ none: {}, sortable: false, ...field })
-const writable = { write: dict.nullable().transform((value) => value ?? {}) }
+const writable = {
+  write: dict.nullable().transform((value) => value ?? {}),
+  show: masked,
+  keep: withSecretsKept,
+}
 const switchable = (since?: number): Field<Node> => ({
   ...(since === undefined ? {} : { since }),
   write: flag.nullable().transform((value) => value ?? false),
@@ -81,14 +77,14 @@ export const NODE_FIELDS: Fields<Node> = {
   description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
   disable_power_off: switchable(95),
   driver: { write: text },
-  driver_info: object({ ...writable, show: masked, keep: withSecretsKept() }),
+  driver_info: object(writable),
   driver_internal_info: object({ since: 3, show: masked }),
   extra: object(writable),
   fault: { since: 42 },
   health: { since: 109, read: () => null, sortable: false },
   inspection_finished_at: { since: 6 },
   inspection_started_at: { since: 6 },
-  instance_info: object({ ...writable, show: maskedInstanceInfo, keep: withSecretsKept(HIDDEN_INSTANCE_KEYS) }),
+  instance_info: object(writable),
   instance_name: { since: 104, write: nullable(limitedText(255).min(1, 'expected at least one character')) },
   instance_uuid: { write: nullable(uuid) },
   last_error: {},
@@ -105,7 +101,7 @@ export const NODE_FIELDS: Fields<Node> = {
   protected_reason: { since: 48, write: nullable(text), on: 'patch' },
   provision_state: { show: provisionStateFor },
   provision_updated_at: {},
-  raid_config: object({ since: 12 }),
+  raid_config: object({ since: 12, show: masked }),
   reservation: {},
   resource_class: { since: 21, write: nullable(limitedText(80)) },
   retired: switchable(61),
@@ -115,7 +111,7 @@ export const NODE_FIELDS: Fields<Node> = {
   shard: { since: 82, write: nullable(limitedText(255)) },
   target_power_state: {},
   target_provision_state: {},
-  target_raid_config: object({ since: 12 }),
+  target_raid_config: object({ since: 12, show: masked }),
   traits: {
     since: 37,
     none: [],

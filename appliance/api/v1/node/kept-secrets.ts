@@ -1,21 +1,28 @@
-/** A client that writes back what it was shown means the secret it was not shown: `******` never goes over one. */
+/**
+ * A client that writes back what it was shown means the secret that it was not shown. Where there was none, a mask is
+ * no secret either: it is left out.
+ */
 import { hasMembers } from '@appliance/ground/exact-number'
-import { isSecretKey, MASK } from '../../../log.ts'
+import { isSecretKey, MASK, maskText } from '@appliance/ground/secret-words'
 import type { Json } from '../../../plugin-api/index.ts'
 
-/** @param hidden  keys that are masked beside the secret-looking ones */
-export const withSecretsKept =
-  (hidden: readonly string[] = []) =>
-  (before: unknown, given: unknown): unknown =>
-    kept(before, given, (key) => isSecretKey(key) || hidden.includes(key))
-
-function kept(before: unknown, after: unknown, isHidden: (key: string) => boolean): unknown {
-  if (!isObject(before) || !isObject(after)) return after
-  const entries = Object.entries(after).map(([key, value]): [string, unknown] => {
-    const was = Object.hasOwn(before, key) ? before[key] : undefined
-    return [key, value === MASK && was !== undefined && isHidden(key) ? was : kept(was, value, isHidden)]
+export function withSecretsKept(before: unknown, given: unknown): unknown {
+  if (Array.isArray(given)) {
+    return given.map((item, index) => withSecretsKept(Array.isArray(before) ? before[index] : undefined, item))
+  }
+  if (!isObject(given)) return textKept(before, given)
+  const entries = Object.entries(given).flatMap(([key, value]): [string, unknown][] => {
+    const was = isObject(before) && Object.hasOwn(before, key) ? before[key] : undefined
+    if (value === MASK && isSecretKey(key)) return was === undefined ? [] : [[key, was]]
+    return [[key, withSecretsKept(was, value)]]
   })
-  return Array.isArray(after) ? entries.map(([, value]) => value) : Object.fromEntries(entries)
+  return Object.fromEntries(entries)
 }
 
-const isObject = (value: unknown): value is Json => hasMembers(value)
+/** Of an address with a password, the password alone was masked. */
+const textKept = (before: unknown, given: unknown): unknown =>
+  typeof before === 'string' && typeof given === 'string' && given.includes(MASK) && maskText(before) === given
+    ? before
+    : given
+
+const isObject = (value: unknown): value is Json => hasMembers(value) && !Array.isArray(value)
