@@ -3,6 +3,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseJson as parseAnyJson } from '@appliance/ground/json-meter'
+import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import { trimEnd } from '@appliance/ground/trim-end'
 import type { Dispatcher } from 'undici'
 import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
@@ -33,6 +34,7 @@ export type AgentClientOptions = {
   max_command_attempts: number
   /** [agent] verify_ca, for agents that bring no certificate of their own: True, False, or a file. */
   verify_ca: string
+  reach: Reach
   /** Pause before another attempt at an agent that could not be reached. */
   retry_pause_ms?: number
 }
@@ -44,7 +46,7 @@ const RETRY_PAUSE_MS = 1000
 type Call = { node: Node; path: string; query: Json; body?: Json; signal: AbortSignal; purpose: string }
 
 export function createAgentClient(options: AgentClientOptions): AgentClient {
-  const connections = createConnections(options.verify_ca)
+  const connections = createConnections(options.verify_ca, options.reach)
   const timeout_ms = options.command_timeout_s * 1000
 
   /** One exchange. @throws AgentUnreachable for everything below HTTP */
@@ -107,7 +109,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       try {
         return parse(await ask(call))
       } catch (error) {
-        if (!(error instanceof AgentUnreachable)) throw error
+        // An address that is not to be connected to stays so.
+        if (!(error instanceof AgentUnreachable) || error.cause instanceof AddressRefused) throw error
         const recovered = await recover?.().catch((failure: unknown) => {
           // `recover` only asks whether the call had arrived. When that stays unknown, `error` already says why.
           if (!(failure instanceof AgentFailure)) throw failure

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { TLSSocket } from 'node:tls'
+import type { Reach } from '@appliance/ground/reach'
 import type { Agent, buildConnector, Dispatcher } from 'undici'
 import { AgentFailure, InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Node } from '../records/kinds/node.ts'
@@ -18,7 +19,8 @@ type Trust = { pem: string } | boolean
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 10_000
 
-export function createConnections(verify_ca: string): Connections {
+/** @param reach  which addresses agents may have: an agent tells its own */
+export function createConnections(verify_ca: string, reach: Reach): Connections {
   const open = new Map<string, { key: string; dispatcher: Agent }>()
 
   const forget = (node_uuid: string) => {
@@ -36,7 +38,7 @@ export function createConnections(verify_ca: string): Connections {
       if (entry?.key === key) return entry.dispatcher
       forget(node.uuid)
       const dispatcher = new Agent({
-        connect: connectorFor(trust, buildConnector),
+        connect: reach.guard(connectorFor(trust, buildConnector, reach.lookup)),
         keepAliveTimeout: KEEP_ALIVE_MS,
         connections: 2,
       })
@@ -68,16 +70,12 @@ async function trustFor(node: Node, verify_ca: string): Promise<Trust> {
  * The peer must show the very certificate that the agent sent, or one that it signed for this address.
  * The first check does not look at dates: a machine whose clock is wrong makes certificates of the wrong year.
  */
-function connectorFor(trust: Trust, build: typeof buildConnector): buildConnector.connector {
-  if (typeof trust === 'boolean') return build({ rejectUnauthorized: trust, timeout: CONNECT_TIMEOUT_MS })
+function connectorFor(trust: Trust, build: typeof buildConnector, lookup: Reach['lookup']): buildConnector.connector {
+  const shared = { lookup, timeout: CONNECT_TIMEOUT_MS }
+  if (typeof trust === 'boolean') return build({ ...shared, rejectUnauthorized: trust })
   const pinned = fingerprint(trust.pem)
   // A resumed session would skip the check of the certificate.
-  const connect = build({
-    ca: trust.pem,
-    rejectUnauthorized: false,
-    maxCachedSessions: 0,
-    timeout: CONNECT_TIMEOUT_MS,
-  })
+  const connect = build({ ...shared, ca: trust.pem, rejectUnauthorized: false, maxCachedSessions: 0 })
   return (options, callback) => {
     connect(options, (error, socket) => {
       if (error) return void callback(error, null)

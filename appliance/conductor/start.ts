@@ -1,4 +1,5 @@
 /** Puts the conductor together. What it does is in the files beside it. */
+import { createReach } from '@appliance/ground/reach'
 import type { MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
 import type { BootDevice } from '../plugin-api/interfaces.ts'
@@ -147,7 +148,7 @@ const codeOf = ({ plugins, hardware, option_values }: Loaded): PluginCode => ({
 
 function assemble(options: ConductorOptions): Parts {
   const code = new CodeInUse(codeOf(options))
-  const { agent } = options.config
+  const { DEFAULT, agent } = options.config
   return {
     ...options,
     code,
@@ -162,6 +163,7 @@ function assemble(options: ConductorOptions): Parts {
       command_timeout_s: agent.command_timeout,
       max_command_attempts: agent.max_command_attempts,
       verify_ca: agent.verify_ca,
+      reach: createReach({ allowed: DEFAULT.reachable_networks, option: '[DEFAULT] reachable_networks' }),
     }),
     renderer: createRenderer(),
     reservations: createReservations(options.store, options.hostname),

@@ -1,4 +1,5 @@
 /** The hardware types and implementations that the configuration enables: what a node names is what is called. */
+import { createReach } from '@appliance/ground/reach'
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -31,7 +32,8 @@ export type HardwareOptions = {
 export function createHardware({ config, log, plugins = [] }: HardwareOptions): Hardware {
   const { enabled, allowed, problems } = settle(config, plugins)
   if (problems.length > 0) throw new InvalidParameterValue(problems.join('\n'))
-  const shared = { log, ipmi: createIpmi({ log, default_boot_mode: config.deploy.default_boot_mode }) }
+  const reach = createReach({ allowed: config.DEFAULT.reachable_networks, option: '[DEFAULT] reachable_networks' })
+  const shared = { log, ipmi: createIpmi({ log, reach, default_boot_mode: config.deploy.default_boot_mode }) }
   const built = Object.fromEntries(
     TYPES.map((type) => {
       const own = Object.entries(IMPLEMENTATIONS[type]).map(([name, make]) => [name, make(shared)] as const)

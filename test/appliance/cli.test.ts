@@ -65,7 +65,7 @@ describe('rackstrap serve', () => {
     const bmc = createSocket('udp4').bind(0, '127.0.0.1')
     t.after(() => bmc.close())
     await once(bmc, 'listening')
-    const { path } = configFile(t)
+    const { path } = configFile(t, '[DEFAULT]\nreachable_networks = 127.0.0.1\n')
     const child = startChild([CLI, 'serve', '--config', path])
     const { api } = await child.told('listening')
     const asked = once(bmc, 'message')

@@ -16,6 +16,7 @@ function runThere(lines: string): { stdout: string; stderr: string } {
   const program = `
     import { rmdirSync } from 'node:fs'
     import { createLog } from '${APPLIANCE}/log.ts'
+    import { LOOPBACK_REACH } from '${import.meta.dirname}/loopback-reach.ts'
     import { createIpmitool, IPMITOOL_TIMING } from '${APPLIANCE}/hardware/ipmi/ipmitool.ts'
     import { exec } from '${APPLIANCE}/conductor/plugin/exec.ts'
     import { runProgram } from '${APPLIANCE}/images/file/programs.ts'
@@ -50,7 +51,7 @@ describe('a folder to start from that is gone', () => {
     const { stdout, stderr } = runThere(`
       const timing = { ...IPMITOOL_TIMING, tries: 1 }
       const access = { node: 'n', address: '127.0.0.1', port: 9, password: '', args: ['-V'] }
-      console.log(await createIpmitool(createLog('error', () => {}), timing)(access, ['x'], signal))`)
+      console.log(await createIpmitool({ log: createLog('error', () => {}), reach: LOOPBACK_REACH }, timing)(access, ['x'], signal))`)
 
     assert.equal(stderr, '')
     assert.match(stdout, /^ipmitool version /)

@@ -52,7 +52,7 @@ describe('a deploy with the interface custom-agent', { timeout: 60_000 }, () => 
   writeFileSync(
     config,
     [
-      `[DEFAULT]\nstate_path = ${join(folder, 'state')}\nmy_ip = 127.0.0.1\nenabled_deploy_interfaces = custom-agent`,
+      `[DEFAULT]\nstate_path = ${join(folder, 'state')}\nmy_ip = 127.0.0.1\nreachable_networks = 127.0.0.1\nenabled_deploy_interfaces = custom-agent`,
       '[api]\nhost_ip = 127.0.0.1\nport = 0',
       '[deploy]\nhttp_url = http://127.0.0.1:0',
       '[conductor]\nautomated_clean = false',

@@ -2,6 +2,7 @@
  * What the interfaces of IPMI share: one BMC at hand, and its boot device. One object for all of them, so that a BMC
  * gets one command at a time.
  */
+import type { Reach } from '@appliance/ground/reach'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { BootDevice, InterfaceTask } from '../../plugin-api/interfaces.ts'
@@ -12,6 +13,8 @@ import { createIpmitool, IPMITOOL_TIMING, type IpmitoolTiming } from './ipmitool
 
 export type IpmiOptions = {
   log: Log
+  /** Which addresses BMCs may have. */
+  reach: Reach
   /** [deploy] default_boot_mode. */
   default_boot_mode: BootMode
   /** Ironic's [conductor] power_state_change_timeout. */
@@ -49,7 +52,7 @@ export type Ipmi = {
 
 export function createIpmi(options: IpmiOptions): Ipmi {
   const { default_boot_mode, power_state_change_timeout_s = 60, soft_power_off_timeout_s = 600 } = options
-  const ipmitool = createIpmitool(options.log, { ...IPMITOOL_TIMING, ...options.timing })
+  const ipmitool = createIpmitool(options, { ...IPMITOOL_TIMING, ...options.timing })
   /** Nodes whose next boot was set for once: ipmi_force_boot_device must not overrule that. A restart forgets it. */
   const setForOnce = new Set<string>()
   return {

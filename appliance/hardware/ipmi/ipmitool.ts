@@ -7,10 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
+import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import { BmcFailure } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { IpmiAccess } from './access.ts'
-import { explainFailure, type IpmiFailure, tellsFailure } from './failure.ts'
+import { bmcOf, explainFailure, type IpmiFailure, tellsFailure } from './failure.ts'
 import { probeBmc } from './rmcp-probe.ts'
 
 export type IpmitoolTiming = {
@@ -45,19 +46,20 @@ const PROBE_TIMEOUT_MS = 1_000
 const KILL_AFTER_MS = 500
 const OUTPUT_LIMIT_BYTES = 64 * 1024
 
-export function createIpmitool(log: Log, timing: IpmitoolTiming): Ipmitool {
+type Given = { log: Log; reach: Reach }
+
+export function createIpmitool({ log, reach }: Given, timing: IpmitoolTiming): Ipmitool {
   const turns = createKeyedMutex()
   return (access, commands, signal) =>
     // Many BMCs lose commands that overlap.
     turns.run(
       `${access.address} ${access.port}`,
-      () => runWithRetries({ log, timing, access, commands, signal }),
+      () => runWithRetries({ log, reach, timing, access, commands, signal }),
       signal,
     )
 }
 
-type Call = {
-  log: Log
+type Call = Given & {
   timing: IpmitoolTiming
   access: IpmiAccess
   commands: readonly string[]
@@ -82,11 +84,13 @@ async function runWithRetries(call: Call): Promise<string> {
 
 async function runOnce(call: Call, command: string): Promise<{ stdout: string } | IpmiFailure> {
   const { access, timing, signal } = call
+  const address = await addressOf(call, command)
+  if (typeof address !== 'string') return address
   await using script = await scriptOf(call.commands)
   const timingArgs = ['-N', String(timing.packet_timeout_s), '-R', String(timing.packet_tries)]
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
-  const result = await execa('ipmitool', [...access.args, ...timingArgs, '-v', '-E', ...script.args], {
+  const result = await execa('ipmitool', [...argsFor(access, address), ...timingArgs, '-v', '-E', ...script.args], {
     // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
     env: { IPMI_PASSWORD: access.password, LC_ALL: 'C', HOME },
     stdin: 'ignore',
@@ -104,9 +108,23 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
   }
   if (!result.failed && !tellsFailure(result.stderr)) return { stdout: result.stdout }
   return explainFailure(access, command, result, () =>
-    probeBmc(access.address, access.port, { timeout_ms: PROBE_TIMEOUT_MS, signal }),
+    probeBmc(address, access.port, { timeout_ms: PROBE_TIMEOUT_MS, signal }),
   )
 }
+
+/** A name is resolved once: ipmitool gets the address that was looked at. */
+async function addressOf({ access, reach }: Call, command: string): Promise<string | IpmiFailure> {
+  try {
+    return await reach.addressOf(access.address)
+  } catch (error) {
+    if (error instanceof AddressRefused)
+      return { message: `${bmcOf(access)} is not asked: ${error.message}.`, retry: false }
+    return explainFailure(access, command, { stderr: '', timedOut: true }, async () => 'unknown-host')
+  }
+}
+
+const argsFor = ({ args }: IpmiAccess, address: string) =>
+  args.map((arg, index) => (args[index - 1] === '-H' ? address : arg))
 
 /**
  * Several commands share one session, whose set-up costs a real BMC a second or two: ipmitool reads them from a file

@@ -8,6 +8,7 @@ import { type AgentClient, type AgentClientOptions, createAgentClient } from '..
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { type Certificate, makeCertificate } from '../../../pxe/ramdisk/agent/protocol/certificate.ts'
 import { nodeOnPaper } from '../hardware/node-on-paper.ts'
+import { LOOPBACK_REACH } from '../loopback-reach.ts'
 
 export const TOKEN = 'token-of-this-boot'
 export const UUID = nodeOnPaper().uuid
@@ -80,6 +81,7 @@ export function clientFor(t: TestContext, options: Partial<AgentClientOptions> =
     command_timeout_s: 5,
     max_command_attempts: 3,
     verify_ca: 'True',
+    reach: LOOPBACK_REACH,
     retry_pause_ms: 1,
     ...options,
   })

@@ -13,6 +13,7 @@ import { type FakeIronic, type HeartbeatBody, NODE_UUID, startIronic } from '../
 import { type FakeMachine, MIB, makeMachine } from '../../pxe/ramdisk/agent/fake-machine.ts'
 import { serve, sha256, startImageServer } from '../../pxe/ramdisk/agent/image-server.ts'
 import { nodeOnPaper } from '../hardware/node-on-paper.ts'
+import { LOOPBACK_REACH } from '../loopback-reach.ts'
 
 const POLL_MS = 20
 const DEADLINE_MS = 10_000
@@ -35,6 +36,7 @@ describe("the appliance's client and the agent", { timeout: 30_000 }, () => {
       command_timeout_s: 10,
       max_command_attempts: 2,
       verify_ca: 'True',
+      reach: LOOPBACK_REACH,
       retry_pause_ms: 10,
     })
     image = await diskImage('gpt')

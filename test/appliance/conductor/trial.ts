@@ -26,6 +26,7 @@ import { openStore } from '../../../appliance/records/open-store.ts'
 import type { Store } from '../../../appliance/records/store.ts'
 import direct from '../../../plugins/direct/index.ts'
 import { type BmcOnPaper, hardwareOnPaper } from '../hardware/hardware-on-paper.ts'
+import { LOOPBACK } from '../loopback-reach.ts'
 import { type LogLine, stateFolder } from '../records/state-folder.ts'
 
 export const MAC = '52:54:00:12:34:56'
@@ -55,10 +56,12 @@ const LOOK_AGAIN_MS = 25
 const QUICK = '[agent]\npost_deploy_get_power_state_retry_interval = 0\n'
 /** Nor does it clean a machine, unless the test is about that. */
 const NOT_CLEANED = '[conductor]\nautomated_clean = false\n'
+/** Where agents of tests listen. */
+const ON_LOOPBACK = `[DEFAULT]\nreachable_networks = ${LOOPBACK.join(',')}\n`
 const isAboutAgents = (ini: string) => ini.includes('[agent]')
 
 export const configOf = (ini = ''): Config =>
-  readConfig(readConfigFile('test.conf', NOT_CLEANED + (isAboutAgents(ini) ? ini : QUICK + ini)), {
+  readConfig(readConfigFile('test.conf', ON_LOOPBACK + NOT_CLEANED + (isAboutAgents(ini) ? ini : QUICK + ini)), {
     host: 'rackstrap',
     my_ip: () => '172.22.0.1',
   })

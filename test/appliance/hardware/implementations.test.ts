@@ -8,11 +8,12 @@ import { IMPLEMENTATIONS } from '../../../appliance/hardware/implementations.ts'
 import { createIpmi } from '../../../appliance/hardware/ipmi/ipmi.ts'
 import { createLog } from '../../../appliance/log.ts'
 import { testInterface, testRefusal, type UnderTest } from '../../../appliance/plugin-testing/interfaces.ts'
+import { LOOPBACK_REACH } from '../loopback-reach.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 
 const ELSEWHERE = ['power/agent', 'power/ipmitool', 'management/ipmitool']
 const log = createLog('error', () => {})
-const shared = { log, ipmi: createIpmi({ log, default_boot_mode: 'uefi' }) }
+const shared = { log, ipmi: createIpmi({ log, reach: LOOPBACK_REACH, default_boot_mode: 'uefi' }) }
 
 function test<K extends Type>(type: K, name: string): void {
   const table = IMPLEMENTATIONS[type] as unknown as Record<

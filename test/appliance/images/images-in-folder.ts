@@ -13,12 +13,11 @@ import { createImages } from '../../../appliance/images/create-images.ts'
 import type { ImageRequest, Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { Json } from '../../../appliance/plugin-api/index.ts'
+import { LOOPBACK } from '../loopback-reach.ts'
 
 export const NODE = 'aaaaaaaa-0000-4000-8000-000000000001'
 export const OTHER_NODE = 'aaaaaaaa-0000-4000-8000-000000000002'
 const DEADLINE_MS = 20_000
-/** Where servers of tests are. */
-const LOOPBACK = '127.0.0.0/8, ::1'
 
 type LogLine = { level: string; message: string; [field: string]: unknown }
 export type ImagesInFolder = AsyncDisposable & {
@@ -40,7 +39,7 @@ export function temporaryFolder(): string {
 }
 
 export function configOf(state_path: string, ini = ''): Config {
-  const own = `state_path = ${state_path}\nreachable_networks = ${LOOPBACK}\n`
+  const own = `state_path = ${state_path}\nreachable_networks = ${LOOPBACK.join(',')}\n`
   const text = `[conductor]\nfile_url_allowed_paths = ${state_path}/store\n[DEFAULT]\n${own}${ini}\n`
   return readConfig(readConfigFile('rackstrap.conf', text), { host: 'box', my_ip: () => '127.0.0.1' })
 }

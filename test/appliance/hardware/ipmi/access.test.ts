@@ -5,10 +5,11 @@ import { ipmiAccessOf } from '../../../../appliance/hardware/ipmi/access.ts'
 import { createIpmi } from '../../../../appliance/hardware/ipmi/ipmi.ts'
 import { createLog } from '../../../../appliance/log.ts'
 import { interfaceTask } from '../../../../appliance/plugin-testing/interface-task.ts'
+import { LOOPBACK_REACH } from '../../loopback-reach.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 const UUID = nodeOnPaper().uuid
-const driver = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'uefi' })
+const driver = createIpmi({ log: createLog('error', () => {}), reach: LOOPBACK_REACH, default_boot_mode: 'uefi' })
 const validate = (driver_info: Record<string, unknown>) =>
   driver.validate(interfaceTask(nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ...driver_info } })))
 

@@ -14,13 +14,19 @@ import { interfaceTask } from '../../../../appliance/plugin-testing/interface-ta
 import { freeUdpPort } from '../../../rack/free-port.ts'
 import { type IpmiSim, startIpmiSim } from '../../../rack/ipmi-sim.ts'
 import { createMachineOnPaper } from '../../../rack/machine-on-paper.ts'
+import { LOOPBACK_REACH } from '../../loopback-reach.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 const UUID = nodeOnPaper().uuid
 const timing = { packet_timeout_s: 1, packet_tries: 1, process_timeout_ms: 5_000, tries: 1, pause_between_tries_ms: 0 }
 
 const ipmi = (given: IpmiOptions['timing']) => {
-  const shared = createIpmi({ log: createLog('error', () => {}), default_boot_mode: 'bios', timing: given ?? {} })
+  const shared = createIpmi({
+    log: createLog('error', () => {}),
+    reach: LOOPBACK_REACH,
+    default_boot_mode: 'bios',
+    timing: given ?? {},
+  })
   return { ...ipmitoolPower(shared), ...ipmitoolManagement(shared) }
 }
 

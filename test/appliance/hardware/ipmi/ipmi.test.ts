@@ -15,6 +15,7 @@ import type { Node } from '../../../../appliance/records/kinds/node.ts'
 import { freeUdpPort } from '../../../rack/free-port.ts'
 import { type IpmiSim, startIpmiSim } from '../../../rack/ipmi-sim.ts'
 import { createMachineOnPaper, type MachineOnPaper } from '../../../rack/machine-on-paper.ts'
+import { LOOPBACK_REACH } from '../../loopback-reach.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 const PASSWORD = 'correct-horse'
@@ -28,7 +29,7 @@ describe('interfaces ipmitool', () => {
   let machine: MachineOnPaper
 
   const ipmi = (change: Partial<IpmiOptions> = {}) => {
-    const shared = createIpmi({ log, default_boot_mode: 'bios', ...change })
+    const shared = createIpmi({ log, reach: LOOPBACK_REACH, default_boot_mode: 'bios', ...change })
     return { ...ipmitoolPower(shared), ...ipmitoolManagement(shared) }
   }
   const node = (driver_info = {}, change: Partial<Node> = {}) =>

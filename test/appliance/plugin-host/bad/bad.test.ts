@@ -29,6 +29,7 @@ describe('a bad plugin', () => {
       `[DEFAULT]
 state_path = ${path}/state
 my_ip = 127.0.0.1
+reachable_networks = 127.0.0.1
 plugin_path = ${path}/all
 enabled_hardware_types = fake-hardware
 enabled_deploy_interfaces = ${PLUGINS.join(',')}
