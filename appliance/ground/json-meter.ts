@@ -8,6 +8,8 @@ export type JsonLimits = {
   depth: number
   /** Values and keys, as far as commas and brackets tell: never fewer than there are. */
   values: number
+  /** In a row. Left out: as for a number, but no limit for parseJson, which they cost nothing. */
+  blanks?: number
 }
 
 /** Of a number, or of blanks in a row. Python reads no longer integers either (4,300 digits). */
@@ -103,7 +105,7 @@ export class JsonMeter {
       }
       this.#token = 0
       this.#blanks = meaning === BLANK ? this.#blanks + 1 : 0
-      if (this.#blanks > RUN_LIMIT) throw tooMuch.blanks()
+      if (this.#blanks > (this.#limits.blanks ?? RUN_LIMIT)) throw tooMuch.blanks()
       if (meaning === QUOTES) {
         this.#isString = true
         return at + 1
@@ -146,6 +148,6 @@ const STRANGERS: JsonLimits = { depth: 32, values: 100_000 }
  */
 export function parseJson(given: Uint8Array | string, limits: Partial<JsonLimits> = {}): unknown {
   const bytes = typeof given === 'string' ? Buffer.from(given) : given
-  new JsonMeter({ ...STRANGERS, ...limits }).add(bytes)
+  new JsonMeter({ ...STRANGERS, blanks: Number.POSITIVE_INFINITY, ...limits }).add(bytes)
   return JSON.parse(typeof given === 'string' ? given : new TextDecoder('utf-8', { fatal: true }).decode(given))
 }
