@@ -121,7 +121,7 @@ const isOtherThanManifest = ({ mediaType }: Descriptor) =>
   mediaType !== undefined && mediaType !== '' && !Object.hasOwn(MEDIA_TYPES, mediaType.toLowerCase())
 
 /**
- * Digests of everything else that looks like a descriptor, wherever it stands. In schema 1 the field of a layer is blobSum.
+ * Digests of everything else that looks like a descriptor, wherever it stands. In schema 1 a layer's field is blobSum.
  * Other tools read the names of fields in upper and lower case.
  */
 function digestsIn(json: JsonObject, known: ReadonlySet<string>): Digest[] {
