@@ -30,6 +30,7 @@ import {
   storeHealth,
   withRepairs,
 } from './serve/health.ts'
+import { hiddenOf } from './serve/hidden.ts'
 import { cannotListen, listen } from './serve/listen.ts'
 import { answersAbout, LivePlugins, loadedOf, type Reloaded } from './serve/live-plugins.ts'
 import type { Mirror } from './serve/mirror.ts'
@@ -99,6 +100,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     }),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
+    hidden: hiddenOf(config, settings.source.path, settings.registry.storage_path),
     api_url: () => rack.agent_url,
     http_url: () => rack.http_url,
     onProcedureEnd(kind, result) {

@@ -4,6 +4,7 @@
  */
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { confined } from '@appliance/ground/confine'
 import { ApplianceError, messageOf } from '../errors.ts'
 
 export type CertificateRequest = {
@@ -22,6 +23,8 @@ const DEADLINE_MS = 20_000
 const NOT_INSTALLED =
   'The program openssl is not installed, which makes certificates: apt install openssl, or set [registry] cert_file and key_file.'
 const FILE_MODE = 0o600
+/** Nothing of ours: OPENSSL_CONF and the like would be read. */
+const ENVIRONMENT = { env: { LC_ALL: 'C' }, extendEnv: false } as const
 const COMMON_NAME = /^[\w.: -]{1,64}$/
 
 /**
@@ -80,7 +83,8 @@ async function openssl(cwd: string, args: readonly string[]): Promise<string> {
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
   try {
-    const { stdout } = await execa('openssl', args, { cwd, stdin: 'ignore', timeout: DEADLINE_MS })
+    const [file, all] = confined('openssl', args, { writes: cwd === '/' ? [] : [cwd], isOffline: true })
+    const { stdout } = await execa(file, all, { cwd, stdin: 'ignore', timeout: DEADLINE_MS, ...ENVIRONMENT })
     return `${stdout}\n`
   } catch (error) {
     const { code, stderr } = error as { code?: string; stderr?: string }

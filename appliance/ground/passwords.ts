@@ -5,6 +5,7 @@
 
 import { execFile } from 'node:child_process'
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { confined } from './confine.ts'
 import { createSemaphore } from './semaphore.ts'
 
 /** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
@@ -72,7 +73,8 @@ function isEqual(one: string, other: string): boolean {
 
 function crypt(password: string, hash: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile('perl', ['-e', PROGRAM], { timeout: DEADLINE_MS }, (error, stdout) =>
+    const options = { timeout: DEADLINE_MS, env: {}, cwd: '/' }
+    const child = execFile(...confined('perl', ['-e', PROGRAM], { isOffline: true }), options, (error, stdout) =>
       error ? reject(new Error(`perl cannot check a password: ${error.message.split('\n')[0]}`)) : resolve(stdout),
     )
     child.stdin?.on('error', () => {})

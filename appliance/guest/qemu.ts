@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, statSync, writeFileSync } from 'node
 import { availableParallelism, setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { type Confinement, confined, NOBODY } from '@appliance/ground/confine'
 import { plainText } from '@appliance/ground/plain-text'
 import { messageOf } from '../errors.ts'
 import { GuestFailure } from './failure.ts'
@@ -43,16 +44,15 @@ export type Ended = {
 
 const PROGRAM = 'qemu-system-x86_64'
 const KVM = '/dev/kvm'
+const RELAY = join(import.meta.dirname, 'relay')
 const KVM_FAILURE = /KVM internal error|Could not access KVM|failed to initialize kvm|KVM: entry failed/i
 const CONSOLE_LIMIT = 16 * 1024
-/** Nobody and nogroup, on every Debian. */
-const NOBODY = 65534
 /** Machines that are being served come first. */
 const NICE = 10
 const PROCESSORS_LIMIT = 4
 /**
  * QEMU starts the relay in a session of its own, which counts as elevation. It has no privileges to elevate: see
- * privileges().
+ * rightsOf().
  */
 const RELAY_SANDBOX = 'elevateprivileges=allow'
 /** How long a guest may take to switch itself off after its result. */
@@ -96,7 +96,8 @@ export async function runQemu(options: QemuOptions): Promise<Ended> {
   const { files, signal, onReport, accelerator } = options
   signal.throwIfAborted()
   if (!accelerator) throw notHere()
-  const child = spawn('setpriv', [...privileges(accelerator), '--', PROGRAM, ...qemuArguments(options, accelerator)], {
+  const args = qemuArguments(options, accelerator)
+  const child = spawn(...confined(PROGRAM, args, rightsOf(accelerator, options.mirror)), {
     stdio: [
       'ignore',
       'ignore',
@@ -139,13 +140,15 @@ const notHere = () =>
       : `Virtual machines for this are known on x64 boxes only, and this one is ${process.arch}.`,
   )
 
-/** The appliance may be root; a virtual machine of strangers is nobody, who may use KVM at most. */
-function privileges(accelerator: Accelerator): string[] {
-  const always = ['--pdeathsig=KILL', '--no-new-privs']
-  if (process.getuid?.() !== 0) return always
+/** The appliance may be root; a virtual machine of strangers is nobody, who may use KVM and its own files at most. */
+function rightsOf(accelerator: Exclude<Accelerator, undefined>, mirror: MirrorAddress | undefined): Confinement {
   const kvm = accelerator === 'kvm' ? statSync(KVM, { throwIfNoEntry: false }) : undefined
-  const groups = kvm ? [`--groups=${kvm.gid}`] : ['--clear-groups']
-  return [...always, `--reuid=${NOBODY}`, `--regid=${NOBODY}`, ...groups, '--inh-caps=-all', '--bounding-set=-all']
+  return {
+    reads: [`/dev/fd/${KERNEL_FD}`, `/dev/fd/${INITRD_FD}`, ...(mirror ? [RELAY] : [])],
+    writes: kvm ? [KVM] : [],
+    isOffline: mirror === undefined,
+    account: { ...NOBODY, groups: kvm ? [kvm.gid] : [] },
+  }
 }
 
 /** One processor without KVM: see test/rack/steel/machine.ts, a second one panics now and then. */
@@ -189,7 +192,7 @@ function diskArguments(index: number): string[] {
 }
 
 function networkArguments({ host, port, called_port = port }: MirrorAddress): string[] {
-  const relay = `'${join(import.meta.dirname, 'relay').replaceAll("'", `'\\''`)}' ${host} ${port}`
+  const relay = `'${RELAY.replaceAll("'", `'\\''`)}' ${host} ${port}`
   const forward = `guestfwd=tcp:${guestMirror(called_port)}-cmd:${relay}`.replaceAll(',', ',,')
   return ['-netdev', `user,id=wire,restrict=on,ipv6=off,${forward}`, '-device', 'virtio-net-pci,netdev=wire']
 }

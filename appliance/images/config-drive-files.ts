@@ -39,8 +39,17 @@ export async function readConfigDriveFiles(encoded: string, signal: AbortSignal)
 const refused = (found: string) =>
   new InvalidParameterValue(`The config drive cannot be handed to an installer: it has ${found}.`)
 
-const program = (args: readonly string[], signal: AbortSignal) => ({
-  ...{ file: 'isoinfo', args, limits: LIMITS, nice: 0, timeout_s: 30, signal, about: 'The config drive' },
+const program = (volume: string, args: readonly string[], signal: AbortSignal) => ({
+  ...{
+    file: 'isoinfo',
+    args: ['-R', '-i', volume, ...args],
+    reads: [volume],
+    limits: LIMITS,
+    nice: 0,
+    timeout_s: 30,
+    signal,
+    about: 'The config drive',
+  },
 })
 
 /** Files only: folders are listed, too. */
@@ -49,7 +58,7 @@ async function pathsIn(volume: string, signal: AbortSignal): Promise<string[]> {
   const onOutput = (piece: string) => {
     text = (text + piece).slice(0, LIST_LIMIT_CHARACTERS)
   }
-  await runProgram({ ...program(['-R', '-f', '-i', volume], signal), onOutput })
+  await runProgram({ ...program(volume, ['-f'], signal), onOutput })
   const paths = text.split('\n').flatMap((line) => (line === '' ? [] : [line.replace(/^\//, '')]))
   const odd = paths.find((path) => !PATH.test(path) || path.split('/').some((part) => /^\.+$/.test(part)))
   if (odd !== undefined) {
@@ -64,6 +73,6 @@ async function pathsIn(volume: string, signal: AbortSignal): Promise<string[]> {
 
 async function contentOf(volume: string, path: string, to: string, signal: AbortSignal): Promise<Uint8Array> {
   await using file = await open(to, 'w', 0o600)
-  await runProgram({ ...program(['-R', '-i', volume, '-x', `/${path}`], signal), stdout: file.fd })
+  await runProgram({ ...program(volume, ['-x', `/${path}`], signal), stdout: file.fd })
   return readFile(to)
 }

@@ -78,7 +78,14 @@ const isEmpty = (data: Json | null | undefined) => Object.keys(data ?? {}).lengt
 async function makeVolume(root: string, volume: string, signal: AbortSignal): Promise<void> {
   const run = { nice: 0, timeout_s: TIMEOUT_S, signal, about: 'The config drive' }
   try {
-    await runProgram({ file: 'genisoimage', args: [...OPTIONS, '-o', volume, root], ...run })
+    await writeFile(volume, '', { mode: 0o600 })
+    await runProgram({
+      file: 'genisoimage',
+      args: [...OPTIONS, '-o', volume, root],
+      reads: [root],
+      writes: [volume],
+      ...run,
+    })
   } catch (error) {
     if (!(error instanceof NotInstalled)) throw error
     throw new NotInstalled(

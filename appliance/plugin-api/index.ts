@@ -256,8 +256,16 @@ export type Task<O extends Options = Options> = {
 /** `path`: relative, of letters, digits and ._- only. */
 export type ConfigDriveFile = { path: string; content: Uint8Array }
 
+/**
+ * A program gets no capabilities and no core dump, also where the appliance runs as root; and of the appliance's
+ * state_path and configuration it sees its `cwd`, the node's `folder()`, and what is named here.
+ */
 export type ExecOptions = {
   cwd?: string
+  /** Files and folders that it reads. */
+  reads?: readonly string[]
+  /** Folders that it writes to; made when they are not there. */
+  writes?: readonly string[]
   env?: Record<string, string>
   timeout_s?: number
   /**

@@ -1,6 +1,8 @@
 /** Loads a stranger's plugin in a process of its own first, so that what its code does there ends nobody else. */
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
+import process from 'node:process'
+import { confined } from '@appliance/ground/confine'
 import { type Manifest, PluginRefused } from './manifest.ts'
 
 const MEMORY_MB = 256
@@ -11,10 +13,14 @@ type Answer = { cannot: string } | { problems: readonly string[] }
 /** @throws PluginRefused  it does not load, or not to its end */
 export async function probe(manifest: Manifest, version: string, deadline_s: number): Promise<void> {
   const refused = (why: string) => new PluginRefused(`plugin ${manifest.entry} cannot be loaded: ${why}`)
+  // What a plugin reads while it is loaded nobody knows beforehand.
+  const options = [`--max-old-space-size=${MEMORY_MB}`, '--disable-warning=ExperimentalWarning']
+  const [execPath, execArgv] = confined(process.execPath, options, { hides: [] })
   const child = fork(CHILD, [JSON.stringify(manifest), version], {
+    execPath,
     // Nothing of the appliance's environment is a plugin's.
     env: {},
-    execArgv: [`--max-old-space-size=${MEMORY_MB}`, '--disable-warning=ExperimentalWarning'],
+    execArgv,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     timeout: deadline_s * 1000,
     killSignal: 'SIGKILL',

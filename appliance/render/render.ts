@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { confined } from '@appliance/ground/confine'
 import { plainText } from '@appliance/ground/plain-text'
 import { MASK } from '@appliance/ground/secret-words'
 import { createSemaphore } from '@appliance/ground/semaphore'
@@ -38,9 +39,11 @@ const SECRET_LENGTH = 6
 
 const HERE = import.meta.dirname
 const ENGINE = join(dirname(createRequire(import.meta.url).resolve('minijinja-js/package.json')), '/')
+const READS = [join(HERE, '/'), join(HERE, '../package.json'), ENGINE]
+const RIGHTS = { reads: [process.execPath, ...READS], isOffline: true }
 const ARGUMENTS = [
   '--permission',
-  ...[join(HERE, '/'), join(HERE, '../package.json'), ENGINE].map((path) => `--allow-fs-read=${path}`),
+  ...READS.map((path) => `--allow-fs-read=${path}`),
   '--max-old-space-size=64',
   // Of 64 KiB.
   '--wasm-max-mem-pages=1024',
@@ -76,7 +79,7 @@ function ask(order: Order, name: string, signal: AbortSignal): Promise<Answer> {
     ...({ killSignal: 'SIGKILL', maxBuffer: ANSWER_LIMIT_BYTES } as const),
   }
   return new Promise((resolve, reject) => {
-    const child = execFile(process.execPath, ARGUMENTS, options, (error, stdout, stderr) => {
+    const child = execFile(...confined(process.execPath, ARGUMENTS, RIGHTS), options, (error, stdout, stderr) => {
       if (!error) return resolve(JSON.parse(stdout))
       if (signal.aborted) return reject(signal.reason)
       if (error.killed) return reject(refused(name, `it took longer than ${DEADLINE_MS / 1000} s`))

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
+import { confined } from '@appliance/ground/confine'
 import type { BoxDefaults } from '../config/read.ts'
 
 const LOOPBACK = '127.0.0.1'
@@ -40,7 +41,9 @@ type Shown = { ifname?: string; addr_info?: { local?: string; prefixlen?: number
  * a switch is up, and those without an address.
  */
 function readInterfaces(): Interfaces {
-  const { stdout } = spawnSync('ip', ['-json', 'address'], { cwd: '/', encoding: 'utf8', timeout: DEADLINE_MS })
+  const { stdout } = spawnSync(...confined('ip', ['-json', 'address'], {}), {
+    ...{ cwd: '/', env: {}, encoding: 'utf8', timeout: DEADLINE_MS },
+  })
   let shown: Shown[]
   try {
     shown = JSON.parse(stdout)

@@ -6,6 +6,7 @@ import { createHardware } from '../hardware/hardware.ts'
 import type { OtherAnswers } from '../jobs/jobs-socket.ts'
 import type { Log } from '../log.ts'
 import type { Manifest } from '../plugin-host/manifest.ts'
+import { hiddenOf } from './hidden.ts'
 import { keeping, loadPluginSet, type PluginSet, type PluginSource } from './plugin-set.ts'
 
 export type PluginState = {
@@ -36,7 +37,7 @@ export class LivePlugins {
     this.#source = source
     this.#set = set
     this.#take = take
-    this.#problems = problemsOf(set)
+    this.#problems = this.#problemsOf(set)
   }
 
   get set(): PluginSet {
@@ -62,9 +63,15 @@ export class LivePlugins {
     const changed = set.tables.map(({ key }) => key).filter((key) => versionIn(before, key) !== versionIn(set, key))
     this.#take(set)
     this.#set = set
-    this.#problems = problemsOf(set)
+    this.#problems = this.#problemsOf(set)
     this.#source.log.info('plugins reloaded', { changed, refused: set.failures.map(({ name }) => name) })
     return { changed, plugins: statesOf(set) }
+  }
+
+  #problemsOf(set: PluginSet) {
+    const { config, file } = this.#source
+    const plugins = set.deploy.map(({ plugin }) => plugin)
+    return createPluginProblems(plugins, valuesIn(set), hiddenOf(config, file.path))
   }
 }
 
@@ -72,12 +79,6 @@ const valuesIn =
   ({ tables }: PluginSet) =>
   (plugin: string) =>
     tables.find(({ key }) => key === plugin)?.values ?? {}
-
-const problemsOf = (set: PluginSet) =>
-  createPluginProblems(
-    set.deploy.map(({ plugin }) => plugin),
-    valuesIn(set),
-  )
 
 /** What the conductor works with. @throws InvalidParameterValue  with all that is wrong with the options */
 export const loadedOf = (

@@ -37,6 +37,7 @@ export async function runPlaybook(task: AnsibleTask, { action, variables, tags =
       await task.exec(options.ansible_playbook_script, args, {
         cwd: await task.folder(),
         env: environment,
+        ...filesOf(task),
         timeout_s: options.playbook_timeout,
         onLine: told.onLine,
       })
@@ -47,6 +48,14 @@ export async function runPlaybook(task: AnsibleTask, { action, variables, tags =
     }
   })
 }
+
+/** What the operator's options name may lie in the appliance's own folder. */
+const filesOf = ({ options }: AnsibleTask) => ({
+  reads: [options.playbooks_path, options.default_key_file, options.config_file_path].filter(
+    (path) => path !== undefined && path !== '',
+  ) as string[],
+  writes: options.log_path ? [options.log_path] : [],
+})
 
 const lateness = ({ options }: AnsibleTask, name: string, at: string | undefined) =>
   `The playbook ${name} did not end within ${options.playbook_timeout} s ([ansible] playbook_timeout)` +
@@ -125,6 +134,8 @@ async function logFor({ node, options, exec }: AnsibleTask, action: Action): Pro
   if (!options.log_path) return {}
   const time = new Date().toISOString().replace(/[:.]/g, '-')
   const name = `${time}_${node.uuid}_${action}.log`
-  await exec('sh', [`${HOST}/keep-log.sh`, options.log_path, name, String(options.log_files)])
+  await exec('sh', [`${HOST}/keep-log.sh`, options.log_path, name, String(options.log_files)], {
+    writes: [options.log_path],
+  })
   return { ANSIBLE_LOG_PATH: `${options.log_path}/${name}` }
 }

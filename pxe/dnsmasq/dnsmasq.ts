@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdir, rename } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { type Capability, type Confinement, confined } from '@appliance/ground/confine'
 import { type PxeConfig, PxeError, type PxeLog } from '../config.ts'
 import { writeDurably } from '../ramdisk/files.ts'
 import { dnsmasqPaths, renderDnsmasqConfig } from './config.ts'
@@ -19,8 +20,8 @@ const LONGEST_PAUSE_MS = 30_000
 /** After so long a run the next pause is the first one again. */
 const STABLE_AFTER_MS = 60_000
 const LAST_WORDS = 10
-/** Debian's dnsmasq is translated; words.ts is not. */
-const IN_ENGLISH = { LC_ALL: 'C' }
+/** Debian's dnsmasq is translated; words.ts is not. Nothing else of our environment is its. */
+const IN_ENGLISH = { extendEnv: false, env: { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } }
 /** The folder that the appliance was started from may be closed to its account: no program starts there. */
 const ANYWHERE = '/'
 
@@ -74,7 +75,7 @@ export class Dnsmasq {
     const text = renderDnsmasqConfig(this.#config, keepsRoot)
     await mkdir(folder, { recursive: true })
     await writeDurably(`${config}.new`, Buffer.from(text))
-    await checkConfig(`${config}.new`, text)
+    await checkConfig(`${config}.new`, text, rightsOf(this.#config))
     await rename(`${config}.new`, config)
     return config
   }
@@ -98,12 +99,12 @@ export class Dnsmasq {
   async #run(argument: string, tellFirstWord: () => void): Promise<string> {
     const last: string[] = []
     const { execa } = await import('execa')
-    const child = execa('dnsmasq', ['--keep-in-foreground', argument], {
+    const child = execa(...confined('dnsmasq', ['--keep-in-foreground', argument], rightsOf(this.#config)), {
       all: true,
       buffer: false,
       reject: false,
       stdin: 'ignore',
-      env: IN_ENGLISH,
+      ...IN_ENGLISH,
       cwd: ANYWHERE,
       cancelSignal: this.#stopping.signal,
       forceKillAfterDelay: KILL_AFTER_MS,
@@ -130,16 +131,34 @@ export class Dnsmasq {
 
 const NOT_INSTALLED = 'it is not installed (Debian: apt install dnsmasq-base).'
 
-async function checkConfig(path: string, text: string): Promise<void> {
+/**
+ * Its ports are privileged, it sets ARP entries of machines that have no address yet, and pings an address before it
+ * gives it; from root it changes to an account of its own. [dhcp] dnsmasq_options may name any file but the
+ * appliance's.
+ */
+function rightsOf({ state_path, tftp_root }: PxeConfig): Confinement {
+  const fromRoot: readonly Capability[] = process.getuid?.() === 0 ? ['setuid', 'setgid', 'chown'] : []
+  return {
+    capabilities: ['net_bind_service', 'net_admin', 'net_raw', ...fromRoot],
+    hides: [state_path],
+    reads: [tftp_root],
+    writes: [dnsmasqPaths(state_path).folder],
+  }
+}
+
+async function checkConfig(path: string, text: string, rights: Confinement): Promise<void> {
   // Read where dnsmasq runs: execa is a hundred files.
   const { execa } = await import('execa')
-  const { code, failed, timedOut, stderr } = await execa('dnsmasq', ['--test', `--conf-file=${path}`], {
-    reject: false,
-    stdin: 'ignore',
-    timeout: TEST_TIMEOUT_MS,
-    env: IN_ENGLISH,
-    cwd: ANYWHERE,
-  })
+  const { code, failed, timedOut, stderr } = await execa(
+    ...confined('dnsmasq', ['--test', `--conf-file=${path}`], { ...rights, capabilities: [] }),
+    {
+      reject: false,
+      stdin: 'ignore',
+      timeout: TEST_TIMEOUT_MS,
+      ...IN_ENGLISH,
+      cwd: ANYWHERE,
+    },
+  )
   if (!failed) return
   if (code === 'ENOENT') throw new PxeError(`[dhcp] dhcp_provider is dnsmasq, and ${NOT_INSTALLED}`)
   if (timedOut)

@@ -2,6 +2,7 @@
  * Ends a dnsmasq that an appliance left behind when it was killed: two of them would share the port and both answer.
  */
 import { readdir, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { PxeLog } from '../config.ts'
 
 const DEADLINE_MS = 2_000
@@ -33,7 +34,7 @@ async function processesWith(argument: string): Promise<number[]> {
     pids.map(async (pid) => {
       // A process that has just ended has no command line any more.
       const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
-      return words[0] === 'dnsmasq' && words.includes(argument) ? [Number(pid)] : []
+      return basename(words[0] ?? '') === 'dnsmasq' && words.includes(argument) ? [Number(pid)] : []
     }),
   )
   return found.flat()

@@ -32,6 +32,17 @@ describe('the unit of the appliance', { skip: !isInstalled && 'systemd-analyze i
     assert.doesNotMatch(stderr, /Unknown|Failed to parse|ignoring/i)
   })
 
+  it('allows what the appliance confines its children by', () => {
+    const { status, stdout } = analyze('security', '--offline=true', '--no-pager', UNIT)
+
+    assert.equal(status, 0)
+    assert.match(stdout, /✓ SystemCallFilter=~@privileged/)
+    assert.match(
+      readFileSync(UNIT, 'utf8'),
+      /^SystemCallFilter=landlock_create_ruleset landlock_add_rule landlock_restrict_self$/m,
+    )
+  })
+
   it('lets the main process alone speak, and dumps no memory', () => {
     const lines = readFileSync(UNIT, 'utf8').split('\n')
 

@@ -34,7 +34,7 @@ export function interfaceOf<K extends Type>(
   )
 }
 
-type TaskParts = Pick<Parts, 'hardware' | 'store' | 'config' | 'agent' | 'log' | 'option_values'>
+type TaskParts = Pick<Parts, 'hardware' | 'store' | 'config' | 'agent' | 'log' | 'option_values' | 'hidden'>
 
 /**
  * @param node  as it was when the call was decided: its agent is the one that is called, also when it is forgotten by
@@ -51,7 +51,7 @@ export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: 
       isAlive: agentIsAlive(parts, node),
       run: (command, params, { wait = false } = {}) => parts.agent.run(node, command, params, { wait, signal }),
     },
-    exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid }),
+    exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid, hidden: parts.hidden }),
     remember: async (values) => void (await handleOf(parts, uuid).update({ internal: values })),
     failure: (message, cause) => new BmcFailure(message, { cause }),
   }

@@ -18,6 +18,9 @@ import type { NodeRegistry } from './node-registry.ts'
 import type { Reservations } from './reservations.ts'
 import type { Turns } from './turns.ts'
 
+/** What is kept from programs of plugins: `paths`, but not what is said in `but`. */
+export type Hidden = { paths: readonly string[]; but: readonly string[] }
+
 export type ConductorOptions = {
   hostname: string
   store: Store
@@ -33,6 +36,8 @@ export type ConductorOptions = {
   plugins: readonly DeployPlugin[]
   /** For the private folders of procedures: made when needed, and nobody else's. */
   folder: string
+  /** What programs of plugins do not see; left out: they see all. */
+  hidden?: Hidden
   /**
    * Base of the API as agents reach it, without a slash at the end, e.g. http://172.22.0.1:8080. Asked when needed: the
    * port may be 0 before listening.

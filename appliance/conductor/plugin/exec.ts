@@ -1,6 +1,9 @@
 /** Runs a program for a plugin: no shell, a clean environment. Nothing that it started outlives it. */
+import { mkdir } from 'node:fs/promises'
+import { type Confinement, confined } from '@appliance/ground/confine'
 import { DeployFailure, messageOf } from '../../errors.ts'
 import type { Task } from '../../plugin-api/index.ts'
+import type { Hidden } from '../parts/parts.ts'
 import { endTree, markOf } from './process-tree.ts'
 
 /** Where programs are looked for. */
@@ -12,21 +15,28 @@ const CLEAN = {
 const OUTPUT_LIMIT = 16 * 1024 * 1024
 const TAIL_CHARACTERS = 1000
 const KILL_AFTER_MS = 3000
+const FOLDER_MODE = 0o750
 
 type Options = NonNullable<Parameters<Task['exec']>[2]>
+
+type By = {
+  signal: AbortSignal
+  node_uuid: string
+  /** Default: nothing is. */
+  hidden?: Hidden | undefined
+  /** Its own, in what is hidden. */
+  folder?: string
+}
 
 /**
  * @param by.node_uuid  for whom it runs: a restarted appliance ends what it still finds running for its nodes
  * @throws DeployFailure  with the end of what it wrote to standard error
  */
-export async function exec(
-  file: string,
-  args: readonly string[],
-  o: Options,
-  { signal, node_uuid }: { signal: AbortSignal; node_uuid: string },
-): Promise<{ stdout: string }> {
+export async function exec(file: string, args: readonly string[], o: Options, by: By): Promise<{ stdout: string }> {
   // The folder that the appliance was started from may be closed to its account.
   const { cwd = '/', env, timeout_s, onLine, input } = o
+  const { signal, node_uuid } = by
+  const [program, all] = confined(file, args, await rightsOf(o, by))
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
   const mark = markOf(node_uuid)
@@ -36,7 +46,7 @@ export async function exec(
   const timer = timeout_s === undefined ? undefined : setTimeout(endAll, timeout_s * 1000)
   signal.addEventListener('abort', endAll, { once: true })
   try {
-    const running = execa(file, args, {
+    const running = execa(program, all, {
       cwd,
       ...(timeout_s === undefined ? {} : { timeout: timeout_s * 1000 }),
       env: { ...CLEAN, ...env, ...mark },
@@ -61,6 +71,17 @@ export async function exec(
     clearTimeout(timer)
     signal.removeEventListener('abort', endAll)
     await endTree(group, tree, KILL_AFTER_MS)
+  }
+}
+
+async function rightsOf({ cwd, env, reads = [], writes = [] }: Options, { hidden, folder }: By): Promise<Confinement> {
+  // A rule is about what is there.
+  for (const path of writes) await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+  return {
+    hides: hidden?.paths ?? [],
+    reads: [...(hidden?.but ?? []), ...reads],
+    writes: [cwd, folder, ...writes].filter((path) => path !== undefined),
+    search_path: env?.PATH ?? SEARCH_PATH,
   }
 }
 

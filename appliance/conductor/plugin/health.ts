@@ -1,6 +1,7 @@
 /** Asks plugins what they miss on this box, for /healthz. */
 import { messageOf } from '../../errors.ts'
 import type { DeployPlugin, Json, Values } from '../../plugin-api/index.ts'
+import type { Hidden } from '../parts/parts.ts'
 import { exec } from './exec.ts'
 import { missing } from './missing.ts'
 
@@ -15,10 +16,11 @@ const FRESH_MS = 60_000
 export function createPluginProblems(
   plugins: readonly DeployPlugin[],
   valuesOf: (plugin: string) => Json,
+  hidden?: Hidden,
 ): () => Promise<readonly string[]> {
   let asked: { at_ms: number; answer: Promise<readonly string[]> } | undefined
   const ask = async () => {
-    const problems = await Promise.all(plugins.map((plugin) => problemOf(plugin, valuesOf(plugin.name))))
+    const problems = await Promise.all(plugins.map((plugin) => problemOf(plugin, valuesOf(plugin.name), hidden)))
     return problems.filter((problem) => problem !== undefined)
   }
   return () => {
@@ -28,7 +30,7 @@ export function createPluginProblems(
   }
 }
 
-async function problemOf(plugin: DeployPlugin, options: Json): Promise<string | undefined> {
+async function problemOf(plugin: DeployPlugin, options: Json, hidden: Hidden | undefined): Promise<string | undefined> {
   if (!plugin.health) return undefined
   const signal = AbortSignal.timeout(DEADLINE_MS)
   const { promise: late, reject } = Promise.withResolvers<never>()
@@ -37,7 +39,8 @@ async function problemOf(plugin: DeployPlugin, options: Json): Promise<string | 
     options: options as Values<Record<string, never>>,
     signal,
     missing,
-    exec: (file: string, args: readonly string[], o = {}) => exec(file, args, o, { signal, node_uuid: plugin.name }),
+    exec: (file: string, args: readonly string[], o = {}) =>
+      exec(file, args, o, { signal, node_uuid: plugin.name, hidden }),
   }
   try {
     const said = await Promise.race([plugin.health(box), late])

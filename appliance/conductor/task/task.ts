@@ -1,5 +1,5 @@
 /** Makes what is handed to a plugin. Everything a plugin does to a machine goes through here. */
-
+import { join } from 'node:path'
 import { readBoolean } from '@appliance/ground/booleans'
 import { plainText } from '@appliance/ground/plain-text'
 import { checkMachineFiles } from '@appliance/pxe'
@@ -36,7 +36,7 @@ import { checkRootDevice } from './root-device.ts'
 
 /** All that a plugin's step may do. */
 export type TaskParts = MachineParts &
-  Pick<Parts, 'turns' | 'images' | 'registry' | 'guests' | 'folder' | 'http_url' | 'renderer'>
+  Pick<Parts, 'turns' | 'images' | 'registry' | 'guests' | 'folder' | 'hidden' | 'http_url' | 'renderer'>
 
 export type TaskContext = {
   signal: AbortSignal
@@ -91,7 +91,8 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
         internal: internalChange(lastProcedure(now).kind, { kept: { ...keptOf(now), ...values } }),
       }))
     },
-    exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: uuid }),
+    exec: (file, args, o = {}) =>
+      exec(file, args, o, { signal, node_uuid: uuid, hidden: parts.hidden, folder: join(parts.folder, uuid) }),
     missing,
     inTurn: (limit, work) => inTurn(parts.turns, { plugin: record.interfaces.deploy, signal, progress }, limit, work),
     folder: () => procedureFolder(parts, node),

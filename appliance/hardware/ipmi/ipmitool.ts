@@ -6,6 +6,7 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { confined } from '@appliance/ground/confine'
 import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
 import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import { BmcFailure } from '../../errors.ts'
@@ -90,9 +91,11 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
   const timingArgs = ['-N', String(timing.packet_timeout_s), '-R', String(timing.packet_tries)]
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
-  const result = await execa('ipmitool', [...argsFor(access, address), ...timingArgs, '-v', '-E', ...script.args], {
+  const args = [...argsFor(access, address), ...timingArgs, '-v', '-E', ...script.args]
+  const result = await execa(...confined('ipmitool', args, { reads: [HOME, ...script.files] }), {
     // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
     env: { IPMI_PASSWORD: access.password, LC_ALL: 'C', HOME },
+    extendEnv: false,
     stdin: 'ignore',
     // The folder that the appliance was started from may be closed to its account.
     cwd: '/',
@@ -130,11 +133,12 @@ const argsFor = ({ args }: IpmiAccess, address: string) =>
  * Several commands share one session, whose set-up costs a real BMC a second or two: ipmitool reads them from a file
  * then.
  */
-async function scriptOf(commands: readonly string[]): Promise<AsyncDisposable & { args: string[] }> {
+async function scriptOf(commands: readonly string[]): Promise<AsyncDisposable & { args: string[]; files: string[] }> {
   const [only, ...more] = commands
-  if (only !== undefined && more.length === 0) return { args: only.split(' '), async [Symbol.asyncDispose]() {} }
+  if (only !== undefined && more.length === 0)
+    return { args: only.split(' '), files: [], async [Symbol.asyncDispose]() {} }
   const folder = await mkdtempDisposable(join(tmpdir(), 'ipmitool-'))
   const file = join(folder.path, 'commands')
   await writeFile(file, commands.map((line) => `${line}\n`).join(''))
-  return { args: ['exec', file], [Symbol.asyncDispose]: () => folder.remove() }
+  return { args: ['exec', file], files: [file], [Symbol.asyncDispose]: () => folder.remove() }
 }

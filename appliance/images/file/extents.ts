@@ -27,6 +27,7 @@ export async function dataExtents(file: FileHandle, size_bytes: number, signal: 
       // The very file that is open, whatever lies under its name by now; and without a lock.
       args: ['map', '-U', '-f', 'raw', '--output=json', '/dev/stdin'],
       stdin: file.fd,
+      reads: ['/dev/stdin'],
       onOutput: (text) => {
         if (said.length < OUTPUT_LIMIT_CHARACTERS) said += text
       },

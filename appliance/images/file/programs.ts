@@ -1,14 +1,18 @@
 /**
- * Runs the programs that work on image files: at low priority, with limits, killed when nobody wants the result any
- * more.
+ * Runs the programs that work on image files: at low priority, with limits, with no file but theirs and no network,
+ * killed when nobody wants the result any more.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { type Confinement, confined } from '@appliance/ground/confine'
 import { ImageUnacceptable, InsufficientStorage } from '../../errors.ts'
 
 export type Program = {
   file: string
   args: readonly string[]
+  /** The paths among its arguments; it reaches no others. */
+  reads?: readonly string[]
+  writes?: readonly string[]
   /** Open files to read from and write to. */
   stdin?: number
   /** Instead of stdin: a piece is asked for when the one before has been taken. */
@@ -16,7 +20,7 @@ export type Program = {
   stdout?: number
   /** Each piece of what it says, when stdout is not a file. */
   onOutput?(text: string): void
-  limits?: { address_space_bytes: number; cpu_s: number; file_bytes: number }
+  limits?: Confinement['limits']
   nice: number
   timeout_s: number
   signal: AbortSignal
@@ -36,17 +40,10 @@ export async function runProgram(program: Program): Promise<number> {
   const { input, signal, timeout_s } = program
   signal.throwIfAborted()
   const deadline = AbortSignal.timeout(timeout_s * 1000)
-  const [command = '', ...args] = [
-    ...limitsOf(program.limits),
-    'nice',
-    '-n',
-    String(program.nice),
-    program.file,
-    ...program.args,
-  ]
-  const running = spawn(command, args, {
+  const { file, args, reads = [], writes = [], limits = {}, nice } = program
+  const running = spawn(...confined(file, args, { reads, writes, limits, nice, isOffline: true }), {
     cwd: '/',
-    env: { ...process.env, LC_ALL: 'C', MALLOC_ARENA_MAX: '3' },
+    env: { PATH: process.env.PATH, LC_ALL: 'C', MALLOC_ARENA_MAX: '3' },
     stdio: [input ? 'pipe' : (program.stdin ?? 'ignore'), program.stdout ?? 'pipe', 'pipe'],
     signal: AbortSignal.any([signal, deadline]),
     // Whatever it has written is thrown away.
@@ -120,10 +117,4 @@ const PACKAGES: Readonly<Record<string, string>> = { 'qemu-img': 'qemu-utils' }
 const LIMIT_SIGNALS: Readonly<Record<string, string>> = {
   SIGXCPU: 'took more processor time than an honest image needs',
   SIGXFSZ: 'wrote more than the size of the virtual disk',
-}
-
-function limitsOf(limits: Program['limits']): string[] {
-  if (limits === undefined) return []
-  const { address_space_bytes, cpu_s, file_bytes } = limits
-  return ['prlimit', `--as=${address_space_bytes}`, `--cpu=${cpu_s}`, `--fsize=${file_bytes}`, '--core=0', '--']
 }

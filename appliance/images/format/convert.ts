@@ -2,6 +2,7 @@
  * Looks through a qcow2 image, and makes it raw, by qemu-img out of process. The caller has read its header first
  * (qcow2.ts).
  */
+import { writeFile } from 'node:fs/promises'
 import { ImageUnacceptable } from '../../errors.ts'
 import { type Program, runProgram } from '../file/programs.ts'
 
@@ -20,6 +21,7 @@ const ADDRESS_SPACE_BYTES = 2 * 1024 * 1024 * 1024
 /** 20 MB of virtual disk a second at the least, and a minute. */
 const SLOWEST_BYTES_PER_S = 20 * 1000 * 1000
 const NICE = 1
+const FILE_MODE = 0o600
 
 /** Of `qemu-img check`: errors found; nothing worse than clusters that nobody refers to, which do no harm. */
 const [CORRUPT, LEAKS] = [2, 3]
@@ -49,6 +51,7 @@ export async function refuseDamaged(image: Omit<Conversion, 'to' | 'progress'>):
   const status = await runProgram({
     ...qemuImg(image),
     args: ['check', '-f', 'qcow2', '--output=json', image.from],
+    reads: [image.from],
     onOutput: (text) => {
       report = (report + text).slice(0, REPORT_LIMIT_CHARACTERS)
     },
@@ -63,10 +66,14 @@ export async function refuseDamaged(image: Omit<Conversion, 'to' | 'progress'>):
 
 /** @throws ImageUnacceptable, InsufficientStorage, NotInstalled */
 export async function convertToRaw({ from, to, size_bytes, shown, progress, signal }: Conversion): Promise<void> {
+  // There already, so that qemu-img needs no right to make files.
+  await writeFile(to, '', { mode: FILE_MODE })
   await runProgram({
     ...qemuImg({ size_bytes, shown, signal }),
     // The output stays in the page cache, from which it is hashed and compressed next; it is synced afterwards.
     args: ['convert', '-p', '-W', '-f', 'qcow2', '-O', 'raw', '-S', '64k', from, to],
+    reads: [from],
+    writes: [to],
     onOutput: (text) => {
       const percent = /\((\d+(?:\.\d+)?)\/100%\)[^(]*$/.exec(text)?.[1]
       if (percent !== undefined) progress(Math.round((size_bytes * Number(percent)) / 100))
