@@ -5,9 +5,9 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createHmac,
   createSecretKey,
   hash,
-  hkdfSync,
   type KeyObject,
   randomBytes,
 } from 'node:crypto'
@@ -39,7 +39,7 @@ type Owner = { kind: string; uuid: string }
 export class Secrets {
   readonly #file: string
   #master: Buffer | undefined
-  #masterKey: KeyObject | undefined
+  #extracted: KeyObject | undefined
   /** Records have the same keys over and over. */
   readonly #secretKeys = new Map<string, boolean>()
   /** What was not as it should be, in sentences. */
@@ -79,10 +79,10 @@ export class Secrets {
 
   encrypt(record: Json, owner: Owner): Json {
     const key = this.#keyOf(owner)
-    return mapMembers(record, [], (value, parent, name) => {
+    return mapMembers(record, undefined, (value, name, up) => {
       if (!this.#isSecret(name, value)) return value
       const iv = randomBytes(IV_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', key(), iv).setAAD(place(owner, [...parent, String(name)]))
+      const cipher = createCipheriv('aes-256-gcm', key(), iv).setAAD(place(owner, pathOf({ name, up })))
       const text = Buffer.concat([cipher.update(JSON.stringify(value), 'utf8'), cipher.final()])
       return PREFIX + Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64')
     })
@@ -91,17 +91,18 @@ export class Secrets {
   /** @throws SecretKeyRefused */
   decrypt(record: Json, owner: Owner): Json {
     const key = this.#keyOf(owner)
-    return mapMembers(record, [], (value, parent, name) => {
+    return mapMembers(record, undefined, (value, name, up) => {
       if (!isEncrypted(value)) return value
-      const path = [...parent, String(name)]
+      const path = pathOf({ name, up })
       const bytes = Buffer.from(value.slice(PREFIX.length), 'base64')
       const iv = bytes.subarray(0, IV_BYTES)
       const tag = bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES)
       try {
         const decipher = createDecipheriv('aes-256-gcm', key(), iv, { authTagLength: TAG_BYTES })
         decipher.setAuthTag(tag).setAAD(place(owner, path))
-        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
-        return parseExact(text)
+        const text = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES))
+        decipher.final()
+        return parseExact(text.toString())
       } catch (error) {
         if (error instanceof SecretKeyRefused) throw error
         throw new SecretKeyRefused(
@@ -116,7 +117,7 @@ export class Secrets {
   /** Whether a record as it lies on the disk has secrets in plain: they were none to the version that wrote it. */
   hasPlain(record: Json): boolean {
     let found = false
-    mapMembers(record, [], (value, _parent, name) => {
+    mapMembers(record, undefined, (value, name) => {
       found ||= !isEncrypted(value) && this.#isSecret(name, value)
       return value
     })
@@ -149,12 +150,20 @@ export class Secrets {
             `without it the passwords in ${folderOf(this.#file)} are lost.`,
         )
       }
-      this.#masterKey ??= createSecretKey(this.#master)
-      key ??= createSecretKey(Buffer.from(hkdfSync('sha256', this.#masterKey, '', uuid, KEY_BYTES)))
+      this.#extracted ??= createSecretKey(extract(this.#master))
+      key ??= createSecretKey(expand(this.#extracted, uuid))
       return key
     }
   }
 }
+
+/**
+ * HKDF with SHA-256 (RFC 5869 section 2) in its two halves: the first is the same for all records, and node:crypto's
+ * does it again for each. Without a salt there are 32 zeros; a key of 32 bytes is one block.
+ */
+const extract = (master: Buffer): Buffer => createHmac('sha256', Buffer.alloc(KEY_BYTES)).update(master).digest()
+const expand = (extracted: KeyObject, info: string): Buffer =>
+  createHmac('sha256', extracted).update(`${info}\x01`).digest()
 
 function readKey(file: string): KeyFile {
   let text: string
@@ -183,26 +192,38 @@ const SHORTEST = PREFIX.length + Math.ceil(((IV_BYTES + TAG_BYTES) * 4) / 3)
 const isEncrypted = (value: unknown): value is string =>
   typeof value === 'string' && value.length >= SHORTEST && value.startsWith(PREFIX)
 
-/** What it gives back as it is, is looked into. @param parent  the way to what holds the value */
-type Change = (value: unknown, parent: Path, name: Name) => unknown
+/** Where a value is, from the inside out: most are passed by, and their paths are never asked for. */
+type Way = { name: Name; up: Way | undefined }
 
-/** Records are many and secrets few: what has none below it is returned as it is. */
-function mapMembers(value: Json, path: Path, change: Change): Json {
-  const entries = Object.entries(value)
-  let isChanged = false
-  for (const entry of entries) {
-    const [key, item] = entry
-    entry[1] = mapMember(item, path, key, change)
-    isChanged ||= entry[1] !== item
-  }
-  return isChanged ? Object.fromEntries(entries) : value
+function pathOf(way: Way): Path {
+  const path: string[] = []
+  for (let at: Way | undefined = way; at; at = at.up) path.unshift(String(at.name))
+  return path
 }
 
-function mapMember(item: unknown, parent: Path, name: Name, change: Change): unknown {
-  const changed = change(item, parent, name)
+/** What it gives back as it is, is looked into. @param up  the way to what holds the value */
+type Change = (value: unknown, name: Name, up: Way | undefined) => unknown
+
+/** Records are many and secrets few: what has none below it is returned as it is, and nothing is made for it. */
+function mapMembers(value: Json, up: Way | undefined, change: Change): Json {
+  let changes: Map<string, unknown> | undefined
+  // Plain JSON inherits nothing to enumerate, and V8 reads members faster so. Most fields of most records are empty.
+  for (const key in value) {
+    const item = value[key]
+    if (item === null || typeof item === 'boolean') continue
+    const changed = mapMember(item, key, up, change)
+    if (changed === item) continue
+    changes ??= new Map()
+    changes.set(key, changed)
+  }
+  return changes ? Object.fromEntries([...Object.entries(value), ...changes]) : value
+}
+
+function mapMember(item: unknown, name: Name, up: Way | undefined, change: Change): unknown {
+  const changed = change(item, name, up)
   if (changed !== item || !hasMembers(item)) return changed
-  const path = [...parent, String(name)]
-  if (!Array.isArray(item)) return mapMembers(item as Json, path, change)
-  const items = item.map((each, index) => mapMember(each, path, index, change))
+  const way = { name, up }
+  if (!Array.isArray(item)) return mapMembers(item as Json, way, change)
+  const items = item.map((each, index) => mapMember(each, index, way, change))
   return items.every((each, index) => each === item[index]) ? item : items
 }

@@ -1,5 +1,6 @@
 /** Secrets at rest: never readable in state_path, bound to their place, and not to be had without the right key. */
 import assert from 'node:assert/strict'
+import { createDecipheriv, hkdfSync } from 'node:crypto'
 import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -64,6 +65,20 @@ describe('secrets of a record', () => {
 
     assert.deepEqual([...new Set(modes)], ['600'])
     assert.equal((statSync(join(state_path, 'nodes')).mode & 0o777).toString(8), '700')
+  })
+
+  it('are encrypted by a key for each record, HKDF of secret.key and the uuid, and bound to their place', async (t) => {
+    const state_path = await written(t)
+    const master = Buffer.from(readFileSync(join(state_path, 'secret.key'), 'latin1').slice(0, 64), 'hex')
+    const { document } = JSON.parse(readFileSync(join(state_path, `nodes/${UUID}.json`), 'utf8'))
+
+    const bytes = Buffer.from(document.record.driver_info.snmp[0].auth_passwd.slice('aes-256-gcm:'.length), 'base64')
+    const key = Buffer.from(hkdfSync('sha256', master, '', UUID, 32))
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12)).setAuthTag(bytes.subarray(12, 28))
+    decipher.setAAD(Buffer.from(JSON.stringify(['nodes', UUID, 'driver_info', 'snmp', '0', 'auth_passwd'])))
+    const text = decipher.update(bytes.subarray(28), undefined, 'utf8') + decipher.final('utf8')
+
+    assert.equal(text, JSON.stringify(PASSWORD))
   })
 
   it('look different each time they are written', async (t) => {
