@@ -31,7 +31,8 @@ const segments = (path: string): string[] =>
     .split('/')
     .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
 
-export const rootOf = (operation: Operation): string => segments(operation.path)[0] ?? ''
+export const pathOf = (operation: Operation): readonly string[] => segments(operation.path)
+export const rootOf = (operation: Operation): string => pathOf(operation)[0] ?? ''
 
 /** Whether the patch gives this path a value. */
 export const givenValues = (patch: Patch, path: string): unknown[] =>

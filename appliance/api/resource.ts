@@ -3,6 +3,7 @@
  * no resource: what is particular to one stands in its row, and in the functions that the row names.
  */
 import { z } from 'zod'
+import type { Caller } from '../access/caller.ts'
 import { InvalidParameterValue } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Base } from '../records/kind.ts'
@@ -23,7 +24,7 @@ import { commaList, isLogicalName, isUuid, parse } from './schema.ts'
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** What a request brought beside its path and its body. */
-export type Asked = { minor: number; ident: string; query: Query }
+export type Asked = { minor: number; ident: string; query: Query; caller: Caller }
 
 export type Resource<R extends Base> = {
   /** Of its collection: its place below /v1, and the key of the list in an answer. */
@@ -73,7 +74,9 @@ export type Resource<R extends Base> = {
     /** What this record does not take now. */
     checkRecord?(record: R, patch: Patch, asked: Asked): void
     /** From the fields that the patch changes, checked, to the change; the fields themselves when left out. */
-    change?(record: R, fields: Json, asked: Asked): Partial<R>
+    change?(record: R, fields: Json, asked: Asked, patch: Patch): Partial<R>
+    /** Told of each change once, when it is durable. */
+    changed?(before: R, after: R): void
   }
 }
 
@@ -90,7 +93,7 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
   }
   const asked = (call: Call, query: Query = {}): Asked => {
     servedSince(call, row.since ?? 0)
-    return { minor: call.get('minor'), ident: call.req.param('ident') ?? '', query }
+    return { minor: call.get('minor'), ident: call.req.param('ident') ?? '', query, caller: call.get('caller') }
   }
 
   addLists(app, parts, { row, present })
@@ -183,7 +186,8 @@ function readCreation<R extends Base>({ fields, create = {} }: Resource<R>, give
   const isEmpty = (name: string) => given[name] === null || given[name] === fields[name]?.none
   const names = Object.keys(given)
   checkWritten(fields, create.ignoresEmpty ? names.filter((name) => !isEmpty(name)) : names, minor)
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null))
+  const present = Object.entries(given).filter(([, value]) => value !== null)
+  return Object.fromEntries(present.map(([name, value]) => [name, fields[name]?.keep?.(undefined, value) ?? value]))
 }
 
 type Patching<R extends Base> = { record: R; patch: Patch; asked: Asked; patcher: Patcher<R> }
@@ -197,17 +201,20 @@ async function patched<R extends Base>(parts: ApiParts, row: Resource<R>, o: Pat
   const plan = (current: R): Partial<R> => {
     row.patch?.checkRecord?.(current, patch, asked)
     const fields = o.patcher.changes(current, patch)
-    return row.patch?.change?.(current, fields, asked) ?? (fields as Partial<R>)
+    return row.patch?.change?.(current, fields, asked, patch) ?? (fields as Partial<R>)
   }
   plan(record)
+  let before = record
   const after = await reserving(parts, row, { record, purpose: 'update' }, async (node) => {
     if (node) row.node?.checkPatch?.(node, record, asked)
     return row.records.update(record.uuid, (current) => {
+      before = current
       const change = plan(current)
       if (node) row.node?.checkChange?.(node, current, change)
       return change
     })
   })
+  row.patch?.changed?.(before, after)
   return row.records.get(record.uuid) ?? after
 }
 

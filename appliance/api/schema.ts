@@ -4,9 +4,12 @@
  */
 import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers, plainNumber } from '@appliance/ground/exact-number'
-import { isSecretKey } from '@appliance/ground/secret-words'
+import { DEPTH_LIMIT, isSecretKey } from '@appliance/ground/secret-words'
 import { z } from 'zod'
 import { InvalidParameterValue, MissingParameterValue } from '../errors.ts'
+
+const isShallow = (value: unknown, left: number): boolean =>
+  !hasMembers(value) || (left > 0 && Object.values(value).every((item) => isShallow(item, left - 1)))
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
@@ -27,7 +30,10 @@ export const limitedText = (limit: number) => text.max(limit, `expected at most 
 export const uuid = text.regex(UUID, 'expected a UUID').transform((value) => value.toLowerCase())
 export const ident = text.regex(LOGICAL_NAME, 'expected a UUID or a name')
 export const mac = text.regex(MAC, 'expected a valid MAC address').transform((value) => value.toLowerCase())
-export const dict = z.record(z.string(), z.unknown(), 'expected an object')
+/** What is nested deeper would be neither shown nor masked whole. */
+export const dict = z
+  .record(z.string(), z.unknown(), 'expected an object')
+  .refine((value) => isShallow(value, DEPTH_LIMIT), `expected at most ${DEPTH_LIMIT} levels of objects and lists in it`)
 export const list = <S extends z.ZodType>(item: S) => z.array(item, 'expected a list')
 
 /** A boolean, or its name: clients send "True" and "False" too. @source oslo strutils.bool_from_string, strict */

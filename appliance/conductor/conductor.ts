@@ -2,6 +2,7 @@
  * What the API may ask of the conductor. All of it returns when what it did is durable; long work goes on behind it.
  */
 import type { Heartbeat } from '../agent/heartbeat.ts'
+import type { BoundSecrets } from '../plugin-api/bound-secrets.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'
 import type { InterfaceType, Node } from '../records/kinds/node.ts'
@@ -13,6 +14,8 @@ export type { Driver, Heartbeat }
 export type Conductor = {
   readonly hostname: string
   drivers(): readonly Driver[]
+  /** Which secrets of nodes go with which address, by all that is loaded. */
+  boundSecrets(): readonly BoundSecrets[]
   /**
    * The interfaces of a node to be created or patched: those asked for, checked, and the defaults for the rest.
    * @throws InvalidParameterValue  unknown driver or interface, in Ironic's words (CONTRIBUTING.md, Node create)

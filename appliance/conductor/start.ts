@@ -11,6 +11,7 @@ import { createInstanceFiles } from './boot/instance-files.ts'
 import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
 import type { Conductor } from './conductor.ts'
+import { boundSecrets } from './interfaces/bound-secrets.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
 import { createBackground } from './parts/background.ts'
@@ -70,6 +71,7 @@ export function startConductor(
   return {
     hostname: parts.hostname,
     drivers: () => drivers(parts),
+    boundSecrets: () => boundSecrets(parts),
     chooseInterfaces: (driver, wanted) => chooseInterfaces(parts, driver, wanted),
     withNode: (uuid, _purpose, change) =>
       reserved(uuid, async (node) => {

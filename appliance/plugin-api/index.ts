@@ -3,12 +3,14 @@
  */
 
 import type { MachineBoot } from './boot.ts'
+import type { BoundSecrets } from './bound-secrets.ts'
 import type { Guest } from './guest.ts'
 import type { Images, ServedImage } from './images.ts'
 import type { Progress } from './progress.ts'
 import type { ContainerRegistry } from './registry.ts'
 
 export type { BootFile, InstanceToBoot } from './boot.ts'
+export type { BoundSecrets, NodePath } from './bound-secrets.ts'
 export type { Guest } from './guest.ts'
 export type { FileOptions, ImageVariant, ServedFile, ServedImage } from './images.ts'
 export type { Progress } from './progress.ts'
@@ -316,6 +318,8 @@ export type DeployPlugin<O extends Options = Options> = {
   options: O
   /** Node properties that users may set, name to help text; served at /v1/drivers/<driver>/properties. */
   properties?: Readonly<Record<string, string>>
+  /** Secrets of the node that this plugin tells to whoever answers at an address, beside Ironic's own of images. */
+  boundSecrets?: readonly BoundSecrets[]
   /**
    * Ramdisk layers that this plugin's folder brings (`layers/<name>/`), loaded over the core only for nodes that use
    * it; e.g. ['podman'].

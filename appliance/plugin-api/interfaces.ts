@@ -3,6 +3,7 @@
  * call. Types only.
  * @source Ironic drivers/base.py
  */
+import type { BoundSecrets } from './bound-secrets.ts'
 import type { ApiVersion, Json, Options, ProcedureKind, SignOfLife, Step, StepResult, Task, Values } from './index.ts'
 
 export type PowerState = 'power on' | 'power off' | 'error'
@@ -44,6 +45,8 @@ export type Implementation<O extends Options = Options> = {
   name: string
   /** driver_info keys, name to help text; served at /v1/drivers/<driver>/properties. */
   properties?: Readonly<Record<string, string>>
+  /** Secrets of the node that this interface tells to whoever answers at an address. */
+  boundSecrets?: readonly BoundSecrets[]
   /** Throws with what is missing or wrong in the node's fields, in the operator's words. Touches no machine. */
   validate(task: InterfaceTask<O>): void | Promise<void>
   /** What this interface can do in a deploy or a cleaning; the same list each time. */

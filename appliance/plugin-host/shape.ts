@@ -21,6 +21,7 @@ export function problemsOf(exported: unknown, name: string, kind: Kind = 'deploy
     ...problemsOfShape(plugin, kind),
     ...problemsOfOptions(plugin.options),
     ...problemsOfProperties(plugin.properties),
+    ...problemsOfBoundSecrets(plugin.boundSecrets),
     ...problemsOfLayers(plugin.ramdiskLayers),
   ]
 }
@@ -63,6 +64,17 @@ function problemsOfProperties(properties: unknown): string[] {
   return isObject(properties) && Object.values(properties).every((text) => typeof text === 'string')
     ? []
     : ['properties is not a table of names and texts']
+}
+
+function problemsOfBoundSecrets(bound: unknown): string[] {
+  const arePaths = (list: unknown) =>
+    Array.isArray(list) &&
+    list.length > 0 &&
+    list.every((path) => typeof path === 'string' && /^(driver_info|instance_info)\/./.test(path))
+  const isBinding = (one: unknown) => isObject(one) && arePaths(one.secrets) && arePaths(one.address)
+  return bound === undefined || (Array.isArray(bound) && bound.every(isBinding))
+    ? []
+    : ['boundSecrets is not a list of { secrets, address }, lists of paths such as driver_info/ipmi_password']
 }
 
 function problemsOfLayers(layers: unknown): string[] {

@@ -9,6 +9,7 @@ import { exec } from '../plugin/exec.ts'
 import { logFor } from '../plugin/log-for.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { handleOf } from '../states/node-handle.ts'
+import { refuseWithoutLost } from './bound-secrets.ts'
 
 type Type = keyof Interfaces
 
@@ -40,9 +41,11 @@ type TaskParts = Pick<Parts, 'hardware' | 'store' | 'config' | 'agent' | 'log' |
  * @param node  as it was when the call was decided: its agent is the one that is called, also when it is forgotten by
  * now
  * @throws InvalidParameterValue  as interfaceOf; a node's field that an option of the plugin does not take
+ * @throws MissingParameterValue  a secret went with the address that it was given for
  */
 export function interfaceTask(parts: TaskParts, node: Node, type: Type, signal: AbortSignal): InterfaceTask {
   const { uuid } = node
+  refuseWithoutLost(node, interfaceOf(parts, node, type))
   return {
     ...sightOf(parts, node, type),
     log: logFor(parts.log, { node: uuid }),

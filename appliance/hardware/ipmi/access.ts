@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 import { readBoolean } from '@appliance/ground/booleans'
 import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
+import type { BoundSecrets } from '../../plugin-api/bound-secrets.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 
@@ -74,6 +75,18 @@ export const IPMI_PROPERTIES: Readonly<Record<string, string>> = {
   ipmi_cipher_suite:
     'The number of a cipher suite to use: 3 (AES-128 with SHA1) or 17 (AES-128 with SHA256); default is 3. Optional.',
 }
+
+/** Through a bridge, another controller answers. */
+export const IPMI_BOUND_SECRETS: readonly BoundSecrets[] = [
+  {
+    secrets: ['driver_info/ipmi_password', 'driver_info/ipmi_hex_kg_key'],
+    address: [
+      ...(['driver_info/ipmi_address', 'driver_info/ipmi_port', 'driver_info/ipmi_protocol_version'] as const),
+      'driver_info/ipmi_bridging',
+      ...BRIDGING.map(([key]) => `driver_info/${key}` as const),
+    ],
+  },
+]
 
 /** @throws MissingParameterValue, InvalidParameterValue  with Ironic's words where it has the check */
 export function ipmiAccessOf(node: IpmiNode): IpmiAccess {

@@ -1,6 +1,6 @@
 /** The boot device by IPMI, as Ironic's ipmitool interface sets it. */
 import type { ManagementInterface } from '../../plugin-api/interfaces.ts'
-import { IPMI_PROPERTIES } from '../ipmi/access.ts'
+import { IPMI_BOUND_SECRETS, IPMI_PROPERTIES } from '../ipmi/access.ts'
 import { bootDeviceOf, IPMI_BOOT_DEVICES } from '../ipmi/boot-device.ts'
 import type { Ipmi } from '../ipmi/ipmi.ts'
 
@@ -9,6 +9,7 @@ export function ipmitoolManagement(ipmi: Ipmi): ManagementInterface {
   return {
     name: 'ipmitool',
     properties: IPMI_PROPERTIES,
+    boundSecrets: IPMI_BOUND_SECRETS,
     supportedBootDevices: IPMI_BOOT_DEVICES,
     validate: (task) => ipmi.validate(task),
     async getBootDevice(task) {

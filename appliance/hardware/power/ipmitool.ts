@@ -1,7 +1,7 @@
 /** Power by IPMI, as Ironic's ipmitool interface does it, but without its pauses of seconds. */
 import { BmcFailure } from '../../errors.ts'
 import type { PowerInterface, PowerState, PowerTarget } from '../../plugin-api/interfaces.ts'
-import { IPMI_PROPERTIES } from '../ipmi/access.ts'
+import { IPMI_BOUND_SECRETS, IPMI_PROPERTIES } from '../ipmi/access.ts'
 import { bmcOf } from '../ipmi/failure.ts'
 import type { Bmc, Ipmi } from '../ipmi/ipmi.ts'
 import { waitForPower } from '../ipmi/wait-for-power.ts'
@@ -28,6 +28,7 @@ export function ipmitoolPower(ipmi: Ipmi): PowerInterface {
   return {
     name: 'ipmitool',
     properties: IPMI_PROPERTIES,
+    boundSecrets: IPMI_BOUND_SECRETS,
     validate: (task) => ipmi.validate(task),
     getPowerState: async (task) => readPower(ipmi.open(task)),
     setPowerState: async (task, target) => POWER[target](ipmi.open(task)),

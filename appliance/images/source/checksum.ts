@@ -44,7 +44,7 @@ export function statedChecksum(instance_info: Json, rules: Rules): StatedChecksu
   const value = text(instance_info.image_os_hash_value)
   if ((algo === undefined) !== (value === undefined)) throw missingChecksum(rules.node_uuid)
   if (algo !== undefined && value !== undefined) {
-    if (DIGITS[algo] === undefined) {
+    if (!Object.hasOwn(DIGITS, algo)) {
       const known = Object.keys(DIGITS).join(', ')
       throw new InvalidParameterValue(
         `instance_info/image_os_hash_algo of node ${rules.node_uuid} is '${algo}': expected one of ${known}.`,

@@ -1,4 +1,5 @@
 /** driver_internal_info: what the appliance must find again after a restart, by its names on disk and in the API. */
+import type { NodePath } from '../../plugin-api/bound-secrets.ts'
 import type { InBandStep, Json, ProcedureKind } from '../../plugin-api/index.ts'
 
 export const PROCEDURE_KINDS = [
@@ -77,6 +78,8 @@ export type InternalInfo = OfProcedures &
     /** What an installer reported last: start, end or error. */
     agent_status?: string
     agent_status_message?: string
+    /** Secrets that went when the address that they were given for changed, and that nobody gave anew. */
+    lost_with_address?: readonly { field: NodePath; address: NodePath }[]
     /** What the node holds in the registry mirror; an index has another manifest_digest. */
     container_image?: { reference: string; digest: string; manifest_digest: string }
     /** The deploy under way has brought container_image. */

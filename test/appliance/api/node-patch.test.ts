@@ -96,7 +96,7 @@ describe('PATCH /v1/nodes/{node}', () => {
     })
     const { body } = await ask('GET', `/v1/nodes/${uuid}`)
 
-    const driver_info = { ...(body.driver_info as Json), ipmi_address: '10.0.0.2' }
+    const driver_info = { ...(body.driver_info as Json), ipmi_username: 'root' }
     await ask('PATCH', `/v1/nodes/${uuid}`, [
       replace('/driver_info', driver_info),
       add('/instance_info/image_url', '******'),
@@ -105,7 +105,8 @@ describe('PATCH /v1/nodes/{node}', () => {
     const node = store.nodes.find(uuid)
     assert.deepEqual(node.driver_info, {
       ipmi_password: 'hunter2',
-      ipmi_address: '10.0.0.2',
+      ipmi_address: '10.0.0.1',
+      ipmi_username: 'root',
       list: [{ token: 'hunter3' }],
     })
     assert.deepEqual(node.instance_info, { image_url: 'https://signed.example/?sig=1' })

@@ -230,6 +230,17 @@ describe('a plugin object', () => {
     ])
   })
 
+  it('has paths of secrets and addresses, and at least one of both', () => {
+    const fits = { secrets: ['driver_info/foo_password'], address: ['driver_info/foo_address'] }
+
+    assert.deepEqual(problemsOf({ ...good, boundSecrets: [fits] }, 'good'), [])
+    for (const bad of [{ ...fits, address: [] }, { ...fits, secrets: ['foo_password'] }, 'foo_password']) {
+      assert.deepEqual(problemsOf({ ...good, boundSecrets: [bad] }, 'good'), [
+        'boundSecrets is not a list of { secrets, address }, lists of paths such as driver_info/ipmi_password',
+      ])
+    }
+  })
+
   it('has names of ramdisk layers that cannot be paths, and texts for properties', () => {
     assert.deepEqual(problemsOf({ ...good, ramdiskLayers: ['../etc'], properties: { a: 1 } }, 'good'), [
       'properties is not a table of names and texts',

@@ -1,4 +1,5 @@
 /** PATCH /v1/nodes/{node}: a JSON patch becomes a change of the record, whole or not at all. */
+import { isDeepStrictEqual } from 'node:util'
 import { checkDisksSet } from '../../../conductor/task/root-device.ts'
 import { InvalidParameterValue } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
@@ -9,6 +10,7 @@ import type { Resource } from '../../resource.ts'
 import { flag } from '../../schema.ts'
 import { checkChassis, INTERFACE_FIELDS, wantedInterfaces } from './create.ts'
 import { DESCRIPTION_LIMIT } from './fields.ts'
+import { type Lost, lostSecrets, mayMoveSecrets } from './lost-secrets.ts'
 import { checkName, linkedNode } from './names.ts'
 import { checkChange, checkUpdatable } from './update-rules.ts'
 
@@ -35,7 +37,18 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
       if (typeof name === 'string') checkName(name, minor, `Node ${ident}: Cannot change name to invalid name`)
     }
   },
-  change: (node, fields, { query }) => changeOf(parts, node, { fields, reset: query.reset_interfaces === true }),
+  change(node, fields, { query, caller }, patch) {
+    const change = changeOf(parts, node, { fields, reset: query.reset_interfaces === true })
+    const bindings = mayMoveSecrets(caller) ? [] : parts.conductor.boundSecrets()
+    return { ...change, ...lostSecrets(node, change, { patch, bindings }) }
+  },
+  changed({ driver_internal_info: before }, { uuid, driver_internal_info: { lost_with_address = [] } }) {
+    const known = before.lost_with_address ?? []
+    const isNew = (one: Lost[number]) => !known.some((other) => isDeepStrictEqual(one, other))
+    for (const { field, address } of lost_with_address.filter(isNew)) {
+      parts.log.warn('a secret went with the address that it was given for', { node: uuid, field, address })
+    }
+  },
 })
 
 function changeOf(parts: ApiParts, node: Node, { fields, reset }: Fields): Partial<Node> {

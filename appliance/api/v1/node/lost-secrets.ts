@@ -1,0 +1,85 @@
+/**
+ * A secret belongs to the address that it was given for: a patch that changes the address, and does not give the secret
+ * anew, takes it away. Only an administrator who has authenticated may take a secret to another address.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { MASK } from '@appliance/ground/secret-words'
+import type { Caller } from '../../../access/caller.ts'
+import { memberAt } from '../../../conductor/interfaces/bound-secrets.ts'
+import type { BoundSecrets, NodePath } from '../../../plugin-api/bound-secrets.ts'
+import type { Json } from '../../../plugin-api/index.ts'
+import type { Node } from '../../../records/kinds/node.ts'
+import { type Patch, pathOf } from '../../json-patch.ts'
+
+export type Lost = NonNullable<Node['driver_internal_info']['lost_with_address']>
+
+/** By a password, or by the permissions of the unix socket; with noauth nobody is known. */
+export const mayMoveSecrets = ({ role, user, via }: Caller): boolean =>
+  role === 'admin' && (user !== undefined || via === 'socket')
+
+/** @param change  of the patch, with kept secrets in place @returns what changes besides */
+export function lostSecrets(
+  node: Node,
+  change: Partial<Node>,
+  { patch, bindings }: { patch: Patch; bindings: readonly BoundSecrets[] },
+): Partial<Node> {
+  const after = { ...node, ...change }
+  const lost = bindings.flatMap(({ secrets, address: [first, ...more] }): Lost => {
+    if (first === undefined || isEmpty(memberAt(node, first))) return []
+    const address = [first, ...more].find((path) => !isSamePlace(memberAt(node, path), memberAt(after, path)))
+    if (address === undefined) return []
+    return secrets
+      .filter((field) => memberAt(after, field) !== undefined && !isGivenAnew(patch, field))
+      .map((field) => ({ field, address }))
+  })
+  const before = node.driver_internal_info.lost_with_address ?? []
+  const still = before.filter(({ field }) => memberAt(after, field) === undefined)
+  const all = [...still, ...lost]
+  if (isDeepStrictEqual(all, before)) return {}
+  const { lost_with_address: _, ...internal } = after.driver_internal_info
+  return {
+    ...without(after, lost),
+    driver_internal_info: all.length === 0 ? internal : { ...internal, lost_with_address: all },
+  }
+}
+
+function without(node: Node, lost: Lost): Partial<Node> {
+  const left: { driver_info?: Json; instance_info?: Json } = {}
+  for (const { field } of lost) {
+    const at = field.indexOf('/')
+    const table = field.slice(0, at) as 'driver_info' | 'instance_info'
+    const { [field.slice(at + 1)]: _, ...others } = left[table] ?? node[table]
+    left[table] = others
+  }
+  return left
+}
+
+/** By the last operation that writes it. A mask, also within a table, stands for what was there before. */
+function isGivenAnew(patch: Patch, field: NodePath): boolean {
+  const [table = '', key = ''] = [field.slice(0, field.indexOf('/')), field.slice(field.indexOf('/') + 1)]
+  const last = patch.findLast((operation) => {
+    const path = pathOf(operation)
+    return path[0] === table && (path.length === 1 || (path.length === 2 && path[1] === key))
+  })
+  if (last === undefined || last.op === 'remove') return false
+  const tableGiven = last.value as Json | null | undefined
+  const value = pathOf(last).length === 2 ? last.value : tableGiven?.[key]
+  return value !== undefined && !JSON.stringify(value).includes(MASK)
+}
+
+const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ''
+
+function isSamePlace(before: unknown, after: unknown): boolean {
+  if (isEmpty(before) || isEmpty(after)) return isEmpty(before) && isEmpty(after)
+  return placeOf(before) === placeOf(after)
+}
+
+/** Of an address on the web its scheme, host and port; of other schemes all up to the path; else the whole of it. */
+function placeOf(value: unknown): string {
+  if (typeof value !== 'string') return JSON.stringify(value)
+  const text = value.trim()
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
+  if (scheme === undefined) return JSON.stringify(text)
+  if ((scheme === 'http' || scheme === 'https') && URL.canParse(text)) return new URL(text).origin
+  return `${scheme}://${text.slice(scheme.length + '://'.length).split(/[/?#\\]/, 1)[0]}`
+}
