@@ -13,15 +13,30 @@ export function parseNetwork(text: string): Network | undefined {
   return prefix <= most ? { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' } : undefined
 }
 
-/** @throws Error  one of them is no network */
+/** Quick for thousands of addresses. @throws Error  one of them is no network */
 export function networksOf(texts: Iterable<string>): { has(address: string): boolean } {
+  const single = new Set<string>()
   const list = new BlockList()
   for (const text of texts) {
     const network = parseNetwork(text)
     if (!network) throw new Error(`'${text}' is no network: expected one such as 192.168.50.0/24 or fd00::/8.`)
-    list.addSubnet(network.address, network.prefix, network.family)
+    const { address, prefix, family } = network
+    if (prefix === (family === 'ipv4' ? 32 : 128)) single.add(canonical(address))
+    else list.addSubnet(address, prefix, family)
   }
-  return { has: (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6') }
+  return {
+    has(address) {
+      const version = isIP(address)
+      return version !== 0 && (single.has(canonical(address)) || list.check(address, version === 4 ? 'ipv4' : 'ipv6'))
+    },
+  }
+}
+
+/** One text for each address; an IPv4-mapped one is the IPv4 address. */
+function canonical(address: string): string {
+  if (isIP(address) === 4) return address
+  const words = wordsOf(address)
+  return isMapped(words) ? dotted(words[6], words[7]) : words.join(':')
 }
 
 /**
@@ -38,23 +53,25 @@ export function formsOf(address: string): string[] {
 /** The eight groups of an IPv6 address. */
 function wordsOf(address: string): number[] {
   // WHATWG URL, "IPv6 serializer": lower-case hex, one ::, no dotted part.
-  const plain = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const plain = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1)
   const [before = '', after] = plain.split('::')
   const read = (part = '') => (part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16)))
   const [head, tail] = [read(before), read(after)]
   return [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail]
 }
 
+const dotted = (high = 0, low = 0) => [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
+
+/** RFC 4291 section 2.5.5.2. */
+const isMapped = (words: readonly number[]) => words.slice(0, 5).every((word) => word === 0) && words[5] === 0xffff
+
 function carriedBy(words: readonly number[]): string | undefined {
   const [first, second, ...others] = words
-  const dotted = (high = 0, low = 0) => [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
   // RFC 3056: 6to4.
   if (first === 0x2002) return dotted(second, others[0])
   // RFC 6052: NAT64.
   const isNat64 = first === 0x64 && second === 0xff9b && others.slice(0, 4).every((word) => word === 0)
-  // RFC 4291 section 2.5.5: IPv4-compatible and IPv4-mapped; :: and ::1 carry none.
-  const isEmpty = words.slice(0, 5).every((word) => word === 0)
-  const isMapped = isEmpty && words[5] === 0xffff
-  const isCompatible = isEmpty && words[5] === 0 && words[6] !== 0
-  return isNat64 || isMapped || isCompatible ? dotted(words[6], words[7]) : undefined
+  // RFC 4291 section 2.5.5.1: IPv4-compatible; :: and ::1 carry none.
+  const isCompatible = words.slice(0, 6).every((word) => word === 0) && words[6] !== 0
+  return isNat64 || isMapped(words) || isCompatible ? dotted(words[6], words[7]) : undefined
 }

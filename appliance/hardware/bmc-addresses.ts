@@ -9,6 +9,7 @@ const KEY = /^[a-z0-9]+_address$/
 export function bmcAddressesOf(driver_info: Json): string[] {
   return Object.entries(driver_info).flatMap(([key, value]) => {
     if (!KEY.test(key) || typeof value !== 'string') return []
+    if (isIP(value) !== 0) return [value]
     const host = URL.canParse(value) ? new URL(value).hostname : value
     const address = host.replace(/^\[|\]$/g, '')
     return isIP(address) === 0 ? [] : [address]
