@@ -30,8 +30,18 @@ export type Gate = {
     names: readonly RepositoryName[],
     credentials: { username: string; password: string; value: string },
   ): Promise<RepositoryName[]>
+  /** What a ticket is known by, which is no secret; undefined: these are no ticket. */
+  ticketOf(credentials: { username: string; password: string }): string | undefined
+  /** What it opens now; nothing once it has ended. */
+  openedBy(ticket: string): readonly RepositoryName[]
 }
-const NO_GATE: Gate = { isEmpty: true, isGuarded: () => false, opens: async () => [] }
+const NO_GATE: Gate = {
+  isEmpty: true,
+  isGuarded: () => false,
+  opens: async () => [],
+  ticketOf: () => undefined,
+  openedBy: () => [],
+}
 
 /** Where a client changes its name and password for a token. @source distribution/spec/auth/token.md */
 const TOKEN_PATH = '/v2/token'
@@ -172,7 +182,8 @@ export class Access {
   async #byPassword(value: string, names: readonly RepositoryName[]): Promise<Caller | undefined> {
     const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(value, 'base64').toString()) ?? []
     const opened = this.gate.isEmpty ? [] : await this.gate.opens(names, { username: user, password, value })
-    if (opened.length > 0) return { user: undefined, opened }
+    const ticket = this.gate.ticketOf({ username: user, password })
+    if (opened.length > 0) return { user: undefined, opened, ...(ticket !== undefined && { ticket }) }
     if (!this.#knowsAnybody) return undefined
     const hash = await this.#users?.get(user)
     const isRight = await this.#passwords.isRight(password, hash ?? DUMMY_HASH)
@@ -181,7 +192,16 @@ export class Access {
 
   async #byToken(value: string): Promise<Caller | undefined> {
     const user = await this.#tokens?.get(tokenKey(value))
-    return user === undefined ? this.#sessions.callerOf(value) : { user }
+    return user === undefined ? this.#bySession(value) : { user }
+  }
+
+  /** A session that began with a ticket ends with it. */
+  #bySession(value: string): Caller | undefined {
+    const caller = this.#sessions.callerOf(value)
+    if (caller?.ticket === undefined) return caller
+    const still: readonly string[] = this.gate.openedBy(caller.ticket)
+    const opened = (caller.opened ?? []).filter((name) => still.includes(name))
+    return opened.length > 0 ? { ...caller, opened } : undefined
   }
 
   #challenge({ headers: { host = '' } }: IncomingMessage, scope?: string): string {

@@ -11,6 +11,8 @@ export type Caller = {
   user: string | undefined
   /** Repositories that the client may pull, guarded or not, by a pull secret or a ticket. */
   opened?: readonly string[]
+  /** What the gate knows the ticket by that opened them: they are open as long as that is. */
+  ticket?: string
 }
 
 export class Sessions {
@@ -18,8 +20,10 @@ export class Sessions {
 
   #sign = (body: string) => createHmac('sha256', this.#key).update(body).digest()
 
-  issue({ user, opened }: Caller, now = Date.now()): string {
-    const body = Buffer.from(JSON.stringify({ user, opened, until: now + SESSION_LIFE_S * 1000 })).toString('base64url')
+  issue({ user, opened, ticket }: Caller, now = Date.now()): string {
+    const body = Buffer.from(JSON.stringify({ user, opened, ticket, until: now + SESSION_LIFE_S * 1000 })).toString(
+      'base64url',
+    )
     return `${body}.${this.#sign(body).toString('base64url')}`
   }
 

@@ -231,9 +231,11 @@ export class NodeImages {
         return guards.isEmpty && tickets.isEmpty
       },
       isGuarded: guards.isGuarded,
+      ticketOf: ({ username, password }) => (username === TICKET_USER ? tickets.idOf(password) : undefined),
+      openedBy: (ticket) => tickets.repositoriesOf(ticket),
       opens: async (names, { username, password, value }) => {
         if (username === TICKET_USER) {
-          const repositories = tickets.repositoriesOf(password)
+          const repositories = tickets.repositoriesOf(tickets.idOf(password))
           return names.filter((name) => repositories.includes(name))
         }
         const opened: RepositoryName[] = []

@@ -53,9 +53,13 @@ export class Tickets {
     if (this.#state.tickets[owner] !== undefined) await this.#state.giveTickets(owner, [])
   }
 
-  /** The repository of the ticket, and all that its owner holds. @returns []  it is no ticket */
-  repositoriesOf(password: string): readonly RepositoryName[] {
-    const sha256 = hashOf(password)
+  /** What a ticket is known by here: its hash. */
+  idOf(password: string): string {
+    return hashOf(password)
+  }
+
+  /** The repository of the ticket, and all that its owner holds. @returns []  there is no such ticket any more */
+  repositoriesOf(sha256: string): readonly RepositoryName[] {
     const lent = this.#lent.get(sha256)
     if (lent) return lent
     for (const [owner, tickets] of Object.entries(this.#state.tickets)) {
