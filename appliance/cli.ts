@@ -55,6 +55,10 @@ const COMMANDS = {
     description: 'about what the appliance does by itself, by the clock',
     load: async () => (await import('./cli/jobs.ts')).addJobsCommands,
   },
+  user: {
+    description: 'about who may log in to the API (auth_strategy = http_basic)',
+    load: async () => (await import('./cli/user.ts')).addUserCommands,
+  },
 } as const satisfies Readonly<Record<string, CommandRow>>
 
 type CommandRow = {

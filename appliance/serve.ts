@@ -1,9 +1,8 @@
 /** Builds all objects of the appliance, starts them and stops them again. No other file does. */
 import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
-import { checkRamdisk, createIsLeased, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
+import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi, createRamdiskApi } from './api/app.ts'
-import { filesKeyOf, giveFilesKey } from './conductor/boot/files-key.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
@@ -12,30 +11,32 @@ import { createGuests } from './guest/guest.ts'
 import { bmcAddressesOf } from './hardware/bmc-addresses.ts'
 import { createImages } from './images/create-images.ts'
 import { listenForJobs } from './jobs/jobs-socket.ts'
-import { certificateJob, conductorJobs, startJobs } from './jobs/own-jobs.ts'
+import { certificateJobs, conductorJobs, startJobs } from './jobs/own-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type RackHandler, startRackServer } from './rack-server.ts'
 import { openStore } from './records/open-store.ts'
 import type { Store } from './records/store.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
-import { caHandler } from './serve/ca-handler.ts'
+import { openApiTls } from './serve/api-tls.ts'
+import { caHandler, casOf } from './serve/ca-handler.ts'
 import { refuseForeignFolders } from './serve/check/owners.ts'
 import { problemsOf } from './serve/check-settings.ts'
 import { watchEventLoop } from './serve/event-loop.ts'
 import {
+  apiHealth,
   mirrorHealth,
   pluginHealth,
   problemOfRamdisk,
   ramdiskHealth,
   storeHealth,
-  strangersHealth,
   withRepairs,
 } from './serve/health.ts'
 import { hiddenOf } from './serve/hidden.ts'
-import { cannotListen, listen } from './serve/listen.ts'
+import { cannotListen } from './serve/listen.ts'
 import { answersAbout, LivePlugins, loadedOf, type Reloaded } from './serve/live-plugins.ts'
 import type { Mirror } from './serve/mirror.ts'
+import { openOperatorFace } from './serve/operator-face.ts'
 import { publishedHandler } from './serve/published-handler.ts'
 import { ramdiskHandler } from './serve/ramdisk-handler.ts'
 import type { Settings } from './serve/settings.ts'
@@ -82,11 +83,6 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const images = createImages({
     ...{ config, log, bmcAddresses },
     http_url: () => rack.http_url,
-    door: {
-      keyOf: (uuid) => filesKeyOf({ store }, uuid),
-      giveKey: (uuid) => giveFilesKey({ store }, uuid),
-      mayFetch: (uuid, key = '', address) => conductor.mayFetch(uuid, address, key),
-    },
     onBytes: (bytes) => metrics.countBytes('image', bytes),
   })
   stack.defer(() => images.close())
@@ -105,7 +101,6 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
       mirror: () => mirror && { host: '127.0.0.1', port: mirror_port, called_port: mirror.port },
       log,
     }),
-    isLeased: createIsLeased(pxeConfigOf(config, rack.http_url)),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
     hidden: hiddenOf(config, settings.source.path, settings.registry.storage_path),
@@ -121,22 +116,24 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     conductor.takePlugins(loadedOf(config, log, set)),
   )
 
+  const tls = await openApiTls(config, log)
+  const ca = () => casOf(mirror?.ca, tls?.ca)
   const pxe = rack.serve(conductor, [
     (request, response) => images.handle(request, response),
-    caHandler(() => mirror?.ca),
+    caHandler(ca),
     publishedHandler(conductor, log),
     ramdiskHandler(createRamdiskApi({ conductor, store, config, log, metrics }), rack.http_url),
   ])
-  const health = healthOf({ settings, store, pxe, mirror, plugins, conductor })
+  const health = healthOf({ settings, store, pxe, mirror, plugins })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''
-  const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca: () => mirror?.ca })
+  const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca })
   const ironic = createApi({ conductor, store, config, log, metrics })
-  app.notFound((call) => ironic.fetch(call.req.raw, call.env as object))
-  const api = await listen(app.fetch, { host: config.api.host_ip, port: config.api.port })
+  app.notFound((call) => ironic.fetch(call.req.raw, call.env))
+  const api = await openOperatorFace({ config, log, metrics, tls, inner: app.fetch })
   stack.defer(() => api.close())
 
   await conductor.recover()
-  const own = [...conductorJobs(conductor, config.conductor), ...(mirror ? [certificateJob(mirror)] : [])]
+  const own = [...conductorJobs(conductor, config.conductor), ...certificateJobs([mirror, tls])]
   const jobs = startJobs(own, log)
   stack.defer(() => jobs.close())
   const engines = [jobs, ...(mirror ? [mirror.jobs] : [])]
@@ -186,7 +183,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
     serve(conductor: ConductorService, others: readonly RackHandler[]): Pxe {
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
-        machineBootOf: (mac, address): Promise<MachineBoot> => conductor.bootAsked(mac, address),
+        machineBootOf: (mac): Promise<MachineBoot> => conductor.bootAsked(mac),
         onRefused: (node, reason) => conductor.bootRefused(node, reason),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })
@@ -215,22 +212,15 @@ function pxeConfigOf({ DEFAULT, dhcp, pxe }: Config, http_url: string): PxeConfi
   }
 }
 
-type Watched = {
-  settings: Settings
-  store: Store
-  pxe: Pxe
-  mirror: Mirror | undefined
-  plugins: LivePlugins
-  conductor: ConductorService
-}
+type Watched = { settings: Settings; store: Store; pxe: Pxe; mirror: Mirror | undefined; plugins: LivePlugins }
 
-function healthOf({ settings, store, pxe, mirror, plugins, conductor }: Watched) {
+function healthOf({ settings, store, pxe, mirror, plugins }: Watched) {
   return async () => ({
     store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
     plugins: pluginHealth(plugins.set.failures, await plugins.problems()),
     ramdisk: await ramdiskHealth(settings.config.pxe.ramdisk_path),
+    api: apiHealth(settings.config),
     pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
-    ...strangersHealth(conductor.problemOfStrangers()),
     ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),
   })
 }

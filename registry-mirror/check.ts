@@ -7,7 +7,7 @@ import { openCredentials, parseHtpasswd, parseTokens } from './access/credential
 import { parseRules } from './access/rules.ts'
 import type { RegistryConfig, RegistryLog } from './config/config.ts'
 import { scheduleFor } from './config/schedule.ts'
-import { Certificate } from './http/certificate.ts'
+import { openCertificate } from './http/listen.ts'
 import { RegistryError } from './oci/errors.ts'
 
 /** Sentences for the operator. `errors` keep the registry from starting; `warnings` name what is probably not meant. */
@@ -28,7 +28,7 @@ export async function checkRegistry(config: RegistryConfig): Promise<Findings> {
     }
   }
   const { htpasswd_file, token_file, access_rules } = config
-  await tried(() => Certificate.open(config, SILENT))
+  await tried(() => openCertificate(config, SILENT))
   for (const job of ['gc', 'scrub', 'sync'] as const) await tried(() => scheduleFor(config, job))
   const users = await tried(() => open('htpasswd_file', htpasswd_file, parseHtpasswd))
   const tokens = await tried(() => open('token_file', token_file, parseTokens))

@@ -11,9 +11,8 @@ import { METRICS_TYPE, RegistryMetrics } from './admin/metrics.ts'
 import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config/config.ts'
 import { scheduleFor } from './config/schedule.ts'
 import { Maintenance } from './gc/maintenance.ts'
-import { Certificate } from './http/certificate.ts'
 import { type Authorize, handle } from './http/handle.ts'
-import { listen } from './http/listen.ts'
+import { listen, openCertificate } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
 import { NodeImages } from './node-images/node-images.ts'
 import type { RepositoryName } from './oci/names.ts'
@@ -198,7 +197,7 @@ export async function startRegistry(
   log: RegistryLog,
   more: Omit<RegistryGiven, 'log'> = {},
 ): Promise<RunningRegistry> {
-  const certificate = Certificate.open(config, log)
+  const certificate = openCertificate(config, log)
   const access = await Access.open(config, log)
   const authorize: Authorize = async (request, wanted) => {
     const sees = await access.authorize(request, wanted)

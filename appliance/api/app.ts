@@ -9,8 +9,8 @@ import { getPath } from 'hono/utils/url'
 import type { Caller } from '../access/caller.ts'
 import { timestamp } from '../records/timestamp.ts'
 import { BodyRoom } from './body-room.ts'
-import { withoutBootNumber } from './boot-number.ts'
 import { inTurn } from './in-turn.ts'
+import { logRequest } from './log-request.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import { notServed } from './not-served.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
@@ -81,12 +81,12 @@ function createBase(parts: ApiParts, public_endpoint?: string): App {
   return app
 }
 
-/** Until the door of the operator's listener says who asks. */
-const NOBODY: Caller = { role: 'admin', address: '', via: 'tcp' }
+/** No listener said who asks, as in a test without one: that is nobody who may do more than others. */
+const NOBODY: Caller = { role: 'machine', address: '', via: 'tcp' }
 
 /** A slash at the end means nothing, and `/nodes` is `/v1/nodes`. @source Ironic api/controllers/root.py _lookup */
 function wirePath(request: Request): string {
-  const path = trimEnd(withoutBootNumber(getPath(request)), '/')
+  const path = trimEnd(getPath(request), '/')
   if (path === '') return '/'
   return path === '/v1' || path.startsWith('/v1/') ? path : `/v1${path}`
 }
@@ -107,17 +107,10 @@ function originOf(url: string): string {
   return end < 0 ? url : url.slice(0, end)
 }
 
-/** Queries may hold anything and stay out of the log. */
 function finish(call: Call, { log, metrics }: ApiParts, duration_ms: number): void {
   const { method, path } = call.req
-  const code = call.res.status
-  metrics.observeRequest(method, code, duration_ms / 1000)
-  const isRead = method === 'GET' || method === 'HEAD'
-  log[isRead ? 'debug' : 'info']('api request', {
-    request_id: call.get('request_id'),
-    method,
-    path: path.slice(0, 300),
-    code,
-    duration_ms: Math.round(duration_ms * 10) / 10,
-  })
+  const created = call.res.headers.get('location') ?? undefined
+  const asked = { method, path, code: call.res.status, duration_ms, request_id: call.get('request_id') }
+  metrics.observeRequest(method, asked.code, duration_ms / 1000)
+  logRequest(log, { ...asked, ...(created !== undefined && { created }) }, call.get('caller'))
 }

@@ -3,6 +3,7 @@
  * answers.
  */
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { LoginRefused, type Refused } from '../access/refusals.ts'
 import { ApplianceError, ServiceUnavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { UnsupportedVersion } from './microversions.ts'
@@ -23,11 +24,18 @@ export function answerError(call: Call, error: unknown, log: Log): Response {
   return answer(call, 500, fault(500, text))
 }
 
+/** What is refused before a call has begun. @source Ironic common/auth_basic.py, of log-ins */
+export function refusalOf(error: Refused): Response {
+  const { code, headers, message } = error
+  const body = error instanceof LoginRefused ? { error: { message, code } } : wrapped(fault(code, message))
+  return Response.json(body, { status: code, headers })
+}
+
 const fault = (code: number, faultstring: string) => ({
   faultcode: code >= 500 ? 'Server' : 'Client',
   faultstring,
   debuginfo: null,
 })
 
-const answer = (call: Call, code: number, body: object) =>
-  call.json({ error_message: JSON.stringify(body) }, code as ContentfulStatusCode)
+const wrapped = (body: object) => ({ error_message: JSON.stringify(body) })
+const answer = (call: Call, code: number, body: object) => call.json(wrapped(body), code as ContentfulStatusCode)

@@ -85,7 +85,7 @@ type Subject = { names: readonly string[]; from: Date; until: Date }
 async function issue(folder: string, issuer: Issuer, { names, from, until }: Subject): Promise<string> {
   const key = newKey()
   const certificate = await certify(folder, {
-    common_name: 'Rackstrap registry mirror',
+    common_name: 'Rackstrap',
     key,
     extensions: [
       'basicConstraints = critical,CA:FALSE',

@@ -6,7 +6,7 @@ import { readCaCertificate } from '../ca/authority.ts'
 import { ApplianceError } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
-import { caFolderOf } from '../serve/mirror-tls.ts'
+import { caFolderOf } from '../serve/own-certificate.ts'
 import { loadSettings } from '../serve/settings.ts'
 import { print } from './output.ts'
 
@@ -17,7 +17,7 @@ async function show({ config: path }: { config?: string }): Promise<void> {
   const certificate = await readCaCertificate(folder)
   if (certificate === undefined)
     throw new ApplianceError(
-      `There is no ${join(folder, 'ca.crt')} yet: it is made when the registry first starts with TLS of the appliance's own CA ([registry] tls).`,
+      `There is no ${join(folder, 'ca.crt')} yet: it is made when the registry ([registry] tls) or the API ([api] enable_ssl_api) first starts with TLS of the appliance's own CA.`,
     )
   const { subject, validTo, fingerprint256 } = new X509Certificate(certificate)
   process.stderr.write(`${subject.replace('CN=', '')}, valid until ${validTo}\nSHA-256 ${fingerprint256}\n`)

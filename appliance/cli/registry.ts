@@ -8,7 +8,7 @@ import {
 } from '@appliance/registry-mirror'
 import type { Command } from 'commander'
 import { listenForJobs } from '../jobs/jobs-socket.ts'
-import { certificateJob, startJobs } from '../jobs/own-jobs.ts'
+import { certificateJobs, startJobs } from '../jobs/own-jobs.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { refuseForeignFolders } from '../serve/check/owners.ts'
@@ -30,7 +30,7 @@ async function serve({ config: path }: ConfigOption): Promise<void> {
   const log = createLog(settings.config.DEFAULT.debug ? 'debug' : 'info')
   for (const warning of settings.warnings) log.warn('configuration', { warning })
   const mirror = await startMirror(settings, log)
-  const jobs = startJobs([certificateJob(mirror)], log)
+  const jobs = startJobs(certificateJobs([mirror]), log)
   const closeSocket = await listenForJobs(settings.registry.storage_path, [jobs, mirror.jobs], log)
   await untilStopped(ended, log, () => Promise.all([closeSocket(), jobs.close(), mirror.stop()]))
 }

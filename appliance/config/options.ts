@@ -4,6 +4,7 @@
  */
 
 import type { Options, Values } from '../plugin-api/index.ts'
+import { api, ssl } from './api-options.ts'
 import { conductor } from './conductor-options.ts'
 import { deploy } from './deploy-options.ts'
 import { interfaces } from './interface-options.ts'
@@ -34,8 +35,15 @@ const DEFAULT = {
     section: 'DEFAULT',
     type: 'string',
     default: 'noauth',
-    choices: ['noauth'],
-    help: 'How the API tells who calls. One box has no keystone.',
+    choices: ['noauth', 'http_basic'],
+    help: 'How the API tells who calls: noauth asks nobody, and is for loopback and the unix socket; http_basic wants a name and a password. One box has no keystone.',
+  },
+  http_basic_auth_user_file: {
+    section: 'DEFAULT',
+    type: 'string',
+    format: 'path',
+    default: '$state_path/htpasswd',
+    help: 'Users of http_basic, as htpasswd -B makes them and rackstrap user add; read anew when it changes. Not there at the start: it is made, with one administrator.',
   },
   enabled_hardware_types: {
     section: 'DEFAULT',
@@ -107,78 +115,6 @@ const DEFAULT = {
     format: 'network',
     default: [],
     help: 'Networks that only BMCs are in: no image, checksum, config drive or container image is fetched from there. The addresses of BMCs that nodes name count anyway.',
-  },
-} as const satisfies Options
-
-const api = {
-  host_ip: { section: 'api', type: 'string', default: '0.0.0.0', help: 'Address the API listens on.' },
-  port: {
-    section: 'api',
-    type: 'integer',
-    default: 6385,
-    min: 0,
-    max: 65535,
-    help: 'Port of the API; 0 takes any free one and tells it in the log.',
-  },
-  ramdisk_host_ip: {
-    section: 'api',
-    type: 'string',
-    help: 'Address on which machines reach lookup, heartbeat, boot scripts and images, at the port of [deploy] http_url; the address of http_url, else my_ip, when not set.',
-  },
-  public_endpoint: {
-    section: 'api',
-    type: 'string',
-    format: 'url',
-    help: 'Base of the links in answers; the Host header when not set.',
-  },
-  max_limit: { section: 'api', type: 'integer', default: 1000, min: 1, help: 'Most records in one answer.' },
-  max_json_body_size: {
-    section: 'api',
-    type: 'integer',
-    default: 1024,
-    min: 1,
-    unit: 'KiB',
-    help: 'Largest request body.',
-  },
-  max_json_body_size_provision: {
-    section: 'api',
-    type: 'integer',
-    default: 65536,
-    min: 1,
-    unit: 'KiB',
-    help: 'Largest body of a provision request, which may carry a config drive.',
-  },
-  ramdisk_heartbeat_timeout: {
-    section: 'api',
-    type: 'integer',
-    default: 300,
-    min: 1,
-    unit: 's',
-    help: 'Longest pause between two heartbeats of an agent.',
-  },
-  restrict_lookup: {
-    section: 'api',
-    type: 'boolean',
-    default: true,
-    help: 'Answer lookups only for nodes that wait for an agent.',
-  },
-  check_boot_number: {
-    section: 'api',
-    type: 'boolean',
-    default: false,
-    help: 'Answer a lookup only to who brings the one-time number of the boot, which is in the ipa-api-url that this box gives. False: for images with an ipa-api-url of their own, known by their address alone.',
-  },
-  check_machine_address: {
-    section: 'api',
-    type: 'boolean',
-    default: false,
-    help: 'Boot scripts, files, lookup and heartbeat count only from the address that our DHCP gave to the machine, or that fetched its boot script first. False: behind a proxy, or where addresses change during a boot.',
-  },
-  enable_ramdisk_endpoints: {
-    section: 'api',
-    type: 'boolean',
-    default: true,
-    help: "Serve lookup and heartbeat at [api] host_ip, too, to whoever asks. The rack's side always serves them.",
   },
 } as const satisfies Options
 
@@ -391,7 +327,7 @@ const registry = {
   },
 } as const satisfies Options
 
-export const SECTIONS = { DEFAULT, api, conductor, agent, deploy, dhcp, pxe, oci, registry } as const
+export const SECTIONS = { DEFAULT, api, ssl, conductor, agent, deploy, dhcp, pxe, oci, registry } as const
 
 /** The configuration, checked and complete: config.api.port, config.DEFAULT.state_path, ... */
 export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]> }

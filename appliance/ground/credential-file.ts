@@ -3,6 +3,7 @@
  * stays in force.
  */
 import { readFile, stat } from 'node:fs/promises'
+import { isMissing } from './errno.ts'
 
 const LOOK_EVERY_MS = 2_000
 
@@ -11,6 +12,10 @@ export type Parse = (text: string, path: string) => Map<string, string>
 type Given = {
   path: string
   parse: Parse
+  /** True: a file that is not there is an empty one. */
+  isOptional?: boolean
+  /** Shortest time between two looks at the file. Default: 2 s. */
+  look_every_ms?: number
   /** What is thrown when the file cannot be read. */
   unreadable(cause: Error): Error
   /** Told when a change of the file cannot be read. */
@@ -43,7 +48,7 @@ export class CredentialFile {
   }
 
   async get(key: string): Promise<string | undefined> {
-    if (Date.now() - this.#looked_at > LOOK_EVERY_MS) {
+    if (Date.now() - this.#looked_at >= (this.#given.look_every_ms ?? LOOK_EVERY_MS)) {
       this.#looked_at = Date.now()
       await this.#read().catch((error: Error) => this.#given.onStale(error))
     }
@@ -51,15 +56,15 @@ export class CredentialFile {
   }
 
   async #read(): Promise<void> {
-    const { path, parse, unreadable } = this.#given
+    const { path, parse, unreadable, isOptional } = this.#given
     const fail = (error: Error): never => {
       throw unreadable(error)
     }
-    const { mtimeMs, ino, size } = await stat(path).catch(fail)
-    const stamp = `${mtimeMs} ${ino} ${size}`
+    const found = await stat(path).catch((error: Error) => (isOptional && isMissing(error) ? undefined : fail(error)))
+    const stamp = found ? `${found.mtimeMs} ${found.ino} ${found.size}` : 'absent'
     if (stamp === this.#stamp) return
     this.#stamp = stamp
-    this.#entries = parse(await readFile(path, 'utf8').catch(fail), path)
+    this.#entries = found === undefined ? new Map() : parse(await readFile(path, 'utf8').catch(fail), path)
   }
 }
 

@@ -1,6 +1,8 @@
 /** Opens a server's socket, and closes it within a deadline whatever its clients do. */
+import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import process from 'node:process'
 
 export type Listening = { port: number; close(): Promise<void> }
 export type Address = { host: string; port: number }
@@ -15,6 +17,30 @@ export async function listen(server: Server, { host, port }: Address): Promise<L
   await promise
   server.off('error', reject)
   return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) }
+}
+
+/** The umask while a socket is made: its account alone may connect, from the first moment on. */
+const OWNER_ALONE = 0o177
+
+/**
+ * A unix socket for the account of this process. One that is there already is taken for left over: whoever calls this
+ * has made sure. @throws the error of listen(2); a path beyond 107 bytes is one reason
+ */
+export async function listenOnPath(server: Server, path: string): Promise<Listening> {
+  await rm(path, { force: true })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  const umask = process.umask(OWNER_ALONE)
+  // The socket is bound before this returns.
+  server.listen(path, resolve)
+  process.umask(umask)
+  await promise
+  server.off('error', reject)
+  const close = async () => {
+    await closeServer(server)
+    await rm(path, { force: true })
+  }
+  return { port: 0, close }
 }
 
 /** Takes no more connections, and ends what is under way after a moment. */

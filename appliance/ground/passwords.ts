@@ -13,6 +13,30 @@ const CRYPT = /^\$(?:2[aby]|5|6|y)\$[./0-9A-Za-z$=,]+$/
 const SHA = /^\{SHA\}[0-9A-Za-z+/]{27}=$/
 export const isKnownHash = (hash: string): boolean => CRYPT.test(hash) || SHA.test(hash)
 
+/** bcrypt alone. */
+export const isBcrypt = (hash: string): boolean =>
+  /^\$2[aby]\$(?:0[4-9]|1[0-9]|2[0-9]|3[01])\$[./0-9A-Za-z]{53}$/.test(hash)
+
+/** bcrypt takes no more bytes than that into account. */
+export const BCRYPT_BYTES = 72
+const BCRYPT_ALPHABET = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+const BCRYPT_SALT_CHARACTERS = 22
+/** About 60 ms of a processor. */
+const BCRYPT_COST = 10
+
+/** @returns its bcrypt hash, with a salt of its own, as a line of htpasswd has it */
+export async function hashPassword(password: string): Promise<string> {
+  // The last character carries 2 bits of the 128 of a salt: "." is what crypt(3) would write there.
+  const salt = [...randomBytes(BCRYPT_SALT_CHARACTERS - 1)].map((byte) => BCRYPT_ALPHABET[byte % 64]).join('')
+  const hash = await crypt(password, `$2y$${BCRYPT_COST}$${salt}.`)
+  if (isBcrypt(hash)) return hash
+  throw new Error('crypt(3) of this system makes no bcrypt hashes')
+}
+
+/** The hash of no password, as costly as `hash`: an unknown user then takes as long as a wrong password. */
+export const likeHash = (hash: string | undefined): string =>
+  `$2y$${hash?.slice(4, 6) ?? BCRYPT_COST}$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a`
+
 /** Both lines come by stdin: arguments of a process can be seen by all. */
 const PROGRAM = 'chomp(my $p=<STDIN>); chomp(my $h=<STDIN>); my $c=crypt($p,$h); print defined $c ? $c : "*"'
 const DEADLINE_MS = 10_000
@@ -38,11 +62,20 @@ export class Passwords {
     this.#tooMany = tooMany
   }
 
+  /** Whether this was found right not long ago, so that it costs nothing to ask. */
+  isKnownRight(password: string, hash: string): boolean {
+    const found = this.#found.get(this.#keyOf(password, hash))
+    return found?.isRight === true && found.until > Date.now()
+  }
+
+  #keyOf = (password: string, hash: string) =>
+    createHmac('sha256', this.#key).update(`${hash}\n${password}`).digest('hex')
+
   /** @throws what `tooMany` gives */
   async isRight(password: string, hash: string): Promise<boolean> {
     if (password.length > PASSWORD_LIMIT || /[\n\0]/.test(password)) return false
     if (SHA.test(hash)) return isEqual(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
-    const key = createHmac('sha256', this.#key).update(`${hash}\n${password}`).digest('hex')
+    const key = this.#keyOf(password, hash)
     const found = this.#found.get(key)
     if (found && found.until > Date.now()) return found.isRight
     const asking = this.#asking.get(key)

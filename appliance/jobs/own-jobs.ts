@@ -23,12 +23,16 @@ export const conductorJobs = (conductor: Conductor, config: Intervals): Job[] =>
   },
 ]
 
-/** @param mirror  one that has a certificate */
-export const certificateJob = (mirror: { renewCertificate(): Promise<void> }): Job => ({
-  name: 'renew-certificate',
-  interval_s: DAY_S,
-  run: withoutCounts(() => mirror.renewCertificate()),
-})
+type Server = { renewCertificate(): Promise<void> }
+
+/** @param servers  those that have a certificate; undefined: is not served. @returns one job, or none */
+export function certificateJobs(servers: readonly (Server | undefined)[]): Job[] {
+  const there = servers.filter((server) => server !== undefined)
+  const run = withoutCounts(async () => {
+    for (const server of there) await server.renewCertificate()
+  })
+  return there.length === 0 ? [] : [{ name: 'renew-certificate', interval_s: DAY_S, run }]
+}
 
 const withoutCounts = (run: () => Promise<void>) => async () => {
   await run()

@@ -12,3 +12,9 @@ export const caHandler =
     response.writeHead(200, headers).end(request.method === 'HEAD' ? undefined : certificate)
     return true
   }
+
+/** Two servers may have two: clients are to trust either. */
+export function casOf(...found: readonly (string | undefined)[]): string | undefined {
+  const all = new Set(found.filter((ca) => ca !== undefined))
+  return all.size === 0 ? undefined : [...all].join('')
+}

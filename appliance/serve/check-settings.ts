@@ -8,10 +8,12 @@ import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'
+import { isLoopback } from './addresses.ts'
 import { problemsOfAddresses } from './check/addresses.ts'
 import { problemsOfDhcp } from './check/dhcp.ts'
 import { problemsOfFolders } from './check/folders.ts'
-import { isLoopback, readCa, tlsOf } from './mirror-tls.ts'
+import { problemsOfApi } from './check-api.ts'
+import { readCa, tlsOf } from './mirror-tls.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -48,6 +50,7 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
   const loaded = plugins.plugins.map(({ plugin }) => plugin.name)
   return [
     ...problemsOfAddresses(config, registry, box),
+    ...problemsOfApi(config),
     ...settings.hardwareProblems,
     ...problemsOfDhcp(config, box),
     ...problemsOfFolders(config, registry),

@@ -5,9 +5,11 @@ import { freeBytes } from '@appliance/ground/files'
 import { checkRamdisk } from '@appliance/pxe/check-ramdisk'
 import { PxeError } from '@appliance/pxe/config'
 import type { UpstreamStatus } from '@appliance/registry-mirror'
+import type { Config } from '../config/options.ts'
 import { messageOf } from '../errors.ts'
 import type { PluginFailure } from '../plugin-host/discover.ts'
 import type { PartHealth } from '../web/operations.ts'
+import { warningOfOpenApi } from './check-api.ts'
 
 /** With less room than that, records soon cannot be written. */
 const ROOM_NEEDED_BYTES = 16 * 1024 * 1024
@@ -36,6 +38,12 @@ export async function mirrorHealth(storage_path: string, upstreams: readonly Ups
   return { healthy: storage.healthy, ...(message !== '' && { message }) }
 }
 
+/** That everybody may do all is told, and changes nothing. */
+export function apiHealth(config: Config): PartHealth {
+  const message = warningOfOpenApi(config)
+  return { healthy: true, ...(message !== undefined && { message }) }
+}
+
 /** Repairs that the store made at its start are shown until the next start: somebody should look at the disk. */
 export function withRepairs(health: PartHealth, repairs: readonly string[]): PartHealth {
   return health.healthy && repairs.length > 0
@@ -57,10 +65,6 @@ export async function ramdiskHealth(ramdisk_path: string): Promise<PartHealth> {
   const message = await problemOfRamdisk(ramdisk_path)
   return { healthy: true, ...(message !== undefined && { message }) }
 }
-
-/** Told while there is something to tell: strangers on the wire are no fault of this box. */
-export const strangersHealth = (message: string | undefined): { machines?: PartHealth } =>
-  message === undefined ? {} : { machines: { healthy: true, message } }
 
 /** @returns a sentence when no machine can be deployed or cleaned with the present ramdisk */
 export async function problemOfRamdisk(ramdisk_path: string): Promise<string | undefined> {

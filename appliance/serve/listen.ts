@@ -1,6 +1,9 @@
-/** The API's socket: opens it, and closes it within a deadline whatever its clients do. */
+/** The API's sockets: opens them, and closes them within a deadline whatever their clients do. */
+import type { RequestListener, Server } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
+import type { Certificate } from '@appliance/ground/certificate'
 import { createServer } from '@appliance/ground/http'
-import { type Address, type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
+import { type Address, type Listening, listen as listenOn, listenOnPath, whyNoPort } from '@appliance/ground/listen'
 import { ApplianceError } from '../errors.ts'
 import { type Fetch, fetchListener } from './fetch-listener.ts'
 
@@ -8,17 +11,36 @@ const HEADERS_TIMEOUT_MS = 10_000
 /** Enough for the slowest body of the largest size. An answer may take longer: some ask a BMC. */
 const REQUEST_TIMEOUT_MS = 60_000
 
+/** With one, the socket speaks https. */
+export type Tls = { certificate: Certificate; client_ca?: string }
+
 /** @throws ApplianceError  in the operator's words */
-export async function listen(fetch: Fetch, address: Address): Promise<Listening> {
+export async function listen(fetch: Fetch, address: Address, tls?: Tls): Promise<Listening> {
   const { host } = address
   // HTTP/1.0 has no Host header: the address stands for it.
   const hostname = host.includes(':') ? `[${host}]` : host
-  const server = createServer(fetchListener(fetch, hostname))
-  server.headersTimeout = HEADERS_TIMEOUT_MS
-  server.requestTimeout = REQUEST_TIMEOUT_MS
-  return listenOn(server, address).catch((error: unknown) => {
+  const server = await serverFor(fetchListener(fetch, hostname), tls)
+  const listening = await listenOn(server, address).catch((error: unknown) => {
     throw cannotListen(address, '[api] host_ip and port', error)
   })
+  const unfollow = tls && 'setSecureContext' in server ? tls.certificate.follow(server) : () => {}
+  const close = () => {
+    unfollow()
+    return listening.close()
+  }
+  return { port: listening.port, close }
+}
+
+/** The same for the account of this process alone. @throws the error of listen(2) */
+export const listenOnSocket = async (fetch: Fetch, path: string): Promise<Listening> =>
+  listenOnPath(await serverFor(fetchListener(fetch, 'localhost')), path)
+
+async function serverFor(listener: RequestListener, tls?: Tls): Promise<Server | SecureServer> {
+  const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
+  if (tls === undefined) return createServer(limits, listener)
+  const { createServer: createSecureServer } = await import('node:https')
+  const client = tls.client_ca === undefined ? {} : { ca: tls.client_ca, requestCert: true, rejectUnauthorized: true }
+  return createSecureServer({ ...limits, ...tls.certificate.current, ...client, minVersion: 'TLSv1.2' }, listener)
 }
 
 /** @param options  the ones to change, as the operator knows them */

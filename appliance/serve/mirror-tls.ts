@@ -4,16 +4,14 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { RegistryConfig } from '@appliance/registry-mirror'
-import { isCertificateName, openAuthority } from '../ca/authority.ts'
-import { keepCertificate } from '../ca/server-certificate.ts'
-import type { Config } from '../config/options.ts'
+import { isCertificateName } from '../ca/authority.ts'
 import { ConfigInvalid } from '../config/read.ts'
 import { messageOf } from '../errors.ts'
 import { GUEST_MIRROR_HOST } from '../guest/mirror-address.ts'
 import type { Log } from '../log.ts'
-import { isAnyAddress } from './addresses.ts'
+import { isAnyAddress, isLoopback } from './addresses.ts'
+import { openOwnCertificate } from './own-certificate.ts'
 import type { Settings } from './settings.ts'
 
 type Given = Pick<Settings, 'config' | 'registry'>
@@ -25,17 +23,17 @@ export type MirrorTls = {
   renew(): Promise<void>
 }
 
-/** The folder of the CA and of certificates; the registry writes nothing there. */
-export const caFolderOf = ({ DEFAULT }: Config): string => join(DEFAULT.state_path, 'ca')
 const CERTIFICATE_FILE = 'registry.pem'
-const WARN_BEFORE_MS = 180 * 24 * 3600_000
 const THIS_BOX = ['localhost', '127.0.0.1', '::1', GUEST_MIRROR_HOST]
-export const isLoopback = (host: string) => ['localhost', '::1'].includes(host) || host.startsWith('127.')
 
 /** @throws ApplianceError */
 export async function openMirrorTls(given: Given, log: Log): Promise<MirrorTls> {
   const kind = tlsOf(given)
-  if (kind === 'own') return ownTls(given.config, namesOf(given), log)
+  if (kind === 'own') {
+    const wanted = { server: 'registry', file: CERTIFICATE_FILE, names: namesOf(given) }
+    const { path, ca, renew } = await openOwnCertificate(given.config, wanted, log)
+    return { config: { cert_file: path, key_file: path, ca }, renew }
+  }
   const { cert_file, key_file } = given.registry
   const ca = kind === 'given' ? readCa(given.config.registry.ca_file) : undefined
   const config =
@@ -84,28 +82,6 @@ export function hostOf({ config, registry }: Given, cert_file: string | undefine
   if (certificate.checkIP(address) !== undefined) return address
   const names = certificate.subjectAltName?.split(', ').filter((entry) => entry.startsWith('DNS:')) ?? []
   return names.map((entry) => entry.slice('DNS:'.length)).find((name) => !name.includes('*')) ?? address
-}
-
-async function ownTls(config: Config, names: readonly string[], log: Log): Promise<MirrorTls> {
-  const folder = caFolderOf(config)
-  const path = join(folder, CERTIFICATE_FILE)
-  const renew = async () => {
-    const now = new Date()
-    const authority = await openAuthority(folder, now)
-    const reason = await keepCertificate(authority, { path, names, now })
-    if (reason !== undefined) log.info('certificate of the registry made', { names, reason })
-    if (authority.valid_until.getTime() - now.getTime() < WARN_BEFORE_MS)
-      log.warn(
-        'the CA of the appliance ends: remove its folder to have a new one made, which clients then have to trust',
-        {
-          folder,
-          valid_until: authority.valid_until,
-        },
-      )
-    return authority.certificate
-  }
-  const ca = await renew()
-  return { config: { cert_file: path, key_file: path, ca }, renew: async () => void (await renew()) }
 }
 
 /** @throws ConfigInvalid */

@@ -31,6 +31,7 @@ import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
 import type { LoadedPlugins } from '../plugin-host/load.ts'
 import type { Box } from './box.ts'
+import { warningOfOpenApi } from './check-api.ts'
 import { loadPluginSet, type PluginSet } from './plugin-set.ts'
 
 const SILENT_LOG = createLog('error', () => {})
@@ -103,6 +104,7 @@ export async function gatherSettings(
   ]
   const ironic = ironicSummaryOf(file, known)
   const hardware = settle(config, pluginSet.brought)
+  const openApi = warningOfOpenApi(config) ?? []
   const settings = {
     ...{ source: file, file: file === NO_FILE ? undefined : file.path, box },
     ...{ config, pluginSet, known, ironic },
@@ -116,7 +118,10 @@ export async function gatherSettings(
       upstreams,
     },
     tables: [...own, registry, ...sections, ...brought],
-    warnings: [...warningsOf(file, known), ...hardware.warnings.map((warning) => placed(file, warning))],
+    warnings: [
+      ...warningsOf(file, known),
+      ...hardware.warnings.concat(openApi).map((warning) => placed(file, warning)),
+    ],
   }
   return { settings, problems: [...new Set(problems)] }
 }

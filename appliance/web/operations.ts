@@ -20,12 +20,19 @@ export const CA_PATH = '/ca.crt'
 // RFC 8555 section 9.1
 export const CA_TYPE = 'application/pem-certificate-chain'
 
-export function createOperations(given: OperationsGiven): Hono {
-  const app = new Hono()
+/** Bindings of a request: who asks. */
+export type OperationsEnv = { Bindings: { caller?: { role: string } } }
+
+export function createOperations(given: OperationsGiven): Hono<OperationsEnv> {
+  const app = new Hono<OperationsEnv>()
   app.get('/healthz', async (context) => {
     const parts = await given.health()
     const healthy = Object.values(parts).every((part) => part.healthy)
-    return context.json({ status: healthy ? 'ok' : 'unhealthy', version: given.version, parts }, healthy ? 200 : 503)
+    const status = healthy ? 'ok' : 'unhealthy'
+    // Whoever has not logged in learns whether the box is well, as a load balancer needs it, and no more.
+    const isStranger = context.env?.caller?.role === 'machine'
+    const told = isStranger ? { status } : { status, version: given.version, parts }
+    return context.json(told, healthy ? 200 : 503)
   })
   app.get('/metrics', async (context) => {
     const { registry } = given.metrics

@@ -1,14 +1,25 @@
 /** The registry's own socket: opens it, and closes it within a deadline whatever its clients do. */
 import type { RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import { Certificate } from '@appliance/ground/certificate'
 import { createServer } from '@appliance/ground/http'
 import { type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
+import type { RegistryConfig, RegistryLog } from '../config/config.ts'
 import { RegistryError } from '../oci/errors.ts'
-import type { Certificate } from './certificate.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 /** Longest silence of a connection; a whole body may take any time. */
 const IDLE_TIMEOUT_MS = 120_000
+
+/** @returns undefined  none is configured. @throws RegistryError  it cannot be used */
+export const openCertificate = (
+  { cert_file, key_file }: Pick<RegistryConfig, 'cert_file' | 'key_file'>,
+  log: RegistryLog,
+): Certificate | undefined =>
+  Certificate.open(
+    { cert_file, key_file, section: 'registry', fail: (text, options) => new RegistryError(text, options) },
+    log,
+  )
 
 /** @throws RegistryError  in the operator's words */
 export async function listen(

@@ -22,7 +22,7 @@ describe('commands of a README', () => {
 })
 
 describe("the README's configuration of a real rack", () => {
-  it('is read without a warning, and opens the API to the rack only', async (t) => {
+  it('is read without a warning, and opens the API to this box only', async (t) => {
     const readme = await readFile(join(CHECKOUT, 'README.md'), 'utf8')
     const blocks = commandsIn(readme, 'On a real rack')
     const [, text = ''] = /<<'END'\n([\s\S]*?)^END$/m.exec(blocks.join('')) ?? []
@@ -36,7 +36,7 @@ describe("the README's configuration of a real rack", () => {
     )
 
     assert.deepEqual(settings.warnings, [])
-    assert.equal(settings.config.api.host_ip, '192.168.50.1')
+    assert.equal(settings.config.api.host_ip, '127.0.0.1')
     assert.match(renderValues(settings.tables), /^image_download_source = local$/m)
   })
 })

@@ -49,7 +49,7 @@ async function follow(t: TestContext, suite: Suite): Promise<void> {
   )
 
   assert.match(steel, /^baremetal node manage n1 --wait$/m)
-  assert.match(checked, /^host_ip = 192\.168\.50\.1$/m)
+  assert.match(checked, /^\[api\]\nhost_ip = 127\.0\.0\.1$/m)
   assert.match(await type('systemctl is-enabled rackstrap', 'site'), /^enabled$/m)
   assert.match(enrolled, /"status":"ok"/)
   assert.match(enrolled, /\| power +\| True/)
@@ -92,7 +92,7 @@ async function withUnit<T>(box: DebianBox, t: TestContext, act: (served: string)
     })
   try {
     return await act(
-      'for i in {1..120}; do curl -sf -o /dev/null http://192.168.50.1:6385/healthz && break; sleep 1; done',
+      'for i in {1..120}; do curl -sf -o /dev/null http://127.0.0.1:6385/healthz && break; sleep 1; done',
     )
   } catch (error) {
     t.diagnostic(log.slice(-4000))

@@ -23,7 +23,14 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   [
     'appliance/cli',
     [
-      ...['appliance/serve', 'appliance/jobs', 'appliance/images', 'appliance/ca', 'appliance/config'],
+      ...[
+        'appliance/serve',
+        'appliance/access',
+        'appliance/jobs',
+        'appliance/images',
+        'appliance/ca',
+        'appliance/config',
+      ],
       'appliance/plugin-testing',
       ...[
         'appliance/systemd-notify',

@@ -10,8 +10,7 @@ export type Victim = {
 }
 type After = { after(end: () => void): void }
 
-/** Of no word that a message has. */
-export const SECRET = 'qXz7vKw2jPn4bTy9hRm3cLf6'
+export const SECRET = 'content-of-an-internal-page'
 
 /** @param host  an address of this machine */
 export async function startVictim(

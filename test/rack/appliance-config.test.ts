@@ -15,6 +15,7 @@ reachable_networks = 127.0.0.0/8, 172.22.0.1
 
 [api]
 host_ip = 172.22.0.1
+allow_open = True
 
 [deploy]
 http_url = http://172.22.0.1:8080

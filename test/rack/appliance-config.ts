@@ -11,7 +11,8 @@ export function configFor({ folder, ramdisk, images }: Place): ConfigChange {
   return {
     // Servers of images, BMCs and the upstream registry are on the appliance's own box here.
     DEFAULT: { state_path: join(folder, 'state'), my_ip: ADDRESS, reachable_networks: `127.0.0.0/8, ${ADDRESS}` },
-    api: { host_ip: ADDRESS },
+    // In a network namespace of its own.
+    api: { host_ip: ADDRESS, allow_open: 'True' },
     deploy: { http_url: `http://${ADDRESS}:8080` },
     // A cleaning boots each machine once more: tests of that say so.
     conductor: { file_url_allowed_paths: images.join(','), automated_clean: 'False' },

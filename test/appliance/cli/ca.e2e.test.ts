@@ -110,7 +110,7 @@ describe('an appliance that needs no CA', () => {
     assert.deepEqual(statuses, [404, 404])
     assert.ok(!existsSync(join(folder, 'state/ca')))
     await assert.rejects(rackstrap('ca', 'show', ...config), {
-      stderr: `rackstrap: There is no ${folder}/state/ca/ca.crt yet: it is made when the registry first starts with TLS of the appliance's own CA ([registry] tls).\n`,
+      stderr: `rackstrap: There is no ${folder}/state/ca/ca.crt yet: it is made when the registry ([registry] tls) or the API ([api] enable_ssl_api) first starts with TLS of the appliance's own CA.\n`,
     })
   })
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { askForJobs, listenForJobs } from '../../../appliance/jobs/jobs-socket.ts'
-import { certificateJob, conductorJobs, startJobs } from '../../../appliance/jobs/own-jobs.ts'
+import { certificateJobs, conductorJobs, startJobs } from '../../../appliance/jobs/own-jobs.ts'
 import { createLog } from '../../../appliance/log.ts'
 
 const log = createLog('error', () => {})
@@ -13,7 +13,7 @@ async function program(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'jobs-socket-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const certificate = startJobs(
-    [certificateJob({ renewCertificate: () => Promise.reject(new Error('no openssl')) })],
+    certificateJobs([{ renewCertificate: () => Promise.reject(new Error('no openssl')) }]),
     log,
   )
   const conductor = { checkDeadlines: async () => {}, syncPowerStates: async () => {} }

@@ -7,7 +7,7 @@ const read = (text: string) => readConfig(readConfigFile('r.conf', text), { host
 
 describe("address of the operator's API", () => {
   it("is the box's own where it listens on all", () => {
-    assert.equal(apiUrlOf(read(''), 6385), 'http://192.0.2.1:6385')
+    assert.equal(apiUrlOf(read('[api]\nhost_ip = 0.0.0.0'), 6385), 'http://192.0.2.1:6385')
   })
 
   it('is the one it listens on otherwise', () => {

@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { Certificate } from '../../../registry-mirror/http/certificate.ts'
+import { openCertificate } from '../../../registry-mirror/http/listen.ts'
 import { startRegistry } from '../../../registry-mirror/index.ts'
 import { configOf, logTo, temporaryFolder, testRegistry } from '../registry.ts'
 
@@ -51,7 +51,7 @@ describe('a registry with a certificate', { skip: isMissing }, () => {
     const folder = temporaryFolder(t)
     const files = makeCertificate(folder, 'first')
     const renewed = makeCertificate(folder, 'second')
-    const certificate = Certificate.open(files, logTo([]))
+    const certificate = openCertificate(files, logTo([]))
     copyFileSync(renewed.cert_file, files.cert_file)
     copyFileSync(renewed.key_file, files.key_file)
 

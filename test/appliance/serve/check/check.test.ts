@@ -94,9 +94,14 @@ describe('an address of the configuration', () => {
   const OWN = 'It has 192.0.2.1 (eth1).'
 
   it('fits this box when it is its own, the loopback, or all of them', async () => {
-    assert.deepEqual(await problemsIn('[DEFAULT]\nmy_ip = 192.0.2.1\n[api]\nhost_ip = 192.0.2.1'), [])
     assert.deepEqual(
-      await problemsIn('[DEFAULT]\nmy_ip = 127.0.0.1\n[api]\nhost_ip = ::\n[deploy]\nhttp_url = http://rack:8080'),
+      await problemsIn('[DEFAULT]\nmy_ip = 192.0.2.1\n[api]\nhost_ip = 192.0.2.1\nallow_open = True'),
+      [],
+    )
+    assert.deepEqual(
+      await problemsIn(
+        '[DEFAULT]\nmy_ip = 127.0.0.1\n[api]\nhost_ip = ::\nallow_open = True\n[deploy]\nhttp_url = http://rack:8080',
+      ),
       [],
     )
   })
@@ -145,10 +150,15 @@ describe('an address of the configuration', () => {
   })
 
   it('has a port of its own', async () => {
-    assert.deepEqual(await problemsIn('[registry]\nenabled = True\nport = 8080\n[api]\nport = 8080\n'), [
-      '5: [api] port and [deploy] http_url both name port 8080: expected two. Change one of them.',
-      '5: [api] port and [registry] port both name port 8080: expected two. Change one of them.',
-    ])
+    assert.deepEqual(
+      await problemsIn(
+        '[registry]\nenabled = True\nport = 8080\n[api]\nport = 8080\nhost_ip = 0.0.0.0\nallow_open = True\n',
+      ),
+      [
+        '5: [api] port and [deploy] http_url both name port 8080: expected two. Change one of them.',
+        '5: [api] port and [registry] port both name port 8080: expected two. Change one of them.',
+      ],
+    )
   })
 })
 

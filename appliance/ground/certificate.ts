@@ -2,39 +2,44 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:https'
-import type { RegistryLog } from '../config/config.ts'
-import { RegistryError } from '../oci/errors.ts'
 
 const LOOK_EVERY_MS = 60_000
 
 type Pem = { cert: string; key: string }
 type Paths = { cert_file: string | undefined; key_file: string | undefined }
+type Log = { info(message: string, fields?: object): void; error(message: string, fields?: object): void }
+export type CertificateGiven = Paths & {
+  /** Of the options, e.g. registry. */
+  section: string
+  /** The caller's own kind of error. */
+  fail(message: string, options?: ErrorOptions): Error
+}
 
 export class Certificate {
   current: Pem
-  readonly #paths: Paths
-  readonly #log: RegistryLog
+  readonly #given: CertificateGiven
+  readonly #log: Log
 
-  private constructor(paths: Paths, log: RegistryLog) {
-    this.#paths = paths
+  private constructor(given: CertificateGiven, log: Log) {
+    this.#given = given
     this.#log = log
-    this.current = readPem(paths)
+    this.current = readPem(given)
   }
 
-  /** @returns undefined  none is configured. @throws RegistryError  it cannot be used */
-  static open(paths: Paths, log: RegistryLog): Certificate | undefined {
-    return paths.cert_file || paths.key_file ? new Certificate(paths, log) : undefined
+  /** @returns undefined  none is configured. @throws what `fail` makes: it cannot be used */
+  static open(given: CertificateGiven, log: Log): Certificate | undefined {
+    return given.cert_file || given.key_file ? new Certificate(given, log) : undefined
   }
 
   /** @returns how to stop it */
   follow(server: Pick<Server, 'setSecureContext'>, every_ms = LOOK_EVERY_MS): () => void {
     const look = () => {
       try {
-        const found = readPem(this.#paths)
+        const found = readPem(this.#given)
         if (found.cert === this.current.cert && found.key === this.current.key) return
         this.current = found
         server.setSecureContext(found)
-        this.#log.info('certificate changed', { cert_file: this.#paths.cert_file })
+        this.#log.info('certificate changed', { cert_file: this.#given.cert_file })
       } catch (error) {
         this.#log.error('the new certificate cannot be used; the old one stays', { error: (error as Error).message })
       }
@@ -44,10 +49,10 @@ export class Certificate {
   }
 }
 
-function readPem({ cert_file, key_file }: Paths): Pem {
+function readPem({ cert_file, key_file, section, fail }: CertificateGiven): Pem {
   if (!cert_file || !key_file)
-    throw new RegistryError(
-      `[registry] ${cert_file ? 'key_file' : 'cert_file'} is not set: TLS needs cert_file and key_file; for plain http set neither.`,
+    throw fail(
+      `[${section}] ${cert_file ? 'key_file' : 'cert_file'} is not set: TLS needs cert_file and key_file; for plain http set neither.`,
     )
   const read = (option: string, path: string, check: (text: string) => unknown) => {
     try {
@@ -55,8 +60,8 @@ function readPem({ cert_file, key_file }: Paths): Pem {
       check(text)
       return text
     } catch (error) {
-      throw new RegistryError(
-        `[registry] ${option} ${path} cannot be used: ${(error as Error).message}. Expected a file in PEM.`,
+      throw fail(
+        `[${section}] ${option} ${path} cannot be used: ${(error as Error).message}. Expected a file in PEM.`,
         { cause: error },
       )
     }
@@ -64,6 +69,6 @@ function readPem({ cert_file, key_file }: Paths): Pem {
   const cert = read('cert_file', cert_file, (text) => new X509Certificate(text))
   const key = read('key_file', key_file, (text) => createPrivateKey(text))
   if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
-    throw new RegistryError(`[registry] key_file ${key_file} is not the key of cert_file ${cert_file}.`)
+    throw fail(`[${section}] key_file ${key_file} is not the key of cert_file ${cert_file}.`)
   return { cert, key }
 }

@@ -1,0 +1,69 @@
+/** Slows down who fails to log in, by the address that it comes from. Remembers a limited number of them. */
+import { isIPv6 } from 'node:net'
+
+type Failures = { count: number; waiting: number; last_at: number }
+
+const FREE_FAILURES = 3
+const FIRST_PAUSE_MS = 500
+const LONGEST_PAUSE_MS = 16_000
+const FORGOTTEN_AFTER_MS = 900_000
+const REMEMBERED_LIMIT = 10_000
+/** Of one source, at the same time. */
+const WAITING_LIMIT = 4
+
+export class Throttle {
+  readonly #failures = new Map<string, Failures>()
+  readonly #now: () => number
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  /** How long the next log-in from there has to wait; 0: not at all. */
+  pauseFor(address: string): number {
+    const count = this.#of(address)?.count ?? 0
+    return count < FREE_FAILURES ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (count - FREE_FAILURES), LONGEST_PAUSE_MS)
+  }
+
+  /** Takes a place in the line of an address that has to wait. @returns how to leave it; undefined: it is full */
+  enter(address: string): (() => void) | undefined {
+    const found = this.#of(address)
+    if (found === undefined) return () => {}
+    if (found.waiting >= WAITING_LIMIT) return undefined
+    found.waiting++
+    return () => void found.waiting--
+  }
+
+  failed(address: string): void {
+    const found = this.#of(address) ?? { count: 0, waiting: 0, last_at: 0 }
+    found.count++
+    found.last_at = this.#now()
+    // The one that failed longest ago is forgotten first: a Map keeps the order.
+    this.#failures.delete(sourceOf(address))
+    this.#failures.set(sourceOf(address), found)
+    if (this.#failures.size <= REMEMBERED_LIMIT) return
+    const [oldest] = this.#failures.keys()
+    if (oldest !== undefined) this.#failures.delete(oldest)
+  }
+
+  succeeded(address: string): void {
+    this.#failures.delete(sourceOf(address))
+  }
+
+  #of(address: string): Failures | undefined {
+    const found = this.#failures.get(sourceOf(address))
+    if (found === undefined || this.#now() - found.last_at < FORGOTTEN_AFTER_MS) return found
+    this.#failures.delete(sourceOf(address))
+    return undefined
+  }
+}
+
+/** Of IPv6, one client has a whole /64. */
+function sourceOf(address: string): string {
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+  if (!isIPv6(plain)) return plain
+  const [head = '', tail] = new URL(`http://[${plain.split('%')[0]}]`).hostname.slice(1, -1).split('::')
+  const [left, right] = [head, tail ?? ''].map((part) => part.split(':').filter((word) => word !== ''))
+  const zeros = Array<string>(8 - (left?.length ?? 0) - (right?.length ?? 0)).fill('0')
+  return [...(left ?? []), ...(tail === undefined ? [] : zeros), ...(right ?? [])].slice(0, 4).join(':')
+}
