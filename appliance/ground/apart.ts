@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Order } from './apart-child.ts'
+import { confined } from './confine.ts'
 
 /** What a module that runs apart exports as `act`. Both sides are JSON. */
 export type Act = (order: never, given: ApartGiven) => unknown
@@ -72,18 +73,15 @@ const orderOf = ({ module, order, files = [] }: Apart<Act>): Order => ({
 })
 
 function start({ memory_bytes, deadline_ms, files = [] }: Apart<Act>, signal: AbortSignal): ChildProcess {
-  const limits = [
-    `--data=${NODE_DATA_BYTES + memory_bytes}`,
-    // Also when its parent is gone.
-    `--cpu=${Math.ceil(deadline_ms / 1000) + 1}`,
-    ...['--core=0', '--fsize=0'],
-  ]
+  const cpu_s = Math.ceil(deadline_ms / 1000) + 1
+  const rights = { reads: [HOUSE, process.execPath], isOffline: true, limits: { cpu_s, file_bytes: 0 }, nice: NICE }
   const node = [
     ...['--permission', `--allow-fs-read=${join(HOUSE, '/')}`, '--no-warnings'],
     `--max-old-space-size=${Math.ceil(memory_bytes / MIB)}`,
     CHILD,
   ]
-  return spawn('nice', ['-n', String(NICE), 'prlimit', ...limits, '--', process.execPath, ...node], {
+  const limited = [`--data=${NODE_DATA_BYTES + memory_bytes}`, '--', process.execPath, ...node]
+  return spawn(...confined('prlimit', limited, rights), {
     ...{ cwd: '/', env: {}, signal, killSignal: 'SIGKILL' },
     stdio: ['pipe', 'pipe', 'pipe', ...files.map(({ fd }) => fd)],
   })
