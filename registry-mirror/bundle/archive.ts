@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
+import { parseJson } from '@appliance/ground/json-meter'
 import { extract, type Header } from 'tar-stream'
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../oci/digest.ts'
 import { OciError } from '../oci/errors.ts'
@@ -21,6 +22,7 @@ import {
   entriesOf,
   FORMAT,
   INDEX_NAME,
+  refuseRecords,
 } from './format.ts'
 import type { BundleReader, OnProgress } from './read.ts'
 import { verified } from './verified.ts'
@@ -28,6 +30,8 @@ import { verified } from './verified.ts'
 const CHUNK_BYTES = 1024 * 1024
 const NAME_BYTES = 100
 const NAMES = /^(?:index\.json|blobs\/sha(?:256|512)\/[0-9a-f]+)$/
+/** Each may be of a repository of its own, which every blob of it remembers. */
+const IMAGES_LIMIT = 1_000
 /** An index in an index in an index is none that anybody needs. */
 const DEPTH_LIMIT = 4
 /** @source OCI image-spec, annotations.md */
@@ -75,6 +79,7 @@ async function placesIn(path: string): Promise<Map<string, Place>> {
   const reading = (async () => {
     for await (const entry of tar as unknown as AsyncIterable<{ header: Header; resume(): void }>) {
       const { name: told, type, size = 0 } = entry.header
+      refuseRecords(entry.header)
       const name = told.replace(/^\.\//, '')
       if (NAMES.test(name) && type === 'file') {
         if (places.has(name)) throw new BundleError(`The archive holds ${name} twice.`)
@@ -118,6 +123,8 @@ class Archive {
         'This is no bundle and no OCI archive: it has no index.json. Make one of it by skopeo copy docker-archive:FILE oci-archive:OTHER.',
       )
     const descriptors = descriptorsIn(await readAll(this.#read(place), MANIFEST_LIMIT_BYTES))
+    if (descriptors.length > IMAGES_LIMIT)
+      throw new BundleError(`The archive holds ${descriptors.length} images: at most ${IMAGES_LIMIT} are taken.`)
     if (descriptors.length > 1 && naming?.tag)
       throw new BundleError(`The archive holds ${descriptors.length} images: they cannot all be ${naming.tag}.`)
     for (const descriptor of descriptors) {
@@ -218,7 +225,7 @@ function typesIn(bytes: Buffer): Map<string, string> {
 
 function descriptorsIn(bytes: Buffer): Descriptor[] {
   try {
-    const { manifests } = JSON.parse(bytes.toString()) as { manifests?: unknown }
+    const { manifests } = parseJson(bytes) as { manifests?: unknown }
     if (Array.isArray(manifests) && manifests.length > 0 && manifests.every((one) => typeof one === 'object' && one))
       return manifests as Descriptor[]
   } catch {

@@ -1,4 +1,5 @@
 /** Reads the index of a bundle, which may come from anywhere: only a valid index passes. */
+import { JsonTooMuch, parseJson } from '@appliance/ground/json-meter'
 import { type Digest, parseDigest } from '../oci/digest.ts'
 import { MANIFEST_LIMIT_BYTES, MANIFEST_MEDIA_TYPES } from '../oci/manifest.ts'
 import { parseName, parseTag } from '../oci/names.ts'
@@ -15,13 +16,16 @@ import {
   type Need,
 } from './format.ts'
 
+/** An entry has 8 values, and one for each further repository. */
+const JSON_LIMITS = { depth: 8, values: 20 * ENTRY_LIMIT } as const
+
 type Json = Record<string, unknown>
 
 const damaged = (what: string) => new BundleError(`The index of the bundle cannot be used: ${what}.`)
 
 /** @throws BundleError */
 export function parseBundleIndex(bytes: Uint8Array): BundleIndex {
-  const json = objectOf(parseJson(bytes), 'it')
+  const json = objectOf(jsonIn(bytes), 'it')
   if (json.format !== FORMAT)
     throw damaged(`its format is ${shown(json.format)}: expected '${FORMAT}'. A newer Rackstrap may have made it`)
   const index: BundleIndex = {
@@ -114,10 +118,11 @@ function sizeIn({ size_bytes }: Json): number {
   return size_bytes
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function jsonIn(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return parseJson(bytes, JSON_LIMITS)
   } catch (error) {
+    if (error instanceof JsonTooMuch) throw damaged(error.message)
     throw damaged(`it is no JSON (${(error as Error).message})`)
   }
 }

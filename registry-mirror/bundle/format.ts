@@ -50,6 +50,16 @@ export type BundleEntry = { name: string; size_bytes: number; digest: Digest } &
   | { kind: 'manifest'; manifest: BundleManifest }
 )
 
+/** Of one entry: an honest one has a dozen, and each entry gets a copy of those that are for all. */
+const PAX_LIMIT = 1_000
+
+/** @throws BundleError */
+export function refuseRecords({ pax }: { pax?: unknown }): void {
+  const records = Object.keys(pax ?? {}).length
+  if (records > PAX_LIMIT)
+    throw new BundleError(`An entry of the tar has ${records} pax records: at most ${PAX_LIMIT} are read.`)
+}
+
 /** A bundle that cannot be made or taken, in the operator's words. */
 export class BundleError extends Error {
   override get name(): string {

@@ -15,6 +15,7 @@ import {
   entriesOf,
   INDEX_LIMIT_BYTES,
   INDEX_NAME,
+  refuseRecords,
 } from './format.ts'
 import { verified } from './verified.ts'
 
@@ -118,7 +119,9 @@ function checkHeader(header: Header, { name, size_bytes }: BundleEntry): void {
 }
 
 /** No links, devices, folders or anything else. */
-function checkKind({ name, type }: Header): void {
+function checkKind(header: Header): void {
+  const { name, type } = header
+  refuseRecords(header)
   if (type !== 'file')
     throw new BundleError(`${shown(name)} in the bundle is a ${type ?? 'thing of no known kind'}: expected a file.`)
 }

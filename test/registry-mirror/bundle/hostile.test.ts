@@ -245,6 +245,24 @@ describe('the index of a bundle', () => {
     assert.equal(refusal, 'The index of the bundle cannot be used: it lists 200001 things: expected at most 200000.')
   })
 
+  it('is refused before it is parsed, when parsing would take gigabytes', async (t) => {
+    const deep = await refusalOf(t, indexEntries('['.repeat(20 * 1024 * 1024)))
+    const many = await refusalOf(t, indexEntries(`[${'{},'.repeat(4_000_000)}{}]`))
+
+    assert.equal(deep, 'The index of the bundle cannot be used: it is nested deeper than 8 levels.')
+    assert.equal(many, 'The index of the bundle cannot be used: it holds more than 4000000 values.')
+  })
+
+  it('is refused for very many pax records, of which each entry would get a copy', async (t) => {
+    const pax = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`k${at}`, 'v']))
+    const [index, ...others] = indexEntries(JSON.stringify(emptyIndex)) as [TarEntry, TarEntry]
+
+    assert.equal(
+      await refusalOf(t, [{ ...index, pax }, ...others]),
+      'An entry of the tar has 1001 pax records: at most 1000 are read.',
+    )
+  })
+
   it('is refused for content that the disk has no room for', async (t) => {
     const size_bytes = 2 ** 52
     const refusal = await refusalOf(t, headOf({ ...emptyIndex, blobs: [{ ...manifest, size_bytes }] }))
