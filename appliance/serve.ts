@@ -1,6 +1,7 @@
 /** Builds all objects of the appliance, starts them and stops them again. No other file does. */
 import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
+import { openReserve } from '@appliance/ground/reserve'
 import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi, createRamdiskApi } from './api/app.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
@@ -77,11 +78,12 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   stack.defer(watchEventLoop(metrics.observeEventLoop))
   const store = await openStore({ state_path: config.DEFAULT.state_path, log })
   stack.defer(() => store.close())
+  const reserve = await openReserve(config.DEFAULT.state_path, config.DEFAULT.min_free)
 
   const rack = await startRack(config, { ...ground, metrics })
   const bmcAddresses = () => [...store.nodes.all()].flatMap(({ driver_info }) => bmcAddressesOf(driver_info))
   const images = createImages({
-    ...{ config, log, bmcAddresses },
+    ...{ config, log, reserve, bmcAddresses },
     http_url: () => rack.http_url,
     onBytes: (bytes) => metrics.countBytes('image', bytes),
   })
@@ -98,11 +100,13 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,
       folder: join(config.DEFAULT.state_path, 'guests'),
+      reserve,
       mirror: () => mirror && { host: '127.0.0.1', port: mirror_port, called_port: mirror.port },
       log,
     }),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
+    reserve,
     hidden: hiddenOf(config, settings.source.path, settings.registry.storage_path),
     api_url: () => rack.agent_url,
     http_url: () => rack.http_url,

@@ -7,6 +7,7 @@ import type { Options, Values } from '../plugin-api/index.ts'
 import { api, ssl } from './api-options.ts'
 import { conductor } from './conductor-options.ts'
 import { deploy } from './deploy-options.ts'
+import { disk } from './disk-options.ts'
 import { interfaces } from './interface-options.ts'
 import { oci } from './oci-options.ts'
 
@@ -18,6 +19,7 @@ const DEFAULT = {
     default: '/var/lib/rackstrap',
     help: 'Records and everything that must survive a restart.',
   },
+  ...disk,
   host: {
     section: 'DEFAULT',
     type: 'string',

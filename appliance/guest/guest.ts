@@ -4,6 +4,7 @@
  */
 
 import { plainText } from '@appliance/ground/plain-text'
+import { NO_RESERVE, type Reserve } from '@appliance/ground/reserve'
 import { untilAborted } from '@appliance/ground/until-aborted'
 import { PxeError, type RamdiskFiles, readRamdiskFiles } from '@appliance/pxe'
 import type { Log } from '../log.ts'
@@ -41,6 +42,8 @@ export type GuestsGiven = {
    */
   mirror(): MirrorAddress | undefined
   log: Log
+  /** What guests leave of the disk; left out: nothing. */
+  reserve?: Reserve
   /** Left out: KVM where this box has it. */
   accelerator?(): Accelerator
   /** How long a guest may be silent; left out: 15 min, for a busy box on which it boots or syncs its disks. */
@@ -121,7 +124,7 @@ async function start(given: Box, order: GuestOrder, waiter: GuestWaiter): Promis
   refuseLayers(layers, ramdisk)
   waiter.progress({ note: 'starting a virtual machine' })
   await using files = await openGuestFiles({ folder, ramdisk_path, ramdisk, order })
-  using room = await watchRoom(folder, order)
+  using room = await watchRoom(folder, order, given.reserve ?? NO_RESERVE)
   const signal = AbortSignal.any([waiter.signal, room.signal])
   try {
     return await watched({ given, order, waiter: { ...waiter, signal }, files, mirror })

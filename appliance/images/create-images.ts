@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createReach } from '@appliance/ground/reach'
+import { NO_RESERVE, type Reserve } from '@appliance/ground/reserve'
 import type { Config } from '../config/options.ts'
 import { InsufficientStorage, messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -33,6 +34,8 @@ export type ImagesOptions = {
   log: Log
   /** Base that machines use, without a slash at the end. */
   http_url(): string
+  /** What no image takes of the disk; left out: nothing. */
+  reserve?: Reserve
   /** Bytes that have gone out. */
   onBytes?(bytes: number): void
   /** Those that nodes name: no image is fetched from there. */
@@ -44,7 +47,8 @@ const MINUTE_MS = 60_000
 const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 
 /** @throws InvalidParameterValue  [DEFAULT] webserver_verify_ca is of no use */
-export function createImages({ config, log, http_url, onBytes, bmcAddresses = () => [] }: ImagesOptions): Images {
+export function createImages(options: ImagesOptions): Images {
+  const { config, log, http_url, onBytes, bmcAddresses = () => [], reserve = NO_RESERVE } = options
   const subdir = subdirOf(config)
   const cacheFolder = config.pxe.instance_master_path
   const links = createLinks(join(config.deploy.http_root, subdir), cacheFolder)
@@ -53,6 +57,7 @@ export function createImages({ config, log, http_url, onBytes, bmcAddresses = ()
     size_bytes: config.pxe.image_cache_size * MIB,
     ttl_ms: config.pxe.image_cache_ttl * MINUTE_MS,
     linked: links.keys,
+    reserve,
     log,
   })
   const { webserver_verify_ca, webserver_connection_timeout, reachable_networks, bmc_networks } = config.DEFAULT
@@ -68,7 +73,7 @@ export function createImages({ config, log, http_url, onBytes, bmcAddresses = ()
     }),
   })
   const flights = createFlights<Entry>(config.DEFAULT.image_download_concurrency)
-  const shop = { config, log, upstream, makeRoom: cache.makeRoom }
+  const shop = { config, log, upstream, makeRoom: cache.makeRoom, watchRoom: cache.watchRoom }
   const convert = config.DEFAULT.force_raw_images && config.agent.stream_raw_images
   const gzip = createGzipMaker(cache, log)
   const publish = createPublish({ cache, links, flights, log })

@@ -28,6 +28,7 @@ export type Workshop = {
   log: Log
   upstream: Upstream
   makeRoom(bytes: number, what: string): Promise<void>
+  watchRoom(what: string): Disposable & { signal: AbortSignal }
 }
 export type Preparation = {
   order: ImageOrder
@@ -78,7 +79,7 @@ export async function prepareImage(shop: Workshop, job: Preparation): Promise<En
 
 /** Hashes, compresses and makes durable the raw image that lies in the folder. */
 export async function finishRaw(
-  shop: Pick<Workshop, 'log'>,
+  shop: Pick<Workshop, 'log' | 'watchRoom'>,
   job: Pick<Preparation, 'folder' | 'flight'> & { order: { source: { shown: string } } },
   algorithm: string,
 ): Promise<Omit<EntryRecord, 'version' | 'source' | 'detected'>> {
@@ -159,13 +160,16 @@ async function convertInto(shop: Workshop, job: Preparation, sizes: Sizes): Prom
   await shop.makeRoom(estimate, `Image ${shown} as raw`)
   const progress = (done: number) =>
     job.flight.progress({ note: 'converting the image to raw', done, total: virtual_bytes, unit: 'bytes' })
-  await convertToRaw({ from, to, size_bytes: virtual_bytes, shown, progress, signal: job.flight.signal })
+  // What the image says of its size is a stranger's word.
+  using room = shop.watchRoom(`The conversion of image ${shown} to raw`)
+  const signal = AbortSignal.any([job.flight.signal, room.signal])
+  await convertToRaw({ from, to, size_bytes: virtual_bytes, shown, progress, signal })
   await rm(from)
 }
 
 /** An image can do without: a compressor that fails costs time on the wire, no deploy. */
 async function makeZstd(
-  { log }: Pick<Workshop, 'log'>,
+  { log, watchRoom }: Pick<Workshop, 'log' | 'watchRoom'>,
   { folder, flight, order }: Pick<Preparation, 'folder' | 'flight'> & { order: { source: { shown: string } } },
   size_bytes: number,
 ): Promise<ImageVariant[]> {
@@ -175,7 +179,9 @@ async function makeZstd(
     flight.progress({ note: 'compressing the image', done, total: size_bytes, unit: 'bytes' })
   try {
     const from = fileOf(folder, 'identity')
-    const variant = await compress({ encoding: 'zstd', from, to, size_bytes, shown, progress, signal: flight.signal })
+    using room = watchRoom(`The zstd form of image ${shown}`)
+    const signal = AbortSignal.any([flight.signal, room.signal])
+    const variant = await compress({ encoding: 'zstd', from, to, size_bytes, shown, progress, signal })
     if (variant) await sync(to)
     return variant ? [variant] : []
   } catch (error) {

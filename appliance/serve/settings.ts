@@ -1,6 +1,7 @@
 /** Loads all that a configuration file determines: the appliance's options, the enabled plugins, and their options. */
 import { readFile } from 'node:fs/promises'
 import { isMissing } from '@appliance/ground/errno'
+import { openReserve } from '@appliance/ground/reserve'
 import {
   type RegistryConfig,
   RegistryError,
@@ -103,6 +104,7 @@ export async function gatherSettings(
     ...brought.map(({ options }) => options),
   ]
   const ironic = ironicSummaryOf(file, known)
+  const reserve = await openReserve(config.DEFAULT.state_path, config.DEFAULT.min_free)
   const hardware = settle(config, pluginSet.brought)
   const openApi = warningOfOpenApi(config) ?? []
   const settings = {
@@ -116,6 +118,7 @@ export async function gatherSettings(
       ...(registry.values as unknown as RegistryConfig),
       bmc_networks: config.DEFAULT.bmc_networks,
       upstreams,
+      reserve,
     },
     tables: [...own, registry, ...sections, ...brought],
     warnings: [

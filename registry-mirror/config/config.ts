@@ -1,5 +1,6 @@
 /** What the registry is given when it is made, and the options of section [registry]. */
 
+import type { Reserve } from '@appliance/ground/reserve'
 import type { RepositoryName } from '../oci/names.ts'
 import type { Credentials } from '../oci/secret.ts'
 
@@ -53,6 +54,8 @@ export type RegistryConfig = {
   reachable_networks: readonly string[]
   /** In CIDR notation: no upstream is there; left out: none. */
   bmc_networks?: readonly string[]
+  /** What content leaves of the disk, for what is no content; left out: nothing. */
+  reserve?: Reserve
   /** Made by readUpstream from sections [upstream:NAME]; left out: none. */
   upstreams?: readonly UpstreamConfig[]
 }

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isDiskFull } from '@appliance/ground/errno'
+import { ReserveReached } from '@appliance/ground/reserve'
 import type { RegistryLog } from '../config/config.ts'
 import { methodNotAllowed, OciError } from '../oci/errors.ts'
 import { localContent } from '../storage/content.ts'
@@ -130,7 +131,8 @@ function answerUnforeseen(error: unknown, response: ServerResponse, log: Registr
   const about = { request_id, ...aboutFailure(error, response.req) }
   if (isDiskFull(error)) {
     log.error('the disk of the registry is full', about)
-    const message = "The registry's disk is full. Nothing was changed."
+    const message =
+      error instanceof ReserveReached ? error.message : "The registry's disk is full. Nothing was changed."
     answerErrors(response, 507, { code: 'UNKNOWN', message })
   } else {
     log.error('a request failed', about)

@@ -77,7 +77,8 @@ export class BlobStore {
   }
 
   /** @param bytes  their digest is proven by the caller */
-  put(digest: Digest, bytes: Uint8Array): Promise<void> {
+  async put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    await this.#disk.requireRoom(bytes.length)
     this.changes++
     return this.#disk.write(this.path(digest), bytes)
   }

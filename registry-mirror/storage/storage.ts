@@ -1,5 +1,6 @@
 /** All that lies under storage_path, opened together. */
 import { createKeyedMutex, type KeyedMutex } from '@appliance/ground/keyed-mutex'
+import type { Reserve } from '@appliance/ground/reserve'
 import { RegistryError } from '../oci/errors.ts'
 import { BlobStore } from './blobs.ts'
 import { Disk } from './disk/disk.ts'
@@ -31,11 +32,17 @@ export type Storage = {
   release(): void
 }
 
-type Given = { storage_path: string; max_uploads: number; upload_timeout: number; max_blob_size: number }
+type Given = {
+  storage_path: string
+  max_uploads: number
+  upload_timeout: number
+  max_blob_size: number
+  reserve?: Reserve
+}
 
 /** @throws RegistryError  the folder cannot be used, or another process uses it */
-export async function openStorage({ storage_path, max_blob_size, ...limits }: Given): Promise<Storage> {
-  const disk = await Disk.prepare(storage_path).catch((error: Error) => {
+export async function openStorage({ storage_path, max_blob_size, reserve, ...limits }: Given): Promise<Storage> {
+  const disk = await Disk.prepare(storage_path, reserve).catch((error: Error) => {
     throw new RegistryError(
       `[registry] storage_path ${storage_path} cannot be used: ${error.message}. Expected a folder that this process may write to.`,
       { cause: error },

@@ -7,7 +7,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open, stat, truncate } from 'node:fs/promises'
 import { type Algorithm, algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
 import { digestInvalid } from '../oci/errors.ts'
-import { type Progress, receive } from './disk/receive.ts'
+import { type Progress, type RequireRoom, receive } from './disk/receive.ts'
 
 const READ_BYTES = 1024 * 1024
 
@@ -15,6 +15,7 @@ export class Upload {
   readonly id: string
   readonly path: string
   readonly #algorithm: Algorithm
+  readonly #requireRoom: RequireRoom
   /** Without a hash, the hash is made from the file, as after a restart. */
   readonly #progress: Progress
   #queue: Promise<unknown> = Promise.resolve()
@@ -24,10 +25,12 @@ export class Upload {
   ended = false
 
   /** @param offset  0: nothing has come yet; more: found at a start */
-  constructor(id: string, path: string, { algorithm, offset }: { algorithm: Algorithm; offset: number }) {
+  constructor(id: string, path: string, given: { algorithm: Algorithm; offset: number; requireRoom: RequireRoom }) {
     this.id = id
     this.path = path
+    const { algorithm, offset } = given
     this.#algorithm = algorithm
+    this.#requireRoom = given.requireRoom
     this.#progress = { offset, hash: offset === 0 ? createHash(algorithm) : undefined }
   }
 
@@ -63,7 +66,7 @@ export class Upload {
   async append(body: AsyncIterable<Buffer>): Promise<void> {
     await using file = await open(this.path, constants.O_RDWR)
     this.#progress.hash ??= await hashOf(file, this.#algorithm, this.offset)
-    await receive(body, file, this.#progress)
+    await receive(body, file, this.#progress, this.#requireRoom)
   }
 
   /** Forgets what came after `offset`. */

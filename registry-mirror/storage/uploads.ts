@@ -48,7 +48,7 @@ export class Uploads {
       )
     const id = randomUUID()
     const path = this.#path(name, id)
-    const upload = new Upload(id, path, { algorithm, offset: 0 })
+    const upload = new Upload(id, path, { algorithm, offset: 0, requireRoom: this.#stores.disk.requireRoom })
     this.#open.set(path, upload)
     try {
       await this.#stores.disk.makeFolder(this.#folder)
@@ -72,7 +72,11 @@ export class Uploads {
     const file = await stat(path).catch(unlessMissing)
     const already = this.#open.get(path)
     if (already !== undefined || file === undefined) return already
-    const upload = new Upload(id, path, { algorithm: 'sha256', offset: file.size })
+    const upload = new Upload(id, path, {
+      algorithm: 'sha256',
+      offset: file.size,
+      requireRoom: this.#stores.disk.requireRoom,
+    })
     this.#open.set(path, upload)
     return upload
   }

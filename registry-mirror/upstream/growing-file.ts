@@ -6,32 +6,42 @@ import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { algorithmOf, type Digest, digestOfHash } from '../oci/digest.ts'
+import type { RequireRoom } from '../storage/disk/receive.ts'
 
 /** Of bytes that are not written yet; beyond it, `add` waits. */
 const PENDING_LIMIT_BYTES = 4 * 1024 * 1024
 const READ_BYTES = 1024 * 1024
+
+type Given = {
+  /** Called with how many bytes can be read. */
+  onGrown(offset: number): void
+  /** Asked before each write. */
+  requireRoom?: RequireRoom
+}
 
 export class GrowingFile implements AsyncDisposable {
   readonly #file: FileHandle
   readonly #digest: Digest
   #hash: Hash
   readonly #onGrown: (offset: number) => void
+  readonly #requireRoom: RequireRoom
   #pending: Buffer[] = []
   #pending_bytes = 0
   #writing: Promise<void> | undefined
   #failure: unknown
   #offset = 0
 
-  private constructor(file: FileHandle, digest: Digest, onGrown: (offset: number) => void) {
+  private constructor(file: FileHandle, digest: Digest, { onGrown, requireRoom = async () => {} }: Given) {
     this.#file = file
     this.#digest = digest
     this.#hash = createHash(algorithmOf(digest))
     this.#onGrown = onGrown
+    this.#requireRoom = requireRoom
   }
 
-  /** Continues from the bytes that are there. @param onGrown  called with how many bytes can be read */
-  static async open(path: string, digest: Digest, onGrown: (offset: number) => void): Promise<GrowingFile> {
-    const growing = new GrowingFile(await open(path, constants.O_RDWR | constants.O_CREAT, 0o640), digest, onGrown)
+  /** Continues from the bytes that are there. */
+  static async open(path: string, digest: Digest, given: Given): Promise<GrowingFile> {
+    const growing = new GrowingFile(await open(path, constants.O_RDWR | constants.O_CREAT, 0o640), digest, given)
     try {
       await growing.#readLeftover()
     } catch (error) {
@@ -107,6 +117,7 @@ export class GrowingFile implements AsyncDisposable {
   }
 
   async #write(chunks: Buffer[], bytes: number): Promise<void> {
+    await this.#requireRoom(bytes)
     const written = this.#file.writev(chunks, this.#offset)
     for (const chunk of chunks) this.#hash.update(chunk)
     let { bytesWritten } = await written

@@ -26,6 +26,8 @@ export type Source = {
   throttle: Throttle
   /** Larger blobs are not pulled. */
   max_bytes: number
+  /** Asked before bytes are written. @throws ReserveReached */
+  requireRoom?(bytes: number): Promise<void>
   /** Called with the size of each chunk that comes. */
   onBytes(bytes: number): void
 }
@@ -62,7 +64,11 @@ export class Transfer {
    */
   async run(): Promise<boolean> {
     try {
-      await using file = await GrowingFile.open(this.#path, this.digest, (offset) => this.#grown(offset))
+      const { requireRoom } = this.#source
+      await using file = await GrowingFile.open(this.#path, this.digest, {
+        onGrown: (offset) => this.#grown(offset),
+        ...(requireRoom && { requireRoom }),
+      })
       const found = file.offset > 0 && file.found() === this.digest ? true : await this.#fetch(file)
       if (found) this.#prove(file)
       this.#enter(found ? 'proven' : 'unknown')

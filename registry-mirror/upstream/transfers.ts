@@ -54,6 +54,7 @@ export class Transfers {
       repository,
       throttle: upstream.throttle,
       max_bytes: this.#storage.max_blob_bytes,
+      requireRoom: this.#storage.disk.requireRoom,
       onBytes: (bytes) => {
         upstream.counts.blob_bytes += bytes
       },

@@ -1,6 +1,7 @@
 /** What the conductor works with: handed to each of its files, so that they need not know how it is put together. */
 
 import { withPlainNumbers } from '@appliance/ground/exact-number'
+import type { Reserve } from '@appliance/ground/reserve'
 import type { AgentClient } from '../../agent/client.ts'
 import type { Config } from '../../config/options.ts'
 import type { Guests } from '../../guest/guest.ts'
@@ -36,6 +37,8 @@ export type ConductorOptions = {
   plugins: readonly DeployPlugin[]
   /** For the private folders of procedures: made when needed, and nobody else's. */
   folder: string
+  /** What programs of plugins leave of the disk; left out: nothing. */
+  reserve?: Reserve
   /** What programs of plugins do not see; left out: they see all. */
   hidden?: Hidden
   /**

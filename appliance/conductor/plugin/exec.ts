@@ -1,6 +1,7 @@
 /** Runs a program for a plugin: no shell, a clean environment. Nothing that it started outlives it. */
 import { mkdir } from 'node:fs/promises'
 import { type Confinement, confined } from '@appliance/ground/confine'
+import { NO_RESERVE, type Reserve } from '@appliance/ground/reserve'
 import { DeployFailure, messageOf } from '../../errors.ts'
 import type { Task } from '../../plugin-api/index.ts'
 import type { Hidden } from '../parts/parts.ts'
@@ -24,6 +25,8 @@ type By = {
   node_uuid: string
   /** Default: nothing is. */
   hidden?: Hidden | undefined
+  /** Of the disk of its folders. */
+  reserve?: Reserve | undefined
   /** Its own, in what is hidden. */
   folder?: string
 }
@@ -35,11 +38,12 @@ type By = {
 export async function exec(file: string, args: readonly string[], o: Options, by: By): Promise<{ stdout: string }> {
   // The folder that the appliance was started from may be closed to its account.
   const { cwd = '/', env, timeout_s, onLine, input } = o
-  const { signal, node_uuid } = by
+  using room = roomFor(file, o, by)
+  const signal = AbortSignal.any([by.signal, room.signal])
   const [program, all] = confined(file, args, await rightsOf(o, by))
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
-  const mark = markOf(node_uuid)
+  const mark = markOf(by.node_uuid)
   let group: number | undefined
   const tree = { mark, cwd }
   const endAll = () => void endTree(group, tree, KILL_AFTER_MS)
@@ -72,6 +76,16 @@ export async function exec(file: string, args: readonly string[], o: Options, by
     signal.removeEventListener('abort', endAll)
     await endTree(group, tree, KILL_AFTER_MS)
   }
+}
+
+/** A playbook's log, or what a program unpacks, may have no end. */
+function roomFor(file: string, { cwd, writes = [] }: Options, { folder, reserve = NO_RESERVE }: By) {
+  const folders = [cwd, folder, ...writes].filter((path) => path !== undefined)
+  return reserve.watch(
+    folders.length > 0 ? folders : ['/tmp'],
+    `The program ${file}`,
+    (text) => new DeployFailure(text),
+  )
 }
 
 async function rightsOf({ cwd, env, reads = [], writes = [] }: Options, { hidden, folder }: By): Promise<Confinement> {

@@ -36,7 +36,7 @@ import { checkRootDevice } from './root-device.ts'
 
 /** All that a plugin's step may do. */
 export type TaskParts = MachineParts &
-  Pick<Parts, 'turns' | 'images' | 'registry' | 'guests' | 'folder' | 'hidden' | 'http_url' | 'renderer'>
+  Pick<Parts, 'turns' | 'images' | 'registry' | 'guests' | 'folder' | 'hidden' | 'reserve' | 'http_url' | 'renderer'>
 
 export type TaskContext = {
   signal: AbortSignal
@@ -92,7 +92,9 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
       }))
     },
     exec: (file, args, o = {}) =>
-      exec(file, args, o, { signal, node_uuid: uuid, hidden: parts.hidden, folder: join(parts.folder, uuid) }),
+      exec(file, args, o, {
+        ...{ signal, node_uuid: uuid, hidden: parts.hidden, reserve: parts.reserve, folder: join(parts.folder, uuid) },
+      }),
     missing,
     inTurn: (limit, work) => inTurn(parts.turns, { plugin: record.interfaces.deploy, signal, progress }, limit, work),
     folder: () => procedureFolder(parts, node),

@@ -5,7 +5,8 @@
 import { readdir, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, leadsNowhere } from '@appliance/ground/errno'
-import { freeBytes, renameDurably, unfinishedName } from '@appliance/ground/files'
+import { renameDurably, unfinishedName } from '@appliance/ground/files'
+import type { Reserve } from '@appliance/ground/reserve'
 import { InsufficientStorage } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import { type Entry, type EntryRecord, readEntry, writeEntry } from './entry.ts'
@@ -17,6 +18,8 @@ export type CacheOptions = {
   ttl_ms: number
   /** Keys that nodes are linked to. */
   linked(): Promise<ReadonlySet<string>>
+  /** What it leaves of the disk. */
+  reserve: Reserve
   log: Log
 }
 export type Cache = {
@@ -34,6 +37,8 @@ export type Cache = {
   hold(key: string): Disposable
   /** Evicts as far as needed. @throws InsufficientStorage */
   makeRoom(bytes: number, what: string): Promise<void>
+  /** For what writes by itself: its signal is aborted with InsufficientStorage. Evicts nothing. */
+  watchRoom(what: string): Disposable & { signal: AbortSignal }
   /** Removes what is too old or too much, and in use by nobody. */
   evict(): Promise<void>
 }
@@ -43,7 +48,7 @@ const KEY = /^[0-9a-f]{64}$/
 
 export const isKey = (name: string) => KEY.test(name)
 
-export function createCache({ folder, size_bytes, ttl_ms, linked, log }: CacheOptions): Cache {
+export function createCache({ folder, size_bytes, ttl_ms, linked, reserve, log }: CacheOptions): Cache {
   const held = new Map<string, number>()
   const going = new Map<string, Promise<void>>()
   const place = (key: string) => join(folder, key)
@@ -136,16 +141,17 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, log }: CacheOp
       throw new InsufficientStorage(`The image cache ${folder} lost an image just after it was made. Look at the disk.`)
     },
     async makeRoom(bytes, what) {
-      if ((await freeBytes(folder)) >= bytes) return
+      if ((await reserve.left(folder)) >= bytes) return
       for (const entry of (await survey()).unused) {
         await remove(entry, 'room for another image')
-        if ((await freeBytes(folder)) >= bytes) return
+        if ((await reserve.left(folder)) >= bytes) return
       }
-      const free = await freeBytes(folder)
+      const left = Math.max(await reserve.left(folder), 0)
       throw new InsufficientStorage(
-        `${what} needs ${bytes} bytes in the image cache ${folder}, whose disk has ${free} bytes left. Free some, or move [pxe] instance_master_path to a larger disk.`,
+        `${what} needs ${bytes} bytes in the image cache ${folder}, whose disk has ${left} bytes left${reserve.bytes > 0 ? ' beyond [DEFAULT] min_free' : ''}. Free some, or move [pxe] instance_master_path to a larger disk.`,
       )
     },
+    watchRoom: (what) => reserve.watch([folder], what, (text) => new InsufficientStorage(text)),
   }
 }
 

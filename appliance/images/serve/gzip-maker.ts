@@ -19,7 +19,7 @@ export type GzipMaker = {
   close(): Promise<void>
 }
 
-export function createGzipMaker(cache: Pick<Cache, 'folder' | 'hold'>, log: Log): GzipMaker {
+export function createGzipMaker(cache: Pick<Cache, 'folder' | 'hold' | 'watchRoom'>, log: Log): GzipMaker {
   const stop = new AbortController()
   const begun = new Set<string>()
   let last: Promise<void> = Promise.resolve()
@@ -33,7 +33,9 @@ export function createGzipMaker(cache: Pick<Cache, 'folder' | 'hold'>, log: Log)
       const { key: _key, folder, ...record } = entry
       const started = performance.now()
       const job = { from: fileOf(folder, 'identity'), to: fresh, size_bytes: entry.size_bytes, shown: entry.source }
-      const variant = await compress({ encoding: 'gzip', ...job, signal: stop.signal })
+      using room = cache.watchRoom(`The gzip form of image ${entry.source}`)
+      const signal = AbortSignal.any([stop.signal, room.signal])
+      const variant = await compress({ encoding: 'gzip', ...job, signal })
       if (!variant) return
       await sync(fresh)
       await rename(fresh, fileOf(folder, 'gzip'))

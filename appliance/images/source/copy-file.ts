@@ -8,7 +8,7 @@ import { type FileHandle, open, readlink } from 'node:fs/promises'
 import { ImageUnacceptable, messageOf } from '../../errors.ts'
 import { readPieces } from '../file/read-pieces.ts'
 import { openSparseWriter } from '../file/sparse-writer.ts'
-import { type Fetched, type FetchTo, refuseTooLarge } from './download.ts'
+import { type Fetched, type FetchTo, refuseTooLarge, roomTaker } from './download.ts'
 import { type ImageSource, refuseOutside } from './image-source.ts'
 
 type FileSource = Extract<ImageSource, { kind: 'file' }>
@@ -32,8 +32,12 @@ export async function copyFile(source: FileSource, allowed: readonly string[], t
   await to.makeRoom(Math.min(total, Number(before.blocks) * 512))
   const hashes = to.algorithms.map((algorithm) => createHash(algorithm))
   await using writer = await openSparseWriter(to.path)
+  const takeRoom = roomTaker(to, 0)
+  let data_bytes = 0
   for await (const { bytes, isHole } of readPieces(file, total, to.signal)) {
     for (const hash of hashes) hash.update(bytes)
+    if (!isHole) data_bytes += bytes.length
+    await takeRoom(data_bytes)
     await (isHole ? writer.skip(bytes.length) : writer.write(bytes))
     to.progress(writer.size_bytes, total)
   }

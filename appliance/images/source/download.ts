@@ -15,13 +15,16 @@ export type FetchTo = {
   /** Of what is fetched, all in one pass. */
   algorithms: readonly string[]
   limit_bytes: number
-  /** Asked before bytes come. @throws InsufficientStorage */
+  /** Asked before bytes come, and again while they do. @throws InsufficientStorage */
   makeRoom(bytes: number): Promise<void>
   progress(done: number, total: number | undefined): void
   signal: AbortSignal
 }
 /** Hex digests by algorithm. */
 export type Fetched = { size_bytes: number; digests: Readonly<Record<string, string>> }
+
+/** So much is asked room for at once, whatever the server told: others fill the disk, too. */
+const ROOM_BYTES = 8 * 1024 * 1024
 
 /** Cuts that brought no byte since the one before. */
 const FRUITLESS_CUTS_LIMIT = 3
@@ -141,11 +144,13 @@ type Pour = { upstream: Upstream; transfer: Transfer; writer: SparseWriter; hash
 /** @returns why it stopped before the end; undefined at the end */
 async function pour(answer: Answer, { upstream, transfer, writer, hashes, to }: Pour): Promise<string | undefined> {
   const { total } = transfer
+  const takeRoom = roomTaker(to, writer.size_bytes)
   try {
     for await (const chunk of answer.body) {
       const piece = chunk as Buffer
       refuseTooLarge(writer.size_bytes + piece.length, shownUrl(transfer.url), to.limit_bytes)
       for (const hash of hashes) hash.update(piece)
+      await takeRoom(writer.size_bytes + piece.length)
       await writer.write(piece)
       to.progress(writer.size_bytes, total)
     }
@@ -157,6 +162,16 @@ async function pour(answer: Answer, { upstream, transfer, writer, hashes, to }: 
   if (writer.size_bytes === 0)
     throw new ImageUnacceptable(`Image ${shownUrl(transfer.url)} is empty. Put the image there.`)
   return total === undefined || writer.size_bytes === total ? undefined : 'then it closed the connection'
+}
+
+/** Asks for more when `size_bytes` have come. */
+export function roomTaker({ makeRoom }: Pick<FetchTo, 'makeRoom'>, already: number) {
+  let taken = already
+  return async (size_bytes: number): Promise<void> => {
+    if (size_bytes <= taken) return
+    await makeRoom(ROOM_BYTES)
+    taken = size_bytes + ROOM_BYTES
+  }
 }
 
 /** Errors of our own disk must not be taken for a cut. */

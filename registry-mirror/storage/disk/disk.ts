@@ -6,6 +6,7 @@ import { mkdir, open, rename, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isMissing } from '@appliance/ground/errno'
 import { sync, writeNewFile } from '@appliance/ground/files'
+import { NO_RESERVE, type Reserve } from '@appliance/ground/reserve'
 
 const FILE_MODE = 0o640
 const FOLDER_MODE = 0o750
@@ -15,20 +16,22 @@ const KNOWN_LIMIT = 20_000
 export class Disk {
   readonly root: string
   readonly #tmp: string
+  readonly #reserve: Reserve
   readonly #syncing = new Map<string, Promise<void>>()
   readonly #syncingNext = new Map<string, Promise<void>>()
   readonly #known = new Set<string>()
   #folders: Promise<unknown> = Promise.resolve()
 
-  private constructor(root: string) {
+  private constructor(root: string, reserve: Reserve) {
     this.root = root
+    this.#reserve = reserve
     this.#tmp = join(root, 'tmp')
   }
 
   /** Makes the folder. */
-  static async prepare(root: string): Promise<Disk> {
+  static async prepare(root: string, reserve = NO_RESERVE): Promise<Disk> {
     await mkdir(root, { recursive: true, mode: FOLDER_MODE })
-    return new Disk(root)
+    return new Disk(root, reserve)
   }
 
   /** Removes files that a killed process had not finished. Before anything is written. */
@@ -36,6 +39,9 @@ export class Disk {
     await rm(this.#tmp, { recursive: true, force: true })
     await this.makeFolder(this.#tmp)
   }
+
+  /** Before content is written. @throws ReserveReached  the rest of the disk is for what is no content */
+  requireRoom = (bytes: number): Promise<void> => this.#reserve.require(this.root, bytes, 'What the registry was sent')
 
   /** For a file that is not whole yet. */
   temporaryPath = (): string => join(this.#tmp, randomUUID())

@@ -7,6 +7,9 @@ import type { FileHandle } from 'node:fs/promises'
 
 const CHUNK_BYTES = 1024 * 1024
 
+/** @throws when there is no room for so many bytes */
+export type RequireRoom = (bytes: number) => Promise<void>
+
 export type Progress = {
   /** Where the next byte goes. Counts only what the disk has taken. */
   offset: number
@@ -14,8 +17,16 @@ export type Progress = {
   hash: Hash | undefined
 }
 
-/** @throws what the body or the disk throws; `progress` then tells how far it came */
-export async function receive(body: AsyncIterable<Buffer>, file: FileHandle, progress: Progress): Promise<void> {
+/**
+ * @param requireRoom  asked before each write
+ * @throws what the body or the disk throws; `progress` then tells how far it came
+ */
+export async function receive(
+  body: AsyncIterable<Buffer>,
+  file: FileHandle,
+  progress: Progress,
+  requireRoom: RequireRoom = async () => {},
+): Promise<void> {
   let piece: Buffer[] = []
   let bytes = 0
   let writing: Promise<void> = Promise.resolve()
@@ -25,6 +36,7 @@ export async function receive(body: AsyncIterable<Buffer>, file: FileHandle, pro
       bytes += chunk.length
       if (bytes < CHUNK_BYTES) continue
       await writing
+      await requireRoom(bytes)
       writing = write(piece, file, progress)
       // It may fail before anybody waits for it; who waits for it hears of it all the same.
       writing.catch(() => {})

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { NO_RESERVE, type Reserve } from '@appliance/ground/reserve'
 import type { Config } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { createImages } from '../../../appliance/images/create-images.ts'
@@ -49,6 +50,8 @@ export type Options = {
   ini?: string
   /** Where the cache lies; a folder of its own when left out. */
   state_path?: string
+  /** What images leave of the disk. */
+  reserve?: Reserve
   /** Addresses of nodes' BMCs. */
   bmcs?: readonly string[]
 }
@@ -57,6 +60,7 @@ export async function openImages({
   ini,
   state_path = temporaryFolder(),
   bmcs = [],
+  reserve = NO_RESERVE,
 }: Options = {}): Promise<ImagesInFolder> {
   const config = configOf(state_path, ini)
   const lines: LogLine[] = []
@@ -71,7 +75,7 @@ export async function openImages({
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const open = () => createImages({ config, log, http_url: () => url, bmcAddresses: () => bmcs })
+  const open = () => createImages({ config, log, http_url: () => url, bmcAddresses: () => bmcs, reserve })
   images = open()
   return {
     get images() {
