@@ -8,6 +8,10 @@ import { z } from 'zod'
 import type { Progress } from '../plugin-api/index.ts'
 
 const LINE_LIMIT = 64 * 1024
+/** {"error":""} is longer. */
+const SHORTEST = 10
+const [BRACE, QUOTE] = [0x7b, 0x22]
+const NOTHING = Buffer.alloc(0)
 const ERROR_LIMIT = 2000
 const NOTE_LIMIT = 200
 /** The limit of progress reports: each may become a line of the appliance's log. */
@@ -36,7 +40,7 @@ export type Report = {
 }
 
 export function createReport(progress: (progress: Progress) => void): Report {
-  let rest = Buffer.alloc(0)
+  let rest = NOTHING
   let skipping = false
   let outcome: Outcome | undefined
   let [left, at_ms] = [BURST, performance.now()]
@@ -68,18 +72,27 @@ export function createReport(progress: (progress: Progress) => void): Report {
     add(bytes) {
       let from = 0
       for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
-        const text = Buffer.concat([rest, bytes.subarray(from, end)])
-        if (!skipping && text.length <= LINE_LIMIT) take(text.toString('utf8'))
-        rest = Buffer.alloc(0)
+        if (!skipping && mayReport(rest, bytes, from, end)) {
+          take(Buffer.concat([rest, bytes.subarray(from, end)]).toString('utf8'))
+        }
+        rest = NOTHING
         skipping = false
         from = end + 1
       }
       rest = Buffer.concat([rest, bytes.subarray(from)])
       if (rest.length <= LINE_LIMIT) return
       skipping = true
-      rest = Buffer.alloc(0)
+      rest = NOTHING
     },
   }
+}
+
+/** A stranger may write 60,000 lines in one piece: what is no object with a key is not parsed. */
+function mayReport(rest: Buffer, bytes: Buffer, from: number, end: number): boolean {
+  const length = rest.length + end - from
+  if (length < SHORTEST || length > LINE_LIMIT) return false
+  const at = (index: number) => rest[index] ?? bytes[from + index - rest.length]
+  return at(0) === BRACE && at(1) === QUOTE
 }
 
 function parsed(text: string): z.infer<typeof line> | undefined {
