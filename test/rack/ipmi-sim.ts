@@ -15,6 +15,8 @@ export type IpmiSimOptions = {
   address?: string
   username: string
   password: string
+  /** 32 hex digits: what a session needs beside the password. */
+  kg_key?: string
   /** Called as `HOOK 0x20 get|set|check power|boot|reset|shutdown ...`; answers `get` with NAME:VALUE lines. */
   hook: string
   /** host:port of the machine's serial line, for serial over LAN. */
@@ -27,7 +29,15 @@ export type IpmiSim = { stop(): Promise<void> }
 const START_DEADLINE_MS = 5_000
 const AUTHS = 'none md2 md5 straight'
 
-function configuration({ address = '127.0.0.1', port, username, password, hook, serial }: IpmiSimOptions): string {
+function configuration({
+  address = '127.0.0.1',
+  port,
+  username,
+  password,
+  kg_key,
+  hook,
+  serial,
+}: IpmiSimOptions): string {
   return [
     'name "bmc"',
     'set_working_mc 0x20',
@@ -36,6 +46,7 @@ function configuration({ address = '127.0.0.1', port, username, password, hook, 
     'priv_limit admin',
     ...['callback', 'user', 'operator', 'admin'].map((level) => `allowed_auths_${level} ${AUTHS}`),
     'guid a123456789abcdefa123456789abcdef',
+    ...(kg_key ? [`bmc_key ${kg_key}`] : []),
     'endlan',
     ...(serial ? [`sol "telnet:${serial}" 115200`] : []),
     `chassis_control "${hook} 0x20"`,

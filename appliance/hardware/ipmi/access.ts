@@ -45,7 +45,9 @@ export type IpmiAccess = {
   port: number
   username: string
   password: string
-  /** ipmitool's options, all but the password. */
+  /** Bytes as hex digits; empty: none. */
+  kg_key: string
+  /** ipmitool's options, all but the password and the Kg key. */
   args: readonly string[]
   force_boot_device: boolean
   disable_boot_timeout: boolean
@@ -72,6 +74,8 @@ export const IPMI_PROPERTIES: Readonly<Record<string, string>> = {
     'Whether the boot device is told to the BMC each time the machine is turned on, because the BMC forgets it over a power cycle; default value is False. Optional.',
   ipmi_disable_boot_timeout:
     'Whether the 60 second timeout for booting is disabled by a raw IPMI command before a boot device is set; default value is True. Optional.',
+  ipmi_accept_insecure:
+    'Whether cipher suite 0 may be used, by which neither side proves who it is; default value is False. Optional.',
   ipmi_cipher_suite:
     'The number of a cipher suite to use: 3 (AES-128 with SHA1) or 17 (AES-128 with SHA256); default is 3. Optional.',
 }
@@ -107,6 +111,7 @@ export function ipmiAccessOf(node: IpmiNode): IpmiAccess {
     port,
     username,
     password: text(info, 'ipmi_password'),
+    kg_key: kgKeyOf(node),
     force_boot_device: flag(info, 'ipmi_force_boot_device', false),
     disable_boot_timeout: flag(info, 'ipmi_disable_boot_timeout', true),
   }
@@ -116,8 +121,9 @@ export function ipmiAccessOf(node: IpmiNode): IpmiAccess {
     ...['-I', version === '2.0' ? 'lanplus' : 'lan', '-H', access.address, '-p', String(port)],
     ...['-L', privilegeOf(info)],
     ...(username ? ['-U', username] : []),
-    ...cipherSuiteArgs(info, version),
-    ...kgKeyArgs(info),
+    ...cipherSuiteArgs(node, version),
+    // Left to itself, ipmitool gives a password in clear to a BMC that offers nothing better.
+    ...(version === '1.5' && access.password !== '' ? ['-A', 'MD5'] : []),
     ...bridgingArgs(info),
   ]
   return { ...access, args }
@@ -185,27 +191,43 @@ function privilegeOf(info: Json): string {
   )
 }
 
-function cipherSuiteArgs(info: Json, version: (typeof PROTOCOL_VERSIONS)[number]): string[] {
+/** IPMI 2.0 table 22-20: nobody proves who he is, neither the BMC nor this box. */
+const WITHOUT_AUTHENTICATION = 0
+
+function cipherSuiteArgs(node: IpmiNode, version: (typeof PROTOCOL_VERSIONS)[number]): string[] {
+  const info = node.driver_info
   const given = text(info, 'ipmi_cipher_suite')
   if (given !== '' && !/^\d{1,3}$/.test(given)) {
     throw new InvalidParameterValue(`Invalid cipher suite ${given}, expected a number`)
+  }
+  if (version === '2.0' && given !== '' && Number(given) === WITHOUT_AUTHENTICATION && !acceptsInsecure(info)) {
+    throw new InvalidParameterValue(
+      `driver_info/ipmi_cipher_suite of node ${node.uuid} is ${given}, by which nobody proves who he is: set it to 3 or 17. ` +
+        'When this BMC offers nothing else, set driver_info/ipmi_accept_insecure to true.',
+    )
   }
   if (version === '2.0') return ['-C', given || DEFAULT_CIPHER_SUITE]
   if (given === '') return []
   throw new InvalidParameterValue('Cipher suites cannot be used with IPMI 1.5')
 }
 
-/** ipmitool takes a binary Kg key on its command line only. */
-function kgKeyArgs(info: Json): string[] {
-  const key = text(info, 'ipmi_hex_kg_key')
-  if (key === '') return []
+const acceptsInsecure = (info: Json) => flag(info, 'ipmi_accept_insecure', false)
+
+/** Zeros at its end are what a shorter key is filled up with. IPMI 2.0 section 13.31. */
+function kgKeyOf({ uuid, driver_info }: IpmiNode): string {
+  const key = text(driver_info, 'ipmi_hex_kg_key')
   if (key.length % 2 !== 0) throw new InvalidParameterValue('Number of ipmi_hex_kg_key characters is not even')
-  if (!/^[0-9a-f]+$/i.test(key) || key.length > 2 * KG_KEY_LIMIT_BYTES) {
+  if (!/^[0-9a-f]*$/i.test(key) || key.length > 2 * KG_KEY_LIMIT_BYTES) {
     throw new InvalidParameterValue(
       `driver_info/ipmi_hex_kg_key: expected at most ${2 * KG_KEY_LIMIT_BYTES} hex digits.`,
     )
   }
-  return ['-y', key]
+  const kept = key.replace(/(?:00)+$/, '')
+  if (!/^(?:..)*00/.test(kept)) return kept
+  throw new InvalidParameterValue(
+    `driver_info/ipmi_hex_kg_key of node ${uuid} has a zero byte before its end: ipmitool takes such a key on its command line only, ` +
+      'where every program of this box reads it. Give the BMC a Kg key without the byte 00.',
+  )
 }
 
 function bridgingArgs(info: Json): string[] {

@@ -43,6 +43,11 @@ const RULES: readonly Rule[] = [
     says: (bmc) => `${bmc} does not offer the cipher suite. Set ipmi_cipher_suite in driver_info to 3 or 17.`,
   },
   {
+    sign: /Authentication type \w+ not supported/,
+    says: (bmc) =>
+      `${bmc} offers no MD5 for IPMI 1.5, and a password is given to nobody in clear. Set ipmi_protocol_version in driver_info to 2.0, or enable MD5 on the BMC.`,
+  },
+  {
     sign: /Address lookup for .* failed/,
     says: (bmc) => `${bmc} has no address: the name in driver_info/ipmi_address is not known. Correct it.`,
   },

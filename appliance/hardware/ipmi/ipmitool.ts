@@ -92,9 +92,10 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
   const args = [...argsFor(access, address), ...timingArgs, '-v', '-E', ...script.args]
-  const result = await execa(...confined('ipmitool', args, { reads: [HOME, ...script.files] }), {
+  const [program, programArgs] = withKgKey(access, args)
+  const result = await execa(...confined(program, programArgs, { reads: [HOME, ...script.files] }), {
     // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
-    env: { IPMI_PASSWORD: access.password, LC_ALL: 'C', HOME },
+    env: { IPMI_PASSWORD: access.password, ...kgKeyIn(access), LC_ALL: 'C', HOME },
     extendEnv: false,
     stdin: 'ignore',
     // The folder that the appliance was started from may be closed to its account.
@@ -124,6 +125,22 @@ async function addressOf({ access, reach }: Call, command: string): Promise<stri
       return { message: `${bmcOf(access)} is not asked: ${error.message}.`, retry: false }
     return explainFailure(access, command, { stderr: '', timedOut: true }, async () => 'unknown-host')
   }
+}
+
+/**
+ * ipmitool reads a Kg key from its environment with -K. A key has any bytes, which Node would write there as UTF-8: a
+ * shell makes them of octal digits. Others can read a command line, and an environment nobody else can.
+ */
+const WITH_KG_KEY =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a parameter of the shell
+  'k=$(printf %b "$KG_KEY"X); IPMI_KGKEY=${k%X}; export IPMI_KGKEY; unset KG_KEY k; exec ipmitool -K "$@"'
+const withKgKey = ({ kg_key }: IpmiAccess, args: readonly string[]): [string, readonly string[]] =>
+  kg_key === '' ? ['ipmitool', args] : ['sh', ['-c', WITH_KG_KEY, 'sh', ...args]]
+
+function kgKeyIn({ kg_key }: IpmiAccess): Record<string, string> {
+  if (kg_key === '') return {}
+  const octal = [...Buffer.from(kg_key, 'hex')].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`)
+  return { KG_KEY: octal.join('') }
 }
 
 const argsFor = ({ args }: IpmiAccess, address: string) =>

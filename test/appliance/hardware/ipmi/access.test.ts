@@ -43,8 +43,10 @@ describe('driver_info of an ipmi node', () => {
         .args.slice(8)
         .join(' ')
 
-    assert.equal(args({ ipmi_cipher_suite: 17, ipmi_hex_kg_key: '0a0B' }), '-C 17 -y 0a0B')
+    assert.equal(args({ ipmi_cipher_suite: 17, ipmi_hex_kg_key: '0a0B' }), '-C 17')
     assert.equal(args({ ipmi_protocol_version: 1.5 }), '')
+    assert.equal(args({ ipmi_protocol_version: 1.5, ipmi_password: 'x' }), '-A MD5')
+    assert.equal(args({ ipmi_cipher_suite: 0, ipmi_accept_insecure: 'yes' }), '-C 0')
     assert.equal(
       args({ ipmi_bridging: 'single', ipmi_target_channel: 0, ipmi_target_address: '0x20', ipmi_local_address: 32 }),
       '-C 3 -m 32 -b 0 -t 0x20',
@@ -105,6 +107,14 @@ describe('driver_info of an ipmi node', () => {
     ],
     [{ ipmi_cipher_suite: 'best' }, 'Invalid cipher suite best, expected a number'],
     [{ ipmi_cipher_suite: 3, ipmi_protocol_version: '1.5' }, 'Cipher suites cannot be used with IPMI 1.5'],
+    [
+      { ipmi_cipher_suite: '00' },
+      `driver_info/ipmi_cipher_suite of node ${UUID} is 00, by which nobody proves who he is: set it to 3 or 17. When this BMC offers nothing else, set driver_info/ipmi_accept_insecure to true.`,
+    ],
+    [
+      { ipmi_hex_kg_key: 'aa00bb00' },
+      `driver_info/ipmi_hex_kg_key of node ${UUID} has a zero byte before its end: ipmitool takes such a key on its command line only, where every program of this box reads it. Give the BMC a Kg key without the byte 00.`,
+    ],
     [{ ipmi_hex_kg_key: 'abc' }, 'Number of ipmi_hex_kg_key characters is not even'],
     [{ ipmi_hex_kg_key: 'zz' }, 'driver_info/ipmi_hex_kg_key: expected at most 40 hex digits.'],
     [

@@ -1,6 +1,7 @@
 /** Against a real BMC simulator, ipmi_sim, whose machine is a few files. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -19,6 +20,23 @@ import { LOOPBACK_REACH } from '../../loopback-reach.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
 
 const PASSWORD = 'correct-horse'
+
+/** Of all processes of this machine, looked at over and over. */
+async function commandLinesUntil(work: Promise<unknown>): Promise<string[]> {
+  const lines = new Set<string>()
+  let isOver = false
+  const end = () => {
+    isOver = true
+  }
+  work.then(end, end)
+  while (!isOver) {
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      // It may have ended by now.
+      lines.add((await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' '))
+    }
+  }
+  return [...lines]
+}
 
 describe('interfaces ipmitool', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ipmi-'))
@@ -65,6 +83,38 @@ describe('interfaces ipmitool', () => {
   testManagementInterface(() => {
     reset()
     return { management: ipmi(), node: () => node() }
+  })
+
+  describe('a BMC with a Kg key', () => {
+    it('is given it by the environment, whatever bytes it has, and no process list shows it', async (t) => {
+      const kg_key = '0a80ff27245c22e9606162636465690a'
+      const withKey = mkdtempSync(join(tmpdir(), 'ipmi-kg-'))
+      t.after(() => rmSync(withKey, { recursive: true }))
+      const kgPort = await freeUdpPort()
+      const { hook } = createMachineOnPaper(withKey)
+      const bmc = await startIpmiSim({
+        ...{ folder: withKey, port: kgPort, username: 'admin', password: PASSWORD, kg_key, hook },
+      })
+      t.after(() => bmc.stop())
+      const ask = (more: object) => ipmi().getPowerState(interfaceTask(node({ ipmi_port: kgPort, ...more })))
+
+      const asking = ask({ ipmi_hex_kg_key: kg_key })
+      const seen = commandLinesUntil(asking)
+
+      assert.equal(await asking, 'power off')
+      const lines = await seen
+      assert.ok(lines.some((line) => line.includes('ipmitool') && line.includes('-K')))
+      assert.ok(lines.every((line) => !line.includes(kg_key) && !line.includes(PASSWORD)))
+      await assert.rejects(ask({}), /does not accept the password of user 'admin'/)
+    })
+  })
+
+  describe('a BMC of IPMI 1.5', () => {
+    it('is logged in to by MD5', async () => {
+      reset()
+
+      assert.equal(await ipmi().getPowerState(interfaceTask(node({ ipmi_protocol_version: '1.5' }))), 'power off')
+    })
   })
 
   describe('power', () => {
