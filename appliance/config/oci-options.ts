@@ -15,4 +15,16 @@ export const oci = {
     help: 'User name for http_basic, and for registries that ask for credentials when neither the node nor [oci] authentication_config has a pull secret.',
   },
   image_server_password: { section: 'deploy', type: 'string', help: 'Password of image_server_user.' },
+  image_server_auth_hosts: {
+    section: 'deploy',
+    type: 'list',
+    default: [],
+    help: 'Hosts that image_server_user and its password are given to: names, or a dot and a domain for all below it. Empty: to none.',
+  },
+  image_server_auth_permit_unknown_hosts: {
+    section: 'deploy',
+    type: 'boolean',
+    default: false,
+    help: 'Whether they are given to every host while image_server_auth_hosts is empty, also to those that users name.',
+  },
 } as const satisfies Options

@@ -3,7 +3,7 @@ import { type ImageProvider, ImageUnavailable, RegistryError, readPullSecret } f
 import type { NodeRegistry } from '../conductor/parts/node-registry.ts'
 import { DeployFailure } from '../errors.ts'
 import type { PullSecret } from '../plugin-api/index.ts'
-import { type BoxSecrets, base64Of, generalSecret, secretInFile } from './registry-auth.ts'
+import { type BoxSecrets, base64Of, generalSecret, mayHaveGeneral, secretInFile } from './registry-auth.ts'
 
 type Wanted = { architecture: string; secret?: PullSecret }
 
@@ -22,6 +22,7 @@ export function nodeRegistryOf(mirror: ImageProvider, secrets: BoxSecrets = {}):
       return await mirror.inspect(reference, own)
     } catch (error) {
       if (!mayNeedSecret(error)) throw error
+      if (!mayHaveGeneral(reference, secrets)) throw isRefusal(error) ? notGiven(error, reference) : error
       return await mirror.inspect(reference, { ...own, secret: general }).catch((cause: unknown) => {
         throw isRefusal(cause) ? new RegistryError(`${cause.message} It is that of [deploy] image_server_user.`) : cause
       })
@@ -29,7 +30,7 @@ export function nodeRegistryOf(mirror: ImageProvider, secrets: BoxSecrets = {}):
   }
   async function secretToHold({ reference, architecture }: { reference: string; architecture: string }, o: Secret) {
     const { secret } = await withOwn(reference, o)
-    if (secret !== undefined || general === undefined) return secret
+    if (secret !== undefined || general === undefined || !mayHaveGeneral(reference, secrets)) return secret
     return mirror.inspect(reference, { architecture }).then(
       () => undefined,
       (error: unknown) => (mayNeedSecret(error) ? general : undefined),
@@ -50,6 +51,11 @@ export function nodeRegistryOf(mirror: ImageProvider, secrets: BoxSecrets = {}):
     access: (image, o) => told(mirror.access(image, o)),
   }
 }
+
+const notGiven = ({ message }: ImageUnavailable, reference: string) =>
+  new RegistryError(
+    `${message} [deploy] image_server_user is not given to ${reference.split('/')[0]}: image_server_auth_hosts does not name it.`,
+  )
 
 type Secret = { secret?: PullSecret }
 

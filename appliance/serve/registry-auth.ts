@@ -12,9 +12,19 @@ export type BoxSecrets = {
   /** Credentials for every registry that asks for some. */
   image_server_user?: string | undefined
   image_server_password?: string | undefined
+  image_server_auth_hosts?: readonly string[]
+  image_server_auth_permit_unknown_hosts?: boolean
 }
 export const base64Of = ({ username, password }: { username: string; password: string }): PullSecret =>
   Buffer.from(`${username}:${password}`).toString('base64')
+
+/** @param reference  HOST[:PORT]/... @source Ironic 39 image_service.py, permitted hosts of credentials */
+export function mayHaveGeneral(reference: string, secrets: BoxSecrets): boolean {
+  const { image_server_auth_hosts: hosts = [], image_server_auth_permit_unknown_hosts: permitsAll = false } = secrets
+  if (hosts.length === 0) return permitsAll
+  const host = reference.split('/')[0]?.replace(/:\d+$/, '').toLowerCase() ?? ''
+  return hosts.some((name) => (name.startsWith('.') ? host.endsWith(name.toLowerCase()) : host === name.toLowerCase()))
+}
 
 /** @returns undefined: one of the two is missing */
 export function generalSecret({ image_server_user: username, image_server_password: password }: BoxSecrets) {

@@ -34,6 +34,14 @@ function checksumIn({
   }
 }
 
+/** @source Ironic 39 image_service.py: names, or a dot and a domain; all hosts only when the operator says so */
+export function isPermitted(source: unknown, options: Given['options']): boolean {
+  const { image_server_auth_hosts: hosts, image_server_auth_permit_unknown_hosts } = options
+  if (hosts.length === 0) return image_server_auth_permit_unknown_hosts
+  const host = typeof source === 'string' && URL.canParse(source) ? new URL(source).hostname : ''
+  return hosts.some((name) => (name.startsWith('.') ? host.endsWith(name.toLowerCase()) : host === name.toLowerCase()))
+}
+
 const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : undefined)
 
 /**
@@ -45,7 +53,7 @@ function accessTo({ node, options }: Given): Json {
   const secret = node.instance_info.image_request_authorization_secret
   const { image_server_auth_strategy, image_server_user, image_server_password } = options
   return {
-    ...(image_server_auth_strategy === 'http_basic'
+    ...(image_server_auth_strategy === 'http_basic' && isPermitted(node.instance_info.image_source, options)
       ? { image_server_auth_strategy, image_server_user, image_server_password }
       : {}),
     ...(secret ? { image_request_authorization: Buffer.from(String(secret)).toString('base64') } : {}),

@@ -3,13 +3,16 @@
  * drivers/modules/agent.py
  */
 import type { DeployPlugin, Kit, StepResult, Task } from '@appliance/core/plugin-api'
-import { imageInfoOf } from './image-info.ts'
+import { imageInfoOf, isPermitted } from './image-info.ts'
 import { type DirectOptions, OPTIONS } from './options.ts'
 import { containerImage, problemOf } from './validate.ts'
 
 /** The agent's own step of this name does the work, and stands in the same place of the deploy. */
 async function writeImage(kit: Pick<Kit, 'imageInfo'>, task: Task<DirectOptions>): Promise<StepResult> {
   const image = await task.images.resolve()
+  if (task.options.image_server_auth_strategy === 'http_basic' && !isPermitted(image.url, task.options)) {
+    task.log.info('image_server_user is not given to this server: image_server_auth_hosts does not name it')
+  }
   const configdrive = (await task.configDrive.encoded()) ?? null
   return task.agent.execute({
     interface: 'deploy',

@@ -66,6 +66,8 @@ export type UpstreamConfig = {
   name: RepositoryName
   url: URL
   credentials?: Credentials
+  /** Beside its own: host names that are given the credentials for a token. */
+  token_hosts: readonly string[]
   /** PEM. */
   ca?: string
   insecure: boolean

@@ -22,6 +22,12 @@ export const upstreamOptions = {
     format: 'path',
     help: "File with a pull secret (dockerconfigjson, as docker login writes it), instead of username and password: the entry of the upstream's host counts.",
   },
+  token_hosts: {
+    section: 'upstream:NAME',
+    type: 'list',
+    default: [],
+    help: "Hosts beside the upstream's own that are given the credentials for a token, such as gitlab.example; auth.docker.io is Docker's.",
+  },
   ca_file: {
     section: 'upstream:NAME',
     type: 'string',

@@ -36,6 +36,19 @@ export const basicOf = ({ username, password }: Credentials): string =>
 export const identityOf = (credentials: Credentials | undefined): string =>
   credentials === undefined ? '' : createHash('sha256').update(basicOf(credentials)).digest('hex')
 
+/** Of registries that everybody knows, whose tokens come from another host. */
+const KNOWN_TOKEN_HOSTS: Readonly<Record<string, string>> = { 'registry-1.docker.io': 'auth.docker.io' }
+
+/**
+ * Whether an upstream's credentials are for the host that its challenge names: whoever answers for the upstream once
+ * would else have them sent to himself.
+ */
+export function mayHaveCredentials(realm: URL, { url, token_hosts }: { url: URL; token_hosts: readonly string[] }) {
+  const { hostname } = realm
+  const known = Object.hasOwn(KNOWN_TOKEN_HOSTS, url.hostname) ? KNOWN_TOKEN_HOSTS[url.hostname] : undefined
+  return hostname === url.hostname || hostname === known || token_hosts.includes(hostname)
+}
+
 /** The address that issues the token. @source distribution/spec/auth/token.md */
 export function tokenUrl({ realm, service, scope }: Extract<Challenge, { scheme: 'bearer' }>, wanted: string): URL {
   const url = new URL(realm)

@@ -4,7 +4,16 @@ import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import type { Agent, Dispatcher } from 'undici'
 import type { UpstreamConfig } from '../config/config.ts'
 import type { Credentials } from '../oci/secret.ts'
-import { basicOf, type Challenge, identityOf, parseChallenge, Tokens, tokenIn, tokenUrl } from './auth.ts'
+import {
+  basicOf,
+  type Challenge,
+  identityOf,
+  mayHaveCredentials,
+  parseChallenge,
+  Tokens,
+  tokenIn,
+  tokenUrl,
+} from './auth.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamFailure } from './failure.ts'
 
@@ -150,6 +159,12 @@ export class UpstreamClient {
     const url = tokenUrl(challenge, scopeOf(question))
     if (url.protocol !== 'https:' && !insecure)
       throw new UpstreamFailure('lying', `Upstream ${name} wants its tokens to be had from ${url.origin}, without TLS.`)
+    if (credentials && !mayHaveCredentials(url, this.config))
+      throw new UpstreamFailure(
+        'lying',
+        `Upstream ${name} wants its credentials to be given to ${url.hostname}, which is not its own host. ` +
+          `When that is right, set token_hosts = ${url.hostname} in [upstream:${name}].`,
+      )
     const headers: Record<string, string> = credentials ? { authorization: basicOf(credentials) } : {}
     const answer = await this.#send(url, { method: 'GET', headers, signal: question.signal })
     const text = await this.#text(answer)

@@ -183,6 +183,7 @@ describe('credentials and proxies in image_info', () => {
     image_server_user: 'reader',
     image_server_password: 'correct-horse',
   }
+  const permitted = { ...values, image_server_auth_hosts: [new URL(SOURCE).hostname] }
   const proxies = {
     image_http_proxy: 'http://proxy.example:3128',
     image_https_proxy: 'https://proxy.example:3129',
@@ -191,7 +192,7 @@ describe('credentials and proxies in image_info', () => {
   const protectedNode = nodeWith({ image_request_authorization_secret: 'Bearer t0ken' }, { driver_info: proxies })
 
   it('go to the server that image_source names', async () => {
-    const info = await imageInfo({ ...protectedNode, values, image: HANDED_ON })
+    const info = await imageInfo({ ...protectedNode, values: permitted, image: HANDED_ON })
 
     assert.deepEqual(info, {
       ...BASE,
@@ -201,6 +202,19 @@ describe('credentials and proxies in image_info', () => {
       proxies: { http: 'http://proxy.example:3128', https: 'https://proxy.example:3129' },
       no_proxy: '.example,192.0.2.1:80',
     })
+  })
+
+  it('are those of the box only for hosts that the configuration names', async () => {
+    const given = async (more: Json) => {
+      const info = await imageInfo({ ...protectedNode, values: { ...values, ...more }, image: HANDED_ON })
+      return info.image_server_password !== undefined
+    }
+
+    assert.equal(await given({}), false)
+    assert.equal(await given({ image_server_auth_hosts: ['other.example', '.es.example'] }), false)
+    assert.equal(await given({ image_server_auth_hosts: ['.example'] }), true)
+    assert.equal(await given({ image_server_auth_permit_unknown_hosts: true }), true)
+    assert.equal(await given({ image_server_auth_hosts: ['b'], image_server_auth_permit_unknown_hosts: true }), false)
   })
 
   it('stay here when this appliance serves the image', async () => {

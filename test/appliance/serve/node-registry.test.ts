@@ -104,7 +104,11 @@ describe('[oci] authentication_config', () => {
   })
 })
 
-const USER = { image_server_user: 'robot', image_server_password: 'pa55:word' }
+const USER = {
+  image_server_user: 'robot',
+  image_server_password: 'pa55:word',
+  image_server_auth_hosts: ['.example'],
+}
 
 describe('[deploy] image_server_user and image_server_password', () => {
   it('are the pull secret for a registry that asks for credentials, when there is no other', async (t) => {
@@ -116,6 +120,18 @@ describe('[deploy] image_server_user and image_server_password', () => {
 
     const { ticket, ...access } = await registry.access(image, { owner: 'node:1', for: 'host' })
     assert.deepEqual([access.guarded, ticket], [true, undefined])
+  })
+
+  it('are given to no registry that image_server_auth_hosts does not name, and the failure says so', async (t) => {
+    for (const image_server_auth_hosts of [[], ['p.example', '.up.example', 'up.example.evil']]) {
+      const { mirror } = await secretRig(t)
+      const registry = nodeRegistryOf(mirror.images, { ...USER, image_server_auth_hosts })
+
+      await assert.rejects(registry.inspect(REFERENCE, AMD64), {
+        message:
+          /\[deploy\] image_server_user is not given to up\.example: image_server_auth_hosts does not name it\.$/,
+      })
+    }
   })
 
   it('are that also for what is here when the registry is dead', async (t) => {

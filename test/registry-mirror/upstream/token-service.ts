@@ -20,6 +20,8 @@ export type Guard = {
   /** USER:PASSWORD; undefined: tokens for everybody. */
   user?: string
   expires_in?: number
+  /** That the challenge sends clients to for a token; 127.0.0.1 when left out. */
+  realm_host?: string
   /** Blobs are to be had from there, without any Authorization. */
   redirectTo?: () => number
 }
@@ -58,7 +60,7 @@ export async function guardedUpstream(
     const challenge =
       guard.scheme === 'basic'
         ? 'Basic realm="upstream"'
-        : `Bearer realm="http://127.0.0.1:${port()}/token",service="upstream.example",scope="repository:${repository}:pull"`
+        : `Bearer realm="http://${guard.realm_host ?? '127.0.0.1'}:${port()}/token",service="upstream.example",scope="repository:${repository}:pull"`
     if (!isIn) return response.writeHead(401, { 'www-authenticate': challenge }).end('{}')
     if (guard.redirectTo && pathname.includes('/blobs/'))
       return response.writeHead(307, { location: `http://127.0.0.1:${guard.redirectTo()}${incoming.url}` }).end()
