@@ -207,7 +207,7 @@ function parseJson(call: Call, status: number, text: string): unknown {
   throw new AgentFailure(notJson(call, status, text))
 }
 
+/** Repeats nothing of it: what answered there may be no agent. */
 function notJson(call: Call, status: number, text: string): string {
-  const shown = JSON.stringify(text.slice(0, 80))
-  return `The agent of node ${call.node.uuid} answered ${call.purpose} with HTTP status code ${status} and something that is not a JSON object: ${shown}`
+  return `The agent of node ${call.node.uuid} answered ${call.purpose} with HTTP status code ${status} and ${text.length} characters that are not a JSON object.`
 }

@@ -68,7 +68,7 @@ export async function prepareFile(shop: Workshop, job: FilePreparation): Promise
   const fetchedFile = join(folder, 'fetched')
   const from = { source: order.source, authorization: undefined }
   const fetched = await fetchImage(shop, { order: from, expected, flight, what: 'file' }, fetchedFile)
-  verify(fetched, expected, shown)
+  verify(fetched, expected, order)
   const detected = detectFormat(await readHead(fetchedFile))
   refuseWebPage(detected, shown)
   const to = fileOf(folder, 'identity')

@@ -20,6 +20,7 @@ import { checkQcow2 } from './format/qcow2.ts'
 import { type Checksum, isStrong } from './source/checksum.ts'
 import { copyFile } from './source/copy-file.ts'
 import { download, type Fetched, type FetchTo } from './source/download.ts'
+import { shownUrl } from './source/image-source.ts'
 import type { Upstream } from './source/upstream.ts'
 import type { ImageOrder } from './validate-image.ts'
 
@@ -49,7 +50,7 @@ export async function prepareImage(shop: Workshop, job: Preparation): Promise<En
   const { shown } = order.source
   const fetchedFile = join(folder, 'fetched')
   const fetched = await fetchImage(shop, job, fetchedFile)
-  verify(fetched, expected, shown)
+  verify(fetched, expected, order)
   const head = await readHead(fetchedFile)
   const detected = detectFormat(head)
   // What the node says of it is compared for each node that waits, afterwards.
@@ -131,11 +132,19 @@ export async function fetchImage(
     : copyFile(source, shop.config.conductor.file_url_allowed_paths, to)
 }
 
-export function verify(fetched: Fetched, expected: Checksum | undefined, shown: string): void {
-  const found = expected && fetched.digests[expected.algorithm]
-  if (expected === undefined || found === expected.value) return
+/**
+ * Tells neither the digest of what came nor what a list of checksums holds: either may be somebody else's page.
+ * @throws ImageUnacceptable
+ */
+export function verify(
+  { digests, size_bytes }: Fetched,
+  expected: Checksum | undefined,
+  { source, stated }: Pick<ImageOrder, 'source' | 'stated'>,
+): void {
+  if (expected === undefined || digests[expected.algorithm] === expected.value) return
+  const wanted = stated && 'url' in stated ? `the one that ${shownUrl(stated.url)} tells` : expected.value
   throw new ImageUnacceptable(
-    `The supplied image checksum is invalid or does not match: image ${shown} has ${expected.algorithm} ${found} (${fetched.size_bytes} bytes), expected ${expected.value}. Correct image_checksum or image_os_hash_value, or the image.`,
+    `The supplied image checksum is invalid or does not match: image ${source.shown} (${size_bytes} bytes) has another ${expected.algorithm} than ${wanted}. Correct image_checksum or image_os_hash_value, or the image.`,
   )
 }
 

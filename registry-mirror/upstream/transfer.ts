@@ -225,7 +225,7 @@ export class Transfer {
 
   #prove(file: GrowingFile): void {
     const found = file.found()
-    if (found !== this.digest) throw this.#lie(`sends ${file.offset} bytes of the digest ${found}`)
+    if (found !== this.digest) throw this.#lie(`sends ${file.offset} bytes that are not of this digest`)
     this.#size ??= file.offset
   }
 

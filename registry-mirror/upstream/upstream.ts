@@ -120,11 +120,12 @@ export class Upstream {
     const wanted = parseDigest(reference) ?? (told === undefined ? undefined : parseDigest(told))
     const digest = digestOf(wanted ? algorithmOf(wanted) : 'sha256', bytes)
     if (wanted !== undefined && wanted !== digest)
-      throw this.#lie(what, `sends one of the digest ${digest}, not ${wanted}`)
+      throw this.#lie(what, `sends one that is not of the digest ${wanted}`)
     try {
       return { digest, bytes, manifest: parseManifest(bytes, textOf(answer.headers['content-type'])) }
     } catch (error) {
-      throw error instanceof OciError ? this.#lie(what, `sends none: ${error.message.replace(/\.$/, '')}`) : error
+      // Its words may quote what came, which may be a page of somebody else's.
+      throw error instanceof OciError ? this.#lie(what, `sends none: ${wordsOnType(answer.headers)}`) : error
     }
   }
 
@@ -139,7 +140,7 @@ export class Upstream {
     if (answer === undefined) return undefined
     discard(answer)
     const { 'docker-content-digest': told, 'content-type': type } = answer.headers
-    const mediaType = textOf(type)?.split(';')[0]?.trim().toLowerCase()
+    const mediaType = typeIn(type)
     if (mediaType !== undefined && !MANIFEST_MEDIA_TYPES.includes(mediaType))
       throw this.#lie(
         `${isDigest(reference) ? 'manifest' : 'tag'} ${reference} of ${repository}`,
@@ -165,7 +166,7 @@ export class Upstream {
     if (answer === undefined) return undefined
     const { bytes } = answer
     const found = digestOf(algorithmOf(digest), bytes)
-    if (found !== digest) throw this.#lie(what, `sends one of the digest ${found}`)
+    if (found !== digest) throw this.#lie(what, 'sends one that is not of this digest')
     return bytes
   }
 
@@ -242,3 +243,11 @@ export class Upstream {
   #lie = (what: string, how: string): UpstreamFailure =>
     new UpstreamFailure('lying', `Upstream ${this.name}, asked for ${what}, ${how}.`)
 }
+
+function wordsOnType({ 'content-type': header }: Headers): string {
+  const type = typeIn(header)
+  if (type === undefined || MANIFEST_MEDIA_TYPES.includes(type)) return 'it cannot be read as one'
+  return `it is of type ${type}, which is not kept here`
+}
+
+const typeIn = (header: string | string[] | undefined) => textOf(header)?.split(';')[0]?.trim().toLowerCase()

@@ -10,7 +10,8 @@ export type Victim = {
 }
 type After = { after(end: () => void): void }
 
-export const SECRET = 'content-of-an-internal-page'
+/** Of no word that a message has. */
+export const SECRET = 'qXz7vKw2jPn4bTy9hRm3cLf6'
 
 /** @param host  an address of this machine */
 export async function startVictim(

@@ -12,7 +12,6 @@ import plugin from '../../plugins/bootc/index.ts'
 import { startTrial } from '../appliance/conductor/trial.ts'
 import type { LogLine } from '../appliance/records/state-folder.ts'
 import { pushBootable } from '../registry-mirror/node-images/images.ts'
-import { sha256 } from '../registry-mirror/registry.ts'
 import type { FaultInjector } from '../registry-mirror/upstream/fault-injector.ts'
 import { rig } from '../registry-mirror/upstream/mirror.ts'
 
@@ -60,25 +59,17 @@ async function assertDeploysOnceHonest({ trial, uuid, injector }: World): Promis
   await trial.untilState(uuid, 'wait call-back')
 }
 
-/** What comes when the injector has changed this byte, by its digest. */
-function digestOfLie(content: Buffer | string, at: number): string {
-  const lie = Buffer.from(content)
-  lie.writeUInt8(lie.readUInt8(at) ^ 0xff, at)
-  return sha256(lie)
-}
-
 const CORRUPT_AT = 30
 
 describe('a registry that lies', () => {
   it('about a layer fails the deploy in one sentence before the machine is touched, and nothing of it is kept', async (t) => {
     const world = await lyingRegistry(t)
-    const [layer = Buffer.alloc(0)] = world.layers
     const [digest] = world.layerDigests
     world.injector.fault(new RegExp(`^GET .*/blobs/${digest}`), { corrupt_at: CORRUPT_AT })
 
     await assertFails(
       world,
-      `Image ${REFERENCE} cannot be held: Upstream up.example, asked for blob ${digest} of org/app, sends ${LAYER_BYTES} bytes of the digest ${digestOfLie(layer, CORRUPT_AT)}.`,
+      `Image ${REFERENCE} cannot be held: Upstream up.example, asked for blob ${digest} of org/app, sends ${LAYER_BYTES} bytes that are not of this digest.`,
     )
 
     assert.ok(world.largest_bytes() < LAYER_BYTES)
@@ -87,11 +78,11 @@ describe('a registry that lies', () => {
 
   it('about the manifest behind a digest is refused at once', async (t) => {
     const world = await lyingRegistry(t)
-    const { trial, uuid, digest, manifest, injector } = world
+    const { trial, uuid, digest, injector } = world
     injector.fault(/^GET .*\/manifests\//, { corrupt_at: CORRUPT_AT })
 
     await assert.rejects(trial.conductor.provision(uuid, { target: 'active' }), {
-      message: `Failed to validate deploy or power info for node ${uuid}. Error: Image ${REFERENCE} cannot be had: ${notThatManifest(digest, manifest)} It is not here either.`,
+      message: `Failed to validate deploy or power info for node ${uuid}. Error: Image ${REFERENCE} cannot be had: ${notThatManifest(digest)} It is not here either.`,
     })
 
     assert.equal(trial.node(uuid).provision_state, 'available')
@@ -115,13 +106,13 @@ describe('a registry that lies', () => {
       isHonest = false
       injector.fault(/^GET .*\/manifests\//, { corrupt_at: CORRUPT_AT })
     })
-    const { digest, manifest } = world
+    const { digest } = world
 
-    await assertFails(world, `Image ${REFERENCE} cannot be held: ${notThatManifest(digest, manifest)}`)
+    await assertFails(world, `Image ${REFERENCE} cannot be held: ${notThatManifest(digest)}`)
 
     await assertDeploysOnceHonest(world)
   })
 })
 
-const notThatManifest = (digest: string, manifest: string) =>
-  `Upstream up.example, asked for manifest ${digest} of org/app, sends one of the digest ${digestOfLie(manifest, CORRUPT_AT)}, not ${digest}.`
+const notThatManifest = (digest: string) =>
+  `Upstream up.example, asked for manifest ${digest} of org/app, sends one that is not of the digest ${digest}.`

@@ -218,14 +218,14 @@ describe('an answer of the agent', SECONDS, () => {
     ['a number', '7'],
     ['empty', ''],
   ] as const) {
-    it(`that is ${what} is refused with its beginning`, async (t) => {
+    it(`that is ${what} is refused`, async (t) => {
       const agent = await startAgent(t, (_asked, response) => void response.end(text))
 
       await assert.rejects(clientFor(t).commands(nodeOf(agent), signal), {
         name: 'AgentFailure',
         message:
           `The agent of node ${UUID} answered collecting the status of its commands with HTTP status code 200 ` +
-          `and something that is not a JSON object: ${JSON.stringify(text)}`,
+          `and ${text.length} characters that are not a JSON object.`,
       })
     })
   }

@@ -230,7 +230,7 @@ describe('a file beside an image', () => {
 
     await assert.rejects(ask(url, { checksum: wrong }), {
       name: 'ImageUnacceptable',
-      message: `The supplied image checksum is invalid or does not match: image ${url} has sha256 ${digest(KERNEL)} (${KERNEL.length} bytes), expected ${wrong}. Correct its checksum, or the image.`,
+      message: `The supplied image checksum is invalid or does not match: image ${url} (${KERNEL.length} bytes) has another sha256 than ${wrong}. Correct its checksum, or the image.`,
     })
     await assert.rejects(ask(`${upstream.url}/gone`), {
       name: 'ImageUnacceptable',

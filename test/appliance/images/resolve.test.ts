@@ -129,7 +129,7 @@ describe('a file:// image', () => {
     await assert.rejects(
       resolve({ image_source: `file://${paths.raw}`, image_checksum: wrong }),
       unacceptable(
-        `The supplied image checksum is invalid or does not match: image file://${paths.raw} has sha256 ${sha256} (${size_bytes} bytes), expected ${wrong}. Correct image_checksum or image_os_hash_value, or the image.`,
+        `The supplied image checksum is invalid or does not match: image file://${paths.raw} (${size_bytes} bytes) has another sha256 than ${wrong}. Correct image_checksum or image_os_hash_value, or the image.`,
       ),
     )
 

@@ -138,7 +138,7 @@ describe('a tag of an upstream', () => {
     [
       'digest',
       { corrupt_at: 20 },
-      /^Upstream up\.example, asked for manifest v1 of org\/app, sends one of the digest sha256:\w+, not sha256:\w+\.$/,
+      /^Upstream up\.example, asked for manifest v1 of org\/app, sends one that is not of the digest sha256:\w+\.$/,
     ],
     ['media type', { headers: { 'content-type': 'text/html' } }, /, sends none: .*text\/html/],
     ['size', { headers: { 'docker-content-digest': '', 'content-length': '5000000' } }, /./],
