@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import type { Jobs } from '@appliance/ground/jobs'
 import { openReserve } from '@appliance/ground/reserve'
-import { checkRamdisk, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
+import { checkRamdisk, createIsLeased, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
 import { createApi, createRamdiskApi } from './api/app.ts'
+import { filesKeyOf, giveFilesKey } from './conductor/boot/files-key.ts'
 import { type ConductorService, startConductor } from './conductor/start.ts'
 import type { Config } from './config/options.ts'
 import { ConfigInvalid } from './config/read.ts'
@@ -31,6 +32,7 @@ import {
   problemOfRamdisk,
   ramdiskHealth,
   storeHealth,
+  strangersHealth,
   withRepairs,
 } from './serve/health.ts'
 import { hiddenOf } from './serve/hidden.ts'
@@ -85,6 +87,11 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const images = createImages({
     ...{ config, log, reserve, bmcAddresses },
     http_url: () => rack.http_url,
+    door: {
+      keyOf: (uuid) => filesKeyOf({ store }, uuid),
+      giveKey: (uuid) => giveFilesKey({ store }, uuid),
+      mayFetch: (uuid, key = '', address) => conductor.mayFetch(uuid, address, key),
+    },
     onBytes: (bytes) => metrics.countBytes('image', bytes),
   })
   stack.defer(() => images.close())
@@ -104,6 +111,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
       mirror: () => mirror && { host: '127.0.0.1', port: mirror_port, called_port: mirror.port },
       log,
     }),
+    isLeased: createIsLeased(pxeConfigOf(config, rack.http_url)),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
     reserve,
@@ -128,7 +136,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     publishedHandler(conductor, log),
     ramdiskHandler(createRamdiskApi({ conductor, store, config, log, metrics }), rack.http_url),
   ])
-  const health = healthOf({ settings, store, pxe, mirror, plugins })
+  const health = healthOf({ settings, store, pxe, mirror, plugins, conductor })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''
   const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca })
   const ironic = createApi({ conductor, store, config, log, metrics })
@@ -187,7 +195,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
     serve(conductor: ConductorService, others: readonly RackHandler[]): Pxe {
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
-        machineBootOf: (mac): Promise<MachineBoot> => conductor.bootAsked(mac),
+        machineBootOf: (mac, address): Promise<MachineBoot> => conductor.bootAsked(mac, address),
         onRefused: (node, reason) => conductor.bootRefused(node, reason),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })
@@ -216,15 +224,23 @@ function pxeConfigOf({ DEFAULT, dhcp, pxe }: Config, http_url: string): PxeConfi
   }
 }
 
-type Watched = { settings: Settings; store: Store; pxe: Pxe; mirror: Mirror | undefined; plugins: LivePlugins }
+type Watched = {
+  settings: Settings
+  store: Store
+  pxe: Pxe
+  mirror: Mirror | undefined
+  plugins: LivePlugins
+  conductor: ConductorService
+}
 
-function healthOf({ settings, store, pxe, mirror, plugins }: Watched) {
+function healthOf({ settings, store, pxe, mirror, plugins, conductor }: Watched) {
   return async () => ({
     store: withRepairs(await storeHealth(settings.config.DEFAULT.state_path), store.repairs),
     plugins: pluginHealth(plugins.set.failures, await plugins.problems()),
     ramdisk: await ramdiskHealth(settings.config.pxe.ramdisk_path),
     api: apiHealth(settings.config),
     pxe: await pxe.health().catch((error: unknown) => ({ healthy: false, message: messageOf(error) })),
+    ...strangersHealth(conductor.problemOfStrangers()),
     ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),
   })
 }

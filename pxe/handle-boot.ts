@@ -23,19 +23,26 @@ export type BootAnswer =
   /** Of one machine alone. */
   | { kind: 'bytes'; name: string; content: Buffer; machine: { mac: string; node: string; files: number } }
 
-/** @param mac  lower case with colons */
-export type MachineBootOf = (mac: string) => MachineBoot | Promise<MachineBoot>
+/**
+ * @param mac  lower case with colons
+ * @param address  from which it is asked, as plainAddress has it
+ */
+export type MachineBootOf = (mac: string, address: string) => MachineBoot | Promise<MachineBoot>
 
 /**
- * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/files/<name>.
+ * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/<mac>/<key>.cpio, /boot/files/<name>.
+ * @param address  of who asks, as plainAddress has it
  * @returns undefined  a path that is none of these
  */
 export async function handleBoot(
-  path: string,
+  { path, address }: { path: string; address: string },
   config: PxeConfig,
   machineBootOf: MachineBootOf,
 ): Promise<BootAnswer | undefined> {
-  const [, folder, name, more] = /^\/(boot\.ipxe|boot\/(?:files\/)?)([^/]*)(\/.*)?$/.exec(pathOf(path)) ?? []
+  const plain = pathOf(path)
+  const [, its = '', key] = /^\/boot\/([^/]+)\/(~[\w-]+)\.cpio$/.exec(plain) ?? []
+  if (key !== undefined) return machineFiles({ mac: parseMac(its), key, address }, machineBootOf)
+  const [, folder, name, more] = /^\/(boot\.ipxe|boot\/(?:files\/)?)([^/]*)(\/.*)?$/.exec(plain) ?? []
   if (folder === undefined || name === undefined || more !== undefined) return undefined
   if (folder === 'boot/files/') return bootFile(name, config)
   if (folder === 'boot.ipxe')
@@ -43,13 +50,20 @@ export async function handleBoot(
   const [, bare = '', archive] = /^(.*?)(\.cpio)?$/.exec(name) ?? []
   const mac = parseMac(bare)
   if (mac === undefined) return undefined
-  const boot = await machineBootOf(mac)
-  return archive === undefined ? machineScript(mac, config, boot) : machineFiles(mac, boot)
+  if (archive !== undefined) return machineFiles({ mac, address }, machineBootOf)
+  return machineScript(mac, config, await machineBootOf(mac, address))
 }
 
+type FilesAsked = { mac: string | undefined; key?: string; address: string }
+
 /** Only while the machine is to boot the agent. */
-async function machineFiles(mac: string, boot: MachineBoot): Promise<BootAnswer | undefined> {
-  if (boot.kind !== 'agent' || !boot.files?.length) return undefined
+async function machineFiles(
+  { mac, key, address }: FilesAsked,
+  machineBootOf: MachineBootOf,
+): Promise<BootAnswer | undefined> {
+  if (mac === undefined) return undefined
+  const boot = await machineBootOf(mac, address)
+  if (boot.kind !== 'agent' || !boot.files?.length || boot.files_key !== key) return undefined
   const content = await packMachineFiles(boot.files)
   return { kind: 'bytes', name: MACHINE_FILES, content, machine: { mac, node: boot.node, files: boot.files.length } }
 }

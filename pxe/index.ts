@@ -11,6 +11,7 @@ import { type LayerSource, readLayer } from './ramdisk/layer.ts'
 
 export { checkRamdisk } from './check-ramdisk.ts'
 export { type PxeConfig, PxeError, type PxeLog } from './config.ts'
+export { createIsLeased, type IsLeased } from './dnsmasq/leases.ts'
 export type { MachineBootOf } from './handle-boot.ts'
 export { checkKernelParameters, type KernelParameter, parseKernelParameters } from './kernel-parameters.ts'
 export type { MachineBoot } from './machine-boot.ts'

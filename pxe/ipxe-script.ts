@@ -70,8 +70,9 @@ function agentScript(boot: Extract<MachineBoot, { kind: 'agent' }>, { http_url, 
   const shared = [...ramdisk.core, ...layersOf(boot.layers, ramdisk)]
   const own = boot.files?.length ? [MACHINE_FILES] : []
   const cpios = [...shared, ...own]
+  const key = boot.files_key === undefined ? '' : `/${boot.files_key}`
   const url = (name: string) =>
-    own.includes(name) ? `${http_url}/boot/${mac.replaceAll(':', '-')}.cpio` : `${http_url}/boot/files/${name}`
+    own.includes(name) ? `${http_url}/boot/${mac.replaceAll(':', '-')}${key}.cpio` : `${http_url}/boot/files/${name}`
   const fetch = (command: string, name: string) =>
     `${command} --timeout ${FETCH_TIMEOUT_MS} --name ${name} ${url(name)}`
   return untilItBoots(boot, 'the deploy ramdisk', [

@@ -14,6 +14,8 @@ export type MachineBoot =
       cpu_arch?: string
       /** Files for this machine alone, laid over everything else. No log has them. */
       files?: readonly MachineFile[]
+      /** Part of their address; left out: it can be guessed. */
+      files_key?: string
     }
   /**
    * A kernel of its instance, which is none of ours; at every boot. Addresses are http(s), in plain characters.

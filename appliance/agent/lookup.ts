@@ -20,6 +20,8 @@ const LOOKUP_STATES: ReadonlySet<ProvisionState> = new Set([
 ])
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 
+export const NO_SUCH_NODE = 'Resource could not be found.'
+
 /**
  * A node that does not exist and one in the wrong state give the same answer: it tells a stranger nothing.
  * @throws InvalidParameterValue  neither a MAC nor a uuid; NotFound
@@ -33,7 +35,7 @@ export function findForLookup(store: Store, query: LookupQuery, options: { restr
   }
   const node = query.node_uuid ? store.nodes.get(query.node_uuid) : nodeOfAddresses(store, addresses)
   if (!node || (options.restrict_lookup && !LOOKUP_STATES.has(node.provision_state))) {
-    throw new NotFound('Resource could not be found.')
+    throw new NotFound(NO_SUCH_NODE)
   }
   return node
 }

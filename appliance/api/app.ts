@@ -9,6 +9,7 @@ import { getPath } from 'hono/utils/url'
 import type { Caller } from '../access/caller.ts'
 import { timestamp } from '../records/timestamp.ts'
 import { BodyRoom } from './body-room.ts'
+import { withoutBootNumber } from './boot-number.ts'
 import { inTurn } from './in-turn.ts'
 import { logRequest } from './log-request.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
@@ -86,7 +87,7 @@ const NOBODY: Caller = { role: 'machine', address: '', via: 'tcp' }
 
 /** A slash at the end means nothing, and `/nodes` is `/v1/nodes`. @source Ironic api/controllers/root.py _lookup */
 function wirePath(request: Request): string {
-  const path = trimEnd(getPath(request), '/')
+  const path = trimEnd(withoutBootNumber(getPath(request)), '/')
   if (path === '') return '/'
   return path === '/v1' || path.startsWith('/v1/') ? path : `/v1${path}`
 }

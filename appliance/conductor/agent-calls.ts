@@ -1,10 +1,12 @@
 /** Calls that come from agents: lookup and heartbeat. A stranger's changes nothing, and learns nothing. */
-
+import { plainAddress } from '@appliance/ground/plain-address'
 import { MASK } from '@appliance/ground/secret-words'
 import { checkHeartbeat, heartbeatAllowed, messageToKeep, recordOf } from '../agent/heartbeat.ts'
-import { agentConfig, findForLookup, type LookupQuery } from '../agent/lookup.ts'
+import { agentConfig, findForLookup, type LookupQuery, NO_SUCH_NODE } from '../agent/lookup.ts'
+import { InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
+import { type Asker, claimLookup } from './boot/window.ts'
 import type { Heartbeat } from './conductor.ts'
 import type { Parts } from './parts/parts.ts'
 import { handleOf } from './states/node-handle.ts'
@@ -12,12 +14,27 @@ import type { StepRunner } from './steps/runner.ts'
 import type { Callback } from './steps/signs.ts'
 import { tokenOf } from './task/callback.ts'
 
-type CallParts = Pick<Parts, 'store' | 'config' | 'log'>
+type CallParts = Pick<Parts, 'store' | 'config' | 'log' | 'isLeased' | 'strangers'>
 
-/** Gives the token to the first who asks after a boot, and to nobody else. */
-export async function lookup(parts: CallParts, query: LookupQuery): Promise<{ node: Node; config: Json }> {
+export const START_AGAIN = 'If that was its machine, start it again: baremetal node reboot.'
+
+/**
+ * Gives the token to the first who asks after a boot, and to nobody else. Who is not the machine that was started gets
+ * what everybody gets for a node that does not exist.
+ */
+export async function lookup(
+  parts: CallParts,
+  query: LookupQuery,
+  asker: Asker,
+): Promise<{ node: Node; config: Json }> {
   const { api, agent, conductor } = parts.config
   const found = findForLookup(parts.store, query, { restrict_lookup: api.restrict_lookup })
+  const refusal = await claimLookup(parts, found.uuid, asker)
+  if (refusal !== undefined) {
+    const what = `Lookup of node ${found.uuid} ${refusal}: not answered. ${START_AGAIN}`
+    await parts.strangers.note(found.uuid, what)
+    throw new NotFound(NO_SUCH_NODE)
+  }
   const node = handleOf(parts, found.uuid)
   const { token, isNew } = await tokenOf(node)
   parts.log.info('agent looked up', { node: node.uuid, first: isNew })
@@ -31,22 +48,53 @@ export async function lookup(parts: CallParts, query: LookupQuery): Promise<{ no
 }
 
 /** @throws NotFound, InvalidParameterValue  and then nothing has changed */
-export async function heartbeat(parts: CallParts, runner: StepRunner, ident: string, given: Heartbeat): Promise<void> {
+export async function heartbeat(
+  parts: CallParts & { runner: StepRunner },
+  ident: string,
+  given: Heartbeat,
+  asker: Asker,
+): Promise<void> {
   const node = handleOf(parts, ident)
   const { require_tls } = parts.config.agent
   let isRecorded = false
+  let refusal: string | undefined
   // Checked again with the record as it is when it is written: of two that claim different addresses, one wins.
   await node.update(
     (now) => {
       checkHeartbeat(now, given, { require_tls })
+      refusal = strangeCall(parts, now.uuid, given, asker)
+      if (refusal !== undefined) return {}
       isRecorded = heartbeatAllowed(now.provision_state)
       return isRecorded ? { internal: recordOf(given, new Date(), now.driver_internal_info) } : {}
     },
     { quiet: true },
   )
+  if (refusal !== undefined) {
+    await parts.strangers.note(node.uuid, `Heartbeat of node ${node.uuid}: ${refusal}`)
+    throw new InvalidParameterValue(refusal)
+  }
   if (!isRecorded) return
   parts.log.info('agent heartbeat', { node: node.uuid, ...(given.agent_status ? { status: given.agent_status } : {}) })
-  runner.heard(node, callbackOf(given))
+  parts.runner.heard(node, callbackOf(given))
+}
+
+/** An agent is called back where it called from: at its own address, from which it looked itself up. */
+function strangeCall(
+  { store, config }: CallParts,
+  uuid: string,
+  { callback_url }: Heartbeat,
+  { address }: Asker,
+): string | undefined {
+  if (!config.api.check_machine_address || callback_url === '') return undefined
+  const host = plainAddress(new URL(callback_url).hostname)
+  if (host !== address) {
+    return (
+      `The host of "callback_url" is ${host.slice(0, 100)}, and the heartbeat came from ${address}: an agent's own address ` +
+      'is expected. Where a proxy stands between them, set [api] check_machine_address = False.'
+    )
+  }
+  const known = store.boots.get(uuid)?.window?.agent_address ?? address
+  return known === address ? undefined : `The heartbeat came from ${address}, and the lookup of its boot from ${known}.`
 }
 
 /** Installers tell a status; agents do not. */

@@ -6,11 +6,12 @@ import type { BoundSecrets } from '../plugin-api/bound-secrets.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'
 import type { InterfaceType, Node } from '../records/kinds/node.ts'
+import type { Asker } from './boot/window.ts'
 import type { Driver } from './interfaces/choose.ts'
 import type { ProvisionRequest } from './procedures/request.ts'
 import type { ValidationResult } from './validation/validate.ts'
 
-export type { Driver, Heartbeat }
+export type { Asker, Driver, Heartbeat }
 export type Conductor = {
   readonly hostname: string
   drivers(): readonly Driver[]
@@ -30,8 +31,15 @@ export type Conductor = {
   supportedBootDevices(uuid: string): readonly BootDevice[]
   getBootDevice(uuid: string): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
   setBootDevice(uuid: string, device: string, persistent: boolean): Promise<void>
-  /** The body of GET /v1/lookup's answer. @throws NotFound, InvalidParameterValue, NodeLocked */
-  lookup(query: { addresses: readonly string[]; node_uuid?: string }): Promise<{ node: Node; config: Json }>
-  /** @throws NotFound, InvalidParameterValue, NodeLocked */
-  heartbeat(uuid: string, heartbeat: Heartbeat): Promise<void>
+  /**
+   * The body of GET /v1/lookup's answer.
+   * @param asker  left out: this box itself, which asks over no network
+   * @throws NotFound, InvalidParameterValue, NodeLocked
+   */
+  lookup(
+    query: { addresses: readonly string[]; node_uuid?: string },
+    asker?: Asker,
+  ): Promise<{ node: Node; config: Json }>
+  /** @param asker  as for lookup. @throws NotFound, InvalidParameterValue, NodeLocked */
+  heartbeat(uuid: string, heartbeat: Heartbeat, asker?: Asker): Promise<void>
 }

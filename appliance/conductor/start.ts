@@ -5,11 +5,13 @@ import { createAgentClient } from '../agent/client.ts'
 import type { BootDevice } from '../plugin-api/interfaces.ts'
 import type { Node } from '../records/kinds/node.ts'
 import { createRenderer } from '../render/render.ts'
-import { heartbeat, lookup } from './agent-calls.ts'
+import { heartbeat, lookup, START_AGAIN } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
+import { isFilesKey } from './boot/files-key.ts'
 import { createInstanceFiles } from './boot/instance-files.ts'
 import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
+import { claimBoot, mayFetch, THIS_BOX } from './boot/window.ts'
 import type { Conductor } from './conductor.ts'
 import { boundSecrets } from './interfaces/bound-secrets.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
@@ -18,6 +20,7 @@ import { createBackground } from './parts/background.ts'
 import { CodeInUse, type PluginCode } from './parts/code-in-use.ts'
 import type { ConductorOptions, Parts } from './parts/parts.ts'
 import { createReservations } from './parts/reservations.ts'
+import { createStrangers } from './parts/strangers.ts'
 import { endStrays } from './plugin/process-tree.ts'
 import { changePower, checkPowerTarget, getBootDevice, setBootDevice } from './power/power.ts'
 import { createPowerSync } from './power/power-sync.ts'
@@ -36,10 +39,21 @@ export type ConductorService = Conductor & {
   recover(): Promise<void>
   /** @param mac  lower case with colons */
   machineBootOf(mac: string): MachineBoot
-  /** For a machine that asks: files of its instance that the image cache has lost are fetched again. */
-  bootAsked(mac: string): Promise<MachineBoot>
+  /**
+   * For a machine that asks: files of its instance that the image cache has lost are fetched again. Who is not the
+   * machine gets what an unknown one gets.
+   * @param address  as plainAddress has it; this box itself when left out
+   */
+  bootAsked(mac: string, address?: string): Promise<MachineBoot>
   /** What a plugin published under an address of a node, by the path of that address. */
   publishedText(path: string): { node: string; name: string; text: string } | undefined
+  /**
+   * Whether what is for a node alone may go out to who asks from `address`.
+   * @param key  in the address of an image or a file; left out: who asks has proved otherwise that he knows where it is
+   */
+  mayFetch(node: string, address: string, key?: string): Promise<boolean>
+  /** For health: a sentence about who asked as a machine and was not it. */
+  problemOfStrangers(): string | undefined
   /** A boot of the agent that the box itself refuses ends the node's wait for it. */
   bootRefused(node: string, reason: string): void
   /** Plugins were loaded anew. A procedure under way ends with the code that it began with. */
@@ -100,8 +114,8 @@ export function startConductor(
       reserved(ident, (node) =>
         setBootDevice(parts, node, device as BootDevice, { persistent, signal: parts.background.stopping }),
       ),
-    lookup: (query) => lookup(parts, query),
-    heartbeat: (ident, given) => heartbeat(parts, runner, ident, given),
+    lookup: (query, asker = THIS_BOX) => lookup(parts, query, asker),
+    heartbeat: (ident, given, asker = THIS_BOX) => heartbeat({ ...parts, runner }, ident, given, asker),
     async recover() {
       await endStrays((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await sweepProcedureFolders(parts)
@@ -111,13 +125,28 @@ export function startConductor(
       }
     },
     machineBootOf: (mac) => machineBootOf(parts, mac),
-    async bootAsked(mac) {
+    async bootAsked(mac, address = THIS_BOX.address) {
       const boot = machineBootOf(parts, mac)
+      if (boot.kind === 'unknown') return boot
+      const refusal = await claimBoot(parts, boot, { mac, address })
+      if (refusal !== undefined) {
+        const what = `Boot script of ${mac}, of node ${boot.node}, was asked for ${refusal}: not given. ${START_AGAIN}`
+        await parts.strangers.note(boot.node, what)
+        return { kind: 'unknown', mac }
+      }
       if (boot.kind !== 'kernel' && boot.kind !== 'iso') return boot
       const missing = await instanceFiles.missing(boot.node)
       return missing === undefined ? boot : { ...boot, missing }
     },
     publishedText: (path) => publishedText(parts, path),
+    async mayFetch(uuid, address, key) {
+      if (key !== undefined && !isFilesKey(parts, uuid, key)) return false
+      if (await mayFetch(parts, uuid, address)) return true
+      const what = `A file of node ${uuid} was asked for from ${address}, which is not the address of its machine: not given.`
+      await parts.strangers.note(uuid, what)
+      return false
+    },
+    problemOfStrangers: () => parts.strangers.problem(),
     bootRefused(uuid, reason) {
       if (parts.store.nodes.get(uuid)) runner.refused(handleOf(parts, uuid), reason)
     },
@@ -171,5 +200,6 @@ function assemble(options: ConductorOptions): Parts {
     reservations: createReservations(options.store, options.hostname),
     background: createBackground(options.log),
     turns: new Map(),
+    strangers: createStrangers(options),
   }
 }

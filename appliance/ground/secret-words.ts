@@ -45,8 +45,12 @@ const QUOTED = new RegExp(
 const HEADER = /\b((?:proxy-)?authorization\s*:\s*(?:(?:basic|bearer|digest)\s+)?)[^\s'",]+/gi
 const COOKIE = /\b((?:set-)?cookie\s*:\s*)[^\s'"]+/gi
 
+/** Parts of addresses that nobody can guess: of a boot, of files (they begin with a tilde), of published texts. */
+const PATH_KEY = /(\/~|\/nodes\/[0-9a-f-]{36}\/)[\w-]{32}(?![\w-])/gi
+
 /** A copy in which passwords of URLs, signatures, and what secret-looking words are given are masked. */
-export function maskText(text: string): string {
+export function maskText(given: string): string {
+  const text = given.includes('/~') || given.includes('/nodes/') ? given.replace(PATH_KEY, `$1${MASK}`) : given
   if (!SIGNS.test(text) || !QUICK.test(text)) return text
   const quoted = text.replace(QUOTED, (_all, key: string, quote = '') => `${key}${quote}${MASK}${quote}`)
   return [URL_PASSWORD, ASSIGNED, SIGNED, HEADER, COOKIE].reduce(

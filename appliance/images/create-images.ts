@@ -13,10 +13,10 @@ import type { Log } from '../log.ts'
 import { createCache } from './cache/cache.ts'
 import { type Entry, fileOf } from './cache/entry.ts'
 import { createFlights } from './cache/flights.ts'
-import { createLinks, fileName, subdirOf } from './cache/links.ts'
+import { createLinks, fileName, nodeOfLink, subdirOf } from './cache/links.ts'
 import { bootImagesOf } from './format/boot-catalogue.ts'
 import { checkFormat, isRaw } from './format/image-format.ts'
-import type { FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
+import type { Door, FileRequest, ImageRequest, Images, ServedFile, ServedImage } from './images.ts'
 import { makeImage } from './make-image.ts'
 import { lookUpstream } from './pass-through.ts'
 import { endOf, identityOf, inWordsOf, prepareFile, readFileOrder, readText } from './plain-file.ts'
@@ -36,6 +36,8 @@ export type ImagesOptions = {
   http_url(): string
   /** What no image takes of the disk; left out: nothing. */
   reserve?: Reserve
+  /** Who may fetch what is for one node; left out: everybody who knows its uuid. */
+  door?: Door
   /** Bytes that have gone out. */
   onBytes?(bytes: number): void
   /** Those that nodes name: no image is fetched from there. */
@@ -48,7 +50,7 @@ const CHECKSUM_FILE_LIMIT_BYTES = 4 * MIB
 
 /** @throws InvalidParameterValue  [DEFAULT] webserver_verify_ca is of no use */
 export function createImages(options: ImagesOptions): Images {
-  const { config, log, http_url, onBytes, bmcAddresses = () => [], reserve = NO_RESERVE } = options
+  const { config, log, http_url, door, onBytes, bmcAddresses = () => [], reserve = NO_RESERVE } = options
   const subdir = subdirOf(config)
   const cacheFolder = config.pxe.instance_master_path
   const links = createLinks(join(config.deploy.http_root, subdir), cacheFolder)
@@ -108,12 +110,14 @@ export function createImages(options: ImagesOptions): Images {
       ? fingerprintFile(source, config.conductor.file_url_allowed_paths)
       : image_source
 
-  function served(entry: Entry, node_uuid: string): ServedImage {
+  async function served(entry: Entry, node_uuid: string): Promise<ServedImage> {
     const { size_bytes, checksum, variants } = entry
     const format = entry.format === 'qcow2' ? 'qcow2' : 'raw'
-    return { url: urlOf(node_uuid), format, size_bytes, checksum, stream: isStream(format), variants }
+    return { url: await newUrlOf(node_uuid), format, size_bytes, checksum, stream: isStream(format), variants }
   }
-  const urlOf = (link: string) => `${http_url()}/${subdir}/${link}`
+  const urlOf = (link: string, key = door?.keyOf(nodeOfLink(link)) ?? '') =>
+    `${http_url()}/${subdir}/${key === '' ? '' : `${key}/`}${link}`
+  const newUrlOf = async (link: string) => urlOf(link, await door?.giveKey(nodeOfLink(link)))
   async function entryOf(name: string): Promise<Entry | undefined> {
     await ready
     const key = await links.get(name)
@@ -147,10 +151,10 @@ export function createImages(options: ImagesOptions): Images {
     const { key, size_bytes, checksum, detected: format } = entry
     const served = { href, field, format, size_bytes, checksum }
     const as = endOf(request, format)
-    if (as === undefined) return { ...served, name, url: urlOf(name) }
+    if (as === undefined) return { ...served, name, url: await newUrlOf(name) }
     const ended = fileName(node_uuid, key, as)
     await links.set(ended, key)
-    return { ...served, name: ended, url: `${urlOf(ended)}/${as}` }
+    return { ...served, name: ended, url: `${await newUrlOf(ended)}/${as}` }
   }
 
   /** undefined: it must be cached after all, as it is to be converted. */
@@ -204,7 +208,7 @@ export function createImages(options: ImagesOptions): Images {
 
     fetchText: (url, limit_bytes, signal) => upstream.text(url, { method: 'GET', signal }, limit_bytes),
 
-    fileUrl: urlOf,
+    fileUrl: (name) => urlOf(name),
 
     floppyUrl: (name) => `${urlOf(name)}.floppy`,
 
@@ -223,7 +227,7 @@ export function createImages(options: ImagesOptions): Images {
       await cache.evict()
     },
 
-    handle: createImageServer({ subdir, http_url, links, cache, gzip, log, ready, onBytes }),
+    handle: createImageServer({ subdir, http_url, links, cache, gzip, log, ready, door, onBytes }),
 
     async close() {
       // Its failure has been told.

@@ -20,6 +20,15 @@ export type FileRequest = Pick<ImageRequest, 'node_uuid' | 'signal' | 'progress'
   /** By which machines know the file that is fetched again. Left out: a name is made. */
   name?: string
 }
+/** What is for one node goes out to its machine alone. */
+export type Door = {
+  /** Part of the address of all that is for the node; it cannot be guessed. Durable when it resolves. */
+  giveKey(node_uuid: string): Promise<string>
+  /** The same; empty: none was given. */
+  keyOf(node_uuid: string): string
+  /** @param key  in the address that was asked for; undefined: there is none in it */
+  mayFetch(node_uuid: string, key: string | undefined, address: string): Promise<boolean>
+}
 export type Images = {
   /**
    * What is wrong with the node's image_* and checksum fields; touches no network. @throws InvalidParameterValue,

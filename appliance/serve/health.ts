@@ -66,6 +66,10 @@ export async function ramdiskHealth(ramdisk_path: string): Promise<PartHealth> {
   return { healthy: true, ...(message !== undefined && { message }) }
 }
 
+/** Told while there is something to tell: strangers on the wire are no fault of this box. */
+export const strangersHealth = (message: string | undefined): { machines?: PartHealth } =>
+  message === undefined ? {} : { machines: { healthy: true, message } }
+
 /** @returns a sentence when no machine can be deployed or cleaned with the present ramdisk */
 export async function problemOfRamdisk(ramdisk_path: string): Promise<string | undefined> {
   return checkRamdisk(ramdisk_path).then(

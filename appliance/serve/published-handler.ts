@@ -1,13 +1,15 @@
 /** GET /nodes/<uuid>/<key>/<name> on the rack's side: a text that a plugin published for one machine. */
+import { plainAddress } from '@appliance/ground/plain-address'
 import type { ConductorService } from '../conductor/start.ts'
 import type { Log } from '../log.ts'
 import type { RackHandler } from '../rack-server.ts'
 
 export const publishedHandler =
-  ({ publishedText }: Pick<ConductorService, 'publishedText'>, log: Log): RackHandler =>
+  ({ publishedText, mayFetch }: Pick<ConductorService, 'publishedText' | 'mayFetch'>, log: Log): RackHandler =>
   async (request, response) => {
     const found = publishedText(request.url?.split('?')[0] ?? '')
     if (found === undefined) return false
+    if (!(await mayFetch(found.node, plainAddress(request.socket.remoteAddress ?? '')))) return false
     const { node, name, text } = found
     const content = Buffer.from(text)
     const headers = {

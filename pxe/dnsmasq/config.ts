@@ -57,8 +57,8 @@ function hostLines(config: PxeConfig, keepsRoot: boolean): string[] {
 }
 
 /** A range with the word `proxy` answers beside the site's own DHCP server, which gives the addresses. */
-const isProxy = (range: string) => range.split(',').includes('proxy')
-const isIpv6 = (range: string) => range.includes(':') && !/^(?:tag|set):/.test(range)
+export const isProxy = (range: string) => range.split(',').includes('proxy')
+export const isIpv6 = (range: string) => range.includes(':') && !/^(?:tag|set):/.test(range)
 
 function rangeLines(ranges: readonly string[]): string[] {
   const usesProxy = ranges.some(isProxy)

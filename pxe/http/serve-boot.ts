@@ -4,6 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { plainAddress } from '@appliance/ground/plain-address'
 import { type Sent, sendFile } from '@appliance/ground/send-file'
 import type { PxeConfig, PxeLog } from '../config.ts'
 import { type BootAnswer, handleBoot, type MachineBootOf } from '../handle-boot.ts'
@@ -24,7 +25,11 @@ export async function serveBoot(
   response: ServerResponse,
   server: BootServer,
 ): Promise<boolean> {
-  const answer = await handleBoot(request.url ?? '/', server.config, server.machineBootOf)
+  const answer = await handleBoot(
+    { path: request.url ?? '/', address: ipOf(request) },
+    server.config,
+    server.machineBootOf,
+  )
   if (answer === undefined) return false
   if (answer.kind === 'script') sendScript(answer, request, response, server)
   else if (answer.kind === 'bytes') sendBytes(answer, request, response, server)
@@ -107,4 +112,4 @@ async function sendPath(
   return await sendFile(file, request, response, { size_bytes: Number(size), etag, onBytes })
 }
 
-const ipOf = ({ socket }: IncomingMessage) => (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+const ipOf = ({ socket }: IncomingMessage) => plainAddress(socket.remoteAddress ?? '')

@@ -1,8 +1,10 @@
 /** What agents call: lookup and heartbeat. Whether it is the right agent, the conductor says. */
+import { plainAddress } from '@appliance/ground/plain-address'
 import { z } from 'zod'
-import type { Heartbeat } from '../../conductor/conductor.ts'
+import type { Asker, Heartbeat } from '../../conductor/conductor.ts'
 import { Forbidden, InvalidParameterValue } from '../../errors.ts'
 import { readBody } from '../body.ts'
+import { bootNumberIn } from '../boot-number.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { createPresent } from '../present.ts'
@@ -35,6 +37,16 @@ const HEARTBEAT_SINCE: readonly { fields: readonly (keyof Heartbeat)[]; since: n
   },
 ]
 
+type Listener = { incoming?: { socket?: { remoteAddress?: string } } }
+
+/** Where a request came from, and the number of a boot in the address that it came to. */
+function askerOf(call: Call): Asker | undefined {
+  const address = call.get('caller').address || (call.env as Listener | undefined)?.incoming?.socket?.remoteAddress
+  if (address === undefined) return undefined
+  const number = bootNumberIn(new URL(call.req.url).pathname)
+  return { address: plainAddress(address), ...(number === undefined ? {} : { number }) }
+}
+
 /** Paths that are served by addRamdisk, and their first version. */
 export const RAMDISK = { lookup: SINCE, heartbeat: SINCE }
 
@@ -54,7 +66,8 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
       addresses: { schema: commaList },
       node_uuid: { schema: uuid },
     })
-    const found = await conductor.lookup({ addresses, ...(node_uuid === undefined ? {} : { node_uuid }) })
+    const query = { addresses, ...(node_uuid === undefined ? {} : { node_uuid }) }
+    const found = await conductor.lookup(query, askerOf(call))
     const view = { minor: call.get('minor'), base: call.get('base'), names: LOOKUP_FIELDS }
     // The config holds the token: this answer alone gives it, once.
     const text = `{"node":${present(found.node, view)},"config":${JSON.stringify(found.config)}}`
@@ -68,7 +81,7 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
       const isSent = fields.some((name) => heartbeat[name] !== undefined)
       if (isSent && call.get('minor') < since) throw new InvalidParameterValue(refusal)
     }
-    await conductor.heartbeat(findNode(parts, call.req.param('node'), call.get('minor')).uuid, heartbeat)
+    await conductor.heartbeat(findNode(parts, call.req.param('node'), call.get('minor')).uuid, heartbeat, askerOf(call))
     return call.body(null, 202)
   })
 }

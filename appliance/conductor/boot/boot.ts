@@ -33,7 +33,7 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
     return {
       kind: 'agent',
       ...who,
-      parameters: agentParameters(parts, node),
+      parameters: agentParameters(parts, node, boot),
       layers: layersFor(parts, node, procedure.kind),
       ...archOf(node),
       ...filesFor(node, boot),
@@ -61,8 +61,12 @@ export const archOf = ({ properties: { cpu_arch } }: Node): { cpu_arch?: string 
   typeof cpu_arch === 'string' ? { cpu_arch } : {}
 
 /** Until its agent has called: nobody else is to have them after that. */
-function filesFor({ driver_internal_info }: Node, { files_secret: files }: Boot): { files?: readonly MachineFile[] } {
-  return files.length > 0 && driver_internal_info.agent_url === undefined ? { files } : {}
+function filesFor(
+  { driver_internal_info }: Node,
+  { files_secret: files, window }: Boot,
+): { files?: readonly MachineFile[]; files_key?: string } {
+  if (files.length === 0 || driver_internal_info.agent_url !== undefined) return {}
+  return window?.number_secret ? { files, files_key: window.number_secret } : { files }
 }
 
 function whyDisk(node: Node): string {
@@ -79,10 +83,11 @@ function whyDisk(node: Node): string {
  * @source Ironic pxe_utils.get_ipa_api_url, [pxe] kernel_append_params with %default% (CONTRIBUTING.md, Kernel
  * parameters)
  */
-function agentParameters(parts: BootParts, node: Node): KernelParameter[] {
+function agentParameters(parts: BootParts, node: Node, { window }: Boot): KernelParameter[] {
   const { config } = parts
+  const number_secret = window?.number_secret
   return [
-    ['ipa-api-url', agentApiUrl(parts)],
+    ['ipa-api-url', `${agentApiUrl(parts)}${number_secret ? `/agent/${number_secret}` : ''}`],
     ...(config.DEFAULT.debug ? [['ipa-debug', '1'] satisfies KernelParameter] : []),
     ...parametersOf(kernelAppendParams(config, node)),
   ]

@@ -6,7 +6,7 @@ import { messageOf, NotFound } from '../../errors.ts'
 import { type Boot, type InstanceFile, newBoot } from '../../records/kinds/boot.ts'
 import type { Parts } from '../parts/parts.ts'
 
-type BootRecords = { store: Pick<Parts['store'], 'boots'> }
+export type BootRecords = { store: Pick<Parts['store'], 'boots'> }
 
 /** Resolves when durable: the machine may be started then. */
 export async function setBoot(
@@ -18,29 +18,37 @@ export async function setBoot(
     await store.boots.update(uuid, change)
   } catch (error) {
     if (!(error instanceof NotFound)) throw error
-    const fresh = newBoot(uuid)
-    await store.boots.create({ ...fresh, ...change(fresh) })
+    const fresh = newBoot(uuid, { window: null })
+    await store.boots.create({ ...fresh, ...change(fresh) }).catch(async (conflict: unknown) => {
+      // Somebody else was first to write it.
+      if (!store.boots.get(uuid)) throw conflict
+      await store.boots.update(uuid, change)
+    })
   }
 }
 
 /** The agent is no longer to be booted, and what was for its deploy alone is gone. */
 export const endProcedureBoot = (parts: BootRecords, uuid: string): Promise<void> =>
-  leave(parts, uuid, ({ instance, texts_secret }) => {
+  leave(parts, uuid, ({ instance, texts_secret, asked, files_key_secret }) => {
     const texts = Object.entries(texts_secret).filter(([, { until }]) => until === 'instance')
-    return { instance, texts_secret: Object.fromEntries(texts) }
+    const files = instance === null ? {} : { asked, files_key_secret }
+    return { instance, texts_secret: Object.fromEntries(texts), ...files }
   })
 
 /** The machine boots nothing of this box any more. */
 export const forgetBoot = (parts: BootRecords, uuid: string): Promise<void> => leave(parts, uuid, () => ({}))
 
-type Left = Partial<Pick<Boot, 'instance' | 'texts_secret'>>
+type Left = Partial<Pick<Boot, 'instance' | 'texts_secret' | 'asked' | 'files_key_secret'>>
 
 async function leave({ store }: BootRecords, uuid: string, left: (boot: Boot) => Left): Promise<void> {
   const boot = store.boots.get(uuid)
   if (!boot) return
-  const { instance = null, texts_secret = {} } = left(boot)
+  const { instance = null, texts_secret = {}, asked = null, files_key_secret = '' } = left(boot)
   if (instance === null && Object.keys(texts_secret).length === 0) await store.boots.delete(uuid)
-  else await store.boots.update(uuid, { agent: false, files_secret: [], instance, texts_secret })
+  else {
+    const kept = { instance, texts_secret, asked, files_key_secret }
+    await store.boots.update(uuid, { agent: false, window: null, files_secret: [], ...kept })
+  }
 }
 
 /**

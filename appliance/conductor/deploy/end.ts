@@ -27,6 +27,7 @@ export async function finishDeploy(parts: ProcedureParts, node: NodeHandle): Pro
   await cleanUp(parts, node)
   const image = await keepOnlyDeployed(parts, node.record)
   await endProcedureBoot(parts, node.uuid)
+  parts.strangers.forget(node.uuid)
   await node.move('done', { error: null, deploy_step: {}, internal: { ...DEPLOY_LEFTOVERS, ...image } })
 }
 

@@ -17,6 +17,7 @@ import type { Background } from './background.ts'
 import type { CodeInUse, PluginCode } from './code-in-use.ts'
 import type { NodeRegistry } from './node-registry.ts'
 import type { Reservations } from './reservations.ts'
+import type { Strangers } from './strangers.ts'
 import type { Turns } from './turns.ts'
 
 /** What is kept from programs of plugins: `paths`, but not what is said in `but`. */
@@ -55,6 +56,11 @@ export type ConductorOptions = {
    * @throws PxeError  in the operator's words
    */
   checkRamdisk?(wanted: { layers: readonly string[]; cpu_arch?: string }): Promise<unknown>
+  /**
+   * Whether our DHCP has given this address to this MAC; undefined, or left out: it cannot be told, as with another
+   * DHCP server. @param mac  lower case with colons
+   */
+  isLeased?(mac: string, address: string): Promise<boolean | undefined>
   /** For counts. `kind`: deploy, clean, ...; not called where there was nothing to do. */
   onProcedureEnd?(kind: string, result: 'done' | 'failed'): void
 }
@@ -69,6 +75,7 @@ export type Parts = Omit<ConductorOptions, keyof PluginCode> & {
   reservations: Reservations
   background: Background
   turns: Turns
+  strangers: Strangers
 }
 
 /** For what is asked for one node: its procedure may have begun with earlier code. */

@@ -6,6 +6,7 @@
 import { ApplianceError, BmcFailure, InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { BootDevice, PowerState, PowerTarget } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { closeWindow, openWindow } from '../boot/window.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import type { Parts } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -100,6 +101,7 @@ export async function setPower(
     return
   }
   await node.update({ target_power_state: wanted })
+  if (wanted === 'power on' && parts.store.boots.get(node.uuid)?.agent) await openWindow(parts, node.uuid)
   const deadline_s = o.timeout_s ?? (target.startsWith('soft') ? SOFT_POWER_DEADLINE_S : POWER_DEADLINE_S)
   try {
     const power = interfaceOf(parts, node.record, 'power')
@@ -116,8 +118,10 @@ export async function setPower(
   parts.log.info('power changed', { node: node.uuid, power_state: wanted })
 }
 
-export async function forgetAgent({ agent }: Pick<Parts, 'agent'>, node: NodeHandle): Promise<void> {
-  agent.forget(node.uuid)
+/** The boot that it belongs to is over. */
+export async function forgetAgent(parts: Pick<Parts, 'agent' | 'store'>, node: NodeHandle): Promise<void> {
+  parts.agent.forget(node.uuid)
+  await closeWindow(parts, node.uuid)
   await node.update({ internal: AGENT_TRACES })
 }
 

@@ -18,7 +18,7 @@ import type { TaskParts } from '../task/task.ts'
 export class ProcedureFailure extends DeployFailure {}
 
 /** What a procedure works with. */
-export type ProcedureParts = TaskParts & Pick<Parts, 'background'>
+export type ProcedureParts = TaskParts & Pick<Parts, 'background' | 'strangers'>
 
 /** states/state-machine.ts gives each kind its states. The node is reserved whenever one of these functions runs. */
 export type Procedure = {

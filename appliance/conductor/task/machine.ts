@@ -2,6 +2,7 @@
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
+import { openWindow } from '../boot/window.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { forgetAgent, isSwitchedByHand, keepsPower, type PowerParts, setBootDevice, setPower } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
@@ -36,7 +37,7 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
   await validateRamdisk(parts, before, procedureOf(before).kind)
   const isRebooted = keepsPower(parts, before)
   if (!isRebooted) await setPower(parts, node, 'power off', { signal })
-  await setBoot(parts, node.uuid, () => ({ agent: true }))
+  await setBoot(parts, node.uuid, () => ({ agent: true, window: null }))
   await prepareRamdisk(parts, node, signal)
   if (isSwitchedByHand(parts, before) && !agentIsAlive(parts, before)) return waitForHand(parts, node)
   await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
@@ -45,6 +46,7 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
 /** The wait for the agent is as long as for others: a person goes and presses the button. */
 async function waitForHand(parts: MachineParts, node: NodeHandle): Promise<void> {
   await forgetAgent(parts, node)
+  await openWindow(parts, node.uuid)
   parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: node.uuid })
 }
 

@@ -5,12 +5,14 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { leadsNowhere } from '@appliance/ground/errno'
+import { plainAddress } from '@appliance/ground/plain-address'
 import { sendFile } from '@appliance/ground/send-file'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
 import { fileName, type Links, nodeOfLink } from '../cache/links.ts'
 import { bootImagesOf } from '../format/boot-catalogue.ts'
+import type { Door } from '../images.ts'
 import type { GzipMaker } from './gzip-maker.ts'
 import { chooseEncoding } from './negotiate.ts'
 
@@ -23,6 +25,7 @@ export type ImageServerOptions = {
   gzip: Pick<GzipMaker, 'make'>
   log: Log
   ready: Promise<void>
+  door: Pick<Door, 'mayFetch'> | undefined
   onBytes: ((bytes: number) => void) | undefined
 }
 type Form = {
@@ -44,6 +47,8 @@ export function createImageServer(options: ImageServerOptions) {
     const key = await options.links.get(name)
     if (key === undefined) return false
     const node = nodeOfLink(name)
+    const address = plainAddress(request.socket.remoteAddress ?? '')
+    if (options.door && !(await options.door.mayFetch(node, link.key, address))) return false
     if (as !== undefined && name !== fileName(node, key, as)) return false
     using _held = options.cache.hold(key)
     const entry = await options.cache.find(key)
@@ -67,20 +72,21 @@ export function createImageServer(options: ImageServerOptions) {
   }
 }
 
-type Link = { name: string; as: string | undefined; isFloppy: boolean }
+type Link = { key: string | undefined; name: string; as: string | undefined; isFloppy: boolean }
 
 /**
- * /<path of http_url>/<subdir>/<name of the link>[.floppy][/<how the file is called>]; the path of http_url may have
- * been taken away by a proxy.
+ * /<path of http_url>/<subdir>[/<key>]/<name of the link>[.floppy][/<how the file is called>]; the path of http_url
+ * may have been taken away by a proxy.
  */
 function linkOf(url: string, { subdir, http_url }: ImageServerOptions): Link | undefined {
   const [path = ''] = url.split(/[?#]/, 1)
   const base = new URL(http_url()).pathname.replace(/\/+$/, '')
   const rest = base !== '' && path.startsWith(`${base}/`) ? path.slice(base.length) : path
   if (!rest.startsWith(`/${subdir}/`)) return undefined
-  const [name = '', ...as] = rest.slice(subdir.length + 2).split('/')
+  const [, key, its = ''] = /^(?:(~[\w-]+)\/)?(.*)$/s.exec(rest.slice(subdir.length + 2)) ?? []
+  const [name = '', ...as] = its.split('/')
   const [, bare = '', floppy] = /^(.*?)(\.floppy)?$/i.exec(name) ?? []
-  return { name: bare.toLowerCase(), isFloppy: floppy !== undefined, as: as.length > 0 ? as.join('/') : undefined }
+  return { key, name: bare.toLowerCase(), isFloppy: floppy !== undefined, as: as.length > 0 ? as.join('/') : undefined }
 }
 
 function chooseForm(request: IncomingMessage, entry: Entry, { gzip }: ImageServerOptions): Form {

@@ -92,6 +92,8 @@ export type InternalInfo = OfProcedures &
     persistent_boot_device?: string
     /** bios or uefi. */
     deploy_boot_mode?: string
+    /** Who asked as its machine and was not it: how many times that was told, what was told last, and when. */
+    refused_strangers?: { count: number; last: string; at: string }
     /** Ironic's, in records that come from it: removed with the instance. */
     instance?: unknown
     root_uuid_or_disk_id?: unknown

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { newBoot } from '../../../appliance/records/kinds/boot.ts'
 import { enrolled, type Json, openRig } from './rig.ts'
 
 const MAC = '52:54:00:12:34:56'
@@ -10,6 +11,7 @@ async function waiting(t: TestContext) {
   const { uuid } = await enrolled(rig.ask, { name: 'n1', driver: 'fake-hardware' })
   await rig.ask('POST', '/v1/ports', { node_uuid: uuid, address: MAC })
   await rig.store.nodes.update(uuid, { provision_state: 'wait call-back', target_provision_state: 'active' })
+  await rig.store.boots.create(newBoot(uuid, { agent: true }))
   return { ...rig, uuid }
 }
 

@@ -37,12 +37,15 @@ describe('lookup', () => {
     assert.equal(answers.filter(({ config }) => config.agent_token !== '******').length, 1)
   })
 
-  it('gives a new token after the machine was switched off', async (t) => {
+  it('gives nothing while the machine is off, and a new token when it was switched on again', async (t) => {
     const { trial, uuid } = await waiting(t)
     const first = await trial.conductor.lookup({ addresses: [MAC] })
 
     await trial.conductor.power(uuid, 'power off')
     await trial.untilLine('power changed', { power_state: 'power off' })
+    await assert.rejects(trial.conductor.lookup({ addresses: [MAC] }), NOT_FOUND)
+    await trial.conductor.power(uuid, 'power on')
+    await trial.untilState(uuid, 'wait call-back')
     const second = await trial.conductor.lookup({ addresses: [MAC] })
 
     assert.notEqual(second.config.agent_token, '******')

@@ -58,13 +58,16 @@ const QUICK = '[agent]\npost_deploy_get_power_state_retry_interval = 0\n'
 const NOT_CLEANED = '[conductor]\nautomated_clean = false\n'
 /** Where agents of tests listen. */
 const ON_LOOPBACK = `[DEFAULT]\nreachable_networks = ${LOOPBACK.join(',')}\n`
+/** Agents on paper read no boot script, which has the number. */
+const WITHOUT_NUMBER = '[api]\ncheck_boot_number = False\n'
+const isAboutNumbers = (ini: string) => ini.includes('check_boot_number')
 const isAboutAgents = (ini: string) => ini.includes('[agent]')
 
-export const configOf = (ini = ''): Config =>
-  readConfig(readConfigFile('test.conf', ON_LOOPBACK + NOT_CLEANED + (isAboutAgents(ini) ? ini : QUICK + ini)), {
-    host: 'rackstrap',
-    my_ip: () => '172.22.0.1',
-  })
+export function configOf(ini = ''): Config {
+  const quick = isAboutAgents(ini) ? ini : QUICK + ini
+  const text = ON_LOOPBACK + (isAboutNumbers(ini) ? '' : WITHOUT_NUMBER) + NOT_CLEANED + quick
+  return readConfig(readConfigFile('test.conf', text), { host: 'rackstrap', my_ip: () => '172.22.0.1' })
+}
 
 export function imagesOnPaper(change: Partial<Images> = {}): Images & { released: string[] } {
   const released: string[] = []
@@ -129,6 +132,9 @@ export type TrialOptions = {
   /** Left out: fake-hardware, with `bmc`. */
   hardware?: Hardware
   checkRamdisk?: ConductorOptions['checkRamdisk']
+  /** Left out: another DHCP server gives the addresses. */
+  isLeased?: ConductorOptions['isLeased']
+  api_url?: () => string
   /** Left out: the appliance's own. */
   procedures?: readonly Procedure[]
   onLine?: (line: LogLine) => void
@@ -159,7 +165,8 @@ export class Trial {
       ...(options.option_values && { option_values: options.option_values }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       folder: join(state_path, 'procedures'),
-      api_url: () => API_URL,
+      ...(options.isLeased && { isLeased: options.isLeased }),
+      api_url: options.api_url ?? (() => API_URL),
       http_url: () => 'http://172.22.0.1:8080',
       onProcedureEnd: (kind, result) => this.#count(kind, result),
     }

@@ -16,7 +16,7 @@ describe('text that was published for a machine', () => {
       path === PATH ? { node: NODE, name: 'ks.cfg', text: 'rootpw hüüntér2' } : undefined
     const server = await startRackServer(
       { host: '127.0.0.1', port: 0 },
-      [publishedHandler({ publishedText }, log)],
+      [publishedHandler({ publishedText, mayFetch: async () => true }, log)],
       log,
     )
     t.after(() => server.close())

@@ -15,6 +15,8 @@ import { askQemu, qmp } from './qmp.ts'
 /** What the machine shows: init has started; the agent runs and is without a network. */
 const STARTED = /Rackstrap deploy ramdisk, Linux/
 const WAITING = [/asking for an address on/, /Rackstrap deploy agent/]
+/** In the address at which the agent asks: of each boot another one, which is not looked at here. */
+const BOOT_NUMBER = /\/agent\/~[\w-]+/
 const BOOT_DEADLINE_MS = 120_000
 const FREEZE_DEADLINE_MS = 60_000
 const RESUME_DEADLINE_S = 30
@@ -60,7 +62,10 @@ export class BootedMachines {
    */
   async memoryFor(machine: Steel): Promise<Memory | undefined> {
     const script = await this.options.scriptFor(machine.mac).catch(() => '')
-    const lines = script.split('\n').filter((line) => /^(kernel|initrd) /.test(line))
+    const lines = script
+      .split('\n')
+      .filter((line) => /^(kernel|initrd) /.test(line))
+      .map((line) => line.replace(BOOT_NUMBER, ''))
     // Files for this machine alone are of this deploy alone.
     if (lines.length === 0 || /\.cpio /.test(script)) return undefined
     const file = join(this.options.folder, `${await digestOf(machine, lines)}.zst`)
