@@ -2,12 +2,12 @@
  * The files of a config drive, for installers that write them by themselves. The drive may be a stranger's: it is read
  * by a program with limits, off the event loop.
  */
-import { mkdtempDisposable, open, readFile, writeFile } from 'node:fs/promises'
+import { mkdtempDisposable, open, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvalidParameterValue } from '../errors.ts'
 import type { ConfigDriveFile } from '../plugin-api/index.ts'
-import { configDriveVolume } from './config-drive.ts'
+import { unpackConfigDrive } from './config-drive.ts'
 import { runProgram } from './file/programs.ts'
 
 const MIB = 1024 * 1024
@@ -24,7 +24,7 @@ const PATH = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/
 export async function readConfigDriveFiles(encoded: string, signal: AbortSignal): Promise<ConfigDriveFile[]> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'config-drive-'))
   const volume = join(folder.path, 'volume.iso')
-  await writeFile(volume, await configDriveVolume(encoded), { mode: 0o600 })
+  await writeVolume(volume, encoded)
   const files: ConfigDriveFile[] = []
   let bytes = 0
   for (const path of await pathsIn(volume, signal)) {
@@ -34,6 +34,11 @@ export async function readConfigDriveFiles(encoded: string, signal: AbortSignal)
     files.push({ path, content })
   }
   return files
+}
+
+async function writeVolume(path: string, encoded: string): Promise<void> {
+  await using file = await open(path, 'w', 0o600)
+  await unpackConfigDrive(encoded, (piece) => file.appendFile(piece))
 }
 
 const refused = (found: string) =>

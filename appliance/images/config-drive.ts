@@ -6,9 +6,11 @@
 import { mkdir, mkdtempDisposable, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setImmediate as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { gunzip, gzip } from 'node:zlib'
-import { codeOf } from '@appliance/ground/errno'
+import { createGunzip, gzip } from 'node:zlib'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import { NotInstalled, runProgram } from './file/programs.ts'
@@ -20,6 +22,9 @@ export type ConfigDrive = { meta_data?: Json; user_data?: unknown; network_data?
 const MIB = 1024 * 1024
 /** @source ironic-python-agent partition_utils.MAX_CONFIG_DRIVE_SIZE_MB */
 const LIMIT_BYTES = 64 * MIB
+/** Of its text, looked at in one go; of its volume, enough for the first descriptor. */
+const PIECE_CHARACTERS = 128 * 1024
+const HEAD_BYTES = 64 * 1024
 const TEXT_LIMIT_CHARACTERS = Math.ceil(LIMIT_BYTES / 3) * 4 + MIB
 /** @source openstacksdk baremetal/configdrive.py: who reads the drive looks into either */
 const VERSIONS = ['2012-08-10', 'latest']
@@ -111,24 +116,69 @@ export async function checkConfigDrive(text: string): Promise<void> {
       'The config drive is not an address that can be used: expected http(s)://host/path.',
     )
   }
-  await configDriveVolume(text)
+  await unpackConfigDrive(text, () => {})
 }
 
 /**
+ * Piece by piece: nothing of it, 64 MiB perhaps, stands everybody else still, and none of its volume is kept.
  * @param text  base64 of a gzipped ISO 9660 volume
- * @returns the volume. @throws InvalidParameterValue  it is none
+ * @param take  gets the volume, which may prove wrong in its last piece
+ * @throws InvalidParameterValue  it is none
  */
-export async function configDriveVolume(text: string): Promise<Buffer> {
+export async function unpackConfigDrive(text: string, take: (piece: Buffer) => unknown): Promise<void> {
   if (text.length > TEXT_LIMIT_CHARACTERS) throw tooLarge(`it has ${text.length} characters`)
-  const bare = text.replace(/\s+/g, '')
-  if (bare === '') throw refused('is empty')
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(bare) || bare.length % 4 !== 0) throw refused('is neither an address nor base64')
-  const bytes = Buffer.from(bare, 'base64')
-  if (isIso9660(bytes)) throw refused('is base64 of an ISO 9660 volume that is not gzipped', MAKE)
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) throw refused('is base64 of something that is not gzipped', MAKE)
-  const volume = await unpacked(bytes)
-  if (!isIso9660(volume)) throw refused('is base64 of a gzip of something that is no ISO 9660 volume', MAKE)
-  return volume
+  const packed = await decoded(text)
+  if (packed.length === 0) throw refused('is empty')
+  const start = Buffer.concat(packed.slice(0, 2))
+  if (isIso9660(start)) throw refused('is base64 of an ISO 9660 volume that is not gzipped', MAKE)
+  if (start[0] !== 0x1f || start[1] !== 0x8b) throw refused('is base64 of something that is not gzipped', MAKE)
+  let head = Buffer.alloc(0)
+  for await (const piece of unpacked(packed)) {
+    if (head.length < HEAD_BYTES) head = Buffer.concat([head, piece.subarray(0, HEAD_BYTES)])
+    await take(piece)
+  }
+  if (!isIso9660(head)) throw refused('is base64 of a gzip of something that is no ISO 9660 volume', MAKE)
+}
+
+/** Pieces of at least 96 KiB, but for the last. @throws InvalidParameterValue */
+async function decoded(text: string): Promise<Buffer[]> {
+  const pieces: Buffer[] = []
+  let rest = ''
+  for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
+    const bare = rest + text.slice(at, at + PIECE_CHARACTERS).replace(/\s+/g, '')
+    const isLast = at + PIECE_CHARACTERS >= text.length
+    const whole = isLast ? bare.length : bare.length - (bare.length % 4)
+    rest = bare.slice(whole)
+    // The padding is the end.
+    const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/.test(bare) && whole % 4 === 0 && !(bare.endsWith('=') && !isLast)
+    if (!isBase64) throw refused('is neither an address nor base64')
+    if (whole > 0) pieces.push(Buffer.from(bare.slice(0, whole), 'base64'))
+    await pause()
+  }
+  return pieces
+}
+
+/** Off the event loop, with a limit: a stranger may have packed it. */
+async function* unpacked(packed: readonly Buffer[]): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: HEAD_BYTES })
+  // What it says of its end is said to who reads it.
+  const fed = pipeline(Readable.from(packed), gunzip).catch(() => {})
+  let bytes = 0
+  try {
+    for await (const piece of gunzip as AsyncIterable<Buffer>) {
+      bytes += piece.length
+      if (bytes > LIMIT_BYTES) throw tooLarge('its volume is larger')
+      yield piece
+    }
+  } catch (error) {
+    if (error instanceof InvalidParameterValue) throw error
+    throw new InvalidParameterValue(`The config drive cannot be unpacked: ${messageOf(error)}. ${MAKE}`, {
+      cause: error,
+    })
+  } finally {
+    gunzip.destroy()
+    await fed
+  }
 }
 
 const refused = (found: string, next = '') =>
@@ -136,15 +186,3 @@ const refused = (found: string, next = '') =>
 
 /** Its first volume descriptor. @source ECMA-119 8.1 */
 const isIso9660 = (bytes: Buffer) => bytes.toString('latin1', 0x8001, 0x8006) === 'CD001'
-
-/** Off the event loop, with a limit: a stranger may have packed it. */
-async function unpacked(bytes: Buffer): Promise<Buffer> {
-  try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: LIMIT_BYTES })
-  } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge('its volume is larger')
-    throw new InvalidParameterValue(`The config drive cannot be unpacked: ${messageOf(error)}. ${MAKE}`, {
-      cause: error,
-    })
-  }
-}

@@ -10,17 +10,22 @@ import { runProgram } from './programs.ts'
 /** What is between two extents reads as zeros. */
 export type Extent = { start: number; length: number }
 
-const map = z.array(
-  z.object({ start: z.number().int().min(0), length: z.number().int().positive(), data: z.boolean() }),
-)
-/** Some 100,000 extents. */
-const OUTPUT_LIMIT_CHARACTERS = 16 * 1024 * 1024
+const extent = z.object({ start: z.number().int().min(0), length: z.number().int().positive(), data: z.boolean() })
+const EXTENTS_LIMIT = 100_000
+const LINE_LIMIT = 1_000
 const TIMEOUT_S = 30
 
 /** @returns in order; the whole file when it cannot be told, which costs time only */
 export async function dataExtents(file: FileHandle, size_bytes: number, signal: AbortSignal): Promise<Extent[]> {
   const whole = [{ start: 0, length: size_bytes }]
-  let said = ''
+  const extents: Extent[] = []
+  let isWhole = false
+  const add = (line: string) => {
+    const found = extentIn(line)
+    isWhole ||= found === undefined || extents.length > EXTENTS_LIMIT
+    if (found?.data && !isWhole) extents.push(found)
+  }
+  let rest = ''
   try {
     await runProgram({
       file: 'qemu-img',
@@ -28,25 +33,39 @@ export async function dataExtents(file: FileHandle, size_bytes: number, signal: 
       args: ['map', '-U', '-f', 'raw', '--output=json', '/dev/stdin'],
       stdin: file.fd,
       reads: ['/dev/stdin'],
+      // An extent a line, understood as it comes: a stranger's file may have very many.
       onOutput: (text) => {
-        if (said.length < OUTPUT_LIMIT_CHARACTERS) said += text
+        const lines = (rest + text).split('\n')
+        rest = lines.pop()?.slice(-LINE_LIMIT) ?? ''
+        for (const line of lines) add(line)
       },
       nice: 0,
       timeout_s: TIMEOUT_S,
       signal,
       about: 'A sparse image',
     })
-    return inside(map.parse(JSON.parse(said)), size_bytes)
+    if (rest !== '') add(rest)
+    return isWhole ? whole : inside(extents, size_bytes)
   } catch (error) {
-    // Not installed, too many extents, a file system that does not tell.
-    if (error instanceof ImageUnacceptable || error instanceof SyntaxError || error instanceof z.ZodError) return whole
+    // Not installed, a file system that does not tell.
+    if (error instanceof ImageUnacceptable) return whole
     throw error
   }
 }
 
-function inside(extents: z.infer<typeof map>, size_bytes: number): Extent[] {
+/** @returns undefined: no line of a map */
+function extentIn(line: string): z.infer<typeof extent> | undefined {
+  try {
+    return extent.safeParse(JSON.parse(line.replace(/^\[/, '').replace(/[,\]]$/, ''))).data
+  } catch {
+    // Said by what is returned.
+    return undefined
+  }
+}
+
+function inside(extents: readonly Extent[], size_bytes: number): Extent[] {
   return extents
-    .filter(({ data, start }) => data && start < size_bytes)
+    .filter(({ start }) => start < size_bytes)
     .map(({ start, length }) => ({ start, length: Math.min(length, size_bytes - start) }))
     .sort((a, b) => a.start - b.start)
 }

@@ -67,6 +67,8 @@ const VERB_SINCE: Readonly<Record<string, number>> = {
   unhold: 85,
   service: 87,
 }
+/** The conductor looks at all of a config drive, piece by piece: it may have 86 million characters. */
+const DRIVE_BEGINNING = 64 * 1024
 const BASE64 = /^[A-Za-z0-9+/=\s]*$/
 
 /** Fields of the body that belong to some verbs only, since when, and what the others are told. */
@@ -143,7 +145,8 @@ function checkConfigDrive(target: string, configdrive: string | object, minor: n
     )
   }
   if (typeof configdrive === 'string') {
-    if (configdrive.includes('://') || BASE64.test(configdrive)) return
+    const beginning = configdrive.slice(0, DRIVE_BEGINNING)
+    if (beginning.includes('://') || BASE64.test(beginning)) return
     throw new InvalidParameterValue('Invalid configdrive format: it is neither a JSON, nor a URL, nor a base64 string')
   }
   const since = 'vendor_data' in configdrive ? 59 : 56
