@@ -11,6 +11,8 @@ const LINE_LIMIT = 64 * 1024
 /** {"error":""} is longer. */
 const SHORTEST = 10
 const [BRACE, QUOTE] = [0x7b, 0x22]
+/** Lines of one piece that look like reports and are none: the others of the piece are not looked at. */
+const STRANGE_LIMIT = 500
 const NOTHING = Buffer.alloc(0)
 const ERROR_LIMIT = 2000
 const NOTE_LIMIT = 200
@@ -52,11 +54,13 @@ export function createReport(progress: (progress: Progress) => void): Report {
     left -= 1
     return false
   }
-  const take = (text: string) => {
+  /** @returns whether it is a report */
+  const take = (text: string): boolean => {
     const told = parsed(text)
-    if (told === undefined || outcome) return
+    if (told === undefined) return false
+    if (outcome) return true
     if ('progress' in told) {
-      if (isTooOften()) return
+      if (isTooOften()) return true
       const { note, done, total, unit } = told.progress
       progress({
         note: plainText(note, NOTE_LIMIT),
@@ -66,14 +70,16 @@ export function createReport(progress: (progress: Progress) => void): Report {
       })
     } else if ('error' in told) outcome = { error: plainText(told.error, ERROR_LIMIT) }
     else outcome = { result: told.result }
+    return true
   }
   return {
     outcome: () => outcome,
     add(bytes) {
       let from = 0
+      let strange = 0
       for (let end = bytes.indexOf(0x0a); end >= 0; end = bytes.indexOf(0x0a, from)) {
-        if (!skipping && mayReport(rest, bytes, from, end)) {
-          take(Buffer.concat([rest, bytes.subarray(from, end)]).toString('utf8'))
+        if (!skipping && strange < STRANGE_LIMIT && mayReport(rest, bytes, from, end)) {
+          if (!take(Buffer.concat([rest, bytes.subarray(from, end)]).toString('utf8'))) strange++
         }
         rest = NOTHING
         skipping = false
