@@ -46,7 +46,7 @@ export const api = {
     format: 'path',
     help: 'Certificate (PEM, with those that vouch for it) of the API; read anew when it changes.',
   },
-  key_file: { section: 'api', type: 'string', format: 'path', help: 'Its key.' },
+  key_file: { section: 'api', type: 'string', holds: 'secret', format: 'path', help: 'Its key.' },
   ramdisk_host_ip: {
     section: 'api',
     type: 'string',
@@ -111,7 +111,13 @@ export const api = {
 
 export const ssl = {
   cert_file: { section: 'ssl', type: 'string', format: 'path', help: 'As [api] cert_file, which goes before it.' },
-  key_file: { section: 'ssl', type: 'string', format: 'path', help: 'As [api] key_file, which goes before it.' },
+  key_file: {
+    section: 'ssl',
+    type: 'string',
+    holds: 'secret',
+    format: 'path',
+    help: 'As [api] key_file, which goes before it.',
+  },
   ca_file: {
     section: 'ssl',
     type: 'string',

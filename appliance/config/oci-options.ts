@@ -5,6 +5,7 @@ export const oci = {
   authentication_config: {
     section: 'oci',
     type: 'string',
+    holds: 'secret',
     format: 'path',
     help: 'Registry auth file (JSON, as podman login writes it) with pull secrets for container images of nodes that bring none. Read anew each time.',
   },

@@ -43,6 +43,7 @@ const DEFAULT = {
   http_basic_auth_user_file: {
     section: 'DEFAULT',
     type: 'string',
+    holds: 'secret',
     format: 'path',
     default: '$state_path/htpasswd',
     help: 'Users of http_basic, as htpasswd -B makes them and rackstrap user add; read anew when it changes. Not there at the start: it is made, with one administrator.',

@@ -35,6 +35,12 @@ export type Option = {
   perNode?: readonly NodeField[]
   /** How these fields call it, when a node's field of the option's own name would say too little. */
   perNodeName?: string
+  /**
+   * Of an option that names a file or folder: `trust`, what lies there is run or believed; `secret`, it also holds
+   * secrets. A start is refused when others may write it, as sshd does with keys; a secret that others may read is
+   * warned of.
+   */
+  holds?: 'trust' | 'secret'
 } & (
   | { type: 'string'; default?: string; choices?: readonly string[]; format?: Format }
   | { type: 'integer'; default?: number; min?: number; max?: number; unit?: string }

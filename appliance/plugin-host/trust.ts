@@ -2,7 +2,7 @@
  * Who could have written a plugin. It runs as the appliance, so nobody else may: as sshd looks at a user's keys. Runs
  * and reads no code.
  */
-import { type Stats, statSync } from 'node:fs'
+import { realpathSync, type Stats, statSync } from 'node:fs'
 import { lstat, opendir, realpath, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
@@ -12,6 +12,8 @@ const ROOT = 0
 const STICKY = 0o1000
 const GROUP_WRITES = 0o020
 const OTHERS_WRITE = 0o002
+const OTHERS_READ = 0o004
+const OTHERS_SEARCH = 0o001
 /** Of a plugin's folder; more is most likely another folder than was meant. */
 const ENTRY_LIMIT = 1_000
 /** What npm and git keep in a folder is theirs. */
@@ -31,6 +33,46 @@ export function trustedAccounts(state_path?: string, env: NodeJS.ProcessEnv = pr
     ...(Number.isNaN(sudo) ? [] : [sudo]),
     ...owners.flatMap((path) => statSync(path, { throwIfNoEntry: false })?.uid ?? []),
   ]
+}
+
+/** `problem`: may be written by anybody */
+type Writable = { path: string; problem: string }
+
+/**
+ * The path, and each folder above it: as sshd looks at keys.
+ * @returns what another account could write, and why; undefined: nothing, or it is not there
+ */
+export function whoElseWrites(path: string, accounts: readonly number[]): Writable | undefined {
+  const real = realOf(path)
+  if (real === undefined) return undefined
+  const own = problemOf(statSync(real), accounts)
+  if (own !== undefined) return { path: real, problem: own }
+  for (let above = dirname(real); above !== dirname(above); above = dirname(above)) {
+    const problem = parentProblem(statSync(above), accounts)
+    if (problem !== undefined) return { path: above, problem }
+  }
+  return undefined
+}
+
+/** Whether accounts that are neither its owner nor in its group may read it. */
+export function isReadByOthers(path: string): boolean {
+  const real = realOf(path)
+  if (real === undefined || (statSync(real).mode & OTHERS_READ) === 0) return false
+  for (let above = dirname(real); above !== dirname(above); above = dirname(above)) {
+    if ((statSync(above).mode & OTHERS_SEARCH) === 0) return false
+  }
+  return true
+}
+
+/** @returns undefined  it is no file or folder, or may not be looked at: who opens it hears so */
+function realOf(path: string): string | undefined {
+  try {
+    const real = realpathSync(path)
+    const stats = statSync(real)
+    return stats.isFile() || stats.isDirectory() ? real : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** @throws PluginRefused  another account could have written the folder, or something in it */

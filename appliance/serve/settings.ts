@@ -34,6 +34,7 @@ import type { LoadedPlugins } from '../plugin-host/load.ts'
 import type { Box } from './box.ts'
 import { warningOfOpenApi } from './check-api.ts'
 import { loadPluginSet, type PluginSet } from './plugin-set.ts'
+import { trustFindings } from './trust.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 
@@ -107,6 +108,13 @@ export async function gatherSettings(
   const reserve = await openReserve(config.DEFAULT.state_path, config.DEFAULT.min_free)
   const hardware = settle(config, pluginSet.brought)
   const openApi = warningOfOpenApi(config) ?? []
+  const tables = [...own, registry, ...sections, ...brought]
+  const trust = trustFindings({
+    state_path: config.DEFAULT.state_path,
+    file: file === NO_FILE ? undefined : file.path,
+    tables,
+  })
+  problems.push(...trust.errors.map((error) => placed(file, error)))
   const settings = {
     ...{ source: file, file: file === NO_FILE ? undefined : file.path, box },
     ...{ config, pluginSet, known, ironic },
@@ -120,10 +128,10 @@ export async function gatherSettings(
       upstreams,
       reserve,
     },
-    tables: [...own, registry, ...sections, ...brought],
+    tables,
     warnings: [
       ...warningsOf(file, known),
-      ...hardware.warnings.concat(openApi).map((warning) => placed(file, warning)),
+      ...hardware.warnings.concat(openApi, trust.warnings).map((warning) => placed(file, warning)),
     ],
   }
   return { settings, problems: [...new Set(problems)] }

@@ -22,12 +22,14 @@ const IRONIC = {
   playbooks_path: {
     section,
     type: 'string',
+    holds: 'trust',
     format: 'path',
     help: 'Folder of playbooks, roles and the local inventory. Not set: those that come with Rackstrap.',
   },
   config_file_path: {
     section,
     type: 'string',
+    holds: 'trust',
     help:
       "Ansible's configuration file. Not set: ansible.cfg in playbooks_path, else one of Rackstrap's own. Host keys are " +
       'checked whatever it says.',
@@ -77,6 +79,7 @@ const IRONIC = {
   default_key_file: {
     section,
     type: 'string',
+    holds: 'secret',
     format: 'path',
     help: 'Private key for a ramdisk of your own. Not set: a key pair is made for each deploy and cleaning.',
   },

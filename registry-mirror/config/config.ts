@@ -137,24 +137,28 @@ export const registryOptions = {
   cert_file: {
     section: 'registry',
     type: 'string',
+    holds: 'trust',
     format: 'path',
     help: 'Certificate (PEM, with those that vouch for it) for https; read anew when it changes. Not set: plain http.',
   },
   key_file: {
     section: 'registry',
     type: 'string',
+    holds: 'secret',
     format: 'path',
     help: 'Private key (PEM) that goes with cert_file.',
   },
   htpasswd_file: {
     section: 'registry',
     type: 'string',
+    holds: 'secret',
     format: 'path',
     help: 'Users and their passwords, in lines of NAME:HASH by bcrypt (htpasswd -B), SHA-crypt, yescrypt or {SHA}; read anew when it changes. With it, push and delete need credentials.',
   },
   token_file: {
     section: 'registry',
     type: 'string',
+    holds: 'secret',
     format: 'path',
     help: 'Bearer tokens, in lines of NAME:SHA256, of the token in hex; read anew when it changes. With it, push and delete need credentials.',
   },
