@@ -18,6 +18,7 @@ export async function startVictim(
   t: After,
   host = '127.0.0.1',
   answer: RequestListener = (_, response) => void response.end(SECRET),
+  port = 0,
 ): Promise<Victim> {
   let requests = 0
   let connections = 0
@@ -28,7 +29,7 @@ export async function startVictim(
   server.on('connection', () => {
     connections++
   })
-  server.listen(0, host)
+  server.listen(port, host)
   await once(server, 'listening')
   t.after(() => {
     server.closeAllConnections()
