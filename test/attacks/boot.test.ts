@@ -223,6 +223,52 @@ describe('files for one machine', () => {
   })
 })
 
+describe('image of a node', () => {
+  const progress = () => {}
+
+  async function served(side: Started) {
+    writeFileSync(join(side.store, 'kernel'), 'licensed content')
+    const given = { node_uuid: side.uuid, field: 'kernel', signal: AbortSignal.timeout(10_000), progress }
+    const { url, name } = await side.images.file({ ...given, href: `file://${side.store}/kernel` })
+    return { path: new URL(url).pathname, name }
+  }
+
+  it('has an address that nobody can guess, and goes to its machine alone', async (t) => {
+    const side = await started(t, 'ours')
+    const { path, name } = await served(side)
+    const folder = path.split('/')[1]
+
+    const guesses = [`/${folder}/${name}`, `/${folder}/~${'A'.repeat(32)}/${name}`, `/${folder}/~/${name}`]
+    for (const guess of guesses) assert.equal((await side.ask(MACHINE, guess)).status, 404, guess)
+    const stolen = await side.ask(NEIGHBOUR, path)
+    const own = await side.ask(MACHINE, path)
+
+    assert.match(path, /^\/agent_images\/~[\w-]{32}\//)
+    assert.equal(stolen.status, 404)
+    assert.deepEqual(own, { status: 200, text: 'licensed content' })
+  })
+
+  it('goes to nobody after the deploy', async (t) => {
+    const side = await started(t, 'ours')
+    const { path } = await served(side)
+    await side.trial.conductor.provision(side.uuid, { target: 'deleted' })
+    await side.trial.untilState(side.uuid, 'available')
+
+    assert.equal((await side.ask(MACHINE, path)).status, 404)
+  })
+
+  it('goes to the agent alone where another DHCP server gives addresses', async (t) => {
+    const side = await started(t, 'another')
+    const { path } = await served(side)
+    await lookedUp(side)
+
+    const stolen = await side.ask(NEIGHBOUR, path)
+    const own = await side.ask(MACHINE, path)
+
+    assert.deepEqual([stolen.status, own.status], [404, 200])
+  })
+})
+
 describe('log', () => {
   it('has neither the number of a boot nor the address of a file in it', async (t) => {
     const side = await started(t, 'ours')

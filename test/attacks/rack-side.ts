@@ -2,10 +2,14 @@
  * What a box answers machines, for tests that attack it from its rack: the real listener, its real handlers, a real
  * conductor. Who asks has an address of his own on the loopback.
  */
+import { mkdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createRamdiskApi } from '../../appliance/api/app.ts'
+import { filesKeyOf, giveFilesKey } from '../../appliance/conductor/boot/files-key.ts'
+import { createImages } from '../../appliance/images/create-images.ts'
+import type { Images } from '../../appliance/images/images.ts'
 import { createLog } from '../../appliance/log.ts'
 import { createMetrics } from '../../appliance/metrics.ts'
 import { startRackServer } from '../../appliance/rack-server.ts'
@@ -13,6 +17,7 @@ import { publishedHandler } from '../../appliance/serve/published-handler.ts'
 import { ramdiskHandler } from '../../appliance/serve/ramdisk-handler.ts'
 import { createIsLeased, createPxe } from '../../pxe/index.ts'
 import { configOf, startTrial, type Trial } from '../appliance/conductor/trial.ts'
+import { configOf as imagesConfig } from '../appliance/images/images-in-folder.ts'
 import { stateFolder } from '../appliance/records/state-folder.ts'
 import { exampleConfig } from '../pxe/example-config.ts'
 import { layRamdisk } from '../pxe/ramdisk-on-paper.ts'
@@ -26,6 +31,9 @@ export type RackSide = {
   trial: Trial
   state_path: string
   port: number
+  /** A folder for files that file:// may name. */
+  store: string
+  images: Images
   /** @param from  the address of who asks */
   ask(from: string, path: string, body?: object): Promise<Answer>
 }
@@ -46,13 +54,25 @@ export async function startRackSide(t: TestContext, dhcp: 'ours' | 'another', in
   const server = await startRackServer({ host: '127.0.0.1', port: 0 }, handlers, log)
   t.after(() => server.close())
   port = server.port
+  const images = createImages({
+    ...{ config: imagesConfig(state_path), log, http_url },
+    door: {
+      keyOf: (uuid) => filesKeyOf({ store }, uuid),
+      giveKey: (uuid) => giveFilesKey({ store }, uuid),
+      mayFetch: (uuid, key = '', address) => conductor.mayFetch(uuid, address, key),
+    },
+  })
+  t.after(() => images.close())
   const pxe = createPxe(pxeConfig(), { log, machineBootOf: (mac, address) => conductor.bootAsked(mac, address) })
   handlers.push(
     (...call) => pxe.handle(...call),
+    (...call) => images.handle(...call),
     publishedHandler(conductor, log),
     ramdiskHandler(createRamdiskApi({ conductor, store, config, log, metrics: createMetrics() }), http_url()),
   )
-  return { trial, state_path, port, ask: (from, path, body) => ask({ port, from, path, body }) }
+  const files = join(state_path, 'store')
+  mkdirSync(files)
+  return { trial, state_path, port, store: files, images, ask: (from, path, body) => ask({ port, from, path, body }) }
 }
 
 function ask({ port, from, path, body }: { port: number; from: string; path: string; body: object | undefined }) {
