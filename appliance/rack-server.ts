@@ -14,6 +14,10 @@ export type RackHandler = ((request: IncomingMessage, response: ServerResponse) 
 /** A machine that stops reading holds its connection no longer than this. */
 const IDLE_TIMEOUT_MS = 60_000
 const HEADERS_TIMEOUT_MS = 10_000
+/** Until a request has come whole: the largest is a heartbeat. */
+const REQUEST_TIMEOUT_MS = 60_000
+/** Node looks for connections over their time each 30 s when it is not told. */
+const CHECK_EVERY_MS = 5_000
 
 /** RFC 9112 section 3.2.2: a server takes the absolute form, too. */
 const ABSOLUTE = /^http:\/\/[^/]*\/?/i
@@ -24,7 +28,10 @@ export async function startRackServer(
   handlers: readonly RackHandler[],
   log: Log,
 ): Promise<Listening> {
-  const server = createServer((request, response) => void answer(request, response, handlers, log))
+  const server = createServer(
+    { connectionsCheckingInterval: CHECK_EVERY_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => void answer(request, response, handlers, log),
+  )
   server.headersTimeout = HEADERS_TIMEOUT_MS
   server.timeout = IDLE_TIMEOUT_MS
   return listen(server, address)

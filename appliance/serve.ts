@@ -1,5 +1,6 @@
 /** Builds all objects of the appliance, starts them and stops them again. No other file does. */
 import { join } from 'node:path'
+import { limitsOf } from '@appliance/ground/connection-limits'
 import type { Jobs } from '@appliance/ground/jobs'
 import { openReserve } from '@appliance/ground/reserve'
 import { checkRamdisk, createIsLeased, createPxe, type MachineBoot, type Pxe, type PxeConfig } from '@appliance/pxe'
@@ -183,7 +184,11 @@ async function mirrorOf(settings: Settings, log: Log, bmcAddresses: () => Iterab
 async function startRack(config: Config, { log, stack, metrics }: Ground & { metrics: Metrics }) {
   const address = rackAddressOf(config)
   const handlers: RackHandler[] = []
-  const server = await startRackServer(address.listen, handlers, log).catch((error: unknown) => {
+  const server = await startRackServer(
+    { ...address.listen, limits: limitsOf(config.api, 'api', log) },
+    handlers,
+    log,
+  ).catch((error: unknown) => {
     throw cannotListen(address.listen, '[deploy] http_url', error)
   })
   stack.defer(() => server.close())

@@ -3,6 +3,7 @@
  * given a config and a logger.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SendRoom } from '@appliance/ground/send-room'
 import type { PxeConfig, PxeLog } from './config.ts'
 import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
 import type { MachineBootOf } from './handle-boot.ts'
@@ -49,9 +50,10 @@ export type PxeGiven = {
 /** @param config  complete: http_url holds the port that is listened on */
 export function createPxe(config: PxeConfig, given: PxeGiven): Pxe {
   const dnsmasq = config.dhcp_provider === 'dnsmasq' ? new Dnsmasq(config, given.log) : undefined
+  const room = new SendRoom()
   return {
     start: async () => dnsmasq?.start(),
-    handle: (request, response) => serveBoot(request, response, { config, ...given }),
+    handle: (request, response) => serveBoot(request, response, { config, room, ...given }),
     health: async () => dnsmasq?.health() ?? { healthy: true },
     stop: async () => dnsmasq?.stop(),
   }

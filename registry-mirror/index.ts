@@ -1,6 +1,7 @@
 /** An OCI registry. Knows nothing of the appliance: it is given a config and a logger. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { limitsOf } from '@appliance/ground/connection-limits'
 import type { Counts, Jobs } from '@appliance/ground/jobs'
 import type { Listening } from '@appliance/ground/listen'
 import { createReach } from '@appliance/ground/reach'
@@ -218,7 +219,7 @@ export async function startRegistry(
         if (await answered(request, response)) return
         await answerOthers(request, response, registry)
       },
-      config,
+      { ...config, limits: limitsOf(config, 'registry', log) },
       certificate,
     )
   } catch (error) {

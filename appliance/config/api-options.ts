@@ -75,6 +75,20 @@ export const api = {
     unit: 'KiB',
     help: 'Largest body of a provision request, which may carry a config drive.',
   },
+  max_connections: {
+    section: 'api',
+    type: 'integer',
+    default: 1000,
+    min: 0,
+    help: "Connections at one time to the API, and as many to the rack's side; 0: no limit.",
+  },
+  max_connections_per_host: {
+    section: 'api',
+    type: 'integer',
+    default: 200,
+    min: 0,
+    help: 'Of these, from one IPv4 address or one IPv6 network of 64 bits; 0: no limit. A proxy, or NAT, in front of many clients needs more.',
+  },
   ramdisk_heartbeat_timeout: {
     section: 'api',
     type: 'integer',

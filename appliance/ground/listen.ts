@@ -3,14 +3,16 @@ import { rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
+import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connection-limits.ts'
 
 export type Listening = { port: number; close(): Promise<void> }
-export type Address = { host: string; port: number }
+export type Address = { host: string; port: number; limits?: ConnectionLimits | undefined }
 
 const CLOSE_DEADLINE_MS = 2_000
 
 /** @param port  0: any that is free. @throws the error of listen(2); whyNoPort says it in the operator's words */
-export async function listen(server: Server, { host, port }: Address): Promise<Listening> {
+export async function listen(server: Server, { host, port, limits = CONNECTION_LIMITS }: Address): Promise<Listening> {
+  limitConnections(server, limits)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
   server.listen(port, host, resolve)

@@ -17,13 +17,24 @@ export type ChunkSource = {
   end?(isWhole: boolean): void
 }
 
-/** @returns bytes that were sent: fewer than `total` when the client went away, or the source ended early */
+/** Of the system's own buffers, and of a rack's switch that starts anew. */
+const GRACE_MS = 60_000
+const LEAST_BYTES_PER_S = 8 * 1024
+
+export type SentChunks = {
+  /** Fewer than all when the client went away or was cut, or the source ended early. */
+  bytes: number
+  /** The client took less than 8 KiB/s, after a minute of grace for each chunk. */
+  isTooSlow: boolean
+}
+
+/** @param onBytes  told of each chunk that went out. @param grace_ms  for tests */
 export async function sendChunks(
   source: ChunkSource,
   total: number,
   response: ServerResponse,
-  onBytes: (bytes: number) => void,
-): Promise<number> {
+  { onBytes, grace_ms = GRACE_MS }: { onBytes: (bytes: number) => void; grace_ms?: number },
+): Promise<SentChunks> {
   const next = (done: number) => {
     if (done >= total) return undefined
     const chunk = source.at(done)
@@ -32,6 +43,7 @@ export async function sendChunks(
     return chunk
   }
   let done = 0
+  let isTooSlow = false
   let coming = next(0)
   try {
     while (coming !== undefined) {
@@ -39,8 +51,16 @@ export async function sendChunks(
       coming = undefined
       const { length } = chunk.bytes
       const sent = length > 0 && write(response, chunk.bytes)
+      const timer = setTimeout(
+        () => {
+          isTooSlow = true
+          response.destroy()
+        },
+        grace_ms + (length / LEAST_BYTES_PER_S) * 1000,
+      )
       if (sent) coming = next(done + length)
       const isSent = await sent
+      clearTimeout(timer)
       chunk.release?.(isSent || length === 0)
       if (!isSent) break
       done += length
@@ -52,7 +72,7 @@ export async function sendChunks(
     unwanted?.release?.(true)
     source.end?.(done === total)
   }
-  return done
+  return { bytes: done, isTooSlow }
 }
 
 /** Resolves when the kernel has taken all, or with false when the client went away. */

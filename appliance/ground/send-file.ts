@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { isKnown, type Range, rangeOf } from './range.ts'
 import { type ChunkSource, sendChunks } from './send-chunks.ts'
+import type { SendRoom } from './send-room.ts'
 
 const CHUNK_BYTES = 512 * 1024
 
@@ -14,6 +15,8 @@ export type FileAnswer = {
   etag: string
   /** Beside ETag, Accept-Ranges, Content-Length and Content-Range. */
   headers?: OutgoingHttpHeaders
+  /** Of all files that a server sends. */
+  room: SendRoom
   /** Called with the size of each chunk that went out. */
   onBytes?: ((bytes: number) => void) | undefined
 }
@@ -23,6 +26,8 @@ export type Sent = {
   range: Range | undefined
   /** Bytes of the body that the system took. */
   bytes: number
+  /** The client took less than the least rate, and was cut for it. */
+  isTooSlow: boolean
   /** False: the client went away, or the file ended early, and the connection was cut. */
   whole: boolean
 }
@@ -32,13 +37,13 @@ export async function sendFile(
   file: FileHandle,
   request: IncomingMessage,
   response: ServerResponse,
-  { size_bytes, start_bytes = 0, etag, headers, onBytes = () => {} }: FileAnswer,
+  { size_bytes, start_bytes = 0, etag, headers, room, onBytes = () => {} }: FileAnswer,
 ): Promise<Sent> {
   const validators = { etag, 'accept-ranges': 'bytes' }
   const common = { ...validators, 'content-type': 'application/octet-stream', ...headers }
   const answer = (status: Sent['status'], head: OutgoingHttpHeaders): Sent => {
     response.writeHead(status, head).end()
-    return { status, range: undefined, bytes: 0, whole: true }
+    return { status, range: undefined, bytes: 0, isTooSlow: false, whole: true }
   }
   if (isKnown(request.headers, etag)) return answer(304, common)
   const isHead = request.method === 'HEAD'
@@ -53,25 +58,37 @@ export async function sendFile(
   const part = asked && { 'content-range': `bytes ${range.start}-${range.end}/${size_bytes}` }
   if (isHead) return answer(status, { ...common, 'content-length': total })
   response.writeHead(status, { ...common, ...part, 'content-length': total })
-  const bytes = await sendChunks(chunksOf(file, range, start_bytes), total, response, onBytes)
+  const source = chunksOf(file, { range, start_bytes, room })
+  const { bytes, isTooSlow } = await sendChunks(source, total, response, { onBytes })
   const whole = bytes === total
   if (whole) await new Promise<void>((resolve) => response.end(resolve).once('close', resolve))
   // The client must not take what it has for the whole.
   else response.destroy()
-  return { status, range, bytes, whole }
+  return { status, range, bytes, isTooSlow, whole }
 }
 
+type Part = { range: Range; start_bytes: number; room: SendRoom }
+
 /** Two buffers: one is filled while the other is on its way. */
-function chunksOf(file: FileHandle, { start, end }: Range, start_bytes: number): ChunkSource {
+function chunksOf(file: FileHandle, { range: { start, end }, start_bytes, room }: Part): ChunkSource {
   const total = end - start + 1
-  const length = Math.min(CHUNK_BYTES, total)
-  const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(total > length ? length : 0)] as const
+  const length = room.take(Math.min(CHUNK_BYTES, total))
+  const lengths = [length, total > length ? room.take(Math.min(CHUNK_BYTES, total)) : 0] as const
+  const buffers = lengths.map((length) => Buffer.allocUnsafeSlow(length))
   let turn = 0
   return {
     async at(done) {
-      const buffer = buffers[turn++ % 2 === 0 ? 0 : 1]
-      const { bytesRead } = await file.read(buffer, 0, Math.min(length, total - done), start_bytes + start + done)
+      const buffer = (lengths[1] > 0 && turn++ % 2 === 1 ? buffers[1] : buffers[0]) as Buffer
+      const { bytesRead } = await file.read(
+        buffer,
+        0,
+        Math.min(buffer.length, total - done),
+        start_bytes + start + done,
+      )
       return { bytes: buffer.subarray(0, bytesRead) }
+    },
+    end() {
+      for (const length of lengths) room.give(length)
     },
   }
 }

@@ -8,6 +8,8 @@ import { ApplianceError } from '../errors.ts'
 import { type Fetch, fetchListener } from './fetch-listener.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
+/** Node looks for connections over their time each 30 s when it is not told. */
+const CHECK_EVERY_MS = 5_000
 /** Enough for the slowest body of the largest size. An answer may take longer: some ask a BMC. */
 const REQUEST_TIMEOUT_MS = 60_000
 
@@ -36,11 +38,18 @@ export const listenOnSocket = async (fetch: Fetch, path: string): Promise<Listen
   listenOnPath(await serverFor(fetchListener(fetch, 'localhost')), path)
 
 async function serverFor(listener: RequestListener, tls?: Tls): Promise<Server | SecureServer> {
-  const limits = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
+  const limits = {
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  }
   if (tls === undefined) return createServer(limits, listener)
   const { createServer: createSecureServer } = await import('node:https')
   const client = tls.client_ca === undefined ? {} : { ca: tls.client_ca, requestCert: true, rejectUnauthorized: true }
-  return createSecureServer({ ...limits, ...tls.certificate.current, ...client, minVersion: 'TLSv1.2' }, listener)
+  return createSecureServer(
+    { ...limits, handshakeTimeout: HEADERS_TIMEOUT_MS, ...tls.certificate.current, ...client, minVersion: 'TLSv1.2' },
+    listener,
+  )
 }
 
 /** @param options  the ones to change, as the operator knows them */

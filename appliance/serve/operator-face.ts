@@ -1,6 +1,8 @@
 /** Opens the operator's side: the API on [api] host_ip and port, and on a unix socket in state_path. */
+
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { limitsOf } from '@appliance/ground/connection-limits'
 import { makeFirstUser } from '../access/change-users.ts'
 import type { DoorGiven } from '../access/door.ts'
 import { canonicalHost, hostIn, type IsOwnHost } from '../access/hosts.ts'
@@ -30,7 +32,8 @@ export async function openOperatorFace({ config, log, metrics, inner, tls }: Giv
     (via: 'socket' | 'tcp') =>
     (request: Request, { incoming }: { incoming: unknown }) =>
       face(request, incoming as Incoming, via)
-  const tcp = await listen(fetchVia('tcp'), { host: api.host_ip, port: api.port }, tls)
+  const address = { host: api.host_ip, port: api.port, limits: limitsOf(api, 'api', log) }
+  const tcp = await listen(fetchVia('tcp'), address, tls)
   const path = join(DEFAULT.state_path, 'api.sock')
   const socket = await listenOnSocket(fetchVia('socket'), path).catch((error: unknown) => {
     log.warn('the API has no unix socket', { path, reason: messageOf(error) })

@@ -6,12 +6,14 @@ import { open } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { plainAddress } from '@appliance/ground/plain-address'
 import { type Sent, sendFile } from '@appliance/ground/send-file'
+import type { SendRoom } from '@appliance/ground/send-room'
 import type { PxeConfig, PxeLog } from '../config.ts'
 import { type BootAnswer, handleBoot, type MachineBootOf } from '../handle-boot.ts'
 
 export type BootServer = {
   config: PxeConfig
   log: PxeLog
+  room: SendRoom
   machineBootOf: MachineBootOf
   /** Called for each boot that this box refuses and will go on refusing. */
   onRefused?: (node: string, reason: string) => void
@@ -81,11 +83,11 @@ async function sendBootFile(
   { name, path }: BootFile,
   request: IncomingMessage,
   response: ServerResponse,
-  { log, onBytes }: BootServer,
+  { log, room, onBytes }: BootServer,
 ): Promise<void> {
   const ip = ipOf(request)
   const began = performance.now()
-  const sent = await sendPath(path, request, response, onBytes).catch((error: NodeJS.ErrnoException) => {
+  const sent = await sendPath(path, request, response, { room, onBytes }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' || response.headersSent) throw error
     log.warn('boot file is missing', { ip, name, path })
     response.writeHead(404, { 'content-type': 'text/plain' }).end(`${name} is missing on the appliance\n`)
@@ -94,7 +96,7 @@ async function sendBootFile(
   if (sent?.range === undefined) return
   const fields = { ip, name, bytes: sent.bytes, duration_s: Math.round(performance.now() - began) / 1000 }
   if (sent.whole) log.info('boot file served', fields)
-  else log.warn('boot file not taken whole', fields)
+  else log.warn('boot file not taken whole', { ...fields, ...(sent.isTooSlow && { too_slow: true }) })
 }
 
 /** @throws the error of opening or reading the file as it is (ENOENT, EIO, ...) */
@@ -102,14 +104,14 @@ async function sendPath(
   path: string,
   request: IncomingMessage,
   response: ServerResponse,
-  onBytes: BootServer['onBytes'],
+  given: Pick<BootServer, 'room' | 'onBytes'>,
 ): Promise<Sent> {
   await using file = await open(path)
   const status = await file.stat({ bigint: true })
   if (!status.isFile()) throw Object.assign(new Error(`${path} is no file`), { code: 'ENOENT' })
   const { size, mtimeNs, ino } = status
   const etag = `"${size.toString(16)}-${mtimeNs.toString(16)}-${ino.toString(16)}"`
-  return await sendFile(file, request, response, { size_bytes: Number(size), etag, onBytes })
+  return await sendFile(file, request, response, { size_bytes: Number(size), etag, ...given })
 }
 
 const ipOf = ({ socket }: IncomingMessage) => plainAddress(socket.remoteAddress ?? '')

@@ -13,6 +13,9 @@ export type RegistryConfig = {
   host_ip: string
   /** 0: any free one. */
   port: number
+  /** 0: no limit. */
+  max_connections: number
+  max_connections_per_host: number
   /** Folder of blobs, repositories and uploads; made when it is not there. */
   storage_path: string
   /** Seconds. An upload that got no bytes for so long expires. */
@@ -110,6 +113,20 @@ export const registryOptions = {
     format: 'path',
     default: '$state_path/registry',
     help: 'Folder that holds blobs, repositories and uploads.',
+  },
+  max_connections: {
+    section: 'registry',
+    type: 'integer',
+    default: 1000,
+    min: 0,
+    help: 'Connections at one time; 0: no limit.',
+  },
+  max_connections_per_host: {
+    section: 'registry',
+    type: 'integer',
+    default: 200,
+    min: 0,
+    help: 'Of these, from one IPv4 address or one IPv6 network of 64 bits; 0: no limit. A proxy, or NAT, in front of many clients needs more.',
   },
   upload_timeout: {
     section: 'registry',

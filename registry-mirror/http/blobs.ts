@@ -56,9 +56,11 @@ export async function pullBlob(exchange: Exchange, { name, digest }: Target): Pr
 }
 
 async function sendBody(exchange: Exchange, blob: BlobReader, range: { start: number; end: number }): Promise<void> {
-  const { response } = exchange
-  const sent = await sendBlob(blob, response, { ...exchange, range })
-  if (sent === range.end - range.start + 1) response.end()
+  const { request, response, log } = exchange
+  const { bytes, isTooSlow } = await sendBlob(blob, response, { ...exchange, range })
+  if (isTooSlow)
+    log.warn('a client took too little and was cut', { ip: request.socket.remoteAddress, url: request.url, bytes })
+  if (bytes === range.end - range.start + 1) response.end()
   // The client must not take a part for the whole.
   else response.destroy()
 }

@@ -31,7 +31,7 @@ async function provision(pieces: readonly Iterable<Uint8Array>[]): Promise<strin
   const length = pieces.flatMap((piece) => [...piece]).reduce((sum, { length }) => sum + length, 0)
   const head = [
     'PUT /v1/nodes/n1/states/provision HTTP/1.1',
-    'Host: box',
+    'Host: 127.0.0.1',
     'Connection: close',
     `X-OpenStack-Ironic-API-Version: ${VERSION}`,
     'Content-Type: application/json',

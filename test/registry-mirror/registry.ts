@@ -52,7 +52,8 @@ export function temporaryFolder(t: Pick<TestContext, 'after'>): string {
 }
 
 export function configOf(storage_path: string): RegistryConfig {
-  const limits = { upload_timeout: 3600, max_uploads: 100, max_blob_size: 0, quota: 0, min_free: 0 }
+  const connections = { max_connections: 1000, max_connections_per_host: 200 }
+  const limits = { ...connections, upload_timeout: 3600, max_uploads: 100, max_blob_size: 0, quota: 0, min_free: 0 }
   const keeping = { gc_interval: 86400, gc_grace: 3600, scrub_interval: 0, scrub_rate: 0, sync_interval: 0 }
   // Where upstreams of tests are.
   const pulling = { other_upstreams: true, reachable_networks: ['127.0.0.0/8', '::1'] }

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { leadsNowhere } from '@appliance/ground/errno'
 import { plainAddress } from '@appliance/ground/plain-address'
 import { sendFile } from '@appliance/ground/send-file'
+import { SendRoom } from '@appliance/ground/send-room'
 import type { Log } from '../../log.ts'
 import type { Cache } from '../cache/cache.ts'
 import { type Encoding, type Entry, fileOf } from '../cache/entry.ts'
@@ -39,6 +40,7 @@ type Form = {
 
 /** @returns whether the path was an image's */
 export function createImageServer(options: ImageServerOptions) {
+  const room = new SendRoom()
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     const link = linkOf(request.url ?? '', options)
     if (link === undefined) return false
@@ -64,7 +66,7 @@ export function createImageServer(options: ImageServerOptions) {
     try {
       const form = isFloppy ? await floppyForm(file, whole) : whole
       if (form === undefined) response.writeHead(404, { 'content-type': 'text/plain' }).end('no floppy disk is in it\n')
-      else await answer({ request, response, node, file, form }, options)
+      else await answer({ request, response, node, file, form, room }, options)
     } finally {
       await file.close()
     }
@@ -124,15 +126,25 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   })
 }
 
-type Answering = { request: IncomingMessage; response: ServerResponse; node: string; file: FileHandle; form: Form }
+type Answering = {
+  request: IncomingMessage
+  response: ServerResponse
+  node: string
+  file: FileHandle
+  form: Form
+  room: SendRoom
+}
 
-async function answer({ request, response, node, file, form }: Answering, options: ImageServerOptions): Promise<void> {
+async function answer(
+  { request, response, node, file, form, room }: Answering,
+  options: ImageServerOptions,
+): Promise<void> {
   const { size_bytes, start_bytes = 0, etag, encoding, format } = form
   const started = performance.now()
-  const { range, bytes, whole } = await sendFile(file, request, response, {
+  const { range, bytes, isTooSlow, whole } = await sendFile(file, request, response, {
     ...{ size_bytes, start_bytes, etag },
     headers: { vary: 'accept-encoding', ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }) },
-    onBytes: options.onBytes,
+    ...{ room, onBytes: options.onBytes },
   })
   if (range === undefined) return
   const fields = { node, bytes, duration_s: Math.round(performance.now() - started) / 1000, encoding }
@@ -146,6 +158,10 @@ async function answer({ request, response, node, file, form }: Answering, option
     options.log.info(isToTheEnd ? 'image served' : 'part of an image served', { ...fields, start: range.start })
     return
   }
-  // The client went away, or the disk gave less than it had said.
-  options.log.warn('image transfer cut', { ...fields, of: range.end - range.start + 1 })
+  // The client went away or was cut, or the disk gave less than it had said.
+  options.log.warn('image transfer cut', {
+    ...fields,
+    ...(isTooSlow && { too_slow: true }),
+    of: range.end - range.start + 1,
+  })
 }
