@@ -83,10 +83,13 @@ export function parse<S extends z.ZodType>(schema: S, value: unknown, what: stri
   )
 }
 
+/** A text in place of the table may be one of its secrets. */
+const HOLD_SECRETS: readonly string[] = ['driver_info', 'instance_info', 'extra']
+
 function tell(value: unknown, path: readonly string[]): string {
   if (Array.isArray(value)) return 'a list'
   if (hasMembers(value)) return 'an object'
-  if (path.some(isSecretKey)) return 'a value that is not shown'
+  if (path.some((name) => isSecretKey(name) || HOLD_SECRETS.includes(name))) return 'a value that is not shown'
   if (typeof value !== 'string') return String(value)
   return value.length > FOUND_LIMIT ? `'${value.slice(0, FOUND_LIMIT)}...'` : `'${value}'`
 }

@@ -2,6 +2,7 @@
  * Errors in the wire's shape: a string that holds JSON (CONTRIBUTING.md, Errors). The one place that turns errors into
  * answers.
  */
+import { maskText } from '@appliance/ground/secret-words'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { LoginRefused, type Refused } from '../access/refusals.ts'
 import { ApplianceError, ServiceUnavailable } from '../errors.ts'
@@ -17,7 +18,7 @@ export function answerError(call: Call, error: unknown, log: Log): Response {
   if (error instanceof ApplianceError) {
     if (error instanceof ServiceUnavailable) call.header('retry-after', String(error.retry_after_s))
     if (error.code >= 500) log.warn('api request refused', { request_id, path: call.req.path, error })
-    return answer(call, error.code, fault(error.code, error.message))
+    return answer(call, error.code, fault(error.code, maskText(error.message)))
   }
   log.error('api request failed', { request_id, method: call.req.method, path: call.req.path, error })
   const text = `The appliance failed on this request. Its log says why, under request id ${request_id}.`
