@@ -7,6 +7,9 @@ import { manifestInvalid, type OciError } from './errors.ts'
 /** OCI dist-spec: at least 4 MiB; Docker's registries take no more. */
 export const MANIFEST_LIMIT_BYTES = 4 * 1024 * 1024
 
+/** 7 of a layer, so some 7,000 layers: what is understood in 50 ms. No image has 500. */
+const VALUES_LIMIT = 50_000
+
 /** All that are taken, and whether they list manifests (an index) or blobs (an image). */
 const MEDIA_TYPES: Readonly<Record<string, 'index' | 'image'>> = {
   'application/vnd.oci.image.manifest.v1+json': 'image',
@@ -72,7 +75,7 @@ type Descriptor = { mediaType: string | undefined; digest: Digest; urls: unknown
 
 function parseObject(bytes: Uint8Array): JsonObject {
   try {
-    const json: unknown = parseJson(bytes)
+    const json: unknown = parseJson(bytes, { values: VALUES_LIMIT })
     if (isObject(json)) return json
   } catch (error) {
     if (error instanceof JsonTooMuch) throw manifestInvalid(`The manifest is too much to read: ${error.message}.`)

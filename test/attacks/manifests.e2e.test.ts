@@ -32,34 +32,34 @@ async function push(type: string, body: string): Promise<{ status: number; text:
 const list = (count: number, make: (at: number) => string) => Array.from({ length: count }, (_, at) => make(at)).join()
 const digest = (at: number) => `sha256:${at.toString(16).padStart(64, '0')}`
 const filled = (unit: string) => `{"schemaVersion":2,"x":[${unit.repeat((LIMIT_BYTES - 40) / unit.length)}1]}`
-const TOO_MANY = /it holds more than 100000 values/
+const TOO_MANY = /it holds more than 50000 values/
 
 describe('a manifest of 4 MiB', () => {
   const attacks: readonly { what: string; type?: string; body: string; status: number; answer: RegExp }[] = [
     { what: 'lists in lists', body: filled('['), status: 400, answer: /it is nested deeper than 32 levels/ },
     { what: 'nothing but empty objects', body: filled('{},'), status: 400, answer: TOO_MANY },
     {
-      what: '10,000 annotations more than are read',
-      body: `{"schemaVersion":2,"annotations":{${list(60_000, (at) => `"${at}k":""`)}}}`,
+      what: 'more annotations than are read',
+      body: `{"schemaVersion":2,"annotations":{${list(30_000, (at) => `"${at}k":""`)}}}`,
       status: 400,
       answer: TOO_MANY,
     },
     {
       what: 'as many annotations as are read',
-      body: `{"schemaVersion":2,"annotations":{${list(49_000, (at) => `"${at}k":""`)}}}`,
+      body: `{"schemaVersion":2,"annotations":{${list(24_000, (at) => `"${at}k":""`)}}}`,
       status: 201,
       answer: /^$/,
     },
     {
-      what: '10,000 layers, none of them here',
-      body: `{"schemaVersion":2,"layers":[${list(10_000, (at) => `{"digest":"${digest(at)}","size":1}`)}]}`,
+      what: '9,000 layers, none of them here',
+      body: `{"schemaVersion":2,"layers":[${list(9_000, (at) => `{"digest":"${digest(at)}","size":1}`)}]}`,
       status: 400,
       answer: /MANIFEST_BLOB_UNKNOWN/,
     },
     {
-      what: 'an index of 19,000 manifests that nobody has',
+      what: 'an index of 9,000 manifests that nobody has',
       type: INDEX,
-      body: `{"schemaVersion":2,"manifests":[${list(19_000, (at) => `{"digest":"${digest(at)}","size":1}`)}]}`,
+      body: `{"schemaVersion":2,"manifests":[${list(9_000, (at) => `{"digest":"${digest(at)}","size":1}`)}]}`,
       status: 201,
       answer: /^$/,
     },
