@@ -3,12 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { publish } from '../../appliance/conductor/boot/published.ts'
+import { endProcedureBoot } from '../../appliance/conductor/boot/record.ts'
 import { MAC } from '../appliance/conductor/trial.ts'
 import { MACHINE, NEIGHBOUR, type RackSide, startRackSide } from './rack-side.ts'
 import { startVictim } from './victim.ts'
 
 const SCRIPT = `/boot/${MAC.replaceAll(':', '-')}`
 const LOOKUP = `/v1/lookup?addresses=${MAC}`
+const MACHINE_LATER = '127.0.0.21'
 const OTHER_MAC = '52:54:00:66:66:66'
 
 /** dnsmasq 2.90's own form, with a line for IPv6. */
@@ -65,6 +67,13 @@ function warnings({ trial, uuid }: Started): string[] {
   assert.equal(trial.node(uuid).last_error, null)
   assert.ok(trial.conductor.problemOfStrangers()?.endsWith(told.at(-1) ?? 'nothing was told'))
   return told
+}
+
+async function served(side: Started) {
+  writeFileSync(join(side.store, 'kernel'), 'licensed content')
+  const given = { node_uuid: side.uuid, field: 'kernel', signal: AbortSignal.timeout(10_000), progress() {} }
+  const { url, name } = await side.images.file({ ...given, href: `file://${side.store}/kernel` })
+  return { path: new URL(url).pathname, name }
 }
 
 describe('boot script', () => {
@@ -224,15 +233,6 @@ describe('files for one machine', () => {
 })
 
 describe('image of a node', () => {
-  const progress = () => {}
-
-  async function served(side: Started) {
-    writeFileSync(join(side.store, 'kernel'), 'licensed content')
-    const given = { node_uuid: side.uuid, field: 'kernel', signal: AbortSignal.timeout(10_000), progress }
-    const { url, name } = await side.images.file({ ...given, href: `file://${side.store}/kernel` })
-    return { path: new URL(url).pathname, name }
-  }
-
   it('has an address that nobody can guess, and goes to its machine alone', async (t) => {
     const side = await started(t, 'ours')
     const { path, name } = await served(side)
@@ -266,6 +266,37 @@ describe('image of a node', () => {
     const own = await side.ask(MACHINE, path)
 
     assert.deepEqual([stolen.status, own.status], [404, 200])
+  })
+})
+
+describe('instance that boots from this box', () => {
+  it('has its script and files at each boot, from each address of its machine, and its neighbour has none', async (t) => {
+    const side = await started(t, 'ours')
+    const { name } = await served(side)
+    const checksum = { algorithm: 'sha256', value: 'a3'.repeat(32) }
+    const kernel = { name, href_secret: '', field: 'kernel', checksum }
+    const instance = { kind: 'kernel', kernel, ramdisks: [], parameters: '' } as const
+    const { store } = side.trial
+    await store.boots.update(side.uuid, { agent: false, instance })
+    await endProcedureBoot({ store }, side.uuid)
+    await store.nodes.update(side.uuid, { provision_state: 'active', wait: null })
+    const { pathname } = new URL(side.images.fileUrl(name))
+    const both = (from: string) => Promise.all([side.ask(from, SCRIPT), side.ask(from, pathname)])
+
+    const first = await both(MACHINE)
+    lease(side.state_path, [MAC, MACHINE_LATER], [OTHER_MAC, NEIGHBOUR])
+    const second = await both(MACHINE_LATER)
+    lease(side.state_path, [OTHER_MAC, NEIGHBOUR])
+    const withoutLease = await side.ask(MACHINE_LATER, pathname)
+    const stolen = await both(NEIGHBOUR)
+
+    for (const [script, file] of [first, second]) {
+      assert.match(script.text, /boots the kernel of its instance/)
+      assert.equal(file.status, 200)
+    }
+    assert.equal(withoutLease.status, 200)
+    nothingOf(side, stolen[0].text)
+    assert.equal(stolen[1].status, 404)
   })
 })
 

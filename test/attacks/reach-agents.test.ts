@@ -13,7 +13,7 @@ import { MAC } from '../appliance/conductor/trial.ts'
 import { nodeOnPaper } from '../appliance/hardware/node-on-paper.ts'
 import { startVictim } from './victim.ts'
 
-const STRICT = '[DEFAULT]\nreachable_networks =\n[agent]\nrequire_tls = False\n'
+const STRICT = '[DEFAULT]\nreachable_networks =\n[agent]\nrequire_tls = False\n[api]\ncheck_machine_address = False\n'
 
 describe('the callback_url of an agent', () => {
   for (const host of ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '0.0.0.0', '2130706433']) {
