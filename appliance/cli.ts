@@ -59,6 +59,11 @@ const COMMANDS = {
     description: 'about who may log in to the API (auth_strategy = http_basic)',
     load: async () => (await import('./cli/user.ts')).addUserCommands,
   },
+  doctor: {
+    description: 'tell which steps of SECURITY.md this box has taken: status 0 when all are, else 1',
+    takesConfig: true,
+    load: async () => (await import('./cli/doctor.ts')).addDoctorCommand,
+  },
 } as const satisfies Readonly<Record<string, CommandRow>>
 
 type CommandRow = {

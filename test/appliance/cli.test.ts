@@ -295,3 +295,16 @@ async function send(url: string, method: string, body: object): Promise<void> {
   const { ok } = await fetch(url, { method, headers, body: JSON.stringify(body) })
   assert.ok(ok)
 }
+
+describe('rackstrap doctor', () => {
+  it('tells each step of SECURITY.md, what to do about the open ones, and by its status that some are open', async (t) => {
+    const { path } = configFile(t)
+
+    const { status, stdout, stderr } = await rackstrap('doctor', '--config', path)
+
+    assert.deepEqual([status, stderr], [1, ''])
+    assert.ok(stdout.startsWith(`ok The configuration has no error: ${path}\nok The API knows who asks: `))
+    assert.match(stdout, /^!! No md5 for images: .*\n {3}Give images sha256/m)
+    assert.match(stdout, /\n\d+ of 12 steps of SECURITY\.md are taken\n$/)
+  })
+})
