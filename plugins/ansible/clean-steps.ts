@@ -22,7 +22,9 @@ const isObject = (value: unknown): value is Json => value !== null && typeof val
 export async function readCleanSteps(task: AnsibleTask): Promise<{ clean_steps: Described[] }> {
   const file = cleanStepsFile(task)
   const args = [`${HOST}/python-of.sh`, task.options.ansible_playbook_script, `${HOST}/clean_steps.py`, file]
-  const { stdout } = await task.exec('sh', args, { timeout_s: 60 }).catch((error: unknown) => {
+  const { playbooks_path } = task.options
+  const reads = playbooks_path ? [playbooks_path] : []
+  const { stdout } = await task.exec('sh', args, { timeout_s: 60, reads }).catch((error: unknown) => {
     task.signal.throwIfAborted()
     const why = (error as Error).message.replace(/^sh failed: (exit status \d+: )?/, '')
     throw task.failure(`Failed to load clean steps from file ${file}: ${why}`, error)

@@ -55,6 +55,8 @@ export async function createRig(): Promise<Rig> {
   for (const each of [procedure, playbooks]) await mkdir(each, { mode: 0o700 })
   await writeFile(join(playbooks, 'inventory'), 'conductor ansible_connection=local\n')
   await writeFile(join(playbooks, 'add-ironic-nodes.yaml'), ADD_NODES)
+  /** As in an appliance whose state_path this is. */
+  const hidden = { paths: [folder], but: [] }
   const box = { signal: AbortSignal.timeout(600_000), node_uuid: NODE_UUID }
   await exec('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', join(folder, 'host')], {}, box)
   await exec('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', join(procedure, 'id_ed25519')], {}, box)
@@ -89,7 +91,7 @@ export async function createRig(): Promise<Rig> {
       return {
         ...pick(paper),
         agent: { ...pick(paper.agent), url: 'https://127.0.0.1:9999' },
-        exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: NODE_UUID }),
+        exec: (file, args, o = {}) => exec(file, args, o, { signal, node_uuid: NODE_UUID, hidden, folder: procedure }),
         folder: async () => procedure,
         progress: (progress: Progress) => void told.push(progress),
       } as Task as unknown as AnsibleTask
