@@ -47,7 +47,6 @@ export async function admit(asking: Asking, given: DoorGiven): Promise<Caller> {
   if (PUBLIC.test(path) && (path !== '/healthz' || authorization === undefined))
     return { role: 'machine', address, via }
   const { user, role } = await given.login.check(authorization, address)
-  if (role === 'observer' && !isRead(method))
-    throw new RoleForbids(`User ${user} is an observer, who may read and change nothing.`)
+  if (role === 'observer' && !isRead(method)) throw new RoleForbids(user, role)
   return { user, role, address, via }
 }

@@ -1,5 +1,6 @@
 /** What the door of the API answers when it lets nobody through, each with its HTTP code and headers. */
 import { ApplianceError } from '../errors.ts'
+import type { Role } from './caller.ts'
 
 /** Refused before the API itself was asked. */
 export class Refused extends ApplianceError {
@@ -20,6 +21,13 @@ export class NotJson extends Refused {
 /** The caller is known and its role does not allow the act. */
 export class RoleForbids extends Refused {
   override readonly code = 403
+  readonly user: string
+  readonly role: Role
+  constructor(user: string, role: Role) {
+    super(`User ${user} has the role ${role}, and may read and change nothing.`)
+    this.user = user
+    this.role = role
+  }
 }
 
 /** About a log-in: its body has a shape of its own. @source Ironic common/auth_basic.py format_exception */

@@ -2,7 +2,7 @@
 import { getPath } from 'hono/utils/url'
 import type { Caller } from '../access/caller.ts'
 import { type Asking, admit, type DoorGiven } from '../access/door.ts'
-import { Refused } from '../access/refusals.ts'
+import { Refused, RoleForbids } from '../access/refusals.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { logRequest } from './log-request.ts'
@@ -29,12 +29,15 @@ export function createFace(inner: Inner, door: DoorGiven, { log, metrics }: { lo
       const { method, path } = asking
       const duration_ms = performance.now() - began
       metrics.observeRequest(method, error.code, duration_ms / 1000)
-      logRequest(log, { method, path, code: error.code, duration_ms }, asking)
+      logRequest(log, { method, path, code: error.code, duration_ms }, { ...asking, ...knownOf(error) })
       return refusalOf(error)
     }
     return inner(request, { caller })
   }
 }
+
+/** Of who is known and may not. */
+const knownOf = (error: Refused) => (error instanceof RoleForbids ? { user: error.user, role: error.role } : {})
 
 function askingOf(request: Request, { rawHeaders, url = '', socket }: Incoming, via: Asking['via']): Asking {
   const hosts = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host')

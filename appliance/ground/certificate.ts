@@ -31,14 +31,18 @@ export class Certificate {
     return given.cert_file || given.key_file ? new Certificate(given, log) : undefined
   }
 
-  /** @returns how to stop it */
-  follow(server: Pick<Server, 'setSecureContext'>, every_ms = LOOK_EVERY_MS): () => void {
+  /** @param kept  what the server has besides: the CA of its clients. @returns how to stop it */
+  follow(
+    server: Pick<Server, 'setSecureContext'>,
+    every_ms = LOOK_EVERY_MS,
+    kept: { ca?: string | undefined } = {},
+  ): () => void {
     const look = () => {
       try {
         const found = readPem(this.#given)
         if (found.cert === this.current.cert && found.key === this.current.key) return
         this.current = found
-        server.setSecureContext(found)
+        server.setSecureContext({ ...kept, ...found })
         this.#log.info('certificate changed', { cert_file: this.#given.cert_file })
       } catch (error) {
         this.#log.error('the new certificate cannot be used; the old one stays', { error: (error as Error).message })

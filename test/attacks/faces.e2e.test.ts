@@ -164,7 +164,7 @@ describe('whoever reaches the port, with http_basic', () => {
       })),
       [
         {
-          ...{ user: undefined, role: undefined, address: '127.0.0.1', via: 'tcp' },
+          ...{ user: 'watch', role: 'observer', address: '127.0.0.1', via: 'tcp' },
           ...{ method: 'POST', path: '/v1/nodes', node: undefined, code: 403, result: 'refused' },
         },
         {
