@@ -41,11 +41,10 @@ export class Login {
 
   async #inLine<T>(address: string, check: () => Promise<T>): Promise<T> {
     const pause_ms = this.#throttle.pauseFor(address)
-    if (pause_ms === 0) return check()
     const leave = this.#throttle.enter(address)
-    if (leave === undefined) throw new TooManyLogins(Math.ceil(pause_ms / 1000))
+    if (leave === undefined) throw new TooManyLogins(Math.max(1, Math.ceil(pause_ms / 1000)))
     try {
-      await setTimeout(pause_ms, undefined, { ref: false })
+      if (pause_ms > 0) await setTimeout(pause_ms, undefined, { ref: false })
       return await check()
     } finally {
       leave()

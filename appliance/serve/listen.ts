@@ -25,7 +25,8 @@ export async function listen(fetch: Fetch, address: Address, tls?: Tls): Promise
   const listening = await listenOn(server, address).catch((error: unknown) => {
     throw cannotListen(address, '[api] host_ip and port', error)
   })
-  const unfollow = tls && 'setSecureContext' in server ? tls.certificate.follow(server, undefined, { ca: tls.client_ca }) : () => {}
+  const unfollow =
+    tls && 'setSecureContext' in server ? tls.certificate.follow(server, undefined, { ca: tls.client_ca }) : () => {}
   const close = () => {
     unfollow()
     return listening.close()

@@ -53,6 +53,17 @@ describe('failed log-ins', () => {
     assert.ok(throttle.enter('192.0.2.1'))
   })
 
+  it('are not needed for a limit: sixteen of a source are checked at the same time', () => {
+    const throttle = new Throttle()
+
+    const places = Array.from({ length: 17 }, () => throttle.enter('192.0.2.1'))
+
+    assert.equal(places.filter((leave) => leave !== undefined).length, 16)
+    assert.ok(throttle.enter('192.0.2.2'))
+    for (const leave of places) leave?.()
+    assert.ok(throttle.enter('192.0.2.1'))
+  })
+
   it('of many addresses are remembered to a limit: the oldest go first', () => {
     const throttle = new Throttle()
     for (let count = 0; count < 10_001; count++) failing(throttle, `10.0.${count >> 8}.${count & 255}`, 3)
