@@ -20,7 +20,7 @@ export type Asking = {
 
 export type DoorGiven = {
   /** undefined: nobody is asked who he is (noauth). */
-  login: Login | undefined
+  login: Pick<Login, 'check'> | undefined
   isOwnHost: IsOwnHost
   /** Beside the one that the request was sent to: [api] public_endpoint. */
   origins: readonly string[]
