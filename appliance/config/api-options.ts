@@ -106,13 +106,13 @@ export const api = {
   check_boot_number: {
     section: 'api',
     type: 'boolean',
-    default: false,
+    default: true,
     help: 'Answer a lookup only to who brings the one-time number of the boot, which is in the ipa-api-url that this box gives. False: for images with an ipa-api-url of their own, known by their address alone.',
   },
   check_machine_address: {
     section: 'api',
     type: 'boolean',
-    default: false,
+    default: true,
     help: 'Boot scripts, files, lookup and heartbeat count only from the address that our DHCP gave to the machine, or that fetched its boot script first. False: behind a proxy, or where addresses change during a boot.',
   },
   enable_ramdisk_endpoints: {
