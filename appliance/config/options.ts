@@ -19,7 +19,6 @@ const DEFAULT = {
     default: '/var/lib/rackstrap',
     help: 'Records and everything that must survive a restart.',
   },
-  ...disk,
   host: {
     section: 'DEFAULT',
     type: 'string',
@@ -33,6 +32,7 @@ const DEFAULT = {
     help: "Address of this box on the rack's network; that of [dhcp] interface, else of the default route, when not set.",
   },
   debug: { section: 'DEFAULT', type: 'boolean', default: false, help: 'Log at debug level, and have the agent do so.' },
+  ...disk,
   auth_strategy: {
     section: 'DEFAULT',
     type: 'string',

@@ -58,7 +58,8 @@ const LAUNCHER = join(import.meta.dirname, 'confine.pl')
 export function confined(file: string, args: readonly string[], confinement: Confinement): [string, string[]] {
   const path = pathOf(file, confinement.search_path ?? process.env.PATH ?? '')
   if (path === undefined) return [file, [...args]]
-  return [PERL, [LAUNCHER, ...optionsOf(confinement), '--', path, ...args]]
+  const reads = [...(confinement.reads ?? []), path]
+  return [PERL, [LAUNCHER, ...optionsOf({ ...confinement, reads }), '--', path, ...args]]
 }
 
 function optionsOf({ hides, reads = [], writes = [], capabilities = [], ...more }: Confinement): string[] {

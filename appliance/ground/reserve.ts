@@ -29,6 +29,8 @@ export class ReserveReached extends Error {
 export type Reserve = {
   /** What is kept in the file system of `path`; there, and in no other. */
   readonly bytes: number
+  /** Whether `folder` is in that file system. */
+  isKeptIn(folder: string): Promise<boolean>
   /** Bytes that may be written below `folder`, which may be missing yet; below 0 when the reserve is touched. */
   left(folder: string): Promise<number>
   /** @param what  begins the sentence. @throws ReserveReached  `bytes` more would touch the reserve */
@@ -80,6 +82,7 @@ function reserveOf(dev: number, bytes: number): Reserve {
   }
   return {
     bytes,
+    isKeptIn: async (folder) => (await nearest(folder)).stats.dev === dev,
     left,
     require,
     watch(folders, what, error = (text) => new ReserveReached(text)) {

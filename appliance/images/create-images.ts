@@ -75,7 +75,8 @@ export function createImages(options: ImagesOptions): Images {
     }),
   })
   const flights = createFlights<Entry>(config.DEFAULT.image_download_concurrency)
-  const shop = { config, log, upstream, makeRoom: cache.makeRoom, watchRoom: cache.watchRoom }
+  const { makeRoom, keepRoom, watchRoom } = cache
+  const shop = { config, log, upstream, makeRoom, keepRoom, watchRoom }
   const convert = config.DEFAULT.force_raw_images && config.agent.stream_raw_images
   const gzip = createGzipMaker(cache, log)
   const publish = createPublish({ cache, links, flights, log })

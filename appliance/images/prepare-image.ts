@@ -29,6 +29,7 @@ export type Workshop = {
   log: Log
   upstream: Upstream
   makeRoom(bytes: number, what: string): Promise<void>
+  keepRoom(bytes: number, what: string): Promise<void>
   watchRoom(what: string): Disposable & { signal: AbortSignal }
 }
 export type Preparation = {
@@ -123,6 +124,7 @@ export async function fetchImage(
     algorithms: [...new Set([...(expected ? [expected.algorithm] : []), ...(isStrong(expected) ? [] : ['sha256'])])],
     limit_bytes: SIZE_LIMIT_BYTES,
     makeRoom: (bytes) => shop.makeRoom(bytes, `Image ${source.shown}`),
+    keepRoom: (bytes) => shop.keepRoom(bytes, `Image ${source.shown}`),
     progress: (done, total) =>
       flight.progress({ note: `${verb} the ${what}`, done, unit: 'bytes', ...(total === undefined ? {} : { total }) }),
     signal: flight.signal,

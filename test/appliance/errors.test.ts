@@ -31,6 +31,7 @@ describe('an expected refusal', () => {
       ImageUnacceptable: 400,
       DeployFailure: 500,
       UnsupportedDriverExtension: 400,
+      ServiceUnavailable: 503,
     })
   })
 

@@ -50,7 +50,7 @@ describe('a folder to start from that is gone', () => {
   it('does not keep ipmitool from running', () => {
     const { stdout, stderr } = runThere(`
       const timing = { ...IPMITOOL_TIMING, tries: 1 }
-      const access = { node: 'n', address: '127.0.0.1', port: 9, password: '', args: ['-V'] }
+      const access = { node: 'n', address: '127.0.0.1', port: 9, password: '', kg_key: '', args: ['-V'] }
       console.log(await createIpmitool({ log: createLog('error', () => {}), reach: LOOPBACK_REACH }, timing)(access, ['x'], signal))`)
 
     assert.equal(stderr, '')

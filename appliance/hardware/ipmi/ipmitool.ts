@@ -95,7 +95,7 @@ async function runOnce(call: Call, command: string): Promise<{ stdout: string } 
   const [program, programArgs] = withKgKey(access, args)
   const result = await execa(...confined(program, programArgs, { reads: [HOME, ...script.files] }), {
     // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
-    env: { IPMI_PASSWORD: access.password, ...kgKeyIn(access), LC_ALL: 'C', HOME },
+    env: { IPMI_PASSWORD: access.password, ...kgKeyIn(access), LC_ALL: 'C', HOME, PATH: process.env.PATH },
     extendEnv: false,
     stdin: 'ignore',
     // The folder that the appliance was started from may be closed to its account.

@@ -37,6 +37,8 @@ export type Cache = {
   hold(key: string): Disposable
   /** Evicts as far as needed. @throws InsufficientStorage */
   makeRoom(bytes: number, what: string): Promise<void>
+  /** The same where the reserve is; elsewhere the kernel tells of a full disk. */
+  keepRoom(bytes: number, what: string): Promise<void>
   /** For what writes by itself: its signal is aborted with InsufficientStorage. Evicts nothing. */
   watchRoom(what: string): Disposable & { signal: AbortSignal }
   /** Removes what is too old or too much, and in use by nobody. */
@@ -107,6 +109,18 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, reserve, log }
     }
   }
 
+  async function makeRoom(bytes: number, what: string): Promise<void> {
+    if ((await reserve.left(folder)) >= bytes) return
+    for (const entry of (await survey()).unused) {
+      await remove(entry, 'room for another image')
+      if ((await reserve.left(folder)) >= bytes) return
+    }
+    const left = Math.max(await reserve.left(folder), 0)
+    throw new InsufficientStorage(
+      `${what} needs ${bytes} bytes in the image cache ${folder}, whose disk has ${left} bytes left${reserve.bytes > 0 ? ' beyond [DEFAULT] min_free' : ''}. Free some, or move [pxe] instance_master_path to a larger disk.`,
+    )
+  }
+
   return {
     folder,
     hold,
@@ -140,16 +154,9 @@ export function createCache({ folder, size_bytes, ttl_ms, linked, reserve, log }
       if (entry) return entry
       throw new InsufficientStorage(`The image cache ${folder} lost an image just after it was made. Look at the disk.`)
     },
-    async makeRoom(bytes, what) {
-      if ((await reserve.left(folder)) >= bytes) return
-      for (const entry of (await survey()).unused) {
-        await remove(entry, 'room for another image')
-        if ((await reserve.left(folder)) >= bytes) return
-      }
-      const left = Math.max(await reserve.left(folder), 0)
-      throw new InsufficientStorage(
-        `${what} needs ${bytes} bytes in the image cache ${folder}, whose disk has ${left} bytes left${reserve.bytes > 0 ? ' beyond [DEFAULT] min_free' : ''}. Free some, or move [pxe] instance_master_path to a larger disk.`,
-      )
+    makeRoom,
+    async keepRoom(bytes, what) {
+      if (await reserve.isKeptIn(folder)) await makeRoom(bytes, what)
     },
     watchRoom: (what) => reserve.watch([folder], what, (text) => new InsufficientStorage(text)),
   }

@@ -15,15 +15,17 @@ export type FetchTo = {
   /** Of what is fetched, all in one pass. */
   algorithms: readonly string[]
   limit_bytes: number
-  /** Asked before bytes come, and again while they do. @throws InsufficientStorage */
+  /** Asked before bytes come. @throws InsufficientStorage */
   makeRoom(bytes: number): Promise<void>
+  /** Asked while they come: others fill the disk, too. @throws InsufficientStorage */
+  keepRoom(bytes: number): Promise<void>
   progress(done: number, total: number | undefined): void
   signal: AbortSignal
 }
 /** Hex digests by algorithm. */
 export type Fetched = { size_bytes: number; digests: Readonly<Record<string, string>> }
 
-/** So much is asked room for at once, whatever the server told: others fill the disk, too. */
+/** So much is asked room for at once, whatever the server told. */
 const ROOM_BYTES = 8 * 1024 * 1024
 
 /** Cuts that brought no byte since the one before. */
@@ -165,11 +167,11 @@ async function pour(answer: Answer, { upstream, transfer, writer, hashes, to }: 
 }
 
 /** Asks for more when `size_bytes` have come. */
-export function roomTaker({ makeRoom }: Pick<FetchTo, 'makeRoom'>, already: number) {
+export function roomTaker({ keepRoom }: Pick<FetchTo, 'keepRoom'>, already: number) {
   let taken = already
   return async (size_bytes: number): Promise<void> => {
     if (size_bytes <= taken) return
-    await makeRoom(ROOM_BYTES)
+    await keepRoom(ROOM_BYTES)
     taken = size_bytes + ROOM_BYTES
   }
 }

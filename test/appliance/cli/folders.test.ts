@@ -17,7 +17,10 @@ function rig(t: TestContext, more = '') {
   const folder = mkdtempSync(join(tmpdir(), 'rackstrap-folders-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   chmodSync(folder, 0o755)
-  const config = join(folder, 'rackstrap.conf')
+  const own = mkdtempSync(join(tmpdir(), 'rackstrap-conf-'))
+  t.after(() => rmSync(own, { recursive: true, force: true }))
+  chmodSync(own, 0o755)
+  const config = join(own, 'rackstrap.conf')
   const local = '[api]\nhost_ip = 127.0.0.1\nport = 0\n[deploy]\nhttp_url = http://127.0.0.1:0\n'
   writeFileSync(config, `[DEFAULT]\nstate_path = ${folder}/state\nmy_ip = 127.0.0.1\n${local}${more}`)
   return { folder, config, state: join(folder, 'state') }

@@ -20,9 +20,10 @@ import { nodeOnPaper } from '../node-on-paper.ts'
 const UUID = nodeOnPaper().uuid
 const timing = { packet_timeout_s: 1, packet_tries: 1, process_timeout_ms: 5_000, tries: 1, pause_between_tries_ms: 0 }
 
-const ipmi = (given: IpmiOptions['timing']) => {
+/** @param onTried  called when ipmitool has run */
+const ipmi = (given: IpmiOptions['timing'], onTried = () => {}) => {
   const shared = createIpmi({
-    log: createLog('error', () => {}),
+    log: createLog('debug', onTried),
     reach: LOOPBACK_REACH,
     default_boot_mode: 'bios',
     timing: given ?? {},
@@ -211,24 +212,21 @@ describe('ipmitool itself', () => {
   })
 
   it('is asked again when the BMC is busy', async () => {
-    standIn(
-      `[ -e '${folder}/again' ] && echo Chassis Power is on || { echo Node busy >&2; : > '${folder}/again'; exit 1; }`,
-    )
-    const patient = ipmi({ ...timing, tries: 2 })
+    standIn('echo Node busy >&2; exit 1')
+    const patient = ipmi({ ...timing, tries: 2 }, () => standIn('echo Chassis Power is on'))
 
     assert.equal(await patient.getPowerState(interfaceTask(node)), 'power on')
   })
 
-  it('is ended when it hangs', async () => {
+  it('is ended when it hangs', async (t) => {
     standIn('while :; do :; done')
     const hasty = ipmi({ ...timing, process_timeout_ms: 200 })
 
     const mute = createSocket('udp4').bind(0, '127.0.0.1')
+    t.after(() => mute.close())
     await once(mute, 'listening')
     const silent = nodeOnPaper({ driver_info: { ipmi_address: '127.0.0.1', ipmi_port: mute.address().port } })
 
     await assert.rejects(hasty.getPowerState(interfaceTask(silent)), { name: 'BmcFailure', message: /does not answer/ })
-
-    mute.close()
   })
 })
