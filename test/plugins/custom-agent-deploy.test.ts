@@ -13,7 +13,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { bundle } from '../../pxe/ramdisk/bundle.ts'
 import { type LogLine, startChild } from '../bench/child.ts'
-import { cmdlineFor, startAgent } from '../pxe/ramdisk/agent/agent-process.ts'
+import { bootedUrl, cmdlineFor, startAgent } from '../pxe/ramdisk/agent/agent-process.ts'
 import { diskImage } from '../pxe/ramdisk/agent/disk-images.ts'
 import { MAC, makeMachine } from '../pxe/ramdisk/agent/fake-machine.ts'
 import { layRamdisk } from '../pxe/ramdisk-on-paper.ts'
@@ -64,7 +64,7 @@ describe('a deploy with the interface custom-agent', { timeout: 60_000 }, () => 
   it("is written by a layer's step, and does what else was asked of the agent, with arguments", async (t) => {
     t.after(() => rmSync(folder, { recursive: true }))
     await using appliance = startChild([APPLIANCE, 'serve', '--config', config])
-    const { api } = await appliance.told('listening')
+    const { api, http } = await appliance.told('listening')
     const call = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
       const request = { method, headers: HEADERS, body: JSON.stringify(body), signal: AbortSignal.timeout(ANSWER_MS) }
       const answer = await fetch(`${api}/v1${path}`, request)
@@ -82,12 +82,12 @@ describe('a deploy with the interface custom-agent', { timeout: 60_000 }, () => 
       await call('PUT', `/nodes/${uuid}/states/provision`, { target })
       await arrival([state])
     }
-    await using machine = await makeMachine({ cmdline: cmdlineFor({ url: String(api) }) })
-    layIn(machine.root)
     const deploy_steps = [{ interface: 'deploy', step: 'acme_label', priority: 65, args: { text: 'rack 7' } }]
 
     await call('PUT', `/nodes/${uuid}/states/provision`, { target: 'active', deploy_steps })
     await arrival(['wait call-back'])
+    await using machine = await makeMachine({ cmdline: cmdlineFor({ url: await bootedUrl(http, MAC) }) })
+    layIn(machine.root)
     await using _agent = startAgent(machine)
     const { to } = await arrival(['active', 'deploy failed'])
 

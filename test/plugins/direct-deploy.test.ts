@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Child, type LogLine, startChild } from '../bench/child.ts'
-import { cmdlineFor, startAgent } from '../pxe/ramdisk/agent/agent-process.ts'
+import { bootedUrl, cmdlineFor, startAgent } from '../pxe/ramdisk/agent/agent-process.ts'
 import { diskImage } from '../pxe/ramdisk/agent/disk-images.ts'
 import { MAC, makeMachine } from '../pxe/ramdisk/agent/fake-machine.ts'
 import { layRamdisk } from '../pxe/ramdisk-on-paper.ts'
@@ -25,6 +25,7 @@ describe('a deploy with the interface direct', { timeout: 60_000 }, () => {
   const image_source = `file://${join(folder, 'disk.raw')}`
   let appliance: Child
   let api: string
+  let http = ''
   let image: Buffer
 
   before(async () => {
@@ -43,7 +44,9 @@ describe('a deploy with the interface direct', { timeout: 60_000 }, () => {
       ].join('\n'),
     )
     appliance = startChild([APPLIANCE, 'serve', '--config', config])
-    api = String((await appliance.told('listening')).api)
+    const listening = await appliance.told('listening')
+    api = String(listening.api)
+    http = String(listening.http)
   })
   after(async () => {
     await appliance[Symbol.asyncDispose]()
@@ -79,7 +82,7 @@ describe('a deploy with the interface direct', { timeout: 60_000 }, () => {
   it('ends with the image on the disk and the node active', async () => {
     const uuid = await deploying('n1', MAC, sha256(image))
     await arrival(uuid, ['wait call-back'])
-    await using machine = await makeMachine({ cmdline: cmdlineFor({ url: api }) })
+    await using machine = await makeMachine({ cmdline: cmdlineFor({ url: await bootedUrl(http, MAC) }) })
     await using _agent = startAgent(machine)
 
     const { to } = await arrival(uuid, ['active', 'deploy failed'])

@@ -47,12 +47,16 @@ export async function exec(file: string, args: readonly string[], o: Options, by
   let group: number | undefined
   const tree = { mark, cwd }
   const endAll = () => void endTree(group, tree, KILL_AFTER_MS)
-  const timer = timeout_s === undefined ? undefined : setTimeout(endAll, timeout_s * 1000)
+  let isLate = false
+  const endLate = () => {
+    isLate = true
+    endAll()
+  }
+  const timer = timeout_s === undefined ? undefined : setTimeout(endLate, timeout_s * 1000)
   signal.addEventListener('abort', endAll, { once: true })
   try {
     const running = execa(program, all, {
       cwd,
-      ...(timeout_s === undefined ? {} : { timeout: timeout_s * 1000 }),
       env: { ...CLEAN, ...env, ...mark },
       // A process group of its own.
       detached: true,
@@ -70,7 +74,7 @@ export async function exec(file: string, args: readonly string[], o: Options, by
     return { stdout }
   } catch (error) {
     signal.throwIfAborted()
-    throw new DeployFailure(`${file} failed: ${whyOf(error)}`, { cause: error })
+    throw new DeployFailure(`${file} failed: ${whyOf(error, isLate ? timeout_s : undefined)}`, { cause: error })
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', endAll)
@@ -99,9 +103,15 @@ async function rightsOf({ cwd, env, reads = [], writes = [] }: Options, { hidden
   }
 }
 
-function whyOf(error: unknown): string {
-  const { stderr, shortMessage, exitCode } = error as { stderr?: unknown; shortMessage?: string; exitCode?: number }
+type Ended = { stderr?: unknown; shortMessage?: string; escapedCommand?: string; exitCode?: number }
+
+/** @param late_s  its time was over then */
+function whyOf(error: unknown, late_s: number | undefined): string {
+  const { stderr, shortMessage, escapedCommand, exitCode } = error as Ended
   const end = typeof stderr === 'string' ? stderr.trimEnd().slice(-TAIL_CHARACTERS) : ''
-  if (end !== '' && exitCode !== undefined) return `exit status ${exitCode}: ${end}`
-  return end === '' ? (shortMessage ?? messageOf(error)) : `${shortMessage ?? messageOf(error)}: ${end}`
+  if (end !== '' && exitCode !== undefined && late_s === undefined) return `exit status ${exitCode}: ${end}`
+  // Whoever reads it asked for the program, and not for what confines it.
+  const found = shortMessage?.replace(`: ${escapedCommand}`, '') ?? messageOf(error)
+  const short = late_s === undefined ? found : `Command timed out after ${late_s * 1000} milliseconds`
+  return end === '' ? short : `${short}: ${end}`
 }

@@ -40,3 +40,15 @@ export function startAgent(machine: FakeMachine): AgentProcess {
 export const cmdlineFor = (ironic: { url: string }, more = '') =>
   `initrd=ramdisk ipa-api-url=${ironic.url} ipa-listen-port=0 ipa-lookup-interval=0.01 ` +
   `ipa-image-download-connection-retry-interval=0 ipa-disk-wait-attempts=1 ${more}`
+
+/**
+ * What the machine's boot script tells its agent to ask, with the one-time number of this boot.
+ * @param http  of the rack's side
+ */
+export async function bootedUrl(http: unknown, mac: string): Promise<string> {
+  const answer = await fetch(`${http}/boot/${mac}`)
+  const script = await answer.text()
+  const [, url] = /ipa-api-url=(\S+)/.exec(script) ?? []
+  if (!url) throw new Error(`${answer.status}, and no ipa-api-url in: ${script.slice(0, 500)}`)
+  return url
+}
