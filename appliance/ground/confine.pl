@@ -25,7 +25,7 @@ my %LIMITS = (cpu => 0, fsize => 1, as => 9);
 my $RLIMIT_CORE = 4;
 my $LAST_CAPABILITY = 40;
 
-my (@reads, @writes, @hides, @capabilities, %limits, $nice, $parent, $offline, $account, $open);
+my (@reads, @writes, @hides, @capabilities, %limits, $nice, $parent, $offline, $account, $open, $unix);
 while (defined(my $option = shift)) {
   last if $option eq '--';
   my $value = shift;
@@ -38,6 +38,7 @@ while (defined(my $option = shift)) {
   elsif ($option eq '--account') { $account = $value }
   elsif ($option eq '--open')   { $open = $value }
   elsif ($option eq '--offline') { $offline = $value }
+  elsif ($option eq '--unix')   { $unix = $value }
   elsif ($option =~ /^--limit-(\w+)$/) { $limits{$LIMITS{$1} // fail("knows no limit $1")} = $value }
   else { fail("knows no option $option") }
 }
@@ -131,13 +132,17 @@ sub all_but {
 
 # linux/filter.h: load a word, jump if equal or greater, return.
 sub filter_calls {
-  my @denied = ($offline ? $calls->{socket} : (), @{ $calls->{denied} });
+  my @denied = $open ? () : ($offline ? $calls->{socket} : (), @{ $calls->{denied} });
+  my $AF_UNIX = 1;
   my ($LOAD, $EQUAL, $AT_LEAST, $RETURN) = (0x20, 0x15, 0x35, 0x06);
   my ($ALLOW, $EPERM) = (0x7fff0000, 0x00050001);
   my @program = ([$LOAD, 0, 0, 4], [$EQUAL, 1, 0, $calls->{arch}], [$RETURN, 0, 0, $EPERM], [$LOAD, 0, 0, 0]);
   # The calls of x32 have other numbers.
   push @program, [$AT_LEAST, 0, 1, 0x40000000], [$RETURN, 0, 0, $EPERM];
   push @program, [$EQUAL, 0, 1, $_], [$RETURN, 0, 0, $EPERM] for @denied;
+  # The appliance's own sockets have its account, and Landlock knows no rule for them. 16: the first argument.
+  push @program, [$EQUAL, 0, 4, $calls->{socket}], [$LOAD, 0, 0, 16], [$EQUAL, 0, 1, $AF_UNIX], [$RETURN, 0, 0, $EPERM],
+    [$RETURN, 0, 0, $ALLOW];
   push @program, [$RETURN, 0, 0, $ALLOW];
   my $code = join '', map { pack('SCCL', @$_) } @program;
   my $filter = pack('Sx6P', scalar @program, $code);
@@ -158,5 +163,5 @@ if (defined $parent) {
   # It may have ended before.
   exit 126 if getppid() != $parent;
 }
-filter_calls() unless $open;
+filter_calls() unless $unix;
 exec { $ARGV[0] } @ARGV or do { print STDERR "confine: $ARGV[0]: $!\n"; exit 127 };

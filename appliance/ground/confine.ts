@@ -17,6 +17,8 @@ export type Confinement = {
    * `writes` give back a part. They get no filter of system calls.
    */
   hides?: readonly string[]
+  /** With `hides` alone. Otherwise it opens no unix socket, as those of the appliance ask its account no password. */
+  opensUnixSockets?: boolean
   /** Where this is root: who it runs as, with these groups and no others. Under the unit nobody can be another. */
   account?: { uid: number; gid: number; groups?: readonly number[] }
   /** It opens no socket of any kind. */
@@ -78,6 +80,7 @@ function optionsOf({ hides, reads = [], writes = [], capabilities = [], ...more 
     ['--parent', more.endsWithUs === false ? undefined : process.pid],
     ['--account', isRoot() ? account && [account.uid, account.gid, ...(account.groups ?? [])].join(':') : undefined],
     ['--offline', more.isOffline ? 1 : undefined],
+    ['--unix', hides && more.opensUnixSockets ? 1 : undefined],
   ]
   return options.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]))
 }

@@ -15,7 +15,7 @@ export async function probe(manifest: Manifest, version: string, deadline_s: num
   const refused = (why: string) => new PluginRefused(`plugin ${manifest.entry} cannot be loaded: ${why}`)
   // What a plugin reads while it is loaded nobody knows beforehand.
   const options = [`--max-old-space-size=${MEMORY_MB}`, '--disable-warning=ExperimentalWarning']
-  const [execPath, execArgv] = confined(process.execPath, options, { hides: [] })
+  const [execPath, execArgv] = confined(process.execPath, options, { hides: [], opensUnixSockets: true })
   const child = fork(CHILD, [JSON.stringify(manifest), version], {
     execPath,
     // Nothing of the appliance's environment is a plugin's.

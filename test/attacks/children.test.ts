@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type Confinement, confined } from '@appliance/ground/confine'
 import { exec } from '../../appliance/conductor/plugin/exec.ts'
 import { runProgram } from '../../appliance/images/file/programs.ts'
 import { convertToRaw } from '../../appliance/images/format/convert.ts'
@@ -85,6 +86,18 @@ describe('a program that works on images and was taken over', () => {
     }
     const packets = await perl('print socket(my $s, 17, 3, 0) ? "open" : "no"')
     assert.equal(packets, 'no', 'AF_PACKET')
+  })
+
+  it('asks nothing of the appliance by its unix sockets, whatever else it may open', async () => {
+    const ask = 'use Socket; print socket(my $s, $ARGV[0], 1, 0) ? "open" : "no"'
+    const opened = (family: number, confinement: Confinement) =>
+      execFileSync(...confined('perl', ['-e', ask, String(family)], confinement), { encoding: 'utf8' })
+    const [AF_UNIX, AF_INET] = [1, 2]
+
+    for (const rights of [{}, { hides: [] }]) {
+      assert.deepEqual([opened(AF_UNIX, rights), opened(AF_INET, rights)], ['no', 'open'])
+    }
+    assert.equal(opened(AF_UNIX, { hides: [], opensUnixSockets: true }), 'open')
   })
 
   it('has no capability, and gains none', async () => {

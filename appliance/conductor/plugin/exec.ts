@@ -97,6 +97,8 @@ async function rightsOf({ cwd, env, reads = [], writes = [] }: Options, { hidden
   for (const path of writes) await mkdir(path, { recursive: true, mode: FOLDER_MODE })
   return {
     hides: hidden?.paths ?? [],
+    // Such as ssh, for connections that it keeps.
+    opensUnixSockets: true,
     reads: [...(hidden?.but ?? []), ...reads],
     writes: [cwd, folder, ...writes].filter((path) => path !== undefined),
     search_path: env?.PATH ?? SEARCH_PATH,
