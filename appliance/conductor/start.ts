@@ -7,7 +7,7 @@ import type { Node } from '../records/kinds/node.ts'
 import { createRenderer } from '../render/render.ts'
 import { heartbeat, lookup, START_AGAIN } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
-import { isFilesKey } from './boot/files-key.ts'
+import { isFilesKey, keyInstanceFiles } from './boot/files-key.ts'
 import { createInstanceFiles } from './boot/instance-files.ts'
 import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
@@ -126,14 +126,18 @@ export function startConductor(
     },
     machineBootOf: (mac) => machineBootOf(parts, mac),
     async bootAsked(mac, address = THIS_BOX.address) {
-      const boot = machineBootOf(parts, mac)
-      if (boot.kind === 'unknown') return boot
-      const refusal = await claimBoot(parts, boot, { mac, address })
+      const asked = machineBootOf(parts, mac)
+      if (asked.kind === 'unknown') return asked
+      const refusal = await claimBoot(parts, asked, { mac, address })
       if (refusal !== undefined) {
-        const what = `Boot script of ${mac}, of node ${boot.node}, was asked for ${refusal}: not given. ${START_AGAIN}`
-        await parts.strangers.note(boot.node, what)
+        const what = `Boot script of ${mac}, of node ${asked.node}, was asked for ${refusal}: not given. ${START_AGAIN}`
+        await parts.strangers.note(asked.node, what)
         return { kind: 'unknown', mac }
       }
+      await keyInstanceFiles(parts, asked.node)
+      // As it is now: a number of the boot before, or an address without a key, would be refused.
+      const boot = machineBootOf(parts, mac)
+      if (boot.kind === 'agent' && asked.kind !== 'agent') return { kind: 'unknown', mac }
       if (boot.kind !== 'kernel' && boot.kind !== 'iso') return boot
       const missing = await instanceFiles.missing(boot.node)
       return missing === undefined ? boot : { ...boot, missing }
