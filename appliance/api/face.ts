@@ -5,6 +5,7 @@ import { type Asking, admit, type DoorGiven } from '../access/door.ts'
 import { Refused, RoleForbids } from '../access/refusals.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { withoutBootNumber } from './boot-number.ts'
 import { logRequest } from './log-request.ts'
 import { refusalOf } from './wire-error.ts'
 
@@ -23,7 +24,7 @@ export function createFace(inner: Inner, door: DoorGiven, { log, metrics }: { lo
     const asking = askingOf(request, incoming, via)
     let caller: Caller
     try {
-      caller = await admit(asking, door)
+      caller = await admit({ ...asking, path: withoutBootNumber(asking.path) }, door)
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       const { method, path } = asking
