@@ -6,7 +6,7 @@ import { agentConfig, findForLookup, type LookupQuery, NO_SUCH_NODE } from '../a
 import { InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
-import { type Asker, claimLookup } from './boot/window.ts'
+import { type Asker, claimLookup, isLeasedToNode } from './boot/window.ts'
 import type { Heartbeat } from './conductor.ts'
 import type { Parts } from './parts/parts.ts'
 import { handleOf } from './states/node-handle.ts'
@@ -56,13 +56,16 @@ export async function heartbeat(
 ): Promise<void> {
   const node = handleOf(parts, ident)
   const { require_tls } = parts.config.agent
+  // A machine may take another card for its heartbeats than for its lookup.
+  const isMoved = (parts.store.boots.get(node.uuid)?.window?.agent_address ?? asker.address) !== asker.address
+  const isLeased = isMoved && (await isLeasedToNode(parts, node.uuid, asker.address)) === true
   let isRecorded = false
   let refusal: string | undefined
   // Checked again with the record as it is when it is written: of two that claim different addresses, one wins.
   await node.update(
     (now) => {
       checkHeartbeat(now, given, { require_tls })
-      refusal = strangeCall(parts, now.uuid, given, asker)
+      refusal = strangeCall(parts, now.uuid, given, { ...asker, isLeased })
       if (refusal !== undefined) return {}
       isRecorded = heartbeatAllowed(now.provision_state)
       return isRecorded ? { internal: recordOf(given, new Date(), now.driver_internal_info) } : {}
@@ -78,12 +81,15 @@ export async function heartbeat(
   parts.runner.heard(node, callbackOf(given))
 }
 
-/** An agent is called back where it called from: at its own address, from which it looked itself up. */
+/**
+ * An agent is called back where it called from: at its own address, from which it looked itself up, or which our DHCP
+ * has given to another card of its machine.
+ */
 function strangeCall(
   { store, config }: CallParts,
   uuid: string,
   { callback_url }: Heartbeat,
-  { address }: Asker,
+  { address, isLeased }: Asker & { isLeased: boolean },
 ): string | undefined {
   if (!config.api.check_machine_address || callback_url === '') return undefined
   const host = plainAddress(new URL(callback_url).hostname)
@@ -93,6 +99,7 @@ function strangeCall(
       'is expected. Where a proxy stands between them, set [api] check_machine_address = False.'
     )
   }
+  if (isLeased) return undefined
   const known = store.boots.get(uuid)?.window?.agent_address ?? address
   return known === address ? undefined : `The heartbeat came from ${address}, and the lookup of its boot from ${known}.`
 }

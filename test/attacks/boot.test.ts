@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { publish } from '../../appliance/conductor/boot/published.ts'
 import { endProcedureBoot } from '../../appliance/conductor/boot/record.ts'
+import { newPort } from '../../appliance/records/kinds/port.ts'
 import { MAC } from '../appliance/conductor/trial.ts'
 import { MACHINE, NEIGHBOUR, type RackSide, startRackSide } from './rack-side.ts'
 import { startVictim } from './victim.ts'
@@ -12,6 +13,7 @@ const SCRIPT = `/boot/${MAC.replaceAll(':', '-')}`
 const LOOKUP = `/v1/lookup?addresses=${MAC}`
 const MACHINE_LATER = '127.0.0.21'
 const OTHER_MAC = '52:54:00:66:66:66'
+const SECOND_MAC = '52:54:00:12:34:57'
 
 /** dnsmasq 2.90's own form, with a line for IPv6. */
 function lease(state_path: string, ...leases: (readonly [mac: string, address: string])[]): void {
@@ -102,6 +104,30 @@ describe('boot script', () => {
     assert.match(String(warnings(side)[0]), /after 127\.0\.0\.20 had asked first in this boot: not given/)
   })
 
+  it('is given for each card of its machine from one address, as iPXE asks, and not for the card of another', async (t) => {
+    const side = await started(t, 'ours')
+    await side.trial.store.ports.create(newPort({ address: SECOND_MAC, node_uuid: side.uuid }))
+
+    const second = await side.ask(MACHINE, SCRIPT.replace('56', '57'))
+    const first = await side.ask(MACHINE, SCRIPT)
+    const stolen = await side.ask(NEIGHBOUR, SCRIPT.replace('56', '57'))
+
+    for (const { text } of [first, second]) assert.match(text, /ipa-api-url=/)
+    nothingOf(side, stolen.text)
+    assert.equal(warnings(side).length, 1)
+  })
+
+  it('is given again when the lease has run out while iPXE loads, and to nobody else', async (t) => {
+    const side = await started(t, 'ours')
+    const number = await numberOf(side)
+    lease(side.state_path, [OTHER_MAC, NEIGHBOUR])
+
+    assert.equal(await numberOf(side), number)
+    nothingOf(side, (await side.ask(NEIGHBOUR, SCRIPT)).text)
+    nothingOf(side, (await side.ask(MACHINE_LATER, SCRIPT)).text)
+    assert.equal(warnings(side).length, 2)
+  })
+
   it('is given to nobody once the agent has looked itself up, nor while the machine is off', async (t) => {
     const side = await started(t, 'ours')
     await lookedUp(side)
@@ -183,6 +209,22 @@ describe('heartbeat', () => {
     assert.match(moved.text, /The heartbeat came from 127\.0\.0\.66, and the lookup of its boot from 127\.0\.0\.20/)
     assert.equal(side.trial.node(side.uuid).driver_internal_info.agent_url, undefined)
     assert.equal(warnings(side).length, 2)
+  })
+
+  it('is taken from another card of the machine, at its own address, and from nowhere else', async (t) => {
+    const side = await started(t, 'ours')
+    await side.trial.store.ports.create(newPort({ address: SECOND_MAC, node_uuid: side.uuid }))
+    lease(side.state_path, [MAC, MACHINE], [SECOND_MAC, MACHINE_LATER], [OTHER_MAC, NEIGHBOUR])
+    const { number, token } = await lookedUp(side)
+    const beat = (from: string, host: string) =>
+      side.ask(from, `${number}/v1/heartbeat/${side.uuid}`, heartbeat(token, `https://${host}:9999`))
+
+    const toNeighbour = await beat(MACHINE_LATER, NEIGHBOUR)
+    const fromNeighbour = await beat(NEIGHBOUR, NEIGHBOUR)
+    const own = await beat(MACHINE_LATER, MACHINE_LATER)
+
+    assert.deepEqual([toNeighbour.status, fromNeighbour.status, own.status], [400, 400, 202], own.text)
+    assert.equal(side.trial.node(side.uuid).driver_internal_info.agent_url, `https://${MACHINE_LATER}:9999`)
   })
 
   it('cannot have the box connect to somebody else', async (t) => {

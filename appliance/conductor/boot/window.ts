@@ -48,7 +48,7 @@ export async function claimBoot(
   { mac, address }: { mac: string; address: string },
 ): Promise<string | undefined> {
   const isChecked = parts.config.api.check_machine_address
-  const isLeased = isChecked ? await parts.isLeased?.(mac, address) : undefined
+  const isLeased = isChecked ? await isLeasedTo(parts, boot, address) : undefined
   if (isLeased === false) return `from ${address}, which DHCP of this box has not given to ${mac}`
   if (boot.kind === 'disk') return undefined
   let refusal: string | undefined
@@ -105,8 +105,20 @@ async function strangeTo(parts: WindowParts, boot: Boot, address: string): Promi
   return `from ${address}, after ${boot.asked.address} had fetched its boot script`
 }
 
-/** undefined: it cannot be told. */
-async function isLeasedToNode(parts: WindowParts, uuid: string, address: string): Promise<boolean | undefined> {
+/** iPXE asks for each of its cards from one address, which any of them may have. */
+async function isLeasedTo(
+  parts: WindowParts,
+  { kind, node }: { kind: MachineBoot['kind']; node: string },
+  address: string,
+): Promise<boolean | undefined> {
+  const { window, asked } = parts.store.boots.get(node) ?? {}
+  // A lease may end while iPXE loads.
+  if (kind === 'agent' && window && asked?.address === address) return true
+  return isLeasedToNode(parts, node, address)
+}
+
+/** Whether a card of the node has the address; undefined: it cannot be told. */
+export async function isLeasedToNode(parts: WindowParts, uuid: string, address: string): Promise<boolean | undefined> {
   const macs = parts.store.ports.where('node_uuid', uuid).map((port) => port.address)
   const told = await Promise.all(macs.map((mac) => parts.isLeased?.(mac, address)))
   return told.includes(true) ? true : told.includes(undefined) ? undefined : told.length > 0 ? false : undefined
