@@ -60,11 +60,12 @@ export function createRamdiskApi(parts: ApiParts): App {
 /** @param public_endpoint  base of links; where the request came to when left out */
 function createBase(parts: ApiParts, public_endpoint?: string): App {
   const app: App = new Hono<ApiEnv>({ getPath: wirePath })
-  const room = new BodyRoom()
+  const rooms = { machines: new BodyRoom(), users: new BodyRoom() }
   app.use(async (call, next) => {
     const began = performance.now()
     begin(call, public_endpoint)
-    const body = room.share()
+    const { role, address } = call.get('caller')
+    const body = role === 'machine' ? rooms.machines.share(address) : rooms.users.share()
     call.set('body', body)
     await next().finally(body.free)
     finish(call, parts, performance.now() - began)

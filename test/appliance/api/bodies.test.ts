@@ -102,6 +102,51 @@ describe('request bodies', () => {
     assert.equal((await later.answer).status, 400)
   })
 
+  it('of a stranger who sends them slowly take 4 MiB of the room, and no heartbeat of others has to wait', async (t) => {
+    const { app } = await openRig(t)
+    const heartbeat = (address: string, body: ReadableStream | string, bytes: number) =>
+      app.request(
+        `${BASE}/v1/heartbeat/9e1c7b9a-1b1e-4f5e-9a35-0d8f0b0f0c11`,
+        {
+          method: 'POST',
+          headers: { 'X-OpenStack-Ironic-API-Version': '1.115', 'content-length': `${bytes}` },
+          ...{ body, duplex: 'half' },
+        } as RequestInit,
+        { caller: { role: 'machine', address, via: 'tcp' } },
+      )
+    const { promise: isOver, resolve: end } = Promise.withResolvers<void>()
+    const stall = () => {
+      const { promise: isHeld, resolve } = Promise.withResolvers<void>()
+      const body = new ReadableStream(
+        {
+          async pull(controller) {
+            controller.enqueue(new Uint8Array(255 * 1024).fill(0x20))
+            resolve()
+            await isOver
+            controller.close()
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      const answer = Promise.resolve(heartbeat('192.0.2.66', body, 256 * 1024))
+      return { isHeld: Promise.race([isHeld, answer]), answer }
+    }
+
+    const stalled = Array.from({ length: 300 }, stall)
+    await Promise.all(stalled.map(({ isHeld }) => isHeld))
+    const other = await heartbeat('192.0.2.7', '{}', 2)
+    end()
+    const codes = (await Promise.all(stalled.map(({ answer }) => answer))).map(({ status }) => status)
+    const large = await heartbeat('192.0.2.7', '{}', 257 * 1024)
+
+    assert.equal(other.status, 400, 'a callback_url is missing')
+    assert.deepEqual(
+      [400, 503].map((code) => codes.filter((status) => status === code).length),
+      [16, 284],
+    )
+    assert.equal(large.status, 413)
+  })
+
   it('that end before they are complete are the client’s fault, not an error of the appliance', async (t) => {
     const { app, lines } = await openRig(t)
     const body = new ReadableStream({ pull: (controller) => controller.error(new Error('aborted')) })
