@@ -33,6 +33,10 @@ export function isSameKey(known: string, given: string): boolean {
 export const openWindow = (parts: BootRecords, uuid: string): Promise<void> =>
   setBoot(parts, uuid, () => ({ asked: null, window: { number_secret: newKey(), agent_address: null } }))
 
+/** The boot has begun, and no agent has looked itself up in it. */
+export const isUnanswered = ({ agent, window }: Boot): boolean =>
+  agent && window !== null && window.number_secret !== '' && window.agent_address === null
+
 /** The boot is over. */
 export async function closeWindow(parts: BootRecords, uuid: string): Promise<void> {
   if (parts.store.boots.get(uuid)?.window) await setBoot(parts, uuid, () => ({ window: null }))

@@ -11,6 +11,7 @@ import type { InterfaceType, Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { callPlugin, checkedResult } from '../plugin/faults.ts'
 import { switched } from '../plugin/plugin-of.ts'
+import { isSwitchedByHand } from '../power/power.ts'
 import { currentStepOf, indexOf, keyOf, planOf } from '../procedures/plan.ts'
 import {
   internalChange,
@@ -350,6 +351,10 @@ export class StepRunner {
   async #bootAgain(node: NodeHandle): Promise<void> {
     const { uuid, record } = node
     if (!isWaiting(record) || record.wait?.for !== 'agent-boot' || hasAgent(record)) return
+    if (isSwitchedByHand(this.#parts, record)) {
+      this.#parts.log.warn('machine has not booted the agent, and can only be started by hand', { node: uuid })
+      return
+    }
     this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
     await bootAgent(this.#parts, node, this.#parts.background.signalOf(uuid)).catch((error: unknown) => {
       if (!(error instanceof ApplianceError)) throw error

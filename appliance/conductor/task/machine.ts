@@ -2,7 +2,7 @@
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { setBoot } from '../boot/record.ts'
-import { openWindow } from '../boot/window.ts'
+import { isUnanswered, openWindow } from '../boot/window.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { forgetAgent, isSwitchedByHand, keepsPower, type PowerParts, setBootDevice, setPower } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
@@ -37,16 +37,25 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
   await validateRamdisk(parts, before, procedureOf(before).kind)
   const isRebooted = keepsPower(parts, before)
   if (!isRebooted) await setPower(parts, node, 'power off', { signal })
-  await setBoot(parts, node.uuid, () => ({ agent: true, window: null }))
+  const isByHand = isSwitchedByHand(parts, before) && !agentIsAlive(parts, before)
+  await setBoot(parts, node.uuid, (boot) => ({
+    agent: true,
+    window: isByHand && isUnanswered(boot) ? boot.window : null,
+  }))
   await prepareRamdisk(parts, node, signal)
-  if (isSwitchedByHand(parts, before) && !agentIsAlive(parts, before)) return waitForHand(parts, node)
+  if (isByHand) return waitForHand(parts, node)
   await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
 }
 
-/** The wait for the agent is as long as for others: a person goes and presses the button. */
+/**
+ * The wait for the agent is as long as for others: a person goes and presses the button. Who has pressed it before this
+ * box restarted has a machine with the number of the boot that is open.
+ */
 async function waitForHand(parts: MachineParts, node: NodeHandle): Promise<void> {
-  await forgetAgent(parts, node)
-  await openWindow(parts, node.uuid)
+  if (!parts.store.boots.get(node.uuid)?.window) {
+    await forgetAgent(parts, node)
+    await openWindow(parts, node.uuid)
+  }
   parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: node.uuid })
 }
 
