@@ -59,7 +59,19 @@ export function createReach({ allowed, option, refused = () => [] }: ReachOption
     return refused().find(({ networks }) => networksOf(networks).has(address))?.what
   }
 
-  function problemOf(address: string, host: string): AddressRefused | undefined {
+  /** Throws nothing: it is asked in callbacks, where nobody catches. What cannot be told is refused. */
+  function problemOf(address: string, host: string): Error | undefined {
+    try {
+      return refusalOf(address, host)
+    } catch (cause) {
+      return new Error(
+        `whether ${host} may be reached cannot be told: ${cause instanceof Error ? cause.message : cause}`,
+        { cause },
+      )
+    }
+  }
+
+  function refusalOf(address: string, host: string): AddressRefused | undefined {
     for (const form of formsOf(address)) {
       const kind = exceptions.has(form) ? undefined : kindOf(form)
       if (kind === undefined) continue

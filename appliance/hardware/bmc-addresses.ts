@@ -9,9 +9,9 @@ const KEY = /^[a-z0-9]+_address$/
 export function bmcAddressesOf(driver_info: Json): string[] {
   return Object.entries(driver_info).flatMap(([key, value]) => {
     if (!KEY.test(key) || typeof value !== 'string') return []
-    if (isIP(value) !== 0) return [value]
-    const host = URL.canParse(value) ? new URL(value).hostname : value
-    const address = host.replace(/^\[|\]$/g, '')
+    const host = isIP(value) === 0 && URL.canParse(value) ? new URL(value).hostname : value
+    // Without its zone: isIP takes one, a network has none.
+    const address = host.replace(/^\[|\]$/g, '').replace(/%.*$/s, '')
     return isIP(address) === 0 ? [] : [address]
   })
 }

@@ -70,6 +70,19 @@ describe('the addresses that the box reaches by itself', () => {
     assert.equal(await wordsOf('203.0.113.8', { refused, allowed: ['203.0.113.0/24'] }), '203.0.113.8')
   })
 
+  it('are refused, and nothing is thrown where nobody catches, when what the caller adds is no network', async () => {
+    const reach = reachWith({ refused: () => [{ networks: ['fe80::1%eth0'], what: 'a BMC' }] })
+    const expected = /^whether 203\.0\.113\.9 may be reached cannot be told: 'fe80::1%eth0' is no network: /
+    const connect = reach.guard((_options: { hostname: string }, _callback: (error: Error, socket: null) => void) =>
+      assert.fail('it was connected'),
+    )
+
+    const guarded = await new Promise<Error>((done) => connect({ hostname: '203.0.113.9' }, done))
+
+    assert.match(guarded.message, expected)
+    await assert.rejects(reach.addressOf('203.0.113.9'), { message: expected })
+  })
+
   it('are told to a socket one by one or all together, without those that are refused', async () => {
     const lookup = promisify(reachWith({ allowed: ['127.0.0.1'] }).lookup) as (...given: unknown[]) => Promise<unknown>
 

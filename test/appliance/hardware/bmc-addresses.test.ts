@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { networksOf } from '../../../appliance/ground/networks.ts'
 import { bmcAddressesOf } from '../../../appliance/hardware/bmc-addresses.ts'
 
 describe('the addresses of a BMC', () => {
@@ -17,5 +18,18 @@ describe('the addresses of a BMC', () => {
     }
 
     assert.deepEqual(bmcAddressesOf(driver_info), ['10.0.0.1', '10.0.0.2', 'fd00::3', 'fd00::4'])
+  })
+
+  it('are told without their zone, so that each is a network; what is no address is none', () => {
+    const driver_info = {
+      ipmi_address: 'fe80::1%eth0',
+      ilo_address: '[fe80::2%25eth0]',
+      irmc_address: '%eth0',
+    }
+
+    const found = bmcAddressesOf(driver_info)
+
+    assert.deepEqual(found, ['fe80::1', 'fe80::2'])
+    assert.ok(networksOf(found).has('fe80::2'))
   })
 })
