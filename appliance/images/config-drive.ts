@@ -144,13 +144,15 @@ export async function unpackConfigDrive(text: string, take: (piece: Buffer) => u
 async function decoded(text: string): Promise<Buffer[]> {
   const pieces: Buffer[] = []
   let rest = ''
+  // The padding is the end, but for blanks.
+  let hasEnded = false
   for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
     const bare = rest + text.slice(at, at + PIECE_CHARACTERS).replace(/\s+/g, '')
     const isLast = at + PIECE_CHARACTERS >= text.length
     const whole = isLast ? bare.length : bare.length - (bare.length % 4)
     rest = bare.slice(whole)
-    // The padding is the end.
-    const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/.test(bare) && whole % 4 === 0 && !(bare.endsWith('=') && !isLast)
+    const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/.test(bare) && whole % 4 === 0 && !(hasEnded && bare !== '')
+    hasEnded ||= bare.slice(0, whole).endsWith('=')
     if (!isBase64) throw refused('is neither an address nor base64')
     if (whole > 0) pieces.push(Buffer.from(bare.slice(0, whole), 'base64'))
     await pause()

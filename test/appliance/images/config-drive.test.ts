@@ -116,6 +116,21 @@ describe('a config drive made elsewhere', () => {
     await checkConfigDrive('https://images.example/drive')
   })
 
+  it('may have as many blanks behind its padding as it likes, and nothing else', async () => {
+    const volume = gunzipSync(Buffer.from(await encodeConfigDrive({}, INSTANCE, signal()), 'base64'))
+    const texts = Array.from({ length: 40 }, (_, bytes) =>
+      base64(gzipSync(Buffer.concat([volume, randomBytes(bytes)]))),
+    )
+    const text = texts.find((one) => one.endsWith('==')) ?? assert.fail('none is padded')
+    const blanks = '\n'.repeat(300_000)
+    const before = ' '.repeat(128 * 1024 - text.length + 1)
+
+    await checkConfigDrive(text + blanks)
+    await checkConfigDrive(before + text)
+    await refuses(`${text}${blanks}A`, `The config drive is neither an address nor base64: ${EXPECTED}`)
+    await refuses(`${text}${blanks}=`, `The config drive is neither an address nor base64: ${EXPECTED}`)
+  })
+
   it('is refused otherwise, with what was found', async () => {
     const whole = Buffer.from(await encodeConfigDrive({}, INSTANCE, signal()), 'base64')
 
