@@ -14,4 +14,6 @@ export type BoundSecrets = {
    * and the port count.
    */
   address: readonly NodePath[]
+  /** What a field of the address means while it is not set: `{ 'driver_info/ipmi_port': '623' }`. */
+  defaults?: Readonly<Partial<Record<NodePath, string>>>
 }

@@ -71,7 +71,11 @@ function problemsOfBoundSecrets(bound: unknown): string[] {
     Array.isArray(list) &&
     list.length > 0 &&
     list.every((path) => typeof path === 'string' && /^(driver_info|instance_info)\/./.test(path))
-  const isBinding = (one: unknown) => isObject(one) && arePaths(one.secrets) && arePaths(one.address)
+  const isBinding = (one: unknown) =>
+    isObject(one) &&
+    arePaths(one.secrets) &&
+    arePaths(one.address) &&
+    (one.defaults === undefined || isObject(one.defaults))
   return bound === undefined || (Array.isArray(bound) && bound.every(isBinding))
     ? []
     : ['boundSecrets is not a list of { secrets, address }, lists of paths such as driver_info/ipmi_password']

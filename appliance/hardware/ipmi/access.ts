@@ -89,6 +89,11 @@ export const IPMI_BOUND_SECRETS: readonly BoundSecrets[] = [
       'driver_info/ipmi_bridging',
       ...BRIDGING.map(([key]) => `driver_info/${key}` as const),
     ],
+    defaults: {
+      'driver_info/ipmi_port': String(DEFAULT_PORT),
+      'driver_info/ipmi_protocol_version': '2.0',
+      'driver_info/ipmi_bridging': 'no',
+    },
   },
 ]
 

@@ -92,6 +92,39 @@ describe('a patch that changes the address of a BMC', () => {
     assert.deepEqual([inTable.ipmi_password, inTable.ipmi_hex_kg_key], ['c', ''])
   })
 
+  it('leaves them while the place stays the same, however it is written', async (t) => {
+    const named = { ...GIVEN.driver_info, ipmi_address: 'BMC-3.example' }
+    const sixth = { ...GIVEN.driver_info, ipmi_address: 'fd00::3', ipmi_port: '623' }
+    const same: [Json, Json[]][] = [
+      [GIVEN.driver_info, [add('/driver_info/ipmi_port', 623)]],
+      [GIVEN.driver_info, [add('/driver_info/ipmi_port', '623')]],
+      [sixth, [add('/driver_info/ipmi_port', 623)]],
+      [sixth, [remove('/driver_info/ipmi_port')]],
+      [sixth, [add('/driver_info/ipmi_address', 'FD00:0:0::3')]],
+      [named, [add('/driver_info/ipmi_address', 'bmc-3.example')]],
+      [GIVEN.driver_info, [add('/driver_info/ipmi_protocol_version', '2.0')]],
+      [GIVEN.driver_info, [add('/driver_info/ipmi_bridging', 'no')]],
+    ]
+
+    for (const [driver_info, patch] of same) {
+      const node = await openNode(t, undefined, { ...GIVEN, driver_info })
+
+      assert.equal((await node.patch(...patch)).ipmi_password, 'hunter2', JSON.stringify(patch))
+    }
+  })
+
+  it('takes them away with another zone or another default, and has nothing to take where one is empty', async (t) => {
+    const driver_info = { ipmi_address: 'fe80::1%eth0', ipmi_port: 6230, ipmi_password: 'hunter2', ipmi_hex_kg_key: '' }
+    const given = { ...GIVEN, driver_info }
+    const moves = [add('/driver_info/ipmi_address', 'fe80::1%eth1'), remove('/driver_info/ipmi_port')]
+
+    for (const move of moves) {
+      const { ipmi_password, ipmi_hex_kg_key } = await (await openNode(t, undefined, given)).patch(move)
+
+      assert.deepEqual([ipmi_password, ipmi_hex_kg_key], [undefined, ''], JSON.stringify(move))
+    }
+  })
+
   it('says so in the log, and in validate until the secret is given', async (t) => {
     const { patch, ask, uuid, lines } = await openNode(t)
     const reason = async () => {

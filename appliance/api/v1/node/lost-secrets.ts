@@ -3,6 +3,7 @@
  * anew, takes it away. Only an administrator who has authenticated may take a secret to another address.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { plainAddress } from '@appliance/ground/plain-address'
 import { MASK } from '@appliance/ground/secret-words'
 import type { Caller } from '../../../access/caller.ts'
 import { memberAt } from '../../../conductor/interfaces/bound-secrets.ts'
@@ -24,12 +25,14 @@ export function lostSecrets(
   { patch, bindings }: { patch: Patch; bindings: readonly BoundSecrets[] },
 ): Partial<Node> {
   const after = { ...node, ...change }
-  const lost = bindings.flatMap(({ secrets, address: [first, ...more] }): Lost => {
+  const lost = bindings.flatMap(({ secrets, address: [first, ...more], defaults = {} }): Lost => {
     if (first === undefined || isEmpty(memberAt(node, first))) return []
-    const address = [first, ...more].find((path) => !isSamePlace(memberAt(node, path), memberAt(after, path)))
+    const placeAt = (of: Node, path: NodePath) =>
+      placeOf(isEmpty(memberAt(of, path)) ? defaults[path] : memberAt(of, path))
+    const address = [first, ...more].find((path) => placeAt(node, path) !== placeAt(after, path))
     if (address === undefined) return []
     return secrets
-      .filter((field) => memberAt(after, field) !== undefined && !isGivenAnew(patch, field))
+      .filter((field) => !isEmpty(memberAt(after, field)) && !isGivenAnew(patch, field))
       .map((field) => ({ field, address }))
   })
   const before = node.driver_internal_info.lost_with_address ?? []
@@ -69,17 +72,19 @@ function isGivenAnew(patch: Patch, field: NodePath): boolean {
 
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ''
 
-function isSamePlace(before: unknown, after: unknown): boolean {
-  if (isEmpty(before) || isEmpty(after)) return isEmpty(before) && isEmpty(after)
-  return placeOf(before) === placeOf(after)
-}
-
-/** Of an address on the web its scheme, host and port; of other schemes all up to the path; else the whole of it. */
+/**
+ * Of an address on the web its scheme, host and port; of other schemes all up to the path; else the whole of it. One
+ * text for each place, however it is written: 623 and "623", BMC.example and bmc.example, fd00:0::1 and fd00::1.
+ */
 function placeOf(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value)
-  const text = value.trim()
+  if (isEmpty(value)) return ''
+  if (typeof value === 'object') return JSON.stringify(value)
+  const text = String(value).trim()
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
-  if (scheme === undefined) return JSON.stringify(text)
+  if (scheme === undefined) return isHost(text) ? plainAddress(text).toLowerCase() : text
   if ((scheme === 'http' || scheme === 'https') && URL.canParse(text)) return new URL(text).origin
   return `${scheme}://${text.slice(scheme.length + '://'.length).split(/[/?#\\]/, 1)[0]}`
 }
+
+/** An address without its zone, or a name. With a zone it is another place on another link. */
+const isHost = (text: string) => /^[a-z0-9.:[\]-]+$/i.test(text)
