@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { likeHash, Passwords } from '@appliance/ground/passwords'
 import type { Log } from '../log.ts'
 import type { Role } from './caller.ts'
-import { BadAuthorization, TooManyLogins, Unauthorized } from './refusals.ts'
+import { BadAuthorization, RoleUnknown, TooManyLogins, Unauthorized } from './refusals.ts'
 import { Throttle } from './throttle.ts'
 import type { Users } from './users.ts'
 
@@ -36,6 +36,10 @@ export class Login {
       if (user === undefined || !isRight) return this.#fail(user?.name, address)
       this.#throttle.succeeded(address)
     }
+    if (user.role === undefined)
+      throw new RoleUnknown(
+        `The role of ${user.name} cannot be read; the log says why. Mend the file of roles beside [DEFAULT] http_basic_auth_user_file, or name the role in [api] roles.`,
+      )
     return { user: user.name, role: user.role }
   }
 

@@ -39,6 +39,11 @@ export class Unauthorized extends LoginRefused {
   override readonly code = 401
   override readonly headers = { 'www-authenticate': 'Basic realm="Baremetal API"' }
 }
+/** What a user may do cannot be read now. */
+export class RoleUnknown extends LoginRefused {
+  override readonly code = 503
+  override readonly headers = { 'retry-after': '5' }
+}
 export class TooManyLogins extends LoginRefused {
   override readonly code = 429
   override readonly headers: Readonly<Record<string, string>>

@@ -54,7 +54,8 @@ export function problemOfRoles(entries: readonly string[]): string | undefined {
     : `[api] roles has "${strange}": expected NAME:ROLE, the role one of ${ROLES.join(', ')}.`
 }
 
-export type User = { name: string; hash: string; role: Role }
+/** role is undefined: the roles cannot be read, and may leave it less than an administrator has. */
+export type User = { name: string; hash: string; role: Role | undefined }
 
 export class Users {
   readonly #users: CredentialFile
@@ -79,15 +80,16 @@ export class Users {
           }),
         onStale: ({ message }) =>
           log.error('users of the API cannot be read anew; the old ones stay in force', { reason: message }),
+        onGone: () =>
+          log.warn('the roles of users are gone; who has none in [api] roles is an administrator', {
+            ...{ file, users: users.values.length, in_api_roles: configured.size },
+          }),
       })
-    const pairs = roles.map((entry) => entry.split(':') as [string, Role])
-    return new Users(await open(path, parseUsers), await open(rolesFileOf(path), parseRoles), new Map(pairs))
+    const configured = new Map(roles.map((entry) => entry.split(':') as [string, Role]))
+    const users = await open(path, parseUsers)
+    return new Users(users, await open(rolesFileOf(path), parseRoles), configured)
   }
 
-  /** As of when the file was read last. */
-  get names(): readonly string[] {
-    return this.#users.keys
-  }
   /** A hash of somebody, for the time that one costs. */
   get anyHash(): string | undefined {
     return this.#users.values[0]
@@ -97,7 +99,9 @@ export class Users {
   async find(name: string): Promise<User | undefined> {
     const hash = await this.#users.get(name)
     const given = this.#configured.get(name) ?? (await this.#roles.get(name))
+    if (hash === undefined) return undefined
+    if (given !== undefined && isRole(given)) return { name, hash, role: given }
     // @source Ironic: with http_basic, whoever has logged in may do all
-    return hash === undefined ? undefined : { name, hash, role: given !== undefined && isRole(given) ? given : 'admin' }
+    return { name, hash, role: this.#roles.isStale ? undefined : 'admin' }
   }
 }

@@ -18,8 +18,10 @@ type Given = {
   look_every_ms?: number
   /** What is thrown when the file cannot be read. */
   unreadable(cause: Error): Error
-  /** Told when a change of the file cannot be read. */
+  /** Told when a change of the file cannot be read; once for each reason in turn. */
   onStale(error: Error): void
+  /** Told when an optional file that was there is there no more. */
+  onGone?(): void
 }
 
 export class CredentialFile {
@@ -27,6 +29,8 @@ export class CredentialFile {
   #entries: ReadonlyMap<string, string> = new Map()
   #stamp = ''
   #looked_at = 0
+  #reading: Promise<void> | undefined
+  #stale: string | undefined
 
   private constructor(given: Given) {
     this.#given = given
@@ -39,6 +43,10 @@ export class CredentialFile {
     return file
   }
 
+  /** Whether the file says something that could not be read, as of when it was looked at last. */
+  get isStale(): boolean {
+    return this.#stale !== undefined
+  }
   /** As of when it was read last. */
   get keys(): readonly string[] {
     return [...this.#entries.keys()]
@@ -50,21 +58,40 @@ export class CredentialFile {
   async get(key: string): Promise<string | undefined> {
     if (Date.now() - this.#looked_at >= (this.#given.look_every_ms ?? LOOK_EVERY_MS)) {
       this.#looked_at = Date.now()
-      await this.#read().catch((error: Error) => this.#given.onStale(error))
+      this.#reading ??= this.#readAnew()
     }
+    await this.#reading
     return this.#entries.get(key)
   }
 
+  async #readAnew(): Promise<void> {
+    try {
+      await this.#read()
+      this.#stale = undefined
+    } catch (error) {
+      const { message } = error as Error
+      const isTold = this.#stale === message
+      this.#stale = message
+      if (!isTold) this.#given.onStale(error as Error)
+    } finally {
+      this.#reading = undefined
+    }
+  }
+
+  /** What fails is tried again at the next look: the stamp is that of the entries. */
   async #read(): Promise<void> {
     const { path, parse, unreadable, isOptional } = this.#given
     const fail = (error: Error): never => {
       throw unreadable(error)
     }
     const found = await stat(path).catch((error: Error) => (isOptional && isMissing(error) ? undefined : fail(error)))
-    const stamp = found ? `${found.mtimeMs} ${found.ino} ${found.size}` : 'absent'
+    const stamp = found ? `${found.mtimeMs} ${found.ctimeMs} ${found.ino} ${found.size}` : 'absent'
     if (stamp === this.#stamp) return
+    const entries = found === undefined ? new Map() : parse(await readFile(path, 'utf8').catch(fail), path)
+    const isGone = found === undefined && this.#stamp !== ''
+    this.#entries = entries
     this.#stamp = stamp
-    this.#entries = found === undefined ? new Map() : parse(await readFile(path, 'utf8').catch(fail), path)
+    if (isGone) this.#given.onGone?.()
   }
 }
 

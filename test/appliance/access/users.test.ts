@@ -1,6 +1,6 @@
 /** The files of users, on a real disk, with real hashes. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -96,6 +96,50 @@ describe('users of http_basic', () => {
     )
 
     assert.equal(role, 'admin')
+  })
+
+  it('become no administrators by roles that cannot be read, and are told so', async (t) => {
+    const path = join(folderOf(t), 'htpasswd')
+    const { log, lines } = keptLog()
+    await setUser(path, 'alice', { password: 'secret words', role: 'observer' })
+    renameSync(`${path}.roles`, `${path}.kept`)
+    const login = new Login(await Users.open(path, [], log), log)
+    const check = () => login.check(basic('alice', 'secret words'), ADDRESS)
+    assert.equal((await check()).role, 'admin')
+
+    mkdirSync(`${path}.roles`)
+    const unreadable = await check().catch((error) => error)
+    const again = await check().catch((error) => error)
+    rmSync(`${path}.roles`, { recursive: true })
+    renameSync(`${path}.kept`, `${path}.roles`)
+
+    assert.equal(
+      unreadable.message,
+      'The role of alice cannot be read; the log says why. Mend the file of roles beside [DEFAULT] http_basic_auth_user_file, or name the role in [api] roles.',
+    )
+    assert.deepEqual([unreadable.code, again.code, unreadable.headers], [503, 503, { 'retry-after': '5' }])
+    assert.equal((await check()).role, 'observer')
+    assert.equal(lines.length, 1, 'told once')
+  })
+
+  it('whose file of roles goes away are counted in a warning', async (t) => {
+    const path = join(folderOf(t), 'htpasswd')
+    const { log, lines } = keptLog()
+    await setUser(path, 'alice', { password: 'secret words', role: 'observer' })
+    const login = new Login(await Users.open(path, [], log), log)
+    rmSync(`${path}.roles`)
+
+    await login.check(basic('alice', 'secret words'), ADDRESS)
+
+    assert.deepEqual(
+      lines.map(({ level, message, file, users }) => ({ level, message, file, users })),
+      [
+        {
+          ...{ level: 'warn', file: `${path}.roles`, users: 1 },
+          message: 'the roles of users are gone; who has none in [api] roles is an administrator',
+        },
+      ],
+    )
   })
 
   it('are refused with what is wrong with the header, as Ironic says it', async (t) => {
