@@ -16,7 +16,9 @@ import { tokenOf } from './task/callback.ts'
 
 type CallParts = Pick<Parts, 'store' | 'config' | 'log' | 'isLeased' | 'strangers'>
 
-export const START_AGAIN = 'If that was its machine, start it again: baremetal node reboot.'
+export const START_AGAIN =
+  'If that was its machine, start it again: baremetal node reboot. If it is refused at each start, ' +
+  'see [api] check_machine_address and check_boot_number.'
 
 /**
  * Gives the token to the first who asks after a boot, and to nobody else. Who is not the machine that was started gets
@@ -101,7 +103,11 @@ function strangeCall(
   }
   if (isLeased) return undefined
   const known = store.boots.get(uuid)?.window?.agent_address ?? address
-  return known === address ? undefined : `The heartbeat came from ${address}, and the lookup of its boot from ${known}.`
+  if (known === address) return undefined
+  return (
+    `The heartbeat came from ${address}, and the lookup of its boot from ${known}. Where both are of its machine, without ` +
+    'leases of the DHCP of this box, set [api] check_machine_address = False.'
+  )
 }
 
 /** Installers tell a status; agents do not. */

@@ -90,7 +90,8 @@ describe('boot script', () => {
     assert.match(await numberOf(side), /^\/agent\/~/)
     assert.deepEqual(warnings(side), [
       `Boot script of ${MAC}, of node ${side.uuid}, was asked for from ${NEIGHBOUR}, which DHCP of this box has not ` +
-        `given to ${MAC}: not given. If that was its machine, start it again: baremetal node reboot.`,
+        `given to ${MAC}: not given. If that was its machine, start it again: baremetal node reboot. If it is refused ` +
+        'at each start, see [api] check_machine_address and check_boot_number.',
     ])
   })
 

@@ -7,8 +7,20 @@ import type { Procedure } from './procedure.ts'
 export function timeoutOf(node: Node, { words }: Procedure, limit_s: number): DeployFailure {
   const planned = currentStepOf(node)
   return new DeployFailure(
-    words.timeout(node, { step: planned ? keyOf(planned) : 'none', limit_s, missing: whatIsMissing(node) }),
+    words.timeout(node, {
+      step: planned ? keyOf(planned) : 'none',
+      limit_s,
+      missing: whatIsMissing(node) + whoWasRefused(node, limit_s),
+    }),
   )
+}
+
+/** The agent itself, where a check locks it out. What was before this wait is of no concern. */
+function whoWasRefused({ wait, driver_internal_info: { refused_strangers: refused } }: Node, limit_s: number): string {
+  if (!wait || !refused || wait.for === 'callback' || wait.for === 'agent-command') return ''
+  const began = Date.parse(wait.deadline) - limit_s * 1000
+  if (!(Date.parse(refused.at) >= began)) return ''
+  return ` Meanwhile somebody was refused who asked in its name: ${refused.last}`
 }
 
 function whatIsMissing(node: Node): string {

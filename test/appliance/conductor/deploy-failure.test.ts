@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { deploying } from './deploying.ts'
 import { type Door, stepFails } from './fake-agent.ts'
-import { bmcByHand, imagesOnPaper, startTrial } from './trial.ts'
+import { bmcByHand, imagesOnPaper, MAC, startTrial } from './trial.ts'
 
 const BMC_TAKES_MS = 200
 
@@ -132,6 +132,35 @@ describe('deploy that fails', () => {
     resolve()
 
     await trial.untilState(uuid, 'active')
+  })
+
+  it('tells of the last who was refused within the wait: it may be the agent itself', async (t) => {
+    for (const [isBefore, told] of [
+      [
+        false,
+        / Meanwhile somebody was refused who asked in its name: Lookup of node .* without the number of this boot: /,
+      ],
+      [true, /with pxe_enabled\.$/],
+    ] as const) {
+      const { trial, uuid } = await deploying(t, { ini: '[api]\ncheck_boot_number = True\n' })
+      await assert.rejects(trial.conductor.lookup({ addresses: [MAC] }), { code: 404 })
+      const { wait, driver_internal_info } = trial.node(uuid)
+      const { refused_strangers } = driver_internal_info
+      assert.ok(wait && refused_strangers)
+      if (isBefore) {
+        const earlier = { ...refused_strangers, at: new Date(0).toISOString() }
+        const changed = { ...driver_internal_info, refused_strangers: earlier }
+        await trial.store.nodes.update(uuid, { driver_internal_info: changed })
+      }
+
+      const over = new Date(Date.now() - 1).toISOString()
+      await trial.store.nodes.update(uuid, { wait: { ...wait, deadline: over } })
+      await trial.conductor.checkDeadlines()
+      const { last_error } = await trial.untilState(uuid, 'deploy failed')
+
+      assert.match(last_error ?? '', /no agent has called\./)
+      assert.match(last_error ?? '', told)
+    }
   })
 
   it('does not wait longer for a deadline that only the clock has reached', async (t) => {
