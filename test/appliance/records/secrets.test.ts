@@ -1,11 +1,11 @@
 /** Secrets at rest: never readable in state_path, bound to their place, and not to be had without the right key. */
 import assert from 'node:assert/strict'
-import { createDecipheriv, hkdfSync } from 'node:crypto'
+import { createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { seal } from '../../../appliance/records/storage/document.ts'
-import { SecretKeyRefused } from '../../../appliance/records/storage/secrets.ts'
+import { SecretKeyRefused, Secrets } from '../../../appliance/records/storage/secrets.ts'
 import { filesIn, keptLog, openAt, someNode, stateFolder } from './state-folder.ts'
 
 const UUID = '1be26c0b-03f2-4d2e-ae87-c02d7f33c123'
@@ -92,6 +92,21 @@ describe('secrets of a record', () => {
     const texts = [...journal.matchAll(/"ipmi_password":"([^"]+)"/g)].map(([, text]) => text)
     assert.equal(texts.length, 2)
     assert.notEqual(texts[0], texts[1])
+  })
+
+  it('are known by their keys, and their texts are not read for it, however long', (t) => {
+    const secrets = new Secrets(join(stateFolder(t), 'secret.key'))
+    const configdrive = `${randomBytes(12 * 1024 * 1024).toString('base64')}auth/QQ==`
+    const spent_ms = () => {
+      const before = process.cpuUsage()
+      assert.equal(secrets.hasPlain({ instance_info: { configdrive } }), true)
+      const { user, system } = process.cpuUsage(before)
+      return (user + system) / 1000
+    }
+
+    const least_ms = Math.min(...Array.from({ length: 5 }, spent_ms))
+
+    assert.ok(least_ms < 20, `${least_ms} ms of processor time`)
   })
 
   it('keep a value that looks encrypted already as it was given', async (t) => {
