@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { openWindow } from '../../../appliance/conductor/boot/window.ts'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { createBooting, MAC, startTrial } from './trial.ts'
 
@@ -59,6 +60,28 @@ describe('machine that asks on the network', () => {
     const boot = trial.conductor.machineBootOf(MAC)
 
     assert.deepEqual(boot.kind === 'agent' && boot.parameters.at(-1), ['nofb\nshell', ''])
+  })
+
+  it('is given the number of the boot that is open when its DHCP lease has been looked at', async (t) => {
+    const trial = await startTrial(t, {
+      ini: '[api]\ncheck_boot_number = True\ncheck_machine_address = True\n',
+      isLeased: async () => {
+        await openWindow({ store: trial.store }, uuid)
+        return true
+      },
+    })
+    const { uuid } = await createBooting(trial, ON_ITS_WAY)
+    await openWindow({ store: trial.store }, uuid)
+    const before = trial.store.boots.get(uuid)?.window?.number_secret
+
+    const boot = await trial.conductor.bootAsked(MAC, '192.0.2.20')
+
+    const now = trial.store.boots.get(uuid)?.window?.number_secret
+    assert.notEqual(now, before)
+    assert.deepEqual(boot.kind === 'agent' && boot.parameters[0], [
+      'ipa-api-url',
+      `http://172.22.0.1:6385/agent/${now}`,
+    ])
   })
 
   it('is unknown when no port has its MAC', async (t) => {
