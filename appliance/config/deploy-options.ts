@@ -31,7 +31,7 @@ export const deploy = {
     section: 'deploy',
     type: 'string',
     format: 'url',
-    help: "What agents are told instead of this API's address.",
+    help: 'Base of lookup and heartbeat that agents are told instead of the address of http_url, as with a proxy between.',
   },
   default_boot_mode: {
     section: 'deploy',

@@ -32,15 +32,23 @@ export function rackAddressOf({ deploy, api, DEFAULT }: Config): RackAddress {
   }
   const port = url.port === '' ? 80 : Number(url.port)
   const external = deploy.external_http_url
+  const told = bracketed(toldHost(unbracketed(url.hostname), { deploy, api, DEFAULT }))
   return {
     // An address of this box, or the loopback, is listened on itself. A name may be one of a proxy.
     listen: {
       host: api.ramdisk_host_ip ?? (isAddress(url.hostname) ? unbracketed(url.hostname) : DEFAULT.my_ip),
       port,
     },
-    urlFor: (listened) => withoutSlash(external ?? `http://${url.hostname}:${listened}`),
-    agentUrlFor: (listened) => withoutSlash(deploy.external_callback_url ?? `http://${url.hostname}:${listened}`),
+    urlFor: (listened) => withoutSlash(external ?? `http://${told}:${listened}`),
+    agentUrlFor: (listened) => withoutSlash(deploy.external_callback_url ?? `http://${told}:${listened}`),
   }
+}
+
+/** Where http_url says nothing of its own, machines are told the address that is listened on, if it is one. */
+function toldHost(named: string, { deploy, api, DEFAULT }: Pick<Config, 'deploy' | 'api' | 'DEFAULT'>): string {
+  const isDefault = deploy.http_url === `http://${bracketed(DEFAULT.my_ip)}:8080`
+  const host = isDefault ? (api.ramdisk_host_ip ?? named) : named
+  return isAnyAddress(host) ? DEFAULT.my_ip : host
 }
 
 const isAddress = (hostname: string) => /^[\d.]+$|^\[/.test(hostname)

@@ -55,6 +55,25 @@ describe('[deploy] http_url', () => {
     assert.deepEqual(listenFor('[deploy]\nhttp_url = http://[fd66::1]:80'), { host: 'fd66::1', port: 80 })
   })
 
+  it('that is not set tells machines the address of [api] ramdisk_host_ip', () => {
+    const { listen, urlFor, agentUrlFor } = rackAddressOf(read('[api]\nramdisk_host_ip = 192.0.2.7'))
+
+    assert.equal(listen.host, '192.0.2.7')
+    assert.deepEqual([urlFor(8080), agentUrlFor(8080)], ['http://192.0.2.7:8080', 'http://192.0.2.7:8080'])
+  })
+
+  it('that means all addresses tells machines my_ip', () => {
+    for (const text of [
+      '[deploy]\nhttp_url = http://0.0.0.0:8080',
+      '[deploy]\nhttp_url = http://[::]:8080',
+      '[api]\nramdisk_host_ip = 0.0.0.0',
+    ]) {
+      const { urlFor, agentUrlFor } = rackAddressOf(read(text))
+
+      assert.deepEqual([urlFor(8080), agentUrlFor(8080)], ['http://192.0.2.1:8080', 'http://192.0.2.1:8080'], text)
+    }
+  })
+
   it('is refused when it is no plain address of this box', () => {
     assert.throws(() => rackAddressOf(read('[deploy]\nhttp_url = https://box/x')), {
       message:
