@@ -31,8 +31,8 @@ export class Login {
     const given = readAuthorization(authorization)
     const user = await this.#users.find(given.name)
     const hash = user?.hash ?? likeHash(this.#users.anyHash)
-    if (user === undefined || !this.#passwords.isKnownRight(given.password, hash)) {
-      const isRight = await this.#inLine(address, () => this.#passwords.isRight(given.password, hash))
+    if (user === undefined || !this.#passwords.isKnownRight(given.password, hash, given.name)) {
+      const isRight = await this.#inLine(address, () => this.#passwords.isRight(given.password, hash, given.name))
       if (user === undefined || !isRight) return this.#fail(user?.name, address)
       this.#throttle.succeeded(address)
     }

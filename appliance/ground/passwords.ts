@@ -49,8 +49,9 @@ const GOOD_FOR_MS = 300_000
 const BAD_FOR_MS = 10_000
 
 export class Passwords {
-  /** What was found out, by a hash that only this process can make. */
-  readonly #found = new Map<string, { isRight: boolean; until: number }>()
+  /** Until when what was found out counts, by a hash that only this process can make: guesses displace no right one. */
+  readonly #right = new Map<string, number>()
+  readonly #wrong = new Map<string, number>()
   readonly #key = randomBytes(32)
   readonly #asking = new Map<string, Promise<boolean>>()
   readonly #semaphore = createSemaphore(AT_A_TIME)
@@ -62,22 +63,30 @@ export class Passwords {
     this.#tooMany = tooMany
   }
 
-  /** Whether this was found right not long ago, so that it costs nothing to ask. */
-  isKnownRight(password: string, hash: string): boolean {
-    const found = this.#found.get(this.#keyOf(password, hash))
-    return found?.isRight === true && found.until > Date.now()
+  /**
+   * Whether this was found right not long ago, so that it costs nothing to ask. It then counts for as long anew.
+   * @param name  whose password it may be: what was found out of one name tells nothing of another
+   */
+  isKnownRight(password: string, hash: string, name = ''): boolean {
+    return this.#isKnownRight(this.#keyOf(password, hash, name))
   }
 
-  #keyOf = (password: string, hash: string) =>
-    createHmac('sha256', this.#key).update(`${hash}\n${password}`).digest('hex')
+  #isKnownRight(key: string): boolean {
+    if ((this.#right.get(key) ?? 0) <= Date.now()) return false
+    this.#right.set(key, Date.now() + GOOD_FOR_MS)
+    return true
+  }
 
-  /** @throws what `tooMany` gives */
-  async isRight(password: string, hash: string): Promise<boolean> {
+  #keyOf = (password: string, hash: string, name: string) =>
+    createHmac('sha256', this.#key).update(`${name}\n${hash}\n${password}`).digest('hex')
+
+  /** @param name  as for isKnownRight. @throws what `tooMany` gives */
+  async isRight(password: string, hash: string, name = ''): Promise<boolean> {
     if (password.length > PASSWORD_LIMIT || /[\n\0]/.test(password)) return false
     if (SHA.test(hash)) return isEqual(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
-    const key = this.#keyOf(password, hash)
-    const found = this.#found.get(key)
-    if (found && found.until > Date.now()) return found.isRight
+    const key = this.#keyOf(password, hash, name)
+    if (this.#isKnownRight(key)) return true
+    if ((this.#wrong.get(key) ?? 0) > Date.now()) return false
     const asking = this.#asking.get(key)
     if (asking) return asking
     if (this.#semaphore.waiting >= WAITING_LIMIT) throw this.#tooMany()
@@ -89,8 +98,9 @@ export class Passwords {
       .run(() => crypt(password, hash))
       .then((crypted) => {
         const isRight = isEqual(crypted, hash)
-        if (this.#found.size >= KEPT_LIMIT) this.#found.clear()
-        this.#found.set(key, { isRight, until: Date.now() + (isRight ? GOOD_FOR_MS : BAD_FOR_MS) })
+        const found = isRight ? this.#right : this.#wrong
+        if (found.size >= KEPT_LIMIT) found.clear()
+        found.set(key, Date.now() + (isRight ? GOOD_FOR_MS : BAD_FOR_MS))
         return isRight
       })
       .finally(() => this.#asking.delete(key))
