@@ -116,7 +116,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
     reserve,
-    hidden: hiddenOf(config, settings.source.path, settings.registry.storage_path),
+    hidden: hiddenOf(config, settings.source.path, settings.registry),
     api_url: () => rack.agent_url,
     http_url: () => rack.http_url,
     onProcedureEnd(kind, result) {

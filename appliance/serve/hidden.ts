@@ -1,21 +1,37 @@
 /** What programs of plugins do not see: where the appliance keeps secrets, and other people's images. */
 import { isAbsolute, join } from 'node:path'
+import { type RegistryConfig, registryOptions } from '@appliance/registry-mirror/settings'
 import type { Hidden } from '../conductor/parts/parts.ts'
-import type { Config } from '../config/options.ts'
+import { type Config, SECTIONS } from '../config/options.ts'
+import type { Options } from '../plugin-api/index.ts'
 
 /**
  * @param file  of the configuration; no absolute path: there is none
- * @param storage_path  of the registry mirror
+ * @param mirror  the options of the registry mirror's own
  */
-export function hiddenOf({ DEFAULT, registry }: Config, file: string, storage_path?: string): Hidden {
+export function hiddenOf(config: Config, file: string, mirror?: RegistryConfig): Hidden {
+  const { DEFAULT, registry } = config
   const { state_path, plugin_path } = DEFAULT
+  const ofSections = Object.entries(SECTIONS).flatMap(([name, options]) =>
+    secretFiles(options, config[name as keyof Config]),
+  )
   return {
     paths: [
       state_path,
       ...(isAbsolute(file) ? [file] : []),
-      ...(registry.enabled && storage_path ? [storage_path] : []),
+      ...(registry.enabled && mirror ? [mirror.storage_path, ...secretFiles(registryOptions, mirror)] : []),
+      ...ofSections,
     ],
     // Plugins bring programs of their own.
     but: [join(state_path, 'node_modules'), ...plugin_path],
   }
+}
+
+/** What options of the box itself name. Those of plugins are for the plugins' own programs. */
+function secretFiles(options: Options, values: object): string[] {
+  const given = new Map<string, unknown>(Object.entries(values))
+  return Object.entries(options).flatMap(([name, { holds }]) => {
+    const path = holds === 'secret' ? given.get(name) : undefined
+    return typeof path === 'string' && isAbsolute(path) ? [path] : []
+  })
 }
