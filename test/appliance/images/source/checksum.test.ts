@@ -55,6 +55,14 @@ describe('image_checksum', () => {
     })
   })
 
+  it('is refused when its algorithm is only what every object has', () => {
+    for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+      const stated = () => statedChecksum({ image_os_hash_algo: name, image_os_hash_value: 'abcd' }, rules)
+
+      assert.throws(stated, { name: 'InvalidParameterValue', message: / is '[a-z_]+': expected one of md5, sha1, / })
+    }
+  })
+
   it('may not be an md5 when [agent] allow_md5_checksum forbids it', () => {
     const strict = { node_uuid: 'n', allow_md5: false }
 
