@@ -7,6 +7,13 @@ export class Refused extends ApplianceError {
   readonly headers: Readonly<Record<string, string>> = {}
 }
 
+/** Who asks could not be found out, by a fault of the appliance. */
+export class DoorFailed extends Refused {
+  override readonly code = 500
+  constructor() {
+    super('The appliance failed to find out who asks. Its log says why.')
+  }
+}
 /** The request names another host than this box, or is no request that may be taken for one. */
 export class Misdirected extends Refused {
   override readonly code = 400

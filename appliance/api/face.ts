@@ -2,7 +2,7 @@
 import { getPath } from 'hono/utils/url'
 import type { Caller } from '../access/caller.ts'
 import { type Asking, admit, type DoorGiven } from '../access/door.ts'
-import { Refused, RoleForbids } from '../access/refusals.ts'
+import { DoorFailed, Refused, RoleForbids } from '../access/refusals.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { withoutBootNumber } from './boot-number.ts'
@@ -26,12 +26,13 @@ export function createFace(inner: Inner, door: DoorGiven, { log, metrics }: { lo
     try {
       caller = await admit({ ...asking, path: withoutBootNumber(asking.path) }, door)
     } catch (error) {
-      if (!(error instanceof Refused)) throw error
       const { method, path } = asking
+      if (!(error instanceof Refused)) log.error('the door of the api failed', { method, path, error })
+      const refused = error instanceof Refused ? error : new DoorFailed()
       const duration_ms = performance.now() - began
-      metrics.observeRequest(method, error.code, duration_ms / 1000)
-      logRequest(log, { method, path, code: error.code, duration_ms }, { ...asking, ...knownOf(error) })
-      return refusalOf(error)
+      metrics.observeRequest(method, refused.code, duration_ms / 1000)
+      logRequest(log, { method, path, code: refused.code, duration_ms }, { ...asking, ...knownOf(refused) })
+      return refusalOf(refused)
     }
     return inner(request, { caller })
   }
