@@ -234,7 +234,12 @@ describe('a plugin object', () => {
     const fits = { secrets: ['driver_info/foo_password'], address: ['driver_info/foo_address'] }
 
     assert.deepEqual(problemsOf({ ...good, boundSecrets: [fits] }, 'good'), [])
-    for (const bad of [{ ...fits, address: [] }, { ...fits, secrets: ['foo_password'] }, 'foo_password']) {
+    for (const bad of [
+      { ...fits, address: [] },
+      { ...fits, secrets: ['foo_password'] },
+      { ...fits, defaults: 'foo' },
+      'foo_password',
+    ]) {
       assert.deepEqual(problemsOf({ ...good, boundSecrets: [bad] }, 'good'), [
         'boundSecrets is not a list of { secrets, address }, lists of paths such as driver_info/ipmi_password',
       ])
