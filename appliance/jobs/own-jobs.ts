@@ -29,7 +29,10 @@ type Server = { renewCertificate(): Promise<void> }
 export function certificateJobs(servers: readonly (Server | undefined)[]): Job[] {
   const there = servers.filter((server) => server !== undefined)
   const run = withoutCounts(async () => {
-    for (const server of there) await server.renewCertificate()
+    const failed: unknown[] = []
+    // One after the other: they share a CA.
+    for (const server of there) await server.renewCertificate().catch((error: unknown) => failed.push(error))
+    if (failed.length > 0) throw failed[0]
   })
   return there.length === 0 ? [] : [{ name: 'renew-certificate', interval_s: DAY_S, run }]
 }

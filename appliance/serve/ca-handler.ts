@@ -15,6 +15,7 @@ export const caHandler =
 
 /** Two servers may have two: clients are to trust either. */
 export function casOf(...found: readonly (string | undefined)[]): string | undefined {
-  const all = new Set(found.filter((ca) => ca !== undefined))
+  // A file may end without the newline that the next one has to begin after.
+  const all = new Set(found.flatMap((ca) => (ca === undefined ? [] : [`${ca.trimEnd()}\n`])))
   return all.size === 0 ? undefined : [...all].join('')
 }
