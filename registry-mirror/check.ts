@@ -5,7 +5,7 @@
 import type { Parse } from '@appliance/ground/credential-file'
 import { openCredentials, parseHtpasswd, parseTokens } from './access/credentials.ts'
 import { parseRules } from './access/rules.ts'
-import type { RegistryConfig, RegistryLog } from './config/config.ts'
+import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config/config.ts'
 import { scheduleFor } from './config/schedule.ts'
 import { openCertificate } from './http/listen.ts'
 import { RegistryError } from './oci/errors.ts'
@@ -34,10 +34,17 @@ export async function checkRegistry(config: RegistryConfig): Promise<Findings> {
   const tokens = await tried(() => open('token_file', token_file, parseTokens))
   for (const rule of access_rules) await tried(() => parseRules([rule]))
   // The users of a file that cannot be read are not known.
-  const warnings =
+  const strangers =
     errors.length > 0 ? [] : strangersIn(access_rules, [...(users?.keys ?? []), ...(tokens?.values ?? [])])
-  return { errors, warnings }
+  return { errors, warnings: [...strangers, ...publicOf(config).map(warningOf)] }
 }
+
+/** Upstreams whose credentials serve everybody who reaches the registry. */
+export const publicOf = ({ upstreams = [] }: Pick<RegistryConfig, 'upstreams'>): UpstreamConfig[] =>
+  upstreams.filter(({ credentials, public: isPublic }) => credentials !== undefined && isPublic)
+
+const warningOf = ({ name }: UpstreamConfig) =>
+  `[upstream:${name}] public is True: whoever reaches the registry pulls with its credentials, private images too.`
 
 const open = async (option: string, path: string | undefined, parse: Parse) =>
   path ? openCredentials({ path, option, parse }, SILENT) : undefined

@@ -5,10 +5,12 @@ import { limitsOf } from '@appliance/ground/connection-limits'
 import type { Counts, Jobs } from '@appliance/ground/jobs'
 import type { Listening } from '@appliance/ground/listen'
 import { createReach } from '@appliance/ground/reach'
-import { Access, type Gate, isLoopback } from './access/access.ts'
+import { Access, type Gate } from './access/access.ts'
+import { isLoopback } from './access/policy.ts'
 import { type AdminAnswer, type AdminRequest, administer } from './admin/admin.ts'
 import { askRunning, listenForAdmin } from './admin/admin-socket.ts'
 import { METRICS_TYPE, RegistryMetrics } from './admin/metrics.ts'
+import { publicOf } from './check.ts'
 import type { RegistryConfig, RegistryLog, UpstreamConfig } from './config/config.ts'
 import { scheduleFor } from './config/schedule.ts'
 import { Maintenance } from './gc/maintenance.ts'
@@ -16,7 +18,7 @@ import { type Authorize, handle } from './http/handle.ts'
 import { listen, openCertificate } from './http/listen.ts'
 import { Buffers } from './http/send-blob.ts'
 import { NodeImages } from './node-images/node-images.ts'
-import type { RepositoryName } from './oci/names.ts'
+import { parseName, type RepositoryName } from './oci/names.ts'
 import { checkOwner } from './storage/disk/owner.ts'
 import { openStorage } from './storage/storage.ts'
 import { dropOtherSets, syncJobs } from './sync/sync.ts'
@@ -116,9 +118,13 @@ export async function openRegistry(config: RegistryConfig, given: RegistryGiven)
   if (config.upstreams) await dropOtherSets(config.upstreams, storage)
   const syncing = { content: pullThrough.content, storage, log }
   for (const job of syncJobs(config.upstreams ?? [], scheduleFor(config, 'sync'), syncing)) maintenance.jobs.add(job)
-  const authorize: Authorize = (request, wanted) => {
+  const authorize: Authorize = async (request, wanted) => {
     if (wanted.action === 'push' && 'name' in wanted.route) pullThrough.refusePush(wanted.route.name)
-    return given.authorize?.(request, wanted)
+    const source = parseName(wanted.query.get('from') ?? '')
+    if (source && !pullThrough.isServed(source)) wanted.query.delete('mount')
+    const sees = await given.authorize?.(request, wanted)
+    if (wanted.route.endpoint !== 'catalog') return sees
+    return (name) => pullThrough.isServed(name) && (sees?.(name) ?? true)
   }
   const metrics = new RegistryMetrics()
   const measured = {
@@ -228,6 +234,8 @@ export async function startRegistry(
   }
   const { administer, handleOwner, inspect, hold, release, revoke, access: accessTo } = registry
   const closeAdmin = await listenForAdmin(config.storage_path, { administer, handle: handleOwner }, log)
+  for (const { name } of publicOf(config))
+    log.warn("whoever reaches the registry pulls with an upstream's credentials", { upstream: name })
   log.info('registry listens', { host_ip: config.host_ip, port: listening.port, storage_path: config.storage_path })
   return {
     ...{ inspect, hold, release, revoke, access: accessTo },
@@ -238,6 +246,7 @@ export async function startRegistry(
     async openForPulls() {
       const door = await listen(
         async (request, response) => {
+          access.markStranger(request)
           if (isRead(request) && (await answered(request, response))) return
           response.writeHead(isRead(request) ? 404 : 405, { 'content-length': 0, connection: 'close' }).end()
         },

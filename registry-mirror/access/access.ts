@@ -3,7 +3,6 @@
  * file of credentials no client is asked for any.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isIPv4 } from 'node:net'
 import type { CredentialFile } from '@appliance/ground/credential-file'
 import { Passwords } from '@appliance/ground/passwords'
 import type { RegistryConfig, RegistryLog } from '../config/config.ts'
@@ -13,13 +12,11 @@ import type { Action, Authorize } from '../http/handle.ts'
 import { denied, OciError, tooManyRequests, unauthorized } from '../oci/errors.ts'
 import { parseName, type RepositoryName } from '../oci/names.ts'
 import { openCredentials, parseHtpasswd, parseTokens, tokenKey } from './credentials.ts'
-import { isAmong, type Policy, parseRules, type Rule, whoMay } from './rules.ts'
+import { type Asker, Policy, type PolicyConfig, type Ruling } from './policy.ts'
+import { isAmong } from './rules.ts'
 import { type Caller, SESSION_LIFE_S, Sessions } from './session.ts'
 
-export type AccessConfig = Pick<
-  RegistryConfig,
-  'access_rules' | 'anonymous_pull' | 'cert_file' | 'host_ip' | 'htpasswd_file' | 'token_file'
->
+export type AccessConfig = PolicyConfig & Pick<RegistryConfig, 'cert_file' | 'htpasswd_file' | 'token_file'>
 
 /** Admits clients with a pull secret or a ticket of a repository: see node-images/node-images.ts. */
 export type Gate = {
@@ -35,6 +32,7 @@ export type Gate = {
   /** What it opens now; nothing once it has ended. */
   openedBy(ticket: string): readonly RepositoryName[]
 }
+type Client = Caller & Asker
 const NO_GATE: Gate = {
   isEmpty: true,
   isGuarded: () => false,
@@ -51,23 +49,21 @@ const SCOPES_LIMIT = 10
 const DUMMY_HASH = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a'
 
 export class Access {
-  readonly #rules: readonly Rule[]
   readonly #policy: Policy
   readonly #scheme: 'http' | 'https'
   readonly #users: CredentialFile | undefined
   readonly #tokens: CredentialFile | undefined
   readonly #passwords = new Passwords(() => tooManyRequests('Too many passwords are being checked. Try again.', 5))
   readonly #sessions = new Sessions()
+  readonly #strangers = new WeakSet<IncomingMessage>()
   /** Of the registry, once it is open. */
   gate: Gate = NO_GATE
 
   private constructor(config: AccessConfig, users: CredentialFile | undefined, tokens: CredentialFile | undefined) {
-    this.#rules = parseRules(config.access_rules)
     this.#users = users
     this.#tokens = tokens
     this.#scheme = config.cert_file ? 'https' : 'http'
-    const change = this.#knowsAnybody ? 'users' : isLoopback(config.host_ip) ? 'anyone' : 'nobody'
-    this.#policy = { pull: config.anonymous_pull ? 'anyone' : 'users', push: change, delete: change }
+    this.#policy = new Policy(config, this.#knowsAnybody)
   }
 
   /** @throws RegistryError  a file or a rule cannot be used */
@@ -91,10 +87,14 @@ export class Access {
     return this.#knowsAnybody || !this.gate.isEmpty
   }
 
-  /** Whether clients without credentials may pull from the repository. */
+  /** Whether machines without credentials may pull from the repository, by the rules. */
   isOpen(name: RepositoryName): boolean {
-    const who = whoMay('pull', name, { rules: this.#rules, policy: this.#policy })
-    return !this.gate.isGuarded(name) && who === 'anyone'
+    return this.#policy.ruling('pull', name, { isStranger: true }).who === 'anyone'
+  }
+
+  /** The request comes by a socket that is for more than this box: what only the box itself may do is not for it. */
+  markStranger(request: IncomingMessage): void {
+    this.#strangers.add(request)
   }
 
   /** Answers when a token is asked for, and returns true. Never rejects. */
@@ -120,38 +120,48 @@ export class Access {
     // Without an Authorization header, a client is to learn here how it gets in: many ask only once.
     if (route.endpoint === 'support' && this.#asks && request.headers.authorization === undefined)
       throw unauthorized('Say who you are, or ask for a token for nobody in particular.', this.#challenge(request))
-    const isSelective = this.#rules.length > 0 || !this.gate.isEmpty
+    const isSelective = this.#policy.isSelective || !this.gate.isEmpty
     if (route.endpoint === 'catalog' && isSelective && this.#knowsAnybody && caller.user === undefined)
       throw unauthorized('Only who has credentials may list all repositories.', this.#challenge(request))
-    if (route.endpoint === 'catalog') return (name) => caller.user !== undefined || !this.gate.isGuarded(name)
+    const asker = { isStranger: this.#strangers.has(request) }
+    if (route.endpoint === 'catalog') return (name) => this.#mayPull(name, { ...caller, ...asker })
     if (!('name' in route)) return
-    for (const name of action === 'pull' ? names : [route.name]) this.#require(request, { caller, action, name })
-    if (query.has('mount') && !this.#mayMount(caller, query)) query.delete('mount')
+    for (const name of action === 'pull' ? names : [route.name])
+      this.#require(request, { caller: { ...caller, ...asker }, action, name })
+    if (query.has('mount') && !this.#mayMount({ ...caller, ...asker }, query)) query.delete('mount')
+  }
+
+  #ruling(action: Action, name: RepositoryName, asker: Asker): Ruling {
+    const ruling = this.#policy.ruling(action, name, asker)
+    const isGuarded = action === 'pull' && ruling.who === 'anyone' && this.gate.isGuarded(name)
+    return isGuarded ? { ...ruling, who: 'users' } : ruling
+  }
+
+  #mayPull(name: RepositoryName, client: Client): boolean {
+    return client.opened?.includes(name) === true || isAmong(client.user, this.#ruling('pull', name, client).who)
   }
 
   #require(
     request: IncomingMessage,
-    { caller, action, name }: { caller: Caller; action: Action; name: RepositoryName },
+    { caller, action, name }: { caller: Client; action: Action; name: RepositoryName },
   ): void {
     if (action === 'pull' && caller.opened?.includes(name)) return
-    const isGuarded = action === 'pull' && this.gate.isGuarded(name)
-    const who = whoMay(action, name, { rules: this.#rules, policy: this.#policy })
-    if (isAmong(caller.user, isGuarded && who === 'anyone' ? 'users' : who)) return
+    const { who, upstream } = this.#ruling(action, name, caller)
+    if (isAmong(caller.user, who)) return
+    const challenge = () => this.#challenge(request, `repository:${name}:${scopeOf(action)}`)
     const about = `${action} ${action === 'push' ? 'to' : 'from'} repository ${name}`
-    if (isGuarded && caller.user === undefined)
-      throw unauthorized(
-        `Repository ${name} is kept for who has its pull secret.`,
-        this.#challenge(request, `repository:${name}:pull`),
-      )
+    if (action === 'pull' && this.gate.isGuarded(name) && caller.user === undefined)
+      throw unauthorized(`Repository ${name} is kept for who has its pull secret.`, challenge())
+    if (upstream !== undefined && caller.user === undefined) {
+      const message = `Nobody may ${about} without credentials of this registry, since it comes by those of [upstream:${upstream}]. ${remedyFor(name, upstream)}`
+      throw this.#asks ? unauthorized(message, challenge()) : denied(message)
+    }
     if (who === 'nobody' && !this.#knowsAnybody)
       throw denied(
         `Nobody may ${about}: this registry is open to other machines and knows no credentials. Set [registry] htpasswd_file, or access_rules.`,
       )
     if (caller.user === undefined && who !== 'nobody' && this.#knowsAnybody)
-      throw unauthorized(
-        `Credentials are needed to ${about}.`,
-        this.#challenge(request, `repository:${name}:${scopeOf(action)}`),
-      )
+      throw unauthorized(`Credentials are needed to ${about}.`, challenge())
     throw denied(`${caller.user ?? 'Somebody without credentials'} may not ${about}.`)
   }
 
@@ -159,13 +169,10 @@ export class Access {
    * A mount must not give content of a repository that the client may not pull from. The client uploads what is not
    * mounted.
    */
-  #mayMount({ user }: Caller, query: URLSearchParams): boolean {
+  #mayMount(client: Client, query: URLSearchParams): boolean {
     const source = parseName(query.get('from') ?? '')
-    const { pull } = this.#policy
-    if (source === undefined)
-      return isAmong(user, pull) && this.gate.isEmpty && !this.#rules.some(({ actions }) => actions.has('pull'))
-    if (user === undefined && this.gate.isGuarded(source)) return false
-    return isAmong(user, whoMay('pull', source, { rules: this.#rules, policy: this.#policy }))
+    if (source === undefined) return this.gate.isEmpty && this.#policy.mayPullAll(client.user, client)
+    return isAmong(client.user, this.#ruling('pull', source, client).who)
   }
 
   /** @throws OciError  UNAUTHORIZED: credentials that are wrong; none at all are right */
@@ -212,5 +219,5 @@ export class Access {
 
 const scopeOf = (action: Action) => (action === 'push' ? 'pull,push' : action)
 
-export const isLoopback = (host_ip: string): boolean =>
-  host_ip === 'localhost' || host_ip === '::1' || (isIPv4(host_ip) && host_ip.startsWith('127.'))
+const remedyFor = (name: RepositoryName, upstream: RepositoryName) =>
+  `Log in, which [registry] htpasswd_file lets its users do; or let the operator add '${name} pull anyone' to access_rules, or set public = True in [upstream:${upstream}].`

@@ -1,12 +1,17 @@
-/** Who may do what with which repository. The first rule decides that matches; without one, the policy does. */
+/** Rules of who may do what with which repository: the first one that matches counts. */
 
 import type { Action } from '../http/handle.ts'
 import { RegistryError } from '../oci/errors.ts'
 
 /** Names of users; users: all who have credentials. */
 export type Who = 'anyone' | 'users' | 'nobody' | ReadonlySet<string>
-export type Rule = { pattern: RegExp; actions: ReadonlySet<Action>; who: Who }
-export type Policy = Readonly<Record<Action, Who>>
+export type Rule = {
+  pattern: RegExp
+  /** What stands in the pattern before its first *. */
+  head: string
+  actions: ReadonlySet<Action>
+  who: Who
+}
 
 const ACTIONS: readonly Action[] = ['pull', 'push', 'delete']
 const isAction = (text: string): text is Action => (ACTIONS as readonly string[]).includes(text)
@@ -25,17 +30,18 @@ function parseRule(text: string): Rule {
     )
   const who =
     whoText === 'anyone' || whoText === 'users' || whoText === 'nobody' ? whoText : new Set(whoText.split(','))
-  const escaped = pattern.split('*').map((part) => part.replace(/[.\\]/g, '\\$&'))
-  return { pattern: new RegExp(`^${escaped.join('.*')}$`), actions: new Set(actions.filter(isAction)), who }
+  const parts = pattern.split('*')
+  const escaped = parts.map((part) => part.replace(/[.\\]/g, '\\$&'))
+  return {
+    pattern: new RegExp(`^${escaped.join('.*')}$`),
+    head: parts[0] ?? '',
+    actions: new Set(actions.filter(isAction)),
+    who,
+  }
 }
 
-export function whoMay(
-  action: Action,
-  name: string,
-  { rules, policy }: { rules: readonly Rule[]; policy: Policy },
-): Who {
-  return rules.find(({ pattern, actions }) => actions.has(action) && pattern.test(name))?.who ?? policy[action]
-}
+export const ruleFor = (action: Action, name: string, rules: readonly Rule[]): Rule | undefined =>
+  rules.find(({ pattern, actions }) => actions.has(action) && pattern.test(name))
 
 /** @param user  undefined: without credentials */
 export const isAmong = (user: string | undefined, who: Who): boolean =>

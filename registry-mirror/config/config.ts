@@ -69,6 +69,8 @@ export type UpstreamConfig = {
   name: RepositoryName
   url: URL
   credentials?: Credentials
+  /** Who reaches the registry may pull with the credentials. */
+  public: boolean
   /** Beside its own: host names that are given the credentials for a token. */
   token_hosts: readonly string[]
   /** PEM. */

@@ -22,6 +22,12 @@ export const upstreamOptions = {
     format: 'path',
     help: "File with a pull secret (dockerconfigjson, as docker login writes it), instead of username and password: the entry of the upstream's host counts.",
   },
+  public: {
+    section: 'upstream:NAME',
+    type: 'boolean',
+    default: false,
+    help: "Let everybody who may pull from this mirror pull what these credentials open; without it that is for the mirror's own users, for access_rules that begin with NAME, and for nodes that are deployed.",
+  },
   token_hosts: {
     section: 'upstream:NAME',
     type: 'list',

@@ -166,8 +166,12 @@ export class NodeImages {
     const isRight = byIt === 'given' || (await this.#guards.isRight(name, secret))
     if (isRight) upstream.client.pullBy(credentials, repository)
     const openly = await ask('as configured')
-    // Everybody may pull it: the secret only raises a rate limit.
-    if (openly === 'given') return upstream.config.credentials ? undefined : this.#guards.lift(name)
+    if (openly === 'given') {
+      // Everybody may pull it: the secret only raises a rate limit.
+      if (!upstream.config.credentials || this.#given.isOpen(name)) return this.#guards.lift(name)
+      // The mirror's own credentials open it to nobody else: the host upgrades by its secret.
+      return byIt === 'given' ? this.#guards.add(name, secret) : undefined
+    }
     // The upstream does not answer: a stored repository without a guard stays open.
     const isOpen = openly === 'untold' && !this.#guards.isGuarded(name) && (await this.#isHere(name))
     if (isOpen) return

@@ -80,6 +80,13 @@ export class PullThrough {
       )
   }
 
+  /** Whether the operator lets the repository be pulled, where it is an upstream's. */
+  isServed(name: RepositoryName): boolean {
+    const upstream = this.#upstreams.find((one) => one.repositoryOf(name) !== undefined)
+    const repository = upstream?.repositoryOf(name)
+    return upstream === undefined || repository === undefined || upstream.isAllowed(repository)
+  }
+
   /** State of each upstream, and its requests since the start. */
   get upstreams(): readonly UpstreamStatus[] {
     return [...this.#upstreams, ...this.#others.all].map((one) => one.status)

@@ -13,7 +13,7 @@ const VALUE = /\.\.\.|http:\/\/|\/[\w./-]+|"[^"]*"|\b[\d.:]*\d\b|\bsnponly\.efi|
 const SHORTEST = 8
 
 async function sourceText(): Promise<string> {
-  const folders = ['appliance', 'pxe', 'plugins']
+  const folders = ['appliance', 'pxe', 'plugins', 'registry-mirror']
   const texts = folders.map(async (folder) => {
     const names = await readdir(join(CHECKOUT, folder), { recursive: true })
     return Promise.all(
