@@ -22,10 +22,12 @@ import {
   saveBundle,
   sizeOfBundle,
   sourceOf,
+  Taken,
   takeInventory,
   withRegistry,
 } from '@appliance/registry-mirror/bundle'
 import { type Command, InvalidArgumentError } from 'commander'
+import { messageOf } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { thisBox } from '../serve/box.ts'
 import { loadSettings } from '../serve/settings.ts'
@@ -81,8 +83,14 @@ async function importImages(path: string, options: ImportOptions): Promise<void>
   void endingSignal().then(() => stop.abort())
   const files_folder = typeof options.files === 'string' ? resolve(options.files) : options.files === false && false
   const progress = new Progress('import', process.stderr)
+  const taken = new Taken()
   try {
-    const given = { storage_path, onProgress: progress.update, ...(options.files !== undefined && { files_folder }) }
+    const given = {
+      storage_path,
+      taken,
+      onProgress: progress.update,
+      ...(options.files !== undefined && { files_folder }),
+    }
     const isArchive = path !== STDIO && !(await looksLikeBundle(path))
     const result = await withRegistry({ storage_path, ...registry }, log, (client) =>
       isArchive
@@ -93,10 +101,9 @@ async function importImages(path: string, options: ImportOptions): Promise<void>
     say(`Imported: ${resultText(result)}.`)
   } catch (error) {
     progress.end()
-    if (!stop.signal.aborted) throw error
-    throw new Error(
-      'interrupted: no tag was changed. Run the same command again to go on; what has come is not sent again.',
-    )
+    const reason = stop.signal.aborted ? 'interrupted.' : messageOf(error)
+    const told = reason.endsWith(taken.told) ? reason : `${reason} ${taken.told}`
+    throw new Error(told, { cause: error })
   }
 }
 

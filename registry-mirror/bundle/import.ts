@@ -21,21 +21,21 @@ import {
   type Need,
 } from './format.ts'
 import { type BundleReader, type OnProgress, readBundle } from './read.ts'
-
-/** How much was taken, and how much was there already. */
-export type ImportResult = Record<'blobs' | 'manifests' | 'tags' | 'files', { taken: number; there: number }>
+import { type ImportResult, Taken } from './taken.ts'
 
 export type ImportGiven = {
   /** Of the registry: its disk must have room for what is to come. */
   storage_path: string
   /** Where files go; false: nowhere. Left out: a bundle with files is refused. */
   files_folder?: string | false
+  /** Is told of what is taken, for an import that fails. */
+  taken?: Taken
   onProgress?: OnProgress
 }
 
-type Taking = { client: RegistryClient; there: ReadonlySet<Digest>; result: ImportResult }
+type Taking = { client: RegistryClient; there: ReadonlySet<Digest>; taken: Taken }
 
-/** @throws BundleError  blobs and files may have come, and are not taken again next time; no tag has changed */
+/** @throws BundleError  something of it may have come: `taken` tells, and it is not sent again next time */
 export function importBundle(
   client: RegistryClient,
   source: AsyncIterable<Uint8Array>,
@@ -53,32 +53,27 @@ export async function importArchive(
   return takeInto(client, given)(await readArchive(path, given))
 }
 
-function takeInto({ local: client }: RegistryClient, { storage_path, files_folder }: ImportGiven) {
+function takeInto({ local: client }: RegistryClient, given: ImportGiven) {
+  const { storage_path, files_folder, taken = new Taken() } = given
   return async ({ index, entries }: BundleReader): Promise<ImportResult> => {
     if (index.files.length > 0 && files_folder === undefined) throw filesWithoutPlace(index.files)
+    taken.begin(index, files_folder)
     await checkNeeds(client, index.needs)
     const there = await blobsThere(client, index)
     const absent = index.blobs.filter(({ digest }) => !there.has(digest))
     await checkRoom(storage_path, absent)
     if (files_folder) await mkdir(files_folder, { recursive: true })
-    const taking = { client, there, result: nothing() }
+    const taking = { client, there, taken }
     for await (const { entry, content } of entries()) {
       if (entry.kind === 'blob') await takeBlob(taking, entry.blob, content)
       if (entry.kind === 'manifest') await takeManifest(taking, entry.manifest, content)
       if (entry.kind === 'file' && files_folder)
-        taking.result.files[(await placeFile(files_folder, entry.file, content)) ? 'taken' : 'there']++
+        taken.file(entry.file, (await placeFile(files_folder, entry.file, content)) ? 'taken' : 'there')
     }
     for (const image of index.images) await setTags(taking, image)
-    return taking.result
+    return taken.result
   }
 }
-
-const nothing = (): ImportResult => ({
-  blobs: { taken: 0, there: 0 },
-  manifests: { taken: 0, there: 0 },
-  tags: { taken: 0, there: 0 },
-  files: { taken: 0, there: 0 },
-})
 
 const filesWithoutPlace = (files: readonly BundleFile[]) =>
   new BundleError(
@@ -126,22 +121,19 @@ async function checkRoom(storage_path: string, blobs: readonly BundleBlob[]): Pr
     )
 }
 
-async function takeBlob({ client, there, result }: Taking, blob: BundleBlob, content: AsyncIterable<Uint8Array>) {
-  if (there.has(blob.digest)) {
-    result.blobs.there++
-    return
-  }
+async function takeBlob({ client, there, taken }: Taking, blob: BundleBlob, content: AsyncIterable<Uint8Array>) {
+  if (there.has(blob.digest)) return taken.blob('there')
   const [first, ...others] = blob.repositories
   if (first === undefined) return
   await client.pushBlob(first, blob, content)
   for (const repository of others)
     if (!(await lend(client, repository, blob.digest, first)))
       throw new BundleError(`The registry did not mount ${blob.digest} from ${first} in ${repository}.`)
-  result.blobs.taken++
+  taken.blob('taken')
 }
 
 async function takeManifest(
-  { client, result }: Taking,
+  { client, taken }: Taking,
   { digest, size_bytes, media_type, repositories, as_blob_in = [] }: BundleManifest,
   content: AsyncIterable<Uint8Array>,
 ): Promise<void> {
@@ -155,22 +147,23 @@ async function takeManifest(
       })(),
     )
   for (const repository of repositories) {
-    result.manifests[(await client.hasManifest(repository, digest)) ? 'there' : 'taken']++
+    const how = (await client.hasManifest(repository, digest)) ? 'there' : 'taken'
     // Also when it is there: what was pulled from an upstream, and might be evicted, counts as pushed from now on.
     await client.pushManifest(repository, digest, { mediaType: media_type, bytes })
+    taken.manifest(repository, digest, how)
   }
 }
 
-async function setTags({ client, result }: Taking, { repository, digest, tags }: BundleImage): Promise<void> {
+async function setTags({ client, taken }: Taking, { repository, digest, tags }: BundleImage): Promise<void> {
   for (const tag of tags) {
     if ((await client.tagged(repository, tag)) === digest) {
-      result.tags.there++
+      taken.tag(repository, tag, 'there')
       continue
     }
     const stored = await client.manifest(repository, digest)
     if (stored === undefined)
       throw new BundleError(`Manifest ${digest} has gone from ${repository} while it was imported.`)
     await client.pushManifest(repository, tag, stored)
-    result.tags.taken++
+    taken.tag(repository, tag, 'taken')
   }
 }

@@ -110,9 +110,7 @@ async function* readEntries(found: Entries, expected: readonly BundleEntry[]): R
 
 function checkHeader(header: Header, { name, size_bytes }: BundleEntry): void {
   if (header.name !== name)
-    throw new BundleError(
-      `The bundle holds ${shown(header.name)} where its index lists ${name}. Nothing of it was taken.`,
-    )
+    throw new BundleError(`The bundle holds ${shown(header.name)} where its index lists ${name}.`)
   checkKind(header)
   if (header.size !== size_bytes)
     throw new BundleError(`${name} in the bundle has ${header.size} bytes, its index says ${size_bytes}.`)

@@ -80,6 +80,37 @@ describe('rackstrap bundle', () => {
     assert.deepEqual(await tagsOf(target), { 'org/app:v1': digest, 'org/app:v2': second })
   })
 
+  it('tells what it has taken of a bundle that is damaged, and goes on with one that is not', async (t) => {
+    const { bundle, folder } = await example(t)
+    for (const name of ['initrd', 'kernel']) writeFileSync(join(folder, name), `content of ${name}`)
+    const files = ['--file', 'initrd', '--file', 'kernel']
+    await bundle('export', '--config', 'here.conf', '--output', 'b.tar', 'org/app:v1', ...files)
+    const bytes = readFileSync(join(folder, 'b.tar'))
+    const damaged = Buffer.from(bytes)
+    damaged.write('CONTENT of kernel', bytes.lastIndexOf('content of kernel'))
+    writeFileSync(join(folder, 'damaged.tar'), damaged)
+    const imported = (file: string) => bundle('import', '--config', 'there.conf', '--files', 'files', file)
+
+    const failed = await imported('damaged.tar')
+    const { stderr } = await imported('b.tar')
+
+    assert.equal(failed.status, 1)
+    assert.match(failed.stderr, /^rackstrap: rackstrap\/files\/kernel in the bundle is damaged: .*\./)
+    assert.ok(
+      failed.stderr.endsWith(
+        ' Images in place: none. Not in place, and as they were before: org/app:v1. ' +
+          `Files in place in ${join(folder, 'files')}: initrd. Not in place: kernel. ` +
+          'Of its blobs 2 of 2 are stored, of its manifests 0 of 1. ' +
+          'Once the reason is gone, run the same command again: it goes on, and what is stored is not sent again.\n',
+      ),
+      failed.stderr,
+    )
+    assert.equal(
+      stderr,
+      'Imported: 0 blobs (2 more there already), 1 manifest, 1 tag, 1 file (1 more there already).\n',
+    )
+  })
+
   it('tells what is wrong in one sentence', async (t) => {
     const { bundle } = await example(t)
 
