@@ -1,5 +1,6 @@
 /** The steps of SECURITY.md, "Hardening", in its order. */
 
+import { publicOf } from '@appliance/registry-mirror/settings'
 import { isLoopback } from '../addresses.ts'
 import { problemsOf } from '../check-settings.ts'
 import { accountStep, encryptionStep, forwardingStep, unitStep } from './box.ts'
@@ -82,10 +83,17 @@ const checksums: Step = {
 
 const registry: Step = {
   name: 'The registry knows who pushes',
-  look({ config, registry: { host_ip, htpasswd_file, token_file } }) {
+  look({ config, registry: settings }) {
+    const { host_ip, htpasswd_file, token_file } = settings
     if (!config.registry.enabled) return taken('[registry] enabled is off')
     if (isLoopback(host_ip)) return taken(`it listens on ${host_ip} alone`)
     if (config.registry.tls === 'off') return open('[registry] tls is off', 'Set [registry] tls = auto.')
+    const [forAll] = publicOf(settings)
+    if (forAll !== undefined)
+      return open(
+        `whoever reaches it pulls with the credentials of [upstream:${forAll.name}]`,
+        `Take public out of [upstream:${forAll.name}].`,
+      )
     if (htpasswd_file || token_file) return taken('users are known by password or token')
     return open('it has no users', 'Set [registry] htpasswd_file: appliance/OPERATING.md says how.')
   },

@@ -74,6 +74,12 @@ describe('the steps of hardening', () => {
       'open',
       /tls is off/,
     ],
+    [
+      'The registry knows who pushes',
+      '[registry]\nenabled = True\nhost_ip = 192.0.2.1\n[upstream:q.example]\nurl = https://q.example\nusername = a\npassword = b\npublic = True',
+      'open',
+      /credentials of \[upstream:q\.example\]/,
+    ],
     ['The registry knows who pushes', '[registry]\nenabled = True\nhost_ip = 127.0.0.1', 'taken', /127\.0\.0\.1 alone/],
   ] as const) {
     it(`"${name}" is ${state} with ${JSON.stringify(ini.replaceAll('\n', ' '))}`, async () => {
