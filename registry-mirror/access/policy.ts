@@ -31,12 +31,12 @@ export class Policy {
   }
 
   ruling(action: Action, name: RepositoryName, asker: Asker): Ruling {
-    const rule = ruleFor(action, name, this.#rules)
     const upstream = action === 'pull' ? this.#closedOf(name) : undefined
-    if (upstream === undefined) return { who: rule?.who ?? this.#otherwise[action] }
-    // A rule for all repositories was not written with this upstream's credentials in mind.
-    if (rule && (rule.who !== 'anyone' || rule.head.startsWith(upstream))) return { who: rule.who }
-    return { who: this.#whoOfClosed(asker), upstream }
+    if (upstream === undefined) return { who: ruleFor(action, name, this.#rules)?.who ?? this.#otherwise[action] }
+    // A rule that lets anyone have all repositories was not written with this upstream's credentials in mind.
+    const meant = this.#rules.filter(({ who, head }) => who !== 'anyone' || head.startsWith(upstream))
+    const rule = ruleFor(action, name, meant)
+    return rule ? { who: rule.who } : { who: this.#whoOfClosed(asker), upstream }
   }
 
   /** Whether lists and mounts have to look at each repository. */

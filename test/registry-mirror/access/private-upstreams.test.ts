@@ -52,6 +52,7 @@ describe('what an upstream gives for credentials of the mirror', () => {
   const rules: readonly [string, readonly string[], readonly [number, number, number]][] = [
     ['for anybody where a rule names the repository', [`${NAME} pull anyone`], [200, 200, 200]],
     ['for anybody where a rule begins with the upstream', ['up.example/* pull anyone'], [200, 200, 200]],
+    ['for anybody where it does so behind one for all', ['* pull anyone', `${NAME} pull anyone`], [200, 200, 200]],
     ['for whom a rule names', ['up.example/* pull alice'], [401, 200, 403]],
     ['for nobody where a rule says so', ['* pull nobody'], [403, 403, 403]],
     ['for users where a rule opens all repositories', ['* pull anyone'], [401, 200, 200]],
