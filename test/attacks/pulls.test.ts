@@ -36,7 +36,7 @@ describe('an upstream that the mirror has credentials for', () => {
     assert.deepEqual([statuses, guarded.asked], [[403], []])
   })
 
-  it('gives nothing to him of what is here for a node, with its upstream dead or alive', async (t) => {
+  it('gives nothing to him of what is here for a node, nor when he asks for what is stored alone', async (t) => {
     const { mirror, pushed } = await privateRig(t)
     await heldIn(mirror)
 
