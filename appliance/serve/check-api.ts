@@ -31,9 +31,14 @@ export function problemsOfApi(config: Config): string[] {
 }
 
 /** For log, health and config check. */
-export function warningOfOpenApi(config: Config): string | undefined {
-  if (!isOpen(config) || !config.api.allow_open) return undefined
-  return `[api] allow_open is True, and [DEFAULT] auth_strategy is noauth: whoever reaches ${config.api.host_ip} may do all with every node.`
+export function warningOfApi(config: Config): string | undefined {
+  const { DEFAULT, api } = config
+  if (isOpen(config)) {
+    if (!api.allow_open) return undefined
+    return `[api] allow_open is True, and [DEFAULT] auth_strategy is noauth: whoever reaches ${api.host_ip} may do all with every node.`
+  }
+  if (DEFAULT.auth_strategy === 'noauth' || api.enable_ssl_api || isLoopback(api.host_ip)) return undefined
+  return `[api] enable_ssl_api is False, and host_ip is ${api.host_ip}: passwords cross that network in plain http. Set enable_ssl_api = True, unless a proxy on this box speaks https.`
 }
 
 function problemOfTls(config: Config): string | undefined {

@@ -9,7 +9,7 @@ import type { Config } from '../config/options.ts'
 import { messageOf } from '../errors.ts'
 import type { PluginFailure } from '../plugin-host/discover.ts'
 import type { PartHealth } from '../web/operations.ts'
-import { warningOfOpenApi } from './check-api.ts'
+import { warningOfApi } from './check-api.ts'
 
 /** With less room than that, records soon cannot be written. */
 const ROOM_NEEDED_BYTES = 16 * 1024 * 1024
@@ -40,7 +40,7 @@ export async function mirrorHealth(storage_path: string, upstreams: readonly Ups
 
 /** That everybody may do all is told, and changes nothing. */
 export function apiHealth(config: Config): PartHealth {
-  const message = warningOfOpenApi(config)
+  const message = warningOfApi(config)
   return { healthy: true, ...(message !== undefined && { message }) }
 }
 

@@ -32,7 +32,7 @@ import { createLog, type Log } from '../log.ts'
 import type { Options } from '../plugin-api/index.ts'
 import type { LoadedPlugins } from '../plugin-host/load.ts'
 import type { Box } from './box.ts'
-import { warningOfOpenApi } from './check-api.ts'
+import { warningOfApi } from './check-api.ts'
 import { loadPluginSet, type PluginSet } from './plugin-set.ts'
 import { trustFindings } from './trust.ts'
 
@@ -107,7 +107,7 @@ export async function gatherSettings(
   const ironic = ironicSummaryOf(file, known)
   const reserve = await openReserve(config.DEFAULT.state_path, config.DEFAULT.min_free)
   const hardware = settle(config, pluginSet.brought)
-  const openApi = warningOfOpenApi(config) ?? []
+  const apiWarning = warningOfApi(config) ?? []
   const tables = [...own, registry, ...sections, ...brought]
   const trust = trustFindings({
     state_path: config.DEFAULT.state_path,
@@ -131,7 +131,7 @@ export async function gatherSettings(
     tables,
     warnings: [
       ...warningsOf(file, known),
-      ...hardware.warnings.concat(openApi, trust.warnings).map((warning) => placed(file, warning)),
+      ...hardware.warnings.concat(apiWarning, trust.warnings).map((warning) => placed(file, warning)),
     ],
   }
   return { settings, problems: [...new Set(problems)] }

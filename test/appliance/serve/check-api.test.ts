@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
-import { problemsOfApi, warningOfOpenApi } from '../../../appliance/serve/check-api.ts'
+import { problemsOfApi, warningOfApi } from '../../../appliance/serve/check-api.ts'
 import { apiHealth } from '../../../appliance/serve/health.ts'
 import { ownHostsOf } from '../../../appliance/serve/operator-face.ts'
 
@@ -25,10 +25,25 @@ describe('auth_strategy = noauth', () => {
       '[api] allow_open is True, and [DEFAULT] auth_strategy is noauth: whoever reaches 192.0.2.1 may do all with every node.'
 
     assert.deepEqual(problemsOfApi(open), [])
-    assert.equal(warningOfOpenApi(open), warning)
+    assert.equal(warningOfApi(open), warning)
     assert.deepEqual(apiHealth(open), { healthy: true, message: warning })
-    assert.equal(warningOfOpenApi(read('[api]\nallow_open = True')), undefined)
+    assert.equal(warningOfApi(read('[api]\nallow_open = True')), undefined)
     assert.deepEqual(apiHealth(read('')), { healthy: true })
+  })
+})
+
+describe('http_basic without TLS', () => {
+  const ON_NETWORK = '[DEFAULT]\nauth_strategy = http_basic\n[api]\nhost_ip = 192.0.2.1\n'
+
+  it('is warned of on a network, in health as well, and not on loopback', () => {
+    const plain = read(ON_NETWORK)
+    const warning =
+      '[api] enable_ssl_api is False, and host_ip is 192.0.2.1: passwords cross that network in plain http. Set enable_ssl_api = True, unless a proxy on this box speaks https.'
+
+    assert.equal(warningOfApi(plain), warning)
+    assert.deepEqual(apiHealth(plain), { healthy: true, message: warning })
+    assert.equal(warningOfApi(read(`${ON_NETWORK}enable_ssl_api = True`)), undefined)
+    assert.equal(warningOfApi(read('[DEFAULT]\nauth_strategy = http_basic')), undefined)
   })
 })
 
