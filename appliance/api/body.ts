@@ -101,7 +101,7 @@ function asRefusal(error: unknown): never {
 const tooLarge = (limit_kib: number) =>
   new PayloadTooLarge(
     `Request body is too large: at most ${limit_kib} KiB are accepted here ([api] max_json_body_size, and max_json_body_size_provision ` +
-      'for a provision request, which may carry a config drive; a heartbeat has 256 KiB at most).',
+      'for a provision request, which may carry a config drive).',
   )
 
 const tooDeep = () =>

@@ -25,8 +25,6 @@ const HEARTBEAT_BODY = z.strictObject({
   agent_status_message: text.nullable().optional(),
   layer_facts: z.record(z.string(), z.unknown()).optional(),
 })
-/** A certificate, and what layers found out: at most 64 KiB of either. */
-const HEARTBEAT_KIB = 256
 /** Since when each may be sent, and what an older version is told. */
 const HEARTBEAT_SINCE: readonly { fields: readonly (keyof Heartbeat)[]; since: number; refusal: string }[] = [
   { fields: ['agent_version'], since: 36, refusal: 'Field "agent_version" not recognised' },
@@ -56,7 +54,6 @@ export const RAMDISK = { lookup: SINCE, heartbeat: SINCE }
 export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
   const present = createPresent({ path: 'nodes', fields: NODE_FIELDS })
   const { conductor, config } = parts
-  const limit_kib = Math.min(config.api.max_json_body_size, HEARTBEAT_KIB)
   const guard = (call: Call) => {
     if (!isServed) {
       throw new Forbidden(`Access was denied to the following resource: ${call.req.path}`)
@@ -78,7 +75,7 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
   })
   app.post('/v1/heartbeat/:node', async (call) => {
     guard(call)
-    const body = await readBody(call, limit_kib, 'heartbeat', HEARTBEAT_BODY)
+    const body = await readBody(call, config.api.max_json_body_size, 'heartbeat', HEARTBEAT_BODY)
     const heartbeat = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as Heartbeat
     for (const { fields, since, refusal } of HEARTBEAT_SINCE) {
       const isSent = fields.some((name) => heartbeat[name] !== undefined)
