@@ -80,9 +80,10 @@ function reserveOf(dev: number, bytes: number): Reserve {
     looks.set(folder, { left: found - wanted, until: now + FRESH_MS })
     if (found < wanted) throw new ReserveReached(inWords({ folder, what, left: found, bytes }))
   }
+  const isKeptIn = async (folder: string) => (await nearest(folder)).stats.dev === dev
   return {
     bytes,
-    isKeptIn: async (folder) => (await nearest(folder)).stats.dev === dev,
+    isKeptIn,
     left,
     require,
     watch(folders, what, error = (text) => new ReserveReached(text)) {
@@ -90,7 +91,12 @@ function reserveOf(dev: number, bytes: number): Reserve {
       let timer: NodeJS.Timeout | undefined
       let isOver = false
       const look = async () => {
-        const all = await Promise.all(folders.map(async (folder) => ({ folder, left: await left(folder) })))
+        const kept = await Promise.all(folders.map(isKeptIn))
+        const all = await Promise.all(
+          folders.filter((_, at) => kept[at]).map(async (folder) => ({ folder, left: await left(folder) })),
+        )
+        // On another disk the kernel tells of a full one, in the words of the program.
+        if (all.length === 0) return
         const { folder, left: least } = all.reduce((one, other) => (other.left < one.left ? other : one))
         if (isOver) return
         if (least <= 0) return full.abort(error(inWords({ folder, what, left: least, bytes })))

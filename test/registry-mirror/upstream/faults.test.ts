@@ -327,13 +327,18 @@ describe('a blob that is pulled', { concurrency: 4 }, () => {
 
   it('takes no more of the line than bandwidth_limit', async (t) => {
     const { mirror, upstream } = await rig(t, { config: { bandwidth_limit: 1000 } })
-    const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag: 'v1', size: 1_024_000 })
-    const began = performance.now()
+    const took_ms: number[] = []
+    // A busy machine makes it longer, and never shorter.
+    while (took_ms.length < 3 && !took_ms.some((one) => one < 1_500)) {
+      const tag = `v${took_ms.length}`
+      const { layerDigest } = await pushImage(upstream, { name: 'org/app', tag, size: 1_024_000 + took_ms.length })
+      const began = performance.now()
 
-    await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
+      await mirror.ask('GET', `${APP}/blobs/${layerDigest}`)
 
-    const took_ms = performance.now() - began
+      took_ms.push(performance.now() - began)
+    }
     // The first 200 ms of it may come at once.
-    assert.ok(took_ms > 750 && took_ms < 1_500, `${took_ms} ms`)
+    assert.ok(Math.min(...took_ms) > 750 && Math.min(...took_ms) < 1_500, `${took_ms} ms`)
   })
 })
