@@ -1,5 +1,5 @@
 /** Slows down who fails to log in, by the address that it comes from. Remembers a limited number of them. */
-import { isIPv6 } from 'node:net'
+import { sourceOf } from '@appliance/ground/networks'
 
 type Failures = { count: number; waiting: number; last_at: number }
 
@@ -65,14 +65,4 @@ export class Throttle {
     this.#failures.delete(sourceOf(address))
     return undefined
   }
-}
-
-/** Of IPv6, one client has a whole /64. */
-function sourceOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
-  if (!isIPv6(plain)) return plain
-  const [head = '', tail] = new URL(`http://[${plain.split('%')[0]}]`).hostname.slice(1, -1).split('::')
-  const [left, right] = [head, tail ?? ''].map((part) => part.split(':').filter((word) => word !== ''))
-  const zeros = Array<string>(8 - (left?.length ?? 0) - (right?.length ?? 0)).fill('0')
-  return [...(left ?? []), ...(tail === undefined ? [] : zeros), ...(right ?? [])].slice(0, 4).join(':')
 }

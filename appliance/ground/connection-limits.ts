@@ -1,6 +1,7 @@
 /** How many connections a server takes, of one client and of all, and how much of each one's time. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { isIPv4, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { sourceOf } from './networks.ts'
 
 export type ConnectionLimits = {
   /** Of all clients; 0: as many as come. */
@@ -57,9 +58,10 @@ function admission(limits: ConnectionLimits): (socket: Socket) => boolean {
     return false
   }
   return (socket) => {
-    const host = hostOf(socket.remoteAddress ?? '')
+    const host = sourceOf(socket.remoteAddress ?? '')
     const ofHost = open.get(host) ?? 0
     if (isOver(all, limits.max_connections)) return refuse(socket, 'max_connections')
+    // A unix socket has no address: who may open it is a matter of its file.
     if (host !== '' && isOver(ofHost, limits.max_connections_per_host))
       return refuse(socket, 'max_connections_per_host')
     all++
@@ -75,15 +77,6 @@ function admission(limits: ConnectionLimits): (socket: Socket) => boolean {
 }
 
 const isOver = (count: number, limit: number) => limit > 0 && count >= limit
-
-/** @returns '' for a unix socket: who may open it is a matter of its file */
-function hostOf(address: string): string {
-  const ip = address.replace(/^::ffff:/, '')
-  if (ip === '' || isIPv4(ip)) return ip
-  // The first 64 bits are the network's: one machine may have all addresses in it.
-  const [head = ''] = ip.split('::')
-  return head.split(':').slice(0, 4).join(':')
-}
 
 /** Node hands over all requests of a piece of 64 KiB in one go, some thousand of the smallest. */
 function limitPipelines(server: Server): void {

@@ -1,5 +1,6 @@
 /** IP addresses and networks in CIDR notation, as texts: reads and compares them. Resolves no names. */
 import { BlockList, isIP } from 'node:net'
+import { plainAddress } from './plain-address.ts'
 
 export type Network = { address: string; prefix: number; family: 'ipv4' | 'ipv6' }
 
@@ -21,22 +22,27 @@ export function networksOf(texts: Iterable<string>): { has(address: string): boo
     const network = parseNetwork(text)
     if (!network) throw new Error(`'${text}' is no network: expected one such as 192.168.50.0/24 or fd00::/8.`)
     const { address, prefix, family } = network
-    if (prefix === (family === 'ipv4' ? 32 : 128)) single.add(canonical(address))
+    if (prefix === (family === 'ipv4' ? 32 : 128)) single.add(plainAddress(address))
     else list.addSubnet(address, prefix, family)
   }
   return {
     has(address) {
       const version = isIP(address)
-      return version !== 0 && (single.has(canonical(address)) || list.check(address, version === 4 ? 'ipv4' : 'ipv6'))
+      return (
+        version !== 0 && (single.has(plainAddress(address)) || list.check(address, version === 4 ? 'ipv4' : 'ipv6'))
+      )
     },
   }
 }
 
-/** One text for each address; an IPv4-mapped one is the IPv4 address. */
-function canonical(address: string): string {
-  if (isIP(address) === 4) return address
-  const words = wordsOf(address)
-  return isMapped(words) ? dotted(words[6], words[7]) : words.join(':')
+/** Whom an address stands for: of IPv6, one client has a whole network of 64 bits. '' for a unix socket. */
+export function sourceOf(address: string): string {
+  const plain = plainAddress(address)
+  if (isIP(plain) !== 6) return plain
+  return wordsOf(plain)
+    .slice(0, 4)
+    .map((word) => word.toString(16))
+    .join(':')
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { formsOf, networksOf, parseNetwork } from '../../../appliance/ground/networks.ts'
+import { formsOf, networksOf, parseNetwork, sourceOf } from '../../../appliance/ground/networks.ts'
 
 describe('a network in CIDR notation', () => {
   it('is an address with the length of its prefix, or one address', () => {
@@ -71,5 +71,23 @@ describe('the forms of an address', () => {
       '::fffe:7f00:1': [],
     })
     assert.deepEqual(formsOf('fe80::1%eth0'), ['fe80::1'])
+  })
+})
+
+describe('the source of an address', () => {
+  it('is an IPv4 address however it is written, a whole network of IPv6, and nobody for a unix socket', () => {
+    const addresses = [
+      '192.0.2.1',
+      '::ffff:192.0.2.1',
+      '2001:db8:0:1:ffff::7',
+      '2001:db8::7',
+      'fe80::1%eth0',
+      '::1',
+      '',
+    ]
+
+    assert.deepEqual(addresses.map(sourceOf), [
+      ...['192.0.2.1', '192.0.2.1', '2001:db8:0:1', '2001:db8:0:0', 'fe80:0:0:0', '0:0:0:0', ''],
+    ])
   })
 })
