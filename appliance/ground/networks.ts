@@ -45,6 +45,10 @@ export function sourceOf(address: string): string {
     .join(':')
 }
 
+/** Of a host that is listened on: nobody else reaches it. */
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+
 /**
  * The address itself, without its zone, and the IPv4 address that it carries: what is sent to the one may arrive at the
  * other.

@@ -6,8 +6,6 @@ import { ConfigInvalid } from '../config/read.ts'
 const ANY = new Set(['0.0.0.0', '::', ''])
 export const isAnyAddress = (host_ip: string): boolean => ANY.has(host_ip)
 
-export const isLoopback = (host: string): boolean => ['localhost', '::1'].includes(host) || host.startsWith('127.')
-
 /** Base of the operator's API, without a slash at the end. */
 export function apiUrlOf({ api, DEFAULT }: Config, port: number): string {
   return `${api.enable_ssl_api ? 'https' : 'http'}://${bracketed(isAnyAddress(api.host_ip) ? DEFAULT.my_ip : api.host_ip)}:${port}`

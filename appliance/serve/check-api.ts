@@ -1,11 +1,11 @@
 /** Checks who may ask the API, and how: [DEFAULT] auth_strategy with [api] host_ip, roles, hosts and TLS. */
 import { isIP } from 'node:net'
+import { isLoopback } from '@appliance/ground/networks'
 import { hostIn } from '../access/hosts.ts'
 import { problemOfRoles } from '../access/users.ts'
 import type { Config } from '../config/options.ts'
 import { ApplianceError } from '../errors.ts'
 import { createLog } from '../log.ts'
-import { isLoopback } from './addresses.ts'
 import { checkApiTls } from './api-tls.ts'
 
 const SILENT_LOG = createLog('error', () => {})

@@ -2,13 +2,14 @@
  * Finds what is wrong with a configuration whose every option is right by itself, for `config check` and before a
  * start.
  */
+
+import { isLoopback } from '@appliance/ground/networks'
 import { checkRegistry, type Findings } from '@appliance/registry-mirror/settings'
 import { requireOpenssl } from '../ca/openssl.ts'
 import { problemOfPriorities } from '../conductor/clean/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'
-import { isLoopback } from './addresses.ts'
 import { problemsOfAddresses } from './check/addresses.ts'
 import { problemsOfDhcp } from './check/dhcp.ts'
 import { problemsOfFolders } from './check/folders.ts'

@@ -4,13 +4,14 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isLoopback } from '@appliance/ground/networks'
 import type { RegistryConfig } from '@appliance/registry-mirror'
 import { isCertificateName } from '../ca/authority.ts'
 import { ConfigInvalid } from '../config/read.ts'
 import { messageOf } from '../errors.ts'
 import { GUEST_MIRROR_HOST } from '../guest/mirror-address.ts'
 import type { Log } from '../log.ts'
-import { isAnyAddress, isLoopback } from './addresses.ts'
+import { isAnyAddress } from './addresses.ts'
 import { openOwnCertificate } from './own-certificate.ts'
 import type { Settings } from './settings.ts'
 

@@ -2,7 +2,7 @@
  * Who may do what with which repository: the rules, what counts where none matches, and upstreams that the mirror has
  * credentials for. Knows neither tickets nor pull secrets.
  */
-import { isIPv4 } from 'node:net'
+import { isLoopback } from '@appliance/ground/networks'
 import type { RegistryConfig, UpstreamConfig } from '../config/config.ts'
 import type { Action } from '../http/handle.ts'
 import type { RepositoryName } from '../oci/names.ts'
@@ -66,6 +66,3 @@ export class Policy {
 }
 
 const needsCredentials = ({ credentials, public: isPublic }: UpstreamConfig) => credentials !== undefined && !isPublic
-
-export const isLoopback = (host_ip: string): boolean =>
-  host_ip === 'localhost' || host_ip === '::1' || (isIPv4(host_ip) && host_ip.startsWith('127.'))

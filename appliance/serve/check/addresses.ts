@@ -3,6 +3,7 @@
  * nothing.
  */
 import { isIP, isIPv6 } from 'node:net'
+import { isLoopback } from '@appliance/ground/networks'
 import type { RegistryConfig } from '@appliance/registry-mirror'
 import type { Config } from '../../config/options.ts'
 import { ConfigInvalid } from '../../config/read.ts'
@@ -48,7 +49,6 @@ function addressesOf(box: Box): string[] {
 }
 
 const canonical = (address: string) => (isIPv6(address) ? new URL(`http://[${address}]`).hostname : address)
-const isLoopback = (address: string) => /^127\./.test(address) || address === '::1'
 const isOwn = (address: string, box: Box) =>
   isLoopback(address) || addressesOf(box).map(canonical).includes(canonical(address))
 

@@ -1,7 +1,7 @@
 /** The steps of SECURITY.md, "Hardening", in its order. */
 
+import { isLoopback } from '@appliance/ground/networks'
 import { publicOf } from '@appliance/registry-mirror/settings'
-import { isLoopback } from '../addresses.ts'
 import { problemsOf } from '../check-settings.ts'
 import { accountStep, encryptionStep, forwardingStep, unitStep } from './box.ts'
 import { open, type Step, taken } from './step.ts'
