@@ -47,7 +47,7 @@ export function whoElseWrites(path: string, accounts: readonly number[]): Writab
   if (real === undefined) return undefined
   const own = problemOf(statSync(real), accounts)
   if (own !== undefined) return { path: real, problem: own }
-  for (let above = dirname(real); above !== dirname(above); above = dirname(above)) {
+  for (const above of foldersAbove(real)) {
     const problem = parentProblem(statSync(above), accounts)
     if (problem !== undefined) return { path: above, problem }
   }
@@ -58,10 +58,13 @@ export function whoElseWrites(path: string, accounts: readonly number[]): Writab
 export function isReadByOthers(path: string): boolean {
   const real = realOf(path)
   if (real === undefined || (statSync(real).mode & OTHERS_READ) === 0) return false
-  for (let above = dirname(real); above !== dirname(above); above = dirname(above)) {
-    if ((statSync(above).mode & OTHERS_SEARCH) === 0) return false
-  }
-  return true
+  return foldersAbove(real).every((above) => (statSync(above).mode & OTHERS_SEARCH) !== 0)
+}
+
+/** From the one that holds it up, but for the root. */
+function foldersAbove(path: string): string[] {
+  const above = dirname(path)
+  return above === dirname(above) ? [] : [above, ...foldersAbove(above)]
 }
 
 /** @returns undefined  it is no file or folder, or may not be looked at: who opens it hears so */
@@ -78,9 +81,7 @@ function realOf(path: string): string | undefined {
 /** @throws PluginRefused  another account could have written the folder, or something in it */
 export async function requireTrust(folder: string, accounts: readonly number[]): Promise<void> {
   const real = await realpath(folder)
-  for (let path = dirname(real); path !== dirname(path); path = dirname(path)) {
-    refuse(real, path, parentProblem(await stat(path), accounts))
-  }
+  for (const above of foldersAbove(real)) refuse(real, above, parentProblem(await stat(above), accounts))
   refuse(real, real, problemOf(await stat(real), accounts))
   let seen = 0
   for await (const { path, stats } of entriesOf(real)) {

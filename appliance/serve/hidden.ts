@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path'
 import { type RegistryConfig, registryOptions } from '@appliance/registry-mirror/settings'
 import type { Hidden } from '../conductor/parts/parts.ts'
 import { type Config, SECTIONS } from '../config/options.ts'
-import type { Options } from '../plugin-api/index.ts'
+import { namedIn } from './trust.ts'
 
 /**
  * @param file  of the configuration; no absolute path: there is none
@@ -13,13 +13,15 @@ export function hiddenOf(config: Config, file: string, mirror?: RegistryConfig):
   const { DEFAULT, registry } = config
   const { state_path, plugin_path } = DEFAULT
   const ofSections = Object.entries(SECTIONS).flatMap(([name, options]) =>
-    secretFiles(options, config[name as keyof Config]),
+    secretFiles({ options, values: config[name as keyof Config] }),
   )
   return {
     paths: [
       state_path,
       ...(isAbsolute(file) ? [file] : []),
-      ...(registry.enabled && mirror ? [mirror.storage_path, ...secretFiles(registryOptions, mirror)] : []),
+      ...(registry.enabled && mirror
+        ? [mirror.storage_path, ...secretFiles({ options: registryOptions, values: mirror })]
+        : []),
       ...ofSections,
     ],
     // Plugins bring programs of their own.
@@ -28,10 +30,5 @@ export function hiddenOf(config: Config, file: string, mirror?: RegistryConfig):
 }
 
 /** What options of the box itself name. Those of plugins are for the plugins' own programs. */
-function secretFiles(options: Options, values: object): string[] {
-  const given = new Map<string, unknown>(Object.entries(values))
-  return Object.entries(options).flatMap(([name, { holds }]) => {
-    const path = holds === 'secret' ? given.get(name) : undefined
-    return typeof path === 'string' && isAbsolute(path) ? [path] : []
-  })
-}
+const secretFiles = (table: Parameters<typeof namedIn>[0]): string[] =>
+  namedIn(table).flatMap(({ path, holds }) => (holds === 'secret' ? [path] : []))

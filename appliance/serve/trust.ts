@@ -42,10 +42,13 @@ function configuration(file: string | undefined, tables: readonly Table[]): Name
   return [{ what: 'The configuration file', path: file, holds: hasSecret ? 'secret' : 'trust' }]
 }
 
-const namedIn = ({ options, values }: Table): Named[] =>
-  Object.entries(options).flatMap(([name, { section, holds }]) => {
-    const paths = holds === undefined ? [] : [values[name]].flat().filter((value) => typeof value === 'string')
+/** The files and folders that options with `holds` name. @param values  by name of the option */
+export function namedIn({ options, values }: { options: Options; values: object }): Named[] {
+  const given = new Map<string, unknown>(Object.entries(values))
+  return Object.entries(options).flatMap(([name, { section, holds }]) => {
+    const paths = holds === undefined ? [] : [given.get(name)].flat().filter((value) => typeof value === 'string')
     return paths.flatMap((path) =>
       path.startsWith('/') && holds ? [{ what: `[${section}] ${name}`, path, holds }] : [],
     )
   })
+}
