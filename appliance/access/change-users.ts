@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { isMissing } from '@appliance/ground/errno'
+import { unlessMissing } from '@appliance/ground/errno'
 import { makeFile, readIfThere, replaceFile } from '@appliance/ground/files'
 import { BCRYPT_BYTES, hashPassword } from '@appliance/ground/passwords'
 import { ApplianceError, InvalidParameterValue } from '../errors.ts'
@@ -64,10 +64,7 @@ async function setLine(path: string, name: string, value: string | undefined): P
 async function replaceKept(path: string, text: string): Promise<void> {
   const folder = dirname(path)
   await mkdir(folder, { recursive: true, mode: 0o750 })
-  const found = await stat(path).catch((error: unknown) => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
+  const found = await stat(path).catch(unlessMissing)
   const owner = found ?? (await stat(folder))
   const content = Buffer.from(text)
   const mode = found ? found.mode & 0o777 : 0o600

@@ -25,11 +25,17 @@ export function boundSecrets({ hardware, plugins }: Pick<Parts, 'hardware' | 'pl
   return [OF_IMAGES, ...new Set(ofInterfaces), ...[...plugins.values()].flatMap((plugin) => plugin.boundSecrets ?? [])]
 }
 
-export function memberAt(node: Pick<Node, 'driver_info' | 'instance_info'>, path: NodePath): unknown {
+type TableName = 'driver_info' | 'instance_info'
+
+/** A key may have slashes of its own. */
+export function tableAndKey(path: NodePath): [table: TableName, key: string] {
   const at = path.indexOf('/')
-  const table = path.slice(0, at) === 'driver_info' ? node.driver_info : node.instance_info
-  const key = path.slice(at + 1)
-  return Object.hasOwn(table, key) ? table[key] : undefined
+  return [path.slice(0, at) as TableName, path.slice(at + 1)]
+}
+
+export function memberAt(node: Pick<Node, TableName>, path: NodePath): unknown {
+  const [table, key] = tableAndKey(path)
+  return Object.hasOwn(node[table], key) ? node[table][key] : undefined
 }
 
 /** @throws MissingParameterValue  a secret went with the address that it was given for, and nobody gave another */

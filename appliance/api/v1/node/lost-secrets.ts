@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { plainAddress } from '@appliance/ground/plain-address'
 import { MASK } from '@appliance/ground/secret-words'
 import type { Caller } from '../../../access/caller.ts'
-import { memberAt } from '../../../conductor/interfaces/bound-secrets.ts'
+import { memberAt, tableAndKey } from '../../../conductor/interfaces/bound-secrets.ts'
 import type { BoundSecrets, NodePath } from '../../../plugin-api/bound-secrets.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import type { Node } from '../../../records/kinds/node.ts'
@@ -49,9 +49,8 @@ export function lostSecrets(
 function without(node: Node, lost: Lost): Partial<Node> {
   const left: { driver_info?: Json; instance_info?: Json } = {}
   for (const { field } of lost) {
-    const at = field.indexOf('/')
-    const table = field.slice(0, at) as 'driver_info' | 'instance_info'
-    const { [field.slice(at + 1)]: _, ...others } = left[table] ?? node[table]
+    const [table, key] = tableAndKey(field)
+    const { [key]: _, ...others } = left[table] ?? node[table]
     left[table] = others
   }
   return left
@@ -59,7 +58,7 @@ function without(node: Node, lost: Lost): Partial<Node> {
 
 /** By the last operation that writes it. A mask, also within a table, stands for what was there before. */
 function isGivenAnew(patch: Patch, field: NodePath): boolean {
-  const [table = '', key = ''] = [field.slice(0, field.indexOf('/')), field.slice(field.indexOf('/') + 1)]
+  const [table, key] = tableAndKey(field)
   const last = patch.findLast((operation) => {
     const path = pathOf(operation)
     return path[0] === table && (path.length === 1 || (path.length === 2 && path[1] === key))
