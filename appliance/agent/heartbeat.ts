@@ -2,8 +2,9 @@
  * Checks that a heartbeat comes from this node's agent, and picks what the record takes of it. Decides nothing about
  * the deploy.
  */
-import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { plainText } from '@appliance/ground/plain-text'
+import { isSameText } from '@appliance/ground/same-text'
 import { InvalidParameterValue, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { InternalInfo } from '../records/kinds/internal-info.ts'
@@ -80,11 +81,8 @@ function checkCallbackUrl(callback_url: string): void {
   }
 }
 
-function sameToken(known: unknown, given: string): boolean {
-  if (typeof known !== 'string' || known === '') return false
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(known), digest(given))
-}
+const sameToken = (known: unknown, given: string): boolean =>
+  typeof known === 'string' && known !== '' && isSameText(known, given)
 
 function checkCertificate(node: Node, pem: string): void {
   const known = node.driver_internal_info.agent_verify_ca

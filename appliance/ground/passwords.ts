@@ -4,8 +4,9 @@
  */
 
 import { execFile } from 'node:child_process'
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { confined } from './confine.ts'
+import { isSameText } from './same-text.ts'
 import { createSemaphore } from './semaphore.ts'
 
 /** bcrypt, SHA-crypt and yescrypt; and {SHA}, as `htpasswd -s` makes it. */
@@ -83,7 +84,7 @@ export class Passwords {
   /** @param name  as for isKnownRight. @throws what `tooMany` gives */
   async isRight(password: string, hash: string, name = ''): Promise<boolean> {
     if (password.length > PASSWORD_LIMIT || /[\n\0]/.test(password)) return false
-    if (SHA.test(hash)) return isEqual(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
+    if (SHA.test(hash)) return isSameText(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
     const key = this.#keyOf(password, hash, name)
     if (this.#isKnownRight(key)) return true
     if ((this.#wrong.get(key) ?? 0) > Date.now()) return false
@@ -97,7 +98,7 @@ export class Passwords {
     const asking = this.#semaphore
       .run(() => crypt(password, hash))
       .then((crypted) => {
-        const isRight = isEqual(crypted, hash)
+        const isRight = isSameText(crypted, hash)
         const found = isRight ? this.#right : this.#wrong
         if (found.size >= KEPT_LIMIT) found.clear()
         found.set(key, Date.now() + (isRight ? GOOD_FOR_MS : BAD_FOR_MS))
@@ -107,11 +108,6 @@ export class Passwords {
     this.#asking.set(key, asking)
     return asking
   }
-}
-
-function isEqual(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
-  return timingSafeEqual(a, b)
 }
 
 function crypt(password: string, hash: string): Promise<string> {

@@ -2,7 +2,8 @@
  * Texts that one machine fetches from an address of its own, such as a kickstart file. Whoever does not know the
  * address gets nothing.
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { isSameText } from '@appliance/ground/same-text'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { PublishedText } from '../../records/kinds/boot.ts'
 import type { Parts } from '../parts/parts.ts'
@@ -51,6 +52,6 @@ export function publishedText(
   const [, node = '', key = '', name = ''] = PATH.exec(path) ?? []
   const texts = parts.store.boots.get(node)?.texts_secret
   const found = texts && Object.hasOwn(texts, name) ? texts[name] : undefined
-  if (!found || !timingSafeEqual(Buffer.from(found.key), Buffer.from(key))) return undefined
+  if (!found || !isSameText(found.key, key)) return undefined
   return { node, name, text: found.text }
 }

@@ -2,7 +2,8 @@
  * Boots that this box begins, and who counts as the machine in them: for its script, its files, its first lookup. Sends
  * nobody an answer.
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { isSameText } from '@appliance/ground/same-text'
 import type { MachineBoot } from '@appliance/pxe'
 import type { Boot } from '../../records/kinds/boot.ts'
 import type { Parts } from '../parts/parts.ts'
@@ -24,10 +25,7 @@ const KEY_BYTES = 24
 /** For addresses that nobody can guess. Logs know it by its tilde, and mask it. */
 export const newKey = () => `~${randomBytes(KEY_BYTES).toString('base64url')}`
 
-export function isSameKey(known: string, given: string): boolean {
-  const [one, other] = [Buffer.from(known), Buffer.from(given)]
-  return known !== '' && one.length === other.length && timingSafeEqual(one, other)
-}
+export const isSameKey = (known: string, given: string): boolean => known !== '' && isSameText(known, given)
 
 /** The machine is about to be started: what it is given from now on is of this boot. Durable when it resolves. */
 export const openWindow = (parts: BootRecords, uuid: string): Promise<void> =>
