@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:https'
+import type { Listening } from './listen.ts'
 
 const LOOK_EVERY_MS = 60_000
 
@@ -51,6 +52,24 @@ export class Certificate {
     const timer = setInterval(look, every_ms).unref()
     return () => clearInterval(timer)
   }
+}
+
+/**
+ * The same listener, whose server takes the certificate anew when its files change, until it is closed.
+ * @param kept  as for follow
+ */
+export function followed(
+  listening: Listening,
+  server: Server,
+  certificate: Certificate,
+  kept: { ca?: string | undefined } = {},
+): Listening {
+  const unfollow = certificate.follow(server, undefined, kept)
+  const close = () => {
+    unfollow()
+    return listening.close()
+  }
+  return { port: listening.port, close }
 }
 
 function readPem({ cert_file, key_file, section, fail }: CertificateGiven): Pem {

@@ -1,13 +1,11 @@
 /** Decides how the API answers: in plain http, with a given certificate, or with one of the box's own CA. */
 import { readFileSync } from 'node:fs'
 import { Certificate } from '@appliance/ground/certificate'
-import { isCertificateName } from '../ca/authority.ts'
 import type { Config } from '../config/options.ts'
 import { ConfigInvalid } from '../config/read.ts'
 import { messageOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { isAnyAddress } from './addresses.ts'
-import { openOwnCertificate } from './own-certificate.ts'
+import { certificateNames, openOwnCertificate } from './own-certificate.ts'
 
 export type ApiTls = {
   certificate: Certificate
@@ -36,7 +34,7 @@ export async function openApiTls(config: Config, log: Log): Promise<ApiTls | und
   const given = givenPaths(config)
   if (given)
     return { certificate: openGiven(given, log), ...clientCaOf(config, given), renewCertificate: async () => {} }
-  const wanted = { server: 'API', file: CERTIFICATE_FILE, names: certificateNames(config) }
+  const wanted = { server: 'API', file: CERTIFICATE_FILE, names: namesOf(config) }
   const { path, ca, renew } = await openOwnCertificate(config, wanted, log)
   return {
     certificate: openGiven({ section: 'api', cert_file: path, key_file: path }, log),
@@ -62,10 +60,8 @@ function clientCaOf({ ssl }: Config, { section }: Paths): Pick<ApiTls, 'client_c
 }
 
 /** The names and addresses by which clients may reach the API. */
-function certificateNames({ DEFAULT, api }: Config): string[] {
-  const all = [DEFAULT.host, DEFAULT.my_ip, api.host_ip, ...THIS_BOX, ...api.allowed_hosts]
-  return [...new Set(all)].filter((name) => isCertificateName(name) && !isAnyAddress(name))
-}
+const namesOf = ({ DEFAULT, api }: Config): string[] =>
+  certificateNames([DEFAULT.host, DEFAULT.my_ip, api.host_ip, ...THIS_BOX, ...api.allowed_hosts])
 
 /** What config check says of it. @throws ConfigInvalid */
 export function checkApiTls(config: Config, log: Log): 'own' | 'given' | 'plain' {

@@ -1,7 +1,7 @@
 /** The API's sockets: opens them, and closes them within a deadline whatever their clients do. */
 import type { RequestListener, Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
-import type { Certificate } from '@appliance/ground/certificate'
+import { type Certificate, followed } from '@appliance/ground/certificate'
 import { createServer } from '@appliance/ground/http'
 import { type Address, type Listening, listen as listenOn, listenOnPath, whyNoPort } from '@appliance/ground/listen'
 import { ApplianceError } from '../errors.ts'
@@ -25,13 +25,9 @@ export async function listen(fetch: Fetch, address: Address, tls?: Tls): Promise
   const listening = await listenOn(server, address).catch((error: unknown) => {
     throw cannotListen(address, '[api] host_ip and port', error)
   })
-  const unfollow =
-    tls && 'setSecureContext' in server ? tls.certificate.follow(server, undefined, { ca: tls.client_ca }) : () => {}
-  const close = () => {
-    unfollow()
-    return listening.close()
-  }
-  return { port: listening.port, close }
+  return tls && 'setSecureContext' in server
+    ? followed(listening, server, tls.certificate, { ca: tls.client_ca })
+    : listening
 }
 
 /** The same for the account of this process alone. @throws the error of listen(2) */

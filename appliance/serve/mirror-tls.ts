@@ -12,7 +12,7 @@ import { messageOf } from '../errors.ts'
 import { GUEST_MIRROR_HOST } from '../guest/mirror-address.ts'
 import type { Log } from '../log.ts'
 import { isAnyAddress } from './addresses.ts'
-import { openOwnCertificate } from './own-certificate.ts'
+import { certificateNames, openOwnCertificate } from './own-certificate.ts'
 import type { Settings } from './settings.ts'
 
 type Given = Pick<Settings, 'config' | 'registry'>
@@ -61,10 +61,8 @@ export function tlsOf({ config, registry }: Given): 'given' | 'own' | 'plain' {
 }
 
 /** The names and addresses by which clients may reach the mirror. */
-export function namesOf({ config: { DEFAULT, registry: options }, registry }: Given): string[] {
-  const all = [DEFAULT.host, DEFAULT.my_ip, registry.host_ip, ...THIS_BOX, ...options.tls_names]
-  return [...new Set(all)].filter((name) => isCertificateName(name) && !isAnyAddress(name))
-}
+export const namesOf = ({ config: { DEFAULT, registry: options }, registry }: Given): string[] =>
+  certificateNames([DEFAULT.host, DEFAULT.my_ip, registry.host_ip, ...THIS_BOX, ...options.tls_names])
 
 /**
  * The name by which machines call the mirror: its address, or a name when the certificate is valid for that alone.

@@ -1,13 +1,18 @@
 /** Certificates of servers of this box, by the box's own CA. */
 import { join } from 'node:path'
-import { openAuthority } from '../ca/authority.ts'
+import { isCertificateName, openAuthority } from '../ca/authority.ts'
 import { keepCertificate } from '../ca/server-certificate.ts'
 import type { Config } from '../config/options.ts'
 import type { Log } from '../log.ts'
+import { isAnyAddress } from './addresses.ts'
 
 /** The folder of the CA and of certificates; the servers write nothing there. */
 export const caFolderOf = ({ DEFAULT }: Config): string => join(DEFAULT.state_path, 'ca')
 const WARN_BEFORE_MS = 180 * 24 * 3600_000
+
+/** Of those by which clients may reach a server, those that a certificate can name. */
+export const certificateNames = (wanted: readonly string[]): string[] =>
+  [...new Set(wanted)].filter((name) => isCertificateName(name) && !isAnyAddress(name))
 
 export type OwnCertificate = {
   /** Of one file with the key and the certificate. */

@@ -1,7 +1,7 @@
 /** The registry's own socket: opens it, and closes it within a deadline whatever its clients do. */
 import type { RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import { Certificate } from '@appliance/ground/certificate'
+import { Certificate, followed } from '@appliance/ground/certificate'
 import type { ConnectionLimits } from '@appliance/ground/connection-limits'
 import { createServer } from '@appliance/ground/http'
 import { type Listening, listen as listenOn, whyNoPort } from '@appliance/ground/listen'
@@ -45,10 +45,5 @@ export async function listen(
   const listening = await listenOn(server, address).catch((cause: unknown) => {
     throw new RegistryError(whyNoPort(address, '[registry] host_ip and port', cause), { cause })
   })
-  const unfollow = certificate && 'setSecureContext' in server ? certificate.follow(server) : () => {}
-  const close = () => {
-    unfollow()
-    return listening.close()
-  }
-  return { port: listening.port, close }
+  return certificate && 'setSecureContext' in server ? followed(listening, server, certificate) : listening
 }
