@@ -117,13 +117,17 @@ export class DurableRecords<R extends Base> implements Records<R> {
     await Promise.all([...this.#deleteOwned(record.uuid), this.#deleteOne(record.uuid)])
   }
 
-  /** At the start: a record as it lies on the disk. */
-  load(document: Document): void {
-    const plain = this.#backing.secrets.decrypt(document.record ?? {}, document)
+  /** At the start: a record as it lies on the disk. @returns whether secrets lie there in plain */
+  load(document: Document): boolean {
+    let hasPlain = false
+    const plain = this.#backing.secrets.decrypt(document.record ?? {}, document, () => {
+      hasPlain = true
+    })
     const record = deepFreeze({ ...this.#kind.defaults, ...plain, ...this.#volatile } as R)
     this.#createdSeq.set(record.uuid, document.created_seq)
     this.#pending.put(record)
     this.#shown.put(record)
+    return hasPlain
   }
 
   /** Forgets the changes under way. */

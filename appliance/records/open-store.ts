@@ -58,12 +58,12 @@ async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Fol
   for (const repair of repairs) log.error('store repaired', { repair })
   let seq = found.last_seq
   const store = createRecords(kinds, { commits: () => commits, secrets, nextSeq: () => ++seq })
-  for (const document of found.documents) store.get(document.kind)?.load(document)
+  const plain = found.documents.filter((document) => store.get(document.kind)?.load(document))
   await secrets.ensureKey(disk)
   // The key and the folders of documents and journal may be new: a file in one of them is as durable as its folder's
   // name.
   await disk.syncFolder(state_path)
-  await encryptPlain(options, found, secrets)
+  if (plain.length > 0) await encryptPlain(options, found, { plain, secrets })
   const commits = startCommits({ ...options, found }, () => {
     for (const records of store.values()) records.takeBack()
   })
@@ -74,13 +74,17 @@ async function openLocked<K extends Kinds>(options: Opening, kinds: K, lock: Fol
   return { ...Object.fromEntries(store), repairs, close } as StoreOf<K>
 }
 
+type Plain = { plain: readonly Document[]; secrets: Secrets }
+
 /**
  * What an older version took for no secret is encrypted in its document, and in the generation before that. The
  * journal, which may have it too, goes with the next checkpoint, and so it has something to do.
  */
-async function encryptPlain({ state_path, log, disk }: Opening, found: Found, secrets: Secrets): Promise<void> {
-  const plain = found.documents.filter(({ record }) => record !== null && secrets.hasPlain(record))
-  if (plain.length === 0) return
+async function encryptPlain(
+  { state_path, log, disk }: Opening,
+  found: Found,
+  { plain, secrets }: Plain,
+): Promise<void> {
   const encrypted = plain.map((document): Document => {
     const record = secrets.decrypt(document.record ?? {}, document)
     return { ...document, record: secrets.encrypt(record, document) }

@@ -88,11 +88,17 @@ export class Secrets {
     })
   }
 
-  /** @throws SecretKeyRefused */
-  decrypt(record: Json, owner: Owner): Json {
+  /**
+   * @param onPlain  told of each secret that lies in plain on the disk: it was none to the version that wrote it
+   * @throws SecretKeyRefused
+   */
+  decrypt(record: Json, owner: Owner, onPlain?: () => void): Json {
     const key = this.#keyOf(owner)
     return mapMembers(record, undefined, (value, name, up) => {
-      if (!isEncrypted(value)) return value
+      if (!isEncrypted(value)) {
+        if (onPlain && this.#isSecret(name, value)) onPlain()
+        return value
+      }
       const path = pathOf({ name, up })
       const bytes = Buffer.from(value.slice(PREFIX.length), 'base64')
       const iv = bytes.subarray(0, IV_BYTES)
@@ -112,16 +118,6 @@ export class Secrets {
         )
       }
     })
-  }
-
-  /** Whether a record as it lies on the disk has secrets in plain: they were none to the version that wrote it. */
-  hasPlain(record: Json): boolean {
-    let found = false
-    mapMembers(record, undefined, (value, name) => {
-      found ||= !isEncrypted(value) && this.#isSecret(name, value)
-      return value
-    })
-    return found
   }
 
   /** What looks encrypted is encrypted, too: so that it comes back as it was given. */
