@@ -15,7 +15,7 @@ const FIRST_USER = 'admin'
 const LEAST_LENGTH = 8
 
 /** @throws InvalidParameterValue */
-export function requireUser(name: string, password: string): void {
+function requireUser(name: string, password: string): void {
   if (!isUserName(name))
     throw new InvalidParameterValue(
       `'${name}' cannot be a name of a user: expected at most 64 letters, digits and . _ @ + -.`,
@@ -80,7 +80,7 @@ async function replaceKept(path: string, text: string): Promise<void> {
 }
 
 /** Where the first administrator's password is, until it has another. */
-export const firstPasswordFile = (state_path: string): string => join(state_path, 'admin-password')
+const firstPasswordFile = (state_path: string): string => join(state_path, 'admin-password')
 
 /**
  * Makes one administrator when there is no file of users yet.

@@ -50,7 +50,7 @@ async function readLeases(file: string): Promise<Lease[]> {
  * Lines of `EXPIRY MAC ADDRESS NAME CLIENT-ID`; after the line of the server's DUID, `EXPIRY IAID ADDRESS NAME DUID`.
  * @source dnsmasq src/lease.c, lease_update_file
  */
-export function parseLeases(text: string): Lease[] {
+function parseLeases(text: string): Lease[] {
   return text.split('\n').flatMap((line) => {
     const [expiry = '', hardware = '', address = '', , client = ''] = line.split(' ')
     if (!/^\d+$/.test(expiry) || address === '') return []

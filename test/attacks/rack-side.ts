@@ -24,9 +24,9 @@ import { layRamdisk } from '../pxe/ramdisk-on-paper.ts'
 
 export const MACHINE = '127.0.0.20'
 export const NEIGHBOUR = '127.0.0.66'
-export const CHECKED = '[api]\ncheck_boot_number = True\ncheck_machine_address = True\n'
+const CHECKED = '[api]\ncheck_boot_number = True\ncheck_machine_address = True\n'
 
-export type Answer = { status: number; text: string }
+type Answer = { status: number; text: string }
 export type RackSide = {
   trial: Trial
   state_path: string

@@ -26,7 +26,7 @@ export type PublishedText = { key: string; text: string; until: 'deploy' | 'inst
 /**
  * A boot of the deploy ramdisk that this box has begun, until its end: the next power action, or the procedure's end.
  */
-export type BootWindow = {
+type BootWindow = {
   /** Part of the address that the agent asks at, so that it gives it back; empty: none of older versions. */
   number_secret: string
   /** Who looked up first; null: nobody yet. */

@@ -17,7 +17,7 @@ const MAJOR = 0xfff
 const LAYERS_LIMIT = 16
 
 /** Every directive of the unit but its places, which an operator may have changed. */
-export const directivesOf = (unit: string): string[] =>
+const directivesOf = (unit: string): string[] =>
   unit
     .split('\n')
     .map((line) => line.trim())
