@@ -84,13 +84,14 @@ export class ManifestStore {
       await this.#checkCondition(push)
       const missing = push.isSparse ? [] : await this.#missing(name, manifest.blobs)
       if (missing.length > 0) throw manifestBlobUnknown(name, missing)
-      await this.#mutex.run(digest, () =>
-        all([
-          this.#blobs.put(digest, bytes),
+      await this.#mutex.run(digest, async () => {
+        // Content comes before all that names it, or a crash between them leaves a manifest that is listed and not there.
+        await this.#blobs.put(digest, bytes)
+        await all([
           this.#repositories.addManifest(name, digest, manifest.mediaType),
           manifest.subject && this.#repositories.addReferrer(name, manifest.subject, digest),
-        ]),
-      )
+        ])
+      })
       this.#manifests.forget(`${name}@${digest}`)
       // Tags come last: a tag must never point to content that a power cut could take away.
       await all(tags.map((tag) => this.#repositories.setTag(name, tag, digest))).finally(() => {

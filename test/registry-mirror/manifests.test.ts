@@ -1,5 +1,7 @@
 /** Manifests and tags: what is taken, what is refused, what a client gets. */
 import assert from 'node:assert/strict'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { descriptor, errorOf, IMAGE, INDEX, imageIn, pushManifest, sha256, sha512, suiteRegistry } from './registry.ts'
 
@@ -105,6 +107,17 @@ describe('a manifest', () => {
       ),
     )
     assert.equal((await registry.ask('GET', '/v2/org/empty/manifests/latest')).status, 404)
+  })
+
+  it('is not in its repository when its content could not be stored', async () => {
+    const unstored = await imageIn(registry, 'org/app')
+    const hex = sha256(unstored).slice('sha256:'.length)
+    mkdirSync(join(registry.folder, 'blobs/sha256', hex, 'taken'), { recursive: true })
+
+    const { status } = await pushManifest(registry, { name: 'org/app', reference: 'unstored' }, unstored)
+
+    assert.equal(status, 500)
+    assert.equal(existsSync(join(registry.folder, 'repositories/org/app/_manifests/sha256', hex)), false)
   })
 
   it('need not bring layers that are fetched from elsewhere', async () => {
