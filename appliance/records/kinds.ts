@@ -4,7 +4,13 @@
  */
 import type { Kinds } from './kind.ts'
 import { BOOTS } from './kinds/boot.ts'
+import { DEPLOY_TEMPLATES } from './kinds/deploy-template.ts'
 import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 
-export const KINDS = { nodes: NODES, ports: PORTS, boots: BOOTS } as const satisfies Kinds
+export const KINDS = {
+  nodes: NODES,
+  ports: PORTS,
+  boots: BOOTS,
+  deploy_templates: DEPLOY_TEMPLATES,
+} as const satisfies Kinds

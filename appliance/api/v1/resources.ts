@@ -2,7 +2,12 @@
 import type { Base } from '../../records/kind.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
+import { deployTemplateResource } from './deploy-templates.ts'
 import { nodeResource } from './node/resource.ts'
 import { portResource } from './port/resource.ts'
 
-export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [nodeResource(parts), portResource(parts)]
+export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
+  nodeResource(parts),
+  portResource(parts),
+  deployTemplateResource(parts),
+]

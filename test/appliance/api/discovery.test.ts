@@ -30,7 +30,10 @@ describe('discovery', () => {
 
     const now = await collectionsAt('1.115')
 
-    assert.deepEqual(Object.keys(now), ['nodes', 'ports', 'drivers', 'lookup', 'heartbeat', 'portgroups', 'conductors'])
+    assert.deepEqual(Object.keys(now), [
+      ...['nodes', 'ports', 'deploy_templates'],
+      ...['drivers', 'lookup', 'heartbeat', 'portgroups', 'conductors'],
+    ])
     assert.deepEqual(now.nodes, [
       { href: `${BASE}/v1/nodes/`, rel: 'self' },
       { href: `${BASE}/nodes/`, rel: 'bookmark' },

@@ -13,7 +13,8 @@ const SINCE = 37
 const TRAITS_LIMIT = 50
 /** CUSTOM_ and the namespaces of os-traits, whose single names we do not keep a list of. */
 const TRAIT = /^(CUSTOM|HW|COMPUTE|STORAGE|MISC|OWNER)_[A-Z0-9_]+$/
-const trait = limitedText(255).regex(
+/** The name of a trait; deploy templates and runbooks bear such a name, too. */
+export const trait = limitedText(255).regex(
   TRAIT,
   'expected a standard trait, or CUSTOM_ and upper case letters, digits, underscores',
 )
