@@ -85,7 +85,8 @@ export class ManifestStore {
       const missing = push.isSparse ? [] : await this.#missing(name, manifest.blobs)
       if (missing.length > 0) throw manifestBlobUnknown(name, missing)
       await this.#mutex.run(digest, async () => {
-        // Content comes before all that names it, or a crash between them leaves a manifest that is listed and not there.
+        // Content comes before all that names it, or a crash between them leaves a manifest that is listed and not
+        // there.
         await this.#blobs.put(digest, bytes)
         await all([
           this.#repositories.addManifest(name, digest, manifest.mediaType),
