@@ -4,7 +4,7 @@ import type { PowerInterface, PowerState, PowerTarget } from '../../plugin-api/i
 import { IPMI_BOUND_SECRETS, IPMI_PROPERTIES } from '../ipmi/access.ts'
 import { bmcOf } from '../ipmi/failure.ts'
 import type { Bmc, Ipmi } from '../ipmi/ipmi.ts'
-import { waitForPower } from '../ipmi/wait-for-power.ts'
+import { waitForPower } from '../wait-for-power.ts'
 
 /** @source Ironic drivers/modules/ipmitool.py IPMIPower */
 export function ipmitoolPower(ipmi: Ipmi): PowerInterface {

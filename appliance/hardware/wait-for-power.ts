@@ -3,8 +3,8 @@
  * followed it.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { BmcFailure, messageOf } from '../../errors.ts'
-import type { PowerState } from '../../plugin-api/interfaces.ts'
+import { BmcFailure, messageOf } from '../errors.ts'
+import type { PowerState } from '../plugin-api/interfaces.ts'
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 500
