@@ -2,6 +2,7 @@
 import { MissingParameterValue } from '../../errors.ts'
 import type { BoundSecrets, NodePath } from '../../plugin-api/bound-secrets.ts'
 import type { Implementation, Interfaces } from '../../plugin-api/interfaces.ts'
+import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import { INTERFACE_TYPES, type Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 
@@ -23,6 +24,17 @@ export function boundSecrets({ hardware, plugins }: Pick<Parts, 'hardware' | 'pl
     }),
   )
   return [OF_IMAGES, ...new Set(ofInterfaces), ...[...plugins.values()].flatMap((plugin) => plugin.boundSecrets ?? [])]
+}
+
+/** What is to be remembered when a node loses its instance_info: the addresses there of secrets that stay. */
+export function boundBeyond(node: Node, bindings: readonly BoundSecrets[]): InternalChange {
+  const kept = bindings.flatMap(({ secrets, address: [first] }) => {
+    const address = first?.startsWith('instance_info/') ? memberAt(node, first) : undefined
+    if (typeof address !== 'string' || address === '') return []
+    const stay = secrets.filter((secret) => secret.startsWith('driver_info/') && memberAt(node, secret) !== undefined)
+    return stay.map((secret) => [secret, address])
+  })
+  return kept.length === 0 ? {} : { bound_to: { ...node.driver_internal_info.bound_to, ...Object.fromEntries(kept) } }
 }
 
 type TableName = 'driver_info' | 'instance_info'

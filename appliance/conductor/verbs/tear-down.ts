@@ -2,6 +2,7 @@
 import { messageOf } from '../../errors.ts'
 import { forgetBoot } from '../boot/record.ts'
 import { cleanUp, DEPLOY_LEFTOVERS } from '../deploy/end.ts'
+import { boundBeyond, boundSecrets } from '../interfaces/bound-secrets.ts'
 import { keepsPower, setPower } from '../power/power.ts'
 import { cleared } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -36,7 +37,7 @@ export async function tearDown(parts: ProcedureParts, runner: StepRunner, node: 
     instance_info: {},
     instance_uuid: null,
     deploy_step: {},
-    internal: OF_INSTANCE,
+    internal: { ...OF_INSTANCE, ...boundBeyond(node.record, boundSecrets(parts)) },
   })
   await runner.begin(node)
 }

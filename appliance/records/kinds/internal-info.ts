@@ -80,6 +80,8 @@ export type InternalInfo = OfProcedures &
     agent_status_message?: string
     /** Secrets that went when the address that they were given for changed, and that nobody gave anew. */
     lost_with_address?: readonly { field: NodePath; address: NodePath }[]
+    /** By secret, the address that went with the last instance: the secret stays bound to it until it is given anew. */
+    bound_to?: Readonly<Partial<Record<NodePath, string>>>
     /** What the node holds in the registry mirror; an index has another manifest_digest. */
     container_image?: { reference: string; digest: string; manifest_digest: string }
     /** The deploy under way has brought container_image. */

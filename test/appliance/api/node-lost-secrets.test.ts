@@ -206,6 +206,43 @@ describe('a patch that changes where an image is', () => {
   })
 })
 
+describe('a secret that outlived its instance', () => {
+  const OLD = 'oci://registry.example/app:1'
+  async function openEmptied(t: TestContext) {
+    const given = { driver_info: { image_pull_secret: 'hunter5', image_no_proxy: 'x' } }
+    const node = await openNode(t, undefined, given)
+    // As an undeploy leaves it.
+    await node.store.nodes.update(node.uuid, {
+      driver_internal_info: { bound_to: { 'driver_info/image_pull_secret': OLD } },
+    })
+    return node
+  }
+  const secretAfter = async (t: TestContext, ...patches: Json[][]) => {
+    const { patch } = await openEmptied(t)
+    let fields: Json = {}
+    for (const one of patches) fields = await patch(...one)
+    return fields.image_pull_secret
+  }
+  const source = (value: string) => add('/instance_info/image_source', value)
+
+  it('goes to the registry that it was given for, and to no other', async (t) => {
+    const same = await secretAfter(t, [source('oci://registry.example/app:2')])
+    const other = await secretAfter(t, [source('oci://evil.example/app:1')])
+    const late = await secretAfter(t, [add('/extra/x', 1)], [source('oci://evil.example/app:1')])
+    const proxied = await secretAfter(t, [add('/driver_info/image_http_proxy', 'http://evil.example')], [source(OLD)])
+
+    assert.deepEqual([same, other, late, proxied], ['hunter5', undefined, undefined, undefined])
+  })
+
+  it('is bound to nothing once it was given anew', async (t) => {
+    const anew = add('/driver_info/image_pull_secret', 'hunter6')
+
+    const kept = await secretAfter(t, [anew], [source('oci://other.example/app:1')])
+
+    assert.equal(kept, 'hunter6')
+  })
+})
+
 describe('a node made from what another one was shown as', () => {
   it('has no secret where a mask stands', async (t) => {
     const { ask, shown, store } = await openNode(t)

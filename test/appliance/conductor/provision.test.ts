@@ -224,6 +224,22 @@ describe('undeploy', () => {
     assert.deepEqual(images.released, [uuid])
   })
 
+  it('leaves a pull secret bound to the registry of the instance that is gone', async (t) => {
+    const trial = await startTrial(t)
+    const { uuid } = await trial.createNode({
+      provision_state: 'active',
+      driver_info: { image_pull_secret: 'hunter2' },
+      instance_info: { image_source: 'oci://registry.example/app:1' },
+    })
+
+    await trial.conductor.provision(uuid, { target: 'deleted' })
+    const { driver_internal_info } = await trial.untilState(uuid, 'available')
+
+    assert.deepEqual(driver_internal_info.bound_to, {
+      'driver_info/image_pull_secret': 'oci://registry.example/app:1',
+    })
+  })
+
   it('of a retired node leads to manageable', async (t) => {
     const trial = await startTrial(t)
     const { uuid } = await trial.createNode({ provision_state: 'active', retired: true })

@@ -25,25 +25,46 @@ export function lostSecrets(
   { patch, bindings }: { patch: Patch; bindings: readonly BoundSecrets[] },
 ): Partial<Node> {
   const after = { ...node, ...change }
-  const lost = bindings.flatMap(({ secrets, address: [first, ...more], defaults = {} }): Lost => {
-    if (first === undefined || isEmpty(memberAt(node, first))) return []
-    const placeAt = (of: Node, path: NodePath) =>
-      placeOf(isEmpty(memberAt(of, path)) ? defaults[path] : memberAt(of, path))
-    const address = [first, ...more].find((path) => placeAt(node, path) !== placeAt(after, path))
-    if (address === undefined) return []
-    return secrets
-      .filter((field) => !isEmpty(memberAt(after, field)) && !isGivenAnew(patch, field))
-      .map((field) => ({ field, address }))
-  })
-  const before = node.driver_internal_info.lost_with_address ?? []
+  const lost = bindings.flatMap(
+    (binding): Lost =>
+      binding.secrets.flatMap((field) => {
+        if (isEmpty(memberAt(after, field)) || isGivenAnew(patch, field)) return []
+        const address = movedAddress({ node, after }, binding, field)
+        return address === undefined ? [] : [{ field, address }]
+      }),
+  )
+  const { lost_with_address: before = [], bound_to: bound = {}, ...internal } = after.driver_internal_info
   const still = before.filter(({ field }) => memberAt(after, field) === undefined)
   const all = [...still, ...lost]
-  if (isDeepStrictEqual(all, before)) return {}
-  const { lost_with_address: _, ...internal } = after.driver_internal_info
+  const stays = (field: NodePath) =>
+    !isEmpty(memberAt(after, field)) && !isGivenAnew(patch, field) && !lost.some((one) => one.field === field)
+  const bindingsLeft = Object.entries(bound).filter(([field]) => stays(field as NodePath))
+  if (isDeepStrictEqual(all, before) && bindingsLeft.length === Object.keys(bound).length) return {}
   return {
     ...without(after, lost),
-    driver_internal_info: all.length === 0 ? internal : { ...internal, lost_with_address: all },
+    driver_internal_info: {
+      ...internal,
+      ...(all.length > 0 && { lost_with_address: all }),
+      ...(bindingsLeft.length > 0 && { bound_to: Object.fromEntries(bindingsLeft) }),
+    },
   }
+}
+
+/** @returns the field of the address whose place the patch changes; undefined: the secret is bound to none */
+function movedAddress(
+  { node, after }: Record<'node' | 'after', Node>,
+  { address: [first, ...more], defaults = {} }: BoundSecrets,
+  secret: NodePath,
+): NodePath | undefined {
+  if (first === undefined) return undefined
+  const isAway = isEmpty(memberAt(node, first))
+  const known = isAway ? node.driver_internal_info.bound_to?.[secret] : memberAt(node, first)
+  if (isEmpty(known)) return undefined
+  const isStillAway = isAway && isEmpty(memberAt(after, first))
+  if (!isStillAway && placeOf(known) !== placeOf(memberAt(after, first))) return first
+  const placeAt = (of: Node, path: NodePath) =>
+    placeOf(isEmpty(memberAt(of, path)) ? defaults[path] : memberAt(of, path))
+  return more.find((path) => placeAt(node, path) !== placeAt(after, path))
 }
 
 function without(node: Node, lost: Lost): Partial<Node> {
