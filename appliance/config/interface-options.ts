@@ -17,7 +17,7 @@ const ENABLED = {
   management: [],
   network: ['noop'],
   power: [],
-  raid: ['no-raid'],
+  raid: ['agent', 'no-raid'],
   rescue: ['no-rescue'],
   storage: ['noop'],
   vendor: ['no-vendor'],

@@ -19,6 +19,7 @@ import { noopNetwork } from './network/noop.ts'
 import { agentPower } from './power/agent.ts'
 import { fakePower } from './power/fake.ts'
 import { ipmitoolPower } from './power/ipmitool.ts'
+import { agentRaid } from './raid/agent.ts'
 import { fakeRaid } from './raid/fake.ts'
 import { noRaid } from './raid/no-raid.ts'
 import { fakeRescue } from './rescue/fake.ts'
@@ -45,7 +46,7 @@ export const IMPLEMENTATIONS = {
   },
   network: { noop: () => noopNetwork },
   power: { agent: () => agentPower, fake: () => fakePower, ipmitool: ({ ipmi }) => ipmitoolPower(ipmi) },
-  raid: { fake: () => fakeRaid, 'no-raid': () => noRaid },
+  raid: { agent: () => agentRaid, fake: () => fakeRaid, 'no-raid': () => noRaid },
   rescue: { fake: () => fakeRescue, 'no-rescue': () => noRescue },
   storage: { fake: () => fakeStorage, noop: () => noopStorage },
   vendor: { fake: () => fakeVendor, 'no-vendor': () => noVendor },

@@ -5,11 +5,35 @@
  */
 import type { BoundSecrets } from './bound-secrets.ts'
 import type { ApiVersion, Json, Options, ProcedureKind, SignOfLife, Step, StepResult, Task, Values } from './index.ts'
+import type {
+  BiosSetting,
+  BootDevice,
+  BootMode,
+  FirmwareComponent,
+  IndicatorComponent,
+  IndicatorState,
+  Indicators,
+  RaidConfig,
+  Sensors,
+  VirtualMediaDevice,
+} from './machine.ts'
+
+export type {
+  BiosSetting,
+  BootDevice,
+  BootMode,
+  FirmwareComponent,
+  Indicator,
+  IndicatorComponent,
+  IndicatorState,
+  Indicators,
+  RaidConfig,
+  Sensors,
+  VirtualMediaDevice,
+} from './machine.ts'
 
 export type PowerState = 'power on' | 'power off' | 'error'
 export type PowerTarget = 'power on' | 'power off' | 'rebooting' | 'soft power off' | 'soft rebooting'
-/** @source Ironic common/boot_devices.py */
-export type BootDevice = 'disk' | 'pxe' | 'cdrom' | 'bios' | 'safe'
 
 /** What an implementation is handed at each call. */
 export type InterfaceTask<O extends Options = Options> = {
@@ -78,12 +102,38 @@ export type PowerInterface<O extends Options = Options> = Implementation<O> & {
   setPowerState(task: InterfaceTask<O>, target: PowerTarget): Promise<void>
 }
 
+/** What may be left out is refused as not supported when the API asks for it. */
 export type ManagementInterface<O extends Options = Options> = Implementation<O> & {
   supportedBootDevices: readonly BootDevice[]
   /** null: the BMC does not tell, or tells of a device that Ironic has no word for. */
   getBootDevice(task: InterfaceTask<O>): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
   /** @param persistent  beyond the next boot. Throws for a device that is not supported. */
   setBootDevice(task: InterfaceTask<O>, device: BootDevice, persistent: boolean): Promise<void>
+  /** What setBootMode takes; read from the machine's own tables, or fixed. Left out: it takes none. */
+  getSupportedBootModes?(task: InterfaceTask<O>): Promise<readonly BootMode[]>
+  /** null: the machine does not tell. */
+  getBootMode?(task: InterfaceTask<O>): Promise<BootMode | null>
+  /** Counts from the next boot. Called with one of getSupportedBootModes alone. */
+  setBootMode?(task: InterfaceTask<O>, mode: BootMode): Promise<void>
+  /** null: the machine does not tell. */
+  getSecureBoot?(task: InterfaceTask<O>): Promise<boolean | null>
+  /** Counts from the next boot. */
+  setSecureBoot?(task: InterfaceTask<O>, isOn: boolean): Promise<void>
+  /** A non-maskable interrupt: the operating system is to write a dump. */
+  injectNmi?(task: InterfaceTask<O>): Promise<void>
+  getIndicators?(task: InterfaceTask<O>): Promise<Indicators>
+  /** Called with what getIndicators told alone, as setIndicatorState is. */
+  getIndicatorState?(task: InterfaceTask<O>, component: IndicatorComponent, name: string): Promise<IndicatorState>
+  setIndicatorState?(
+    task: InterfaceTask<O>,
+    indicator: { component: IndicatorComponent; name: string },
+    state: IndicatorState,
+  ): Promise<void>
+  getSensors?(task: InterfaceTask<O>): Promise<Sensors>
+  /** What is attached as that device goes first. @param image  where the BMC itself can fetch it */
+  attachVirtualMedia?(task: InterfaceTask<O>, device: VirtualMediaDevice, image: URL): Promise<void>
+  /** A device without an image is no error. @param devices  left out: all */
+  detachVirtualMedia?(task: InterfaceTask<O>, devices?: readonly VirtualMediaDevice[]): Promise<void>
 }
 
 /** How a machine gets the deploy ramdisk. */
@@ -116,13 +166,38 @@ export type InspectInterface<O extends Options = Options> = Implementation<O> & 
 export type RaidInterface<O extends Options = Options> = Implementation<O> & {
   /** Of a logical disk in target_raid_config, name to help text. */
   logicalDiskProperties: Readonly<Record<string, string>>
+  /**
+   * What target_raid_config must be besides: Ironic's schema is checked before. Left out: nothing.
+   * Throws with what is wrong, in the operator's words.
+   */
+  validateConfiguration?(task: InterfaceTask<O>, wanted: RaidConfig): void | Promise<void>
+  /**
+   * What is there now. Read after each step of this interface that is done: it becomes the node's raid_config. Left
+   * out: the step itself remembers nothing, and raid_config stays.
+   */
+  getConfiguration?(task: InterfaceTask<O>): Promise<RaidConfig>
 }
 
-/** Its deeds are steps: apply_configuration, factory_reset, cache_bios_settings. */
-export type BiosInterface<O extends Options = Options> = Implementation<O>
+/**
+ * Its deeds are steps: apply_configuration (argument `settings`: a list of {name, value}), factory_reset,
+ * cache_bios_settings.
+ */
+export type BiosInterface<O extends Options = Options> = Implementation<O> & {
+  /**
+   * All of the machine. Read when a node becomes manageable and after each step of this interface that is done; kept,
+   * and served at /v1/nodes/{node}/bios. Left out: none are known.
+   */
+  getSettings?(task: InterfaceTask<O>): Promise<readonly BiosSetting[]>
+}
 
-/** Its deed is a step: update. */
-export type FirmwareInterface<O extends Options = Options> = Implementation<O>
+/** Its deed is a step: update (argument `settings`: a list of {component, url}). */
+export type FirmwareInterface<O extends Options = Options> = Implementation<O> & {
+  /**
+   * All of the machine. Read as BIOS settings are, and served at /v1/nodes/{node}/firmware, with the version that was
+   * seen first and the one that was flashed last. Left out: none are known.
+   */
+  getComponents?(task: InterfaceTask<O>): Promise<readonly FirmwareComponent[]>
+}
 
 export type ConsoleInterface<O extends Options = Options> = Implementation<O> & {
   startConsole(task: InterfaceTask<O>): Promise<void>

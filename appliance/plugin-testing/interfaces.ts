@@ -73,6 +73,13 @@ const SUITES: { readonly [K in Type]: Suite<K> } = {
         assert.match(JSON.stringify(told), /virtualization/)
         assert.doesNotMatch(JSON.stringify(reset), /virtualization/)
       })
+      it('tells each setting once', async () => {
+        const { implementation, node } = make()
+
+        const names = ((await implementation.getSettings?.(interfaceTask(node()))) ?? []).map(({ name }) => name)
+
+        assert.deepEqual(names, [...new Set(names)])
+      })
       it('refuses settings that are none', async () => {
         const { implementation, node } = make()
 
@@ -90,6 +97,13 @@ const SUITES: { readonly [K in Type]: Suite<K> } = {
           steps.map(({ step, of, priority, argsInfo }) => [step, of, priority, argsInfo?.settings?.required]),
           [['update', ['clean'], 0, true]],
         )
+      })
+      it('tells each component once', async () => {
+        const { implementation, node } = make()
+
+        const told = ((await implementation.getComponents?.(interfaceTask(node()))) ?? []).map((each) => each.component)
+
+        assert.deepEqual(told, [...new Set(told)])
       })
     }),
   console: (make) =>

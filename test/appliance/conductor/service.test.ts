@@ -19,7 +19,7 @@ describe('drivers', () => {
       management: ['fake'],
       network: ['noop'],
       power: ['fake'],
-      raid: ['no-raid'],
+      raid: ['no-raid', 'agent'],
       rescue: ['no-rescue'],
       storage: ['noop'],
       vendor: ['no-vendor'],

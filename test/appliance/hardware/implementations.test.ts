@@ -11,7 +11,7 @@ import { testInterface, testRefusal, type UnderTest } from '../../../appliance/p
 import { LOOPBACK_REACH } from '../loopback-reach.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 
-const ELSEWHERE = ['power/agent', 'power/ipmitool', 'management/ipmitool']
+const ELSEWHERE = ['power/agent', 'raid/agent', 'power/ipmitool', 'management/ipmitool']
 const log = createLog('error', () => {})
 const shared = { log, ipmi: createIpmi({ log, reach: LOOPBACK_REACH, default_boot_mode: 'uefi' }) }
 

@@ -82,7 +82,7 @@ describe('interfaces ipmitool', () => {
   })
   testManagementInterface(() => {
     reset()
-    return { management: ipmi(), node: () => node() }
+    return { management: ipmi(), node: () => node(), record: () => {} }
   })
 
   describe('a BMC with a Kg key', () => {
