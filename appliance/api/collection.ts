@@ -28,8 +28,12 @@ export type Collection<R> = {
   filters: Readonly<Record<string, Filter<R>>>
   /** Fields of a list that is not asked for more. */
   defaults: readonly string[]
+  /** Names of the link lists that a record has besides `links`, with their first version. */
+  subresources?: Readonly<Record<string, number>>
   present: Present<R>
   get(uuid: string): R | undefined
+  /** What is left out unless the query asks for it. */
+  hides?: ((record: R, query: Query) => boolean) | undefined
   /** In order of creation: all records, or only those that an index finds for this query. */
   candidates(query: Query): Iterable<R>
 }
@@ -77,14 +81,23 @@ function viewOf<R>(call: Call, collection: Collection<R>, query: Query, isDetail
     throw new InvalidParameterValue('Can not specify ?detail=True and fields in the same request.')
   }
   if (isDetail || detail) return { minor, base, names: null }
-  if (fields) return { minor, base, names: askedFields(collection.fields, fields, minor) }
+  if (fields) return { minor, base, names: askedFields(collection, fields, minor) }
   return { minor, base, names: collection.defaults.filter((n) => isServed(collection.fields[n] ?? {}, minor)) }
 }
 
 /** @throws InvalidParameterValue, NotAcceptable (also: `fields` itself came with 1.8) */
-export function askedFields<R>(fields: Fields<R>, names: readonly string[], minor: number): readonly string[] {
+export function askedFields<R>(
+  { fields, subresources = {} }: Pick<Collection<R>, 'fields' | 'subresources'>,
+  names: readonly string[],
+  minor: number,
+): readonly string[] {
   requireMinor(minor, 8)
-  checkAsked(fields, names, minor)
+  const isLinks = (name: string) => name === 'links' || Object.hasOwn(subresources, name)
+  checkAsked(
+    fields,
+    names.filter((name) => !isLinks(name)),
+    minor,
+  )
   return names
 }
 
@@ -110,7 +123,11 @@ function select<R extends { uuid: string }>(collection: Collection<R>, query: Qu
   let isPast = !marker
   for (const record of ordered(collection, query, page, marker)) {
     if (record === marker) isPast = true
-    else if (isPast && filters.every(([name, { matches }]) => matches(record, query[name]))) {
+    else if (
+      isPast &&
+      !collection.hides?.(record, query) &&
+      filters.every(([name, { matches }]) => matches(record, query[name]))
+    ) {
       if (records.length === page.limit) return { records, hasMore: true }
       records.push(record)
     }

@@ -26,6 +26,13 @@ export type Field<R> = {
 }
 export type Fields<R> = Readonly<Record<string, Field<R>>>
 
+/** A field that is a table; removed, or set to null, it is empty. */
+export const objectField = <S extends z.ZodType>(table: S) => ({
+  write: table.nullable().transform((value) => value ?? {}),
+  none: {},
+  sortable: false as const,
+})
+
 export function fieldOf<R>(fields: Fields<R>, name: string): Field<R> | undefined {
   return Object.hasOwn(fields, name) ? fields[name] : undefined
 }

@@ -1,5 +1,5 @@
 /** Records as JSON text. Records are frozen, so a text that was made may be used again. */
-import { type Fields, fieldValue, namesServed } from './fields.ts'
+import { type Fields, fieldOf, fieldValue, namesServed } from './fields.ts'
 import { createTexts } from './texts.ts'
 
 const WRITERS_LIMIT = 64
@@ -14,6 +14,8 @@ export type Presentation<R> = {
   fields: Fields<R>
   /** Names of the link lists that a whole record has besides `links`, e.g. ports, with their first version. */
   subresources?: Readonly<Record<string, number>>
+  /** Whether each of them is in a list of its own once more. */
+  nestsSubresources?: boolean | undefined
 }
 
 export function createPresent<R extends { uuid: string }>(presentation: Presentation<R>): Present<R> {
@@ -45,16 +47,23 @@ type Writer<R> = (record: R) => string
  * object with 70 members, which would be made for it alone.
  */
 function createWriter<R extends { uuid: string }>(o: Presentation<R>, { minor, base, names }: View): Writer<R> {
-  const members = [...new Set(names ?? namesServed(o.fields, minor))].map((name, index) => ({
-    name,
-    before: `${index === 0 ? '{' : ','}"${name}":`,
-    show: o.fields[name]?.show,
-  }))
-  const subresources = Object.entries(names ? {} : (o.subresources ?? {})).filter(([, since]) => minor >= since)
+  const asked = new Set(names ?? namesServed(o.fields, minor))
+  const members = [...asked]
+    .filter((name) => fieldOf(o.fields, name))
+    .map((name, index) => ({
+      name,
+      before: `${index === 0 ? '{' : ','}"${name}":`,
+      show: o.fields[name]?.show,
+    }))
+  const subresources = Object.entries(o.subresources ?? {}).filter(
+    ([name, since]) => minor >= since && (!names || asked.has(name)),
+  )
   // A uuid has no character that JSON writes in another way: what stands around it is ready.
   const ends = ['links', ...subresources.map(([name]) => name)].map((name, index) => {
     const path = `${o.path}/${UUID_PLACE}${index === 0 ? '' : `/${name}`}`
-    return `${members.length + index === 0 ? '{' : ','}"${name}":${JSON.stringify(links(base, path))}`
+    const list = links(base, path)
+    const isNested = index > 0 && o.nestsSubresources
+    return `${members.length + index === 0 ? '{' : ','}"${name}":${JSON.stringify(isNested ? [list] : list)}`
   })
   const tail = `${ends.join('')}}`.split(UUID_PLACE)
   return (record) => {

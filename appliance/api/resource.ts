@@ -42,6 +42,10 @@ export type Resource<R extends Base> = {
   filters: Readonly<Record<string, Filter<R>>>
   /** Names of the link lists that a whole record has besides `links`, e.g. ports, with their first version. */
   subresources?: Readonly<Record<string, number>>
+  /** Whether each of them is in a list of its own once more. @source Ironic api/controllers/v1/chassis.py */
+  nestsSubresources?: boolean
+  /** What lists leave out unless the query asks for it. */
+  hides?(record: R, query: Query): boolean
   /** In order of creation: all records, or only those that an index finds for this query. All when left out. */
   candidates?(query: Query): Iterable<R>
   /** Other collections that list some of its records, e.g. `nodes/:node/ports`. */
@@ -83,7 +87,7 @@ export type Resource<R extends Base> = {
 /** What stands below the path of a collection for each of its records. */
 export function addResource<R extends Base>(app: App, parts: ApiParts, row: Resource<R>): void {
   const { name, records } = row
-  const present = createPresent({ path: name, fields: row.fields, subresources: row.subresources ?? {} })
+  const present = createPresent({ ...row, path: name })
   const patcher = createPatcher(row.fields, row.patch)
   const bodySchema = creationSchema(row)
   const limit = parts.config.api.max_json_body_size
@@ -101,7 +105,7 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     const { ident, minor } = asked(call)
     const { fields } = readQuery(call, { fields: { schema: commaList } })
     const record = findRecord(row, ident, minor)
-    return answer(call, record, fields ? { names: askedFields(row.fields, fields, minor) } : {})
+    return answer(call, record, fields ? { names: askedFields(row, fields, minor) } : {})
   })
   app.post(`/v1/${name}`, async (call) => {
     const request = asked(call)
@@ -137,8 +141,8 @@ type Findable<R extends Base> = Pick<Resource<R>, 'noun' | 'named'> & { records:
 /** By uuid, or by name. @throws InvalidParameterValue (neither of both), NotFound */
 export function findRecord<R extends Base>(row: Findable<R>, ident: string, minor: number): R {
   if (!isUuid(ident) && (row.named === undefined || !isLogicalName(ident))) {
-    const expected = row.named === undefined ? 'UUID' : 'UUID or name'
-    throw new InvalidParameterValue(`Expected ${expected} for ${kindOf(row)}_ident: ${ident.slice(0, 60)}`)
+    const [expected, argument] = row.named === undefined ? ['UUID', 'uuid'] : ['UUID or name', 'ident']
+    throw new InvalidParameterValue(`Expected ${expected} for ${kindOf(row)}_${argument}: ${ident.slice(0, 60)}`)
   }
   if (!isUuid(ident) && minor < (row.named ?? 0)) throw row.records.notFound(ident)
   return row.records.find(ident)

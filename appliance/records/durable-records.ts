@@ -19,8 +19,8 @@ export type Backing = {
   nextSeq(): number
   /** The records of another kind. */
   records(kind: string): DurableRecords<Base>
-  /** The kinds whose records are owned by records of this one. */
-  ownedBy(kind: string): readonly DurableRecords<Base>[]
+  /** Those of all kinds. */
+  all(): Iterable<DurableRecords<Base>>
 }
 
 export class DurableRecords<R extends Base> implements Records<R> {
@@ -41,10 +41,6 @@ export class DurableRecords<R extends Base> implements Records<R> {
     this.#backing = backing
     this.#shown = new Table(found)
     this.#pending = new Table(found)
-  }
-
-  get owner_kind(): string | undefined {
-    return this.#kind.owner?.kind
   }
 
   get size(): number {
@@ -113,8 +109,9 @@ export class DurableRecords<R extends Base> implements Records<R> {
   async delete(uuid: string): Promise<void> {
     const record = this.#pending.get(uuid.toLowerCase())
     if (!record) throw this.notFound(uuid)
+    this.#checkEmpty(record)
     // All in one turn, so that they become durable together and none can be created in between; the owner last.
-    await Promise.all([...this.#deleteOwned(record.uuid), this.#deleteOne(record.uuid)])
+    await Promise.all(this.#deleteWithOwned(record.uuid))
   }
 
   /** At the start: a record as it lies on the disk. @returns whether secrets lie there in plain */
@@ -135,11 +132,13 @@ export class DurableRecords<R extends Base> implements Records<R> {
     this.#pending.become(this.#shown)
   }
 
-  #deleteOwned(uuid: string): Promise<void>[] {
-    return this.#backing.ownedBy(this.#name).flatMap((owned) => {
-      const field = owned.#kind.owner?.field ?? ''
-      return owned.#pending.where(field, uuid).map((record) => owned.delete(record.uuid))
+  #deleteWithOwned(uuid: string): Promise<void>[] {
+    const owned = [...this.#backing.all()].flatMap((records) => {
+      const { owner } = records.#kind
+      const found = owner?.kind === this.#name ? records.#pending.where(owner.field, uuid) : []
+      return found.flatMap((record) => records.#deleteWithOwned(record.uuid))
     })
+    return [...owned, this.#deleteOne(uuid)]
   }
 
   #deleteOne(uuid: string): Promise<void> {
@@ -211,12 +210,25 @@ export class DurableRecords<R extends Base> implements Records<R> {
   #checkFits(record: R, before?: R): void {
     const field = this.#pending.collision(record)
     if (field !== undefined) throw new Conflict(this.#kind.unique[field]?.conflict(record))
-    const { owner } = this.#kind
-    const uuid = owner && record[owner.field as keyof R]
-    if (!owner || uuid === before?.[owner.field as keyof R]) return
-    const owners = this.#backing.records(owner.kind)
-    if (!owners.#pending.get(String(uuid))) {
-      throw new InvalidParameterValue(`${owners.#kind.noun} ${uuid} could not be found.`)
+    const { owner, groups = [] } = this.#kind
+    for (const named of owner ? [owner, ...groups] : groups) {
+      const uuid = record[named.field as keyof R]
+      if (uuid === before?.[named.field as keyof R] || (uuid === null && named !== owner)) continue
+      const others = this.#backing.records(named.kind)
+      if (!others.#pending.get(String(uuid))) {
+        throw new InvalidParameterValue(`${others.#kind.noun} ${uuid} could not be found.`)
+      }
+    }
+  }
+
+  /** @throws InvalidParameterValue. @source Ironic ChassisNotEmpty, PortgroupNotEmpty */
+  #checkEmpty({ uuid }: R): void {
+    for (const members of this.#backing.all()) {
+      const group = members.#kind.groups?.find(({ kind }) => kind === this.#name)
+      if (!group || members.#pending.where(group.field, uuid).length === 0) continue
+      throw new InvalidParameterValue(
+        `Cannot complete the requested action because ${this.#kind.noun.toLowerCase()} ${uuid} contains ${members.#name}.`,
+      )
     }
   }
 }

@@ -29,6 +29,8 @@ export type Kind<R extends Base, U extends string = string, I extends string = s
    * with it.
    */
   owner?: { kind: string; field: I }
+  /** Records that hold this one together with others: each has to be there, and is not deleted before its members. */
+  groups?: readonly { kind: string; field: I }[]
 }
 export type Kinds = Readonly<Record<string, Kind<Base>>>
 

@@ -4,11 +4,13 @@
  */
 import type { Kinds } from './kind.ts'
 import { BOOTS } from './kinds/boot.ts'
+import { CHASSIS } from './kinds/chassis.ts'
 import { DEPLOY_TEMPLATES } from './kinds/deploy-template.ts'
 import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 
 export const KINDS = {
+  chassis: CHASSIS,
   nodes: NODES,
   ports: PORTS,
   boots: BOOTS,

@@ -100,7 +100,7 @@ async function encryptPlain(
   }
 }
 
-type Common = Omit<Backing, 'records' | 'ownedBy'>
+type Common = Omit<Backing, 'records' | 'all'>
 
 function createRecords(kinds: Kinds, common: Common): ReadonlyMap<string, DurableRecords<Base>> {
   const records = new Map<string, DurableRecords<Base>>()
@@ -111,7 +111,7 @@ function createRecords(kinds: Kinds, common: Common): ReadonlyMap<string, Durabl
       if (!found) throw new Error(`kinds.ts has no ${kind}, which others name as their owner`)
       return found
     },
-    ownedBy: (owner) => [...records.values()].filter((each) => each.owner_kind === owner),
+    all: () => records.values(),
   }
   for (const [name, kind] of Object.entries(kinds)) records.set(name, new DurableRecords(name, kind, backing))
   return records

@@ -26,17 +26,20 @@ export type Records<R extends Base, U extends string = string, I extends string 
   draft(fields: Partial<R>): R
   /**
    * Resolves when durable.
-   * @throws Conflict (uuid, or another unique field, is taken), InvalidParameterValue (its owner is not there)
+   * @throws Conflict (uuid or unique field taken), InvalidParameterValue (an owner or group that is not there)
    */
   create(record: R): Promise<R>
   /**
    * Applies `change` to the record as it is now, changes still under way included, in one turn of the event loop;
    * resolves when durable. Sets updated_at unless `quiet`. A change of nothing but volatile fields shows at once and is
    * never durable.
-   * @throws NotFound, Conflict (unique fields), InvalidParameterValue (its owner is not there)
+   * @throws NotFound, Conflict (unique fields), InvalidParameterValue (an owner or group that is not there)
    */
   update(uuid: string, change: Partial<R> | ((record: R) => Partial<R>), options?: { quiet?: boolean }): Promise<R>
-  /** With all records that it owns. Resolves when durable. @throws NotFound */
+  /**
+   * With all records that it owns. Resolves when durable.
+   * @throws NotFound, InvalidParameterValue (it is a group with members)
+   */
   delete(uuid: string): Promise<void>
 }
 

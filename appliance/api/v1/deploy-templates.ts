@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Json } from '../../plugin-api/index.ts'
 import type { DeployTemplate } from '../../records/kinds/deploy-template.ts'
-import type { Fields } from '../fields.ts'
+import { type Fields, objectField } from '../fields.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
 import { dict, limitedText, uuid } from '../schema.ts'
@@ -16,7 +16,7 @@ const FIELDS: Fields<DeployTemplate> = {
   updated_at: {},
   name: { write: trait },
   description: { write: limitedText(255).nullable() },
-  extra: { write: dict.nullable().transform((value) => value ?? {}), none: {}, show: masked, sortable: false },
+  extra: { ...objectField(dict), show: masked },
   steps: {
     write: stepList(z.strictObject({ ...STEP, args: stepArgs, priority: place }, 'expected an object')),
     show: masked,

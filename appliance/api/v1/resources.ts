@@ -2,11 +2,13 @@
 import type { Base } from '../../records/kind.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
+import { chassisResource } from './chassis.ts'
 import { deployTemplateResource } from './deploy-templates.ts'
 import { nodeResource } from './node/resource.ts'
 import { portResource } from './port/resource.ts'
 
 export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
+  chassisResource(parts),
   nodeResource(parts),
   portResource(parts),
   deployTemplateResource(parts),

@@ -168,7 +168,7 @@ const DEFAULTS = {
 } as const satisfies Partial<Node>
 
 /** The row of nodes. Sentences are Ironic's. */
-export const NODES: Kind<Node, 'name' | 'instance_uuid', never> = {
+export const NODES: Kind<Node, 'name' | 'instance_uuid', 'chassis_uuid'> = {
   noun: 'Node',
   defaults: DEFAULTS,
   unique: {
@@ -178,6 +178,8 @@ export const NODES: Kind<Node, 'name' | 'instance_uuid', never> = {
         `Instance ${instance_uuid} is already associated with a node, it cannot be associated with this other node ${uuid}`,
     },
   },
+  indexes: ['chassis_uuid'],
+  groups: [{ kind: 'chassis', field: 'chassis_uuid' }],
   // A reservation belongs to a task, and no task survives the process.
   volatile: { reservation: null },
 }

@@ -31,14 +31,14 @@ describe('discovery', () => {
     const now = await collectionsAt('1.115')
 
     assert.deepEqual(Object.keys(now), [
-      ...['nodes', 'ports', 'deploy_templates'],
+      ...['chassis', 'nodes', 'ports', 'deploy_templates'],
       ...['drivers', 'lookup', 'heartbeat', 'portgroups', 'conductors'],
     ])
     assert.deepEqual(now.nodes, [
       { href: `${BASE}/v1/nodes/`, rel: 'self' },
       { href: `${BASE}/nodes/`, rel: 'bookmark' },
     ])
-    assert.deepEqual(Object.keys(await collectionsAt('1.1')), ['nodes', 'ports', 'drivers'])
+    assert.deepEqual(Object.keys(await collectionsAt('1.1')), ['chassis', 'nodes', 'ports', 'drivers'])
   })
 
   it('takes a slash at the end for nothing, and /nodes for /v1/nodes', async (t) => {
@@ -66,12 +66,12 @@ describe('errors of the API', () => {
   it('have the shape of the wire: a string that holds JSON', async (t) => {
     const { ask } = await openRig(t)
 
-    const { status, body } = await ask('GET', '/v1/chassis')
+    const { status, body } = await ask('GET', '/v1/shelves')
 
     assert.equal(status, 404)
     assert.deepEqual(body, {
       error_message:
-        '{"faultcode":"Client","faultstring":"GET /v1/chassis could not be found in API version 1.115.","debuginfo":null}',
+        '{"faultcode":"Client","faultstring":"GET /v1/shelves could not be found in API version 1.115.","debuginfo":null}',
     })
   })
 

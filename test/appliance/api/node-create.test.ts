@@ -106,7 +106,7 @@ describe('POST /v1/nodes', () => {
         fault: /field resource_class should be 1\.21/,
       },
       {
-        what: 'a chassis, of which there are none',
+        what: 'a chassis that is not there',
         body: { driver: 'ipmi', chassis_uuid: UUID },
         fault: `Chassis ${UUID} could not be found.`,
       },

@@ -1,6 +1,5 @@
 /** POST /v1/nodes: from what was given to a record. */
 import { checkDisksSet } from '../../../conductor/task/root-device.ts'
-import { InvalidParameterValue } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
 import type { ApiParts } from '../../parts.ts'
@@ -11,7 +10,6 @@ import { checkName, linkedNode } from './names.ts'
 /** @throws InvalidParameterValue, NotAcceptable */
 export function draftNode(parts: ApiParts, given: Json, { minor }: Asked): Partial<Node> {
   if (typeof given.name === 'string') checkName(given.name, minor, 'Cannot create node with invalid name')
-  checkChassis(given.chassis_uuid)
   const wanted = wantedInterfaces(given)
   const plain = Object.entries(given).filter(([name]) => !(name in INTERFACE_FIELDS))
   const fields = Object.fromEntries(plain) as Partial<Node> & Pick<Node, 'driver'>
@@ -33,9 +31,4 @@ export function wantedInterfaces(fields: Json): Partial<Record<InterfaceType, st
       return typeof name === 'string' ? [[type, name] as const] : []
     }),
   )
-}
-
-/** @throws InvalidParameterValue  this appliance keeps no chassis */
-export function checkChassis(chassis_uuid: unknown): void {
-  if (chassis_uuid) throw new InvalidParameterValue(`Chassis ${chassis_uuid} could not be found.`)
 }

@@ -6,7 +6,7 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import type { z } from 'zod'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
-import type { Field, Fields } from '../../fields.ts'
+import { type Field, type Fields, objectField } from '../../fields.ts'
 import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
 import { withSecretsKept } from './kept-secrets.ts'
 
@@ -32,11 +32,7 @@ function provisionStateFor(value: unknown, minor: number): unknown {
 const nullable = (schema: z.ZodType) => schema.nullable()
 /** A field that is an object; removing it empties it. */
 const object = (field: Field<Node> = {}): Field<Node> => ({ none: {}, sortable: false, ...field })
-const writable = {
-  write: dict.nullable().transform((value) => value ?? {}),
-  show: masked,
-  keep: withSecretsKept,
-}
+const writable = { ...objectField(dict), show: masked, keep: withSecretsKept }
 const switchable = (since?: number): Field<Node> => ({
   ...(since === undefined ? {} : { since }),
   write: flag.nullable().transform((value) => value ?? false),
@@ -77,14 +73,14 @@ export const NODE_FIELDS: Fields<Node> = {
   description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
   disable_power_off: switchable(95),
   driver: { write: text },
-  driver_info: object(writable),
+  driver_info: writable,
   driver_internal_info: object({ since: 3, show: masked }),
-  extra: object(writable),
+  extra: writable,
   fault: { since: 42 },
   health: { since: 109, read: () => null, sortable: false },
   inspection_finished_at: { since: 6 },
   inspection_started_at: { since: 6 },
-  instance_info: object(writable),
+  instance_info: writable,
   instance_name: { since: 104, write: nullable(limitedText(255).min(1, 'expected at least one character')) },
   instance_uuid: { write: nullable(uuid) },
   last_error: {},
@@ -92,11 +88,11 @@ export const NODE_FIELDS: Fields<Node> = {
   maintenance: switchable(),
   maintenance_reason: {},
   name: { since: 5, write: nullable(text) },
-  network_data: object({ since: 66, ...writable }),
+  network_data: { since: 66, ...writable },
   owner: { since: 50, write: nullable(limitedText(255)) },
   parent_node: { since: 83, write: nullable(limitedText(255)) },
   power_state: {},
-  properties: object(writable),
+  properties: writable,
   protected: { ...switchable(48), on: 'patch' },
   protected_reason: { since: 48, write: nullable(text), on: 'patch' },
   provision_state: { show: provisionStateFor },

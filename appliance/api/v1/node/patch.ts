@@ -5,10 +5,11 @@ import { InvalidParameterValue } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { givenValues, type Patch } from '../../json-patch.ts'
+import { requireMinor } from '../../microversions.ts'
 import type { ApiParts } from '../../parts.ts'
 import type { Resource } from '../../resource.ts'
 import { flag } from '../../schema.ts'
-import { checkChassis, INTERFACE_FIELDS, wantedInterfaces } from './create.ts'
+import { INTERFACE_FIELDS, wantedInterfaces } from './create.ts'
 import { DESCRIPTION_LIMIT } from './fields.ts'
 import { type Lost, lostSecrets, mayMoveSecrets } from './lost-secrets.ts'
 import { checkName, linkedNode } from './names.ts'
@@ -37,7 +38,9 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
       if (typeof name === 'string') checkName(name, minor, `Node ${ident}: Cannot change name to invalid name`)
     }
   },
-  change(node, fields, { query, caller }, patch) {
+  change(node, fields, { query, caller, minor }, patch) {
+    // @source Ironic allow_remove_chassis_uuid
+    if (fields.chassis_uuid === null) requireMinor(minor, 25)
     const change = changeOf(parts, node, { fields, reset: query.reset_interfaces === true })
     const bindings = mayMoveSecrets(caller) ? [] : parts.conductor.boundSecrets()
     return { ...change, ...lostSecrets(node, change, { patch, bindings }) }
@@ -52,7 +55,6 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
 })
 
 function changeOf(parts: ApiParts, node: Node, { fields, reset }: Fields): Partial<Node> {
-  if (fields.chassis_uuid !== undefined) checkChassis(fields.chassis_uuid)
   const linked =
     typeof fields.parent_node === 'string'
       ? { parent_node: linkedNode(parts, fields.parent_node, 'parent_node').uuid }

@@ -4,7 +4,7 @@
  */
 import type { Node } from '../../../records/kinds/node.ts'
 import type { ApiParts } from '../../parts.ts'
-import type { Resource } from '../../resource.ts'
+import { findRecord, type Resource } from '../../resource.ts'
 import { draftNode } from './create.ts'
 import { checkDeletable } from './delete.ts'
 import { LIST_DEFAULTS, NODE_FIELDS, NODE_SUBRESOURCES } from './fields.ts'
@@ -14,6 +14,8 @@ import { nodePatch } from './patch.ts'
 
 export function nodeResource(parts: ApiParts): Resource<Node> {
   const { store, conductor } = parts
+  const chassisRow = { noun: 'Chassis', records: store.chassis }
+  const nodesIn = (chassis: string) => store.nodes.where('chassis_uuid', findRecord(chassisRow, chassis, 0).uuid)
   return {
     name: 'nodes',
     noun: 'Node',
@@ -28,16 +30,15 @@ export function nodeResource(parts: ApiParts): Resource<Node> {
         const node = store.nodes.by('instance_uuid', query.instance_uuid)
         return node ? [node] : []
       }
-      if (query.include_children || query.parent_node !== undefined) return store.nodes.all()
-      return withoutChildren(store.nodes.all())
+      if (typeof query.chassis_uuid === 'string') return nodesIn(query.chassis_uuid)
+      return store.nodes.all()
     },
+    // @source Ironic db/sqlalchemy/api.py
+    hides: ({ parent_node }, query) =>
+      parent_node !== null && !query.include_children && query.parent_node === undefined,
+    within: [{ path: 'chassis/:chassis/nodes', candidates: (call) => nodesIn(call.req.param('chassis') ?? '') }],
     node: { uuidOf: ({ uuid }) => uuid, checkDelete: checkDeletable },
     create: { required: ['driver'], ignoresEmpty: true, draft: (given, asked) => draftNode(parts, given, asked) },
     patch: nodePatch(parts),
   }
-}
-
-/** @source Ironic db/sqlalchemy/api.py: children are listed only when asked for */
-function* withoutChildren(nodes: Iterable<Node>): Iterable<Node> {
-  for (const node of nodes) if (node.parent_node === null) yield node
 }

@@ -1,7 +1,7 @@
 /** The port as the API tells it: every field, since which microversion, what may be written and how. */
 import { z } from 'zod'
 import type { Port } from '../../../records/kinds/port.ts'
-import type { Field, Fields } from '../../fields.ts'
+import { type Field, type Fields, objectField } from '../../fields.ts'
 import { dict, flag, limitedText, mac, text, uuid } from '../../schema.ts'
 
 const LINK_KEYS = ['port_id', 'switch_id', 'hostname', 'switch_info', 'network_type'] as const
@@ -25,11 +25,6 @@ const localLink = linkObject.refine(
     (link.port_id !== undefined && (link.switch_id !== undefined || link.hostname !== undefined)),
   'expected port_id with switch_id or hostname, or network_type unmanaged, or nothing',
 )
-const object = (write: z.ZodType): Field<Port> => ({
-  write: write.nullable().transform((value) => value ?? {}),
-  none: {},
-  sortable: false,
-})
 const switchable = (none: boolean): Partial<Field<Port>> => ({
   write: flag.nullable().transform((value) => value ?? none),
   none,
@@ -44,10 +39,10 @@ export const PORT_FIELDS: Fields<Port> = {
   available_for_dynamic_portgroup: { since: 111, read: () => true, sortable: false },
   category: { since: 101, write: limitedText(80).nullable() },
   description: { since: 97, write: limitedText(255).nullable() },
-  extra: object(dict),
+  extra: objectField(dict),
   internal_info: { since: 18, none: {}, sortable: false },
   is_smartnic: { since: 53, ...switchable(false) },
-  local_link_connection: { since: 19, ...object(localLink) },
+  local_link_connection: { since: 19, ...objectField(localLink) },
   name: { since: 88, write: limitedText(255).nullable() },
   node_uuid: { write: text },
   physical_network: {
