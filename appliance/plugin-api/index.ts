@@ -349,6 +349,11 @@ export type DeployPlugin<O extends Options = Options> = {
   /** False: no agent is booted; the plugin drives boot and power itself. */
   usesAgent: boolean
   /**
+   * False: its nodes are only records. No procedure boots the agent, a cleaning neither: steps of the node's other
+   * interfaces run without it. Left out: true.
+   */
+  hasMachine?: boolean
+  /**
    * Throws with what is missing, in the operator's words. No side effects; called by the validate API and before a
    * deploy.
    */

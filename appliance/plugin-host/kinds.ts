@@ -26,6 +26,7 @@ const SHAPES: Readonly<Record<Kind, Shape>> = {
     'supports?': 'function',
     'switchesTo?': 'function',
     usesAgent: 'boolean',
+    'hasMachine?': 'boolean',
   },
   power: {
     ...IMPLEMENTATION,

@@ -28,7 +28,7 @@ export const CLEAN: Procedure = {
   verbs: {
     async provide(parts, node) {
       checkRetired(node, 'provide')
-      if (isCleanedByItself(parts, node)) await validateRamdisk(parts, node, 'clean')
+      if (isCleanedByItself(parts, node) && !withoutRamdisk(parts, node)) await validateRamdisk(parts, node, 'clean')
       return {}
     },
     /** By steps that were asked for. @source Ironic manager.do_node_clean */
@@ -92,7 +92,7 @@ async function open(parts: ProcedureParts, node: NodeHandle, task: Task): Promis
   } catch (error) {
     throw new ProcedureFailure(invalid(record, error), { cause: error })
   }
-  if (withoutRamdisk(record)) return { done: true }
+  if (withoutRamdisk(parts, record)) return { done: true }
   await node.update({ internal: eraseFields(parts.config) })
   await task.boot.agent()
   return { wait: 'agent-boot', note: 'waiting for the agent' }
@@ -104,5 +104,5 @@ const invalid = ({ uuid }: Node, error: unknown) =>
 /** @throws InvalidParameterValue, MissingParameterValue */
 async function validateCleaning(parts: ValidationParts, node: Node): Promise<void> {
   await validatePower(parts, node)
-  if (!withoutRamdisk(node)) await validateAgentBoot(parts, node, 'clean')
+  if (!withoutRamdisk(parts, node)) await validateAgentBoot(parts, node, 'clean')
 }

@@ -7,7 +7,7 @@ import type { Node } from '../../records/kinds/node.ts'
 import { endProcedureBoot } from '../boot/record.ts'
 import type { Parts } from '../parts/parts.ts'
 import { switchedBack } from '../plugin/plugin-of.ts'
-import { forgetAgent, keepsPower, type PowerParts, setPower } from '../power/power.ts'
+import { forgetAgent, keepsPower, setPower } from '../power/power.ts'
 import { planOf } from '../procedures/plan.ts'
 import { leftovers } from '../procedures/procedure.ts'
 import { lastErrorOf } from '../states/last-error.ts'
@@ -91,8 +91,8 @@ function ended(now: Node): NodeChange {
 }
 
 /** @source Ironic deploy_utils.tear_down_inband_cleaning */
-async function tearDownAgent(parts: PowerParts & Pick<Parts, 'background'>, node: NodeHandle): Promise<void> {
-  if (withoutRamdisk(node.record)) return
+async function tearDownAgent(parts: ProcedureParts, node: NodeHandle): Promise<void> {
+  if (withoutRamdisk(parts, node.record)) return
   await setPower(parts, node, keepsPower(parts, node.record) ? 'rebooting' : 'power off', {
     signal: parts.background.stopping,
   })

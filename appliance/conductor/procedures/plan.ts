@@ -137,5 +137,5 @@ function checkArguments(kind: ProcedureKind, asked: AskedStep, info: ArgsInfo): 
 /** In Ironic's words. */
 const unsupported = (kind: ProcedureKind, asked: AskedStep, known: Iterable<string>) =>
   new InvalidParameterValue(
-    `node does not support this ${kind} step: ${keyOf(asked)} (it has ${[...known].join(', ')})`,
+    `node does not support this ${kind} step: ${keyOf(asked)} (it has ${[...known].join(', ') || 'none'})`,
   )
