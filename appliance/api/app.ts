@@ -10,7 +10,6 @@ import type { Caller } from '../access/caller.ts'
 import { timestamp } from '../records/timestamp.ts'
 import { BodyRoom } from './body-room.ts'
 import { withoutBootNumber } from './boot-number.ts'
-import { inTurn } from './in-turn.ts'
 import { logRequest } from './log-request.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import { notServed } from './not-served.ts'
@@ -31,8 +30,7 @@ import { answerError } from './wire-error.ts'
  * Answers by its `fetch`. A caller that routes other paths beside it hands over requests, not routes: paths are read in
  * a way of its own.
  */
-export function createApi(given: ApiParts, rowsOf: typeof resourcesOf = resourcesOf): App {
-  const parts = { ...given, conductor: inTurn(given.conductor) }
+export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resourcesOf): App {
   const app = createBase(parts, parts.config.api.public_endpoint)
   const rows = rowsOf(parts)
   addRoot(app, { ...Object.fromEntries(rows.map(({ name, since = 1 }) => [name, since])), ...OTHERS })

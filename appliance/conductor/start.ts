@@ -183,7 +183,7 @@ const codeOf = ({ plugins, hardware, option_values }: Loaded): PluginCode => ({
 
 function assemble(options: ConductorOptions): Parts {
   const code = new CodeInUse(codeOf(options))
-  const { DEFAULT, agent } = options.config
+  const { DEFAULT, agent, conductor } = options.config
   return {
     ...options,
     code,
@@ -201,7 +201,11 @@ function assemble(options: ConductorOptions): Parts {
       reach: createReach({ allowed: DEFAULT.reachable_networks, option: '[DEFAULT] reachable_networks' }),
     }),
     renderer: createRenderer(),
-    reservations: createReservations(options.store, options.hostname),
+    reservations: createReservations({
+      ...options,
+      // @source Ironic conductor/task_manager.py: it asks again in this interval
+      patience_s: conductor.node_locked_retry_attempts * conductor.node_locked_retry_interval,
+    }),
     background: createBackground(options.log),
     turns: new Map(),
     strangers: createStrangers(options),

@@ -60,6 +60,23 @@ export const conductor = {
     help: 'Machines at once that are torn down or cleaned.',
   },
   max_concurrent_deploy: { section: 'conductor', type: 'integer', default: 250, min: 1, help: 'Deploys at once.' },
+  node_locked_retry_attempts: {
+    section: 'conductor',
+    type: 'integer',
+    default: 3,
+    min: 0,
+    max: 100,
+    help: 'How many times node_locked_retry_interval a request waits for a node that is held, before it is 409; 0 is at once.',
+  },
+  node_locked_retry_interval: {
+    section: 'conductor',
+    type: 'integer',
+    default: 1,
+    min: 0,
+    max: 60,
+    unit: 's',
+    help: 'See node_locked_retry_attempts. The request goes on as soon as the node is free.',
+  },
   permitted_image_formats: {
     section: 'conductor',
     type: 'list',

@@ -47,7 +47,7 @@ const NO_MEANING: readonly Group[] = [
       DEFAULT: 'graceful_shutdown_timeout drain_shutdown_timeout backdoor_port backdoor_socket',
       api: 'api_workers middleware unix_socket unix_socket_mode',
       conductor:
-        'workers_pool_size periodic_max_workers reserved_workers_pool_percentage sync_power_state_workers graceful_shutdown_timeout node_locked_retry_attempts node_locked_retry_interval',
+        'workers_pool_size periodic_max_workers reserved_workers_pool_percentage sync_power_state_workers graceful_shutdown_timeout',
     },
   },
   {

@@ -18,17 +18,21 @@ type Verbs = Readonly<Partial<Record<Verb, (node: NodeHandle, request: Provision
 
 export function createProvision(parts: RunnerParts, runner: StepRunner, procedures: readonly Procedure[]) {
   const verbs: Verbs = { ...beginnings(parts, runner, procedures), ...otherVerbs(parts, runner) }
+  const check = (node: Node, target: string) => {
+    const begin = verbs[verbFor(node, target)]
+    if (!begin) throw notBuilt(node, target)
+    return begin
+  }
   return async (ident: string, request: ProvisionRequest): Promise<void> => {
     const target = String(request.target)
     const node = handleOf(parts, ident)
-    // As in Ironic, this comes before the reservation: what can never be done is a 400 at once, not a 409 that clients
-    // repeat.
-    const verb = verbFor(node.record, target)
-    if (!verbs[verb]) throw notBuilt(node.record, target)
+    // Of a node that nobody holds, what its state does not allow is a 400 at once. One that is held is waited for: its
+    // state may be another by then.
+    if (node.record.reservation === null) check(node.record, target)
     const release = await parts.reservations.take(node.uuid)
     let work: Work | undefined
     try {
-      work = await verbs[verbFor(node.record, target)]?.(node, request)
+      work = await check(node.record, target)(node, request)
     } catch (error) {
       await release()
       throw error

@@ -246,8 +246,8 @@ describe('PATCH /v1/nodes/{node}', () => {
     assert.deepEqual(Object.keys(store.nodes.find(uuid).extra).sort(), keys.sort())
   })
 
-  it('of a node that the conductor works on is 409 at once', async (t) => {
-    const { ask, store } = await openRig(t)
+  it('of a node that the conductor works on is 409, at once where nobody is to wait', async (t) => {
+    const { ask, store } = await openRig(t, { ini: '[conductor]\nnode_locked_retry_attempts = 0\n' })
     const { uuid } = await enrolled(ask)
     await store.nodes.update(uuid, { reservation: 'rack-1' })
 

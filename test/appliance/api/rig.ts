@@ -44,6 +44,7 @@ export type Rig = {
 
 type RigOptions = {
   api?: Partial<Config['api']>
+  ini?: string
   conductor?: (real: Conductor) => Conductor
   /** A kind of records, and a resource, beside the appliance's own. */
   more?: { kinds: Kinds; resource(parts: ApiParts): Resource<Base> }
@@ -55,7 +56,7 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
   const store = await openStoreOf({ ...KINDS, ...more?.kinds }, { state_path, log: quiet })
   t.after(() => store.close())
   const { log, lines }: { log: Log; lines: LogLine[] } = keptLog()
-  const read = configOf(`[DEFAULT]\nstate_path = ${state_path}\n`)
+  const read = configOf(`[DEFAULT]\nstate_path = ${state_path}\n${options.ini ?? ''}`)
   const config: Config = { ...read, api: { ...read.api, ...options.api } }
   const real = startConductor({
     hostname: 'rack-1',

@@ -138,7 +138,7 @@ describe('deploy is refused', () => {
   })
 
   it('while somebody holds the node', async (t) => {
-    const trial = await startTrial(t)
+    const trial = await startTrial(t, { ini: '[conductor]\nnode_locked_retry_attempts = 0\n' })
     const { uuid } = await trial.createNode()
 
     await trial.conductor.withNode(uuid, 'test', async () => {

@@ -111,7 +111,7 @@ describe('power', () => {
   })
 
   it('is refused when it is no power state, when it must not be off, and while somebody holds the node', async (t) => {
-    const trial = await startTrial(t)
+    const trial = await startTrial(t, { ini: '[conductor]\nnode_locked_retry_attempts = 0\n' })
     const { uuid } = await trial.createNode({ disable_power_off: true })
 
     await assert.rejects(trial.conductor.power(uuid, 'half' as never), {
