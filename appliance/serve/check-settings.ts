@@ -6,7 +6,7 @@
 import { isLoopback } from '@appliance/ground/networks'
 import { checkRegistry, type Findings } from '@appliance/registry-mirror/settings'
 import { requireOpenssl } from '../ca/openssl.ts'
-import { problemOfPriorities } from '../conductor/clean/priorities.ts'
+import { problemOfPriorities } from '../conductor/procedures/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
 import { ApplianceError } from '../errors.ts'

@@ -8,6 +8,7 @@ import { validateRamdisk } from '../boot/ramdisk.ts'
 import { merged } from '../parts/parts.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { keyOf } from '../procedures/plan.ts'
+import { prioritiesOf } from '../procedures/priorities.ts'
 import { internalOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
@@ -17,7 +18,6 @@ import { checkConcurrency, checkMaintenance, checkRetired } from '../validation/
 import { type ValidationParts, validateAgentBoot, validatePower } from '../validation/validate.ts'
 import { eraseFields } from './agent-fields.ts'
 import { CLEAN_LEFTOVERS, cleanFailure, endCleanFailure, finishClean, isCleanedByItself, passCleaning } from './end.ts'
-import { prioritiesOf } from './priorities.ts'
 import { cleanRequest, withoutRamdisk } from './request.ts'
 
 /** A cleaning has no steps of the core's own. */
