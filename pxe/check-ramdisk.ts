@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { access, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PxeError } from './config.ts'
+import { isLeftOut } from './own-layers.ts'
 import { type RamdiskFiles, readRamdiskFiles } from './ramdisk-files.ts'
 
 type Wanted = {
@@ -27,7 +28,8 @@ export async function checkRamdisk(
   { layers = [], cpu_arch }: Wanted = {},
 ): Promise<RamdiskFiles> {
   const files = await readRamdiskFiles(ramdisk_path)
-  const over = files.takes_layers ? layers.map((name) => layerFile(files, ramdisk_path, name)) : []
+  const wanted = files.takes_layers ? layers.filter((name) => !isLeftOut(files, name)) : []
+  const over = wanted.map((name) => layerFile(files, ramdisk_path, name))
   for (const name of [files.kernel, ...files.core, ...over]) await checkFile(ramdisk_path, name)
   if (cpu_arch !== undefined) await checkArchitecture(ramdisk_path, files.kernel, cpu_arch)
   return files

@@ -17,6 +17,7 @@ export type { MachineBootOf } from './handle-boot.ts'
 export { checkKernelParameters, type KernelParameter, parseKernelParameters } from './kernel-parameters.ts'
 export type { MachineBoot } from './machine-boot.ts'
 export { checkMachineFiles, type MachineFile, packMachineFiles } from './machine-files.ts'
+export { layersOfSteps, RESCUE_LAYER } from './own-layers.ts'
 export { problemOfRootDeviceHints, problemOfSkipBlockDevices } from './ramdisk/agent/hardware/node-hints.ts'
 export { type RamdiskFiles, readRamdiskFiles } from './ramdisk-files.ts'
 

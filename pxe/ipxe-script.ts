@@ -8,6 +8,7 @@ import {
 } from './kernel-parameters.ts'
 import type { MachineBoot } from './machine-boot.ts'
 import { MACHINE_FILES } from './machine-files.ts'
+import { isLeftOut } from './own-layers.ts'
 import type { RamdiskFiles } from './ramdisk-files.ts'
 import { screenText } from './screen-text.ts'
 
@@ -215,14 +216,17 @@ function textOf(parameters: readonly KernelParameter[]): string {
   )
 }
 
-function layersOf(wanted: readonly string[], { layers, takes_layers }: RamdiskFiles): string[] {
+function layersOf(wanted: readonly string[], files: RamdiskFiles): string[] {
+  const { layers, takes_layers } = files
   if (!takes_layers) return []
-  return wanted.map((name) => {
-    const file = Object.hasOwn(layers, name) ? layers[name] : undefined
-    if (file !== undefined) return file
-    const there = Object.keys(layers).join(', ') || 'none'
-    throw new PxeError(`The deploy ramdisk has no layer "${name}" (there: ${there}). Build it again with that layer.`)
-  })
+  return wanted
+    .filter((name) => !isLeftOut(files, name))
+    .map((name) => {
+      const file = Object.hasOwn(layers, name) ? layers[name] : undefined
+      if (file !== undefined) return file
+      const there = Object.keys(layers).join(', ') || 'none'
+      throw new PxeError(`The deploy ramdisk has no layer "${name}" (there: ${there}). Build it again with that layer.`)
+    })
 }
 
 /** Goes on at `again` after a growing pause, or at :give-up. */

@@ -4,6 +4,7 @@ import { lchown, readdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { buildRamdisk, type LayerSource } from '@appliance/pxe/build-ramdisk'
+import { ownLayerSources } from '@appliance/pxe/own-layers'
 import { type Command, Option } from 'commander'
 import { ConfigInvalid } from '../config/read.ts'
 import { createLog } from '../log.ts'
@@ -38,7 +39,10 @@ async function build({ output, cache, flavour, mirror, layer, config }: BuildOpt
     output: folder,
     cache: resolve(cache ?? join(folder, '.cache')),
     flavour,
-    layers: [...folders].map((path): LayerSource => ({ name: basename(path), folder: path })),
+    layers: [
+      ...ownLayerSources(),
+      ...[...folders].map((path): LayerSource => ({ name: basename(path), folder: path })),
+    ],
     ...(mirror === undefined ? {} : { mirror }),
     log: (message, fields) => log.info(`${message} ${JSON.stringify(fields ?? {})}`),
     signal: stop.signal,

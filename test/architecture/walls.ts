@@ -35,6 +35,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
       ...[
         'appliance/systemd-notify',
         '@appliance/pxe/build-ramdisk',
+        '@appliance/pxe/own-layers',
         '@appliance/registry-mirror',
         '@appliance/registry-mirror/bundle',
         'commander',

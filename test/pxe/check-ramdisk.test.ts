@@ -27,6 +27,13 @@ describe('deploy ramdisk', () => {
     assert.equal(kernel, 'vmlinuz')
   })
 
+  it('can be used without the layer for erasing, as an older version has built it; not without that for a rescue', async (t) => {
+    const folder = await ramdisk(t)
+
+    await checkRamdisk(folder, { layers: ['rackstrap-erase'] })
+    await assert.rejects(checkRamdisk(folder, { layers: ['rackstrap-rescue'] }), /has no layer "rackstrap-rescue"/)
+  })
+
   const again = (folder: string) => `Build it again with "rackstrap ramdisk build --output ${folder}"`
   const half: [string, (folder: string) => Promise<unknown>, (folder: string) => string][] = [
     ['file is missing', (folder) => rm(join(folder, 'core')), (folder) => `${folder}/core cannot be read (ENOENT)`],

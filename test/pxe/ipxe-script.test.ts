@@ -139,6 +139,9 @@ reboot
     })
   })
 
+  it('leaves out what an older ramdisk lacks for erasing: its agent overwrites', () =>
+    assert.equal(renderAgent({ layers: ['rackstrap-erase', 'podman'] }), renderAgent({ layers: ['podman'] })))
+
   it('leaves layers out of a ramdisk of others, which has none', () => {
     const stock = { ...ramdisk, layers: {}, takes_layers: false }
 

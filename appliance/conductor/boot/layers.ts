@@ -1,10 +1,16 @@
-/** Which layers of the deploy ramdisk a machine boots the agent with: its deploy interface's, and the operator's. */
+/**
+ * Which layers of the deploy ramdisk a machine boots the agent with: its deploy interface's, the operator's, and those
+ * of pxe's own that its steps need.
+ */
+import { layersOfSteps, RESCUE_LAYER } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { nodeForPlugin, type OfNode, type Parts } from '../parts/parts.ts'
 import { optionsFor } from '../plugin/option-values.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
+import { keyOf } from '../procedures/plan.ts'
+import { prioritiesOf } from '../procedures/priorities.ts'
 import { internalOf } from '../procedures/procedure.ts'
 
 type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'> & OfNode
@@ -13,8 +19,20 @@ type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'> & OfNode
  * @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names
  */
 export const layersFor = (parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] => [
-  ...new Set([...pluginLayers(parts, node, procedure), ...operatorLayers(parts, node)]),
+  ...new Set([
+    ...(procedure === 'rescue' ? [RESCUE_LAYER] : pluginLayers(parts, node, procedure)),
+    ...operatorLayers(parts, node),
+    ...layersOfSteps(stepsOf(parts, node, procedure)),
+  ]),
 ]
+
+/** interface.step of what was asked for, or of what the configuration has a cleaning do by itself. */
+function stepsOf({ config }: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] {
+  const asked = internalOf(node, procedure, 'user') ?? []
+  if (asked.length > 0 || procedure !== 'clean') return asked.map(keyOf)
+  const priorities = prioritiesOf(config)
+  return Object.keys(priorities).filter((step) => (priorities[step] ?? 0) > 0)
+}
 
 function pluginLayers(parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] {
   const { plugins } = parts.code?.of(node.uuid) ?? parts

@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { Json } from '../../../appliance/plugin-api/index.ts'
+import type { AskedStep } from '../../../appliance/records/kinds/internal-info.ts'
+import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { pluginOf } from './odd-plugin.ts'
 import { createBooting, MAC, startTrial } from './trial.ts'
 
-async function layersOf(t: TestContext, { ini = '', driver_info = {} }: { ini?: string; driver_info?: Json }) {
+type Given = { ini?: string; driver_info?: Json; node?: Partial<Node> }
+
+async function layersOf(t: TestContext, { ini = '', driver_info = {}, node = {} }: Given) {
   const trial = await startTrial(t, { ini, plugins: [pluginOf({ ramdiskLayers: ['sshd'] })] })
-  await createBooting(trial, { provision_state: 'wait call-back', driver_info })
+  await createBooting(trial, { provision_state: 'wait call-back', driver_info, ...node })
   const boot = trial.conductor.machineBootOf(MAC)
   return boot.kind === 'agent' ? boot.layers : []
 }
@@ -47,3 +51,40 @@ describe('[pxe] ramdisk_layers', () => {
       })
     })
 })
+
+describe("layers of pxe's own", () => {
+  const cases = {
+    'a cleaning by itself': [{ provision_state: 'clean wait', driver_internal_info: {} }, ['sshd']],
+    'a cleaning by steps that erase': [
+      { provision_state: 'clean wait', driver_internal_info: { user_clean_steps: [step('erase_devices')] } },
+      ['sshd', 'rackstrap-erase'],
+    ],
+    'a burn-in while it is cleaned': [
+      {
+        provision_state: 'clean wait',
+        driver_internal_info: { user_clean_steps: ['burnin_cpu', 'burnin_memory', 'burnin_disk'].map(step) },
+      },
+      ['sshd', 'rackstrap-stress-ng', 'rackstrap-fio', 'rackstrap-erase'],
+    ],
+    'a burn-in while it is in service': [
+      { provision_state: 'service wait', driver_internal_info: { user_service_steps: [step('burnin_network')] } },
+      ['sshd', 'rackstrap-fio'],
+    ],
+  } as const satisfies Record<string, readonly [Partial<Node>, readonly string[]]>
+  for (const [what, [node, expected]] of Object.entries(cases))
+    it(`are there for ${what}`, async (t) => {
+      assert.deepEqual(await layersOf(t, { node }), expected)
+    })
+
+  it('are there for what the configuration has every cleaning do', async (t) => {
+    const ini = '[deploy]\nerase_devices_priority = 10\n'
+
+    const layers = await layersOf(t, { ini, node: { provision_state: 'clean wait' } })
+
+    assert.deepEqual(layers, ['sshd', 'rackstrap-erase'])
+  })
+})
+
+function step(name: string): AskedStep {
+  return { interface: 'deploy', step: name, args: {}, priority: 10 }
+}
