@@ -1,13 +1,18 @@
 /** After a start, each node that was in a procedure goes on, or fails with the reason. */
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
-import { isWaiting } from './procedures/procedure.ts'
+import { isHeld, isWaiting } from './procedures/procedure.ts'
+import { unrescue } from './rescue/unrescue.ts'
 import { handleOf, type NodeHandle } from './states/node-handle.ts'
 import type { RunnerParts, StepRunner } from './steps/runner.ts'
+import { adopt } from './verbs/adopt.ts'
 import { unlessStopped } from './verbs/provision.ts'
 import { tearDown } from './verbs/tear-down.ts'
 import { verify } from './verbs/verify.ts'
 
-const ALWAYS_RESERVED: readonly ProvisionState[] = ['verifying', 'deleting', 'cleaning', 'deploying']
+const ALWAYS_RESERVED: readonly ProvisionState[] = [
+  ...(['verifying', 'deleting', 'cleaning', 'deploying', 'adopting'] as const),
+  ...(['rescuing', 'unrescuing', 'servicing'] as const),
+]
 
 /** The node is in a procedure, and nobody has reserved it: whoever had could not even record the failure. */
 export const isOrphan = ({ provision_state, reservation }: Node): boolean =>
@@ -48,6 +53,8 @@ function workFor(parts: RunnerParts, runner: StepRunner, node: NodeHandle): (() 
   if (failed) return () => failed.endFailure(parts, node)
   if (record.provision_state === 'verifying') return () => verify(parts, node)
   if (record.provision_state === 'deleting') return () => tearDown(parts, runner, node)
-  if (runner.at(record)) return () => runner.goOn(node)
+  if (record.provision_state === 'unrescuing') return () => unrescue(parts, node)
+  if (record.provision_state === 'adopting') return () => adopt(parts, node)
+  if (runner.at(record) && !isHeld(record)) return () => runner.goOn(node)
   return undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Checks passwords against the lines of an htpasswd file by crypt(3) of the system. Node does not offer crypt(3);
- * Perl, which every Debian has, does.
+ * Makes hashes of passwords, and checks passwords against the lines of an htpasswd file, by crypt(3) of the system.
+ * Node does not offer crypt(3); Perl, which every Debian has, does.
  */
 
 import { execFile } from 'node:child_process'
@@ -32,6 +32,21 @@ export async function hashPassword(password: string): Promise<string> {
   const hash = await crypt(password, `$2y$${BCRYPT_COST}$${salt}.`)
   if (isBcrypt(hash)) return hash
   throw new Error('crypt(3) of this system makes no bcrypt hashes')
+}
+
+const SHA_CRYPT = { sha256: '$5$', sha512: '$6$' } as const
+const SHA_SALT_CHARACTERS = 16
+
+/**
+ * @returns its hash as /etc/shadow has it, with a salt of its own
+ * @throws Error  the password has a line break or a NUL, or more than 256 characters
+ */
+export async function shaCrypt(password: string, algorithm: keyof typeof SHA_CRYPT): Promise<string> {
+  if (!isAskable(password)) throw new Error(`a password has at most ${PASSWORD_LIMIT} characters, on one line`)
+  const salt = [...randomBytes(SHA_SALT_CHARACTERS)].map((byte) => BCRYPT_ALPHABET[byte % 64]).join('')
+  const hash = await crypt(password, `${SHA_CRYPT[algorithm]}${salt}`)
+  if (hash.startsWith(SHA_CRYPT[algorithm]) && CRYPT.test(hash)) return hash
+  throw new Error(`crypt(3) of this system makes no ${algorithm} hashes`)
 }
 
 /** The hash of no password, as costly as `hash`: an unknown user then takes as long as a wrong password. */
@@ -83,7 +98,7 @@ export class Passwords {
 
   /** @param name  as for isKnownRight. @throws what `tooMany` gives */
   async isRight(password: string, hash: string, name = ''): Promise<boolean> {
-    if (password.length > PASSWORD_LIMIT || /[\n\0]/.test(password)) return false
+    if (!isAskable(password)) return false
     if (SHA.test(hash)) return isSameText(`{SHA}${createHash('sha1').update(password).digest('base64')}`, hash)
     const key = this.#keyOf(password, hash, name)
     if (this.#isKnownRight(key)) return true
@@ -109,6 +124,8 @@ export class Passwords {
     return asking
   }
 }
+
+const isAskable = (password: string) => password.length <= PASSWORD_LIMIT && !/[\n\0]/.test(password)
 
 function crypt(password: string, hash: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -22,6 +22,7 @@ import { ipmitoolPower } from './power/ipmitool.ts'
 import { agentRaid } from './raid/agent.ts'
 import { fakeRaid } from './raid/fake.ts'
 import { noRaid } from './raid/no-raid.ts'
+import { agentRescue } from './rescue/agent.ts'
 import { fakeRescue } from './rescue/fake.ts'
 import { noRescue } from './rescue/no-rescue.ts'
 import { fakeStorage } from './storage/fake.ts'
@@ -47,7 +48,7 @@ export const IMPLEMENTATIONS = {
   network: { noop: () => noopNetwork },
   power: { agent: () => agentPower, fake: () => fakePower, ipmitool: ({ ipmi }) => ipmitoolPower(ipmi) },
   raid: { agent: () => agentRaid, fake: () => fakeRaid, 'no-raid': () => noRaid },
-  rescue: { fake: () => fakeRescue, 'no-rescue': () => noRescue },
+  rescue: { agent: () => agentRescue, fake: () => fakeRescue, 'no-rescue': () => noRescue },
   storage: { fake: () => fakeStorage, noop: () => noopStorage },
   vendor: { fake: () => fakeVendor, 'no-vendor': () => noVendor },
 } as const satisfies { readonly [K in keyof Interfaces]: Row<K> }

@@ -15,7 +15,7 @@ const GENERIC = {
   inspect: ['no-inspect'],
   network: ['noop'],
   raid: ['no-raid', 'agent'],
-  rescue: ['no-rescue'],
+  rescue: ['no-rescue', 'agent'],
   storage: ['noop'],
   vendor: ['no-vendor'],
 } as const
@@ -33,7 +33,7 @@ export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {
     network: ['noop'],
     power: ['fake'],
     raid: ['fake', 'no-raid', 'agent'],
-    rescue: ['fake', 'no-rescue'],
+    rescue: ['fake', 'no-rescue', 'agent'],
     storage: ['fake', 'noop'],
     vendor: ['fake', 'no-vendor'],
   },

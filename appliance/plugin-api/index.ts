@@ -91,6 +91,11 @@ export type Step<O extends Options = Options> = {
   /** Arguments that deploy_steps or clean_steps of the API may give, name to meaning. Others are refused. */
   argsInfo?: Readonly<Record<string, { description: string; required?: boolean }>>
   /**
+   * In a service: the machine boots the agent for this step. Left out: it runs also without an agent, and the instance
+   * runs on. In a deploy and a cleaning the agent is up in any case.
+   */
+  requiresAgent?: true
+  /**
    * Cut off in `run` by a restart of the appliance, the step is run once more from its beginning.
    * Left out: the node becomes `deploy failed` or `clean failed`, with the reason.
    */
@@ -375,6 +380,13 @@ export type DeployPlugin<O extends Options = Options> = {
    * under way
    */
   cleanSteps?(kit: Kit<O>, kept: Json): readonly Step<O>[]
+  /** The same for a machine in service: steps run when they are asked for, in the order of the request. */
+  serviceSteps?(kit: Kit<O>, kept: Json): readonly Step<O>[]
+  /**
+   * When a machine is adopted that somebody else has deployed: what it boots from this box at each start. Left out: it
+   * boots from its disk. Nothing is switched. What it throws fails the adoption.
+   */
+  adopt?(task: Task<O>): Promise<void>
   /**
    * Always runs: after success, failure, abort and tear down; with `cleanSteps` after a cleaning, too. Idempotent; may
    * run without `prepare` before it.

@@ -207,8 +207,22 @@ export type ConsoleInterface<O extends Options = Options> = Implementation<O> & 
 }
 
 export type RescueInterface<O extends Options = Options> = Implementation<O> & {
-  rescue(task: InterfaceTask<O>): Promise<void>
-  unrescue(task: InterfaceTask<O>): Promise<void>
+  /** The machine boots the agent for its rescue: what this needs is checked before anything changes. */
+  bootsAgent?: true
+  /**
+   * Brings the machine into a system that lets somebody in by the password that was asked for. Its hash, as /etc/shadow
+   * has it, is instance_info/hashed_rescue_password of the node while the rescue runs; the password is kept nowhere.
+   * Run once more from its beginning when a restart of the appliance cut it off.
+   */
+  rescue(task: RescueTask<O>): Promise<StepResult>
+  /** Called for each sign of life while a rescue waits, as `Step.resume`. */
+  resume?(task: RescueTask<O>, sign: SignOfLife): Promise<StepResult>
+  /** Brings the machine back into its instance. It may come again after a restart. */
+  unrescue(task: RescueTask<O>): Promise<void>
+}
+export type RescueTask<O extends Options = Options> = InterfaceStepTask<O> & {
+  /** Starts the machine from what it was deployed with: its disk, or this box. */
+  bootInstance(): Promise<void>
 }
 
 export type VendorInterface<O extends Options = Options> = Implementation<O> & {

@@ -1,7 +1,7 @@
 /** What is counted on from each type of interface beside power and management: one suite a type, run over all of it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Interfaces, InterfaceTask } from '../plugin-api/interfaces.ts'
+import type { Interfaces, InterfaceTask, RescueTask } from '../plugin-api/interfaces.ts'
 import type { Node } from '../records/kinds/node.ts'
 import { testImplementation } from './implementation.ts'
 import { interfaceTask } from './interface-task.ts'
@@ -121,8 +121,13 @@ const SUITES: { readonly [K in Type]: Suite<K> } = {
       it('rescues, and brings the machine back', async () => {
         const { implementation, node } = make()
 
-        await implementation.rescue(interfaceTask(node()))
-        await implementation.unrescue(interfaceTask(node()))
+        const task = rescueTask(node())
+
+        const result = await implementation.rescue(task)
+        if ('wait' in result) await implementation.resume?.(task, { from: 'agent', waited: 'agent-boot', commands: [] })
+        await implementation.unrescue(task)
+
+        assert.deepEqual(task.booted, implementation.bootsAgent ? ['agent', 'instance'] : [])
       })
     }),
   vendor: (make) =>
@@ -172,6 +177,16 @@ function described<K extends Type>(contract: string, make: () => UnderTest<K>, c
 
 const stepsOf = ({ implementation }: UnderTest<'raid'>, kind: 'clean' | 'deploy') =>
   (implementation.steps ?? []).filter(({ of }) => of.includes(kind)).map(({ step }) => step)
+
+/** `booted`: what the machine was started with. The agent does what it is told. */
+function rescueTask(node: Node): RescueTask & { booted: string[] } {
+  const booted: string[] = []
+  const task = interfaceTask({ ...node, instance_info: { hashed_rescue_password: '$5$salt$hash' } })
+  const agent = { run: async () => ({ id: '1', name: 'finalize_rescue', status: 'SUCCEEDED' }) }
+  const boot = { agent: async () => void booted.push('agent') }
+  const bootInstance = async () => void booted.push('instance')
+  return { ...task, agent, boot, bootInstance, booted } as unknown as ReturnType<typeof rescueTask>
+}
 
 /** @returns what it asked to be kept */
 async function ran(

@@ -49,5 +49,9 @@ export default {
   supports: ({ instance_info: { ironic_ramdisk_deploy, boot_iso, kernel, ramdisk } }) =>
     Boolean(ironic_ramdisk_deploy && (boot_iso || (kernel && ramdisk))),
   validate,
+  async adopt(task) {
+    await validate(task)
+    await task.boot.instance(await fetched(task))
+  },
   deploySteps: () => [{ step: 'deploy', priority: 100, again: true, run: deploy }],
 } satisfies DeployPlugin<RamdiskOptions>

@@ -48,6 +48,15 @@ async function deployed(setting: TaskSetting) {
 const parametersFor = async (setting: TaskSetting) => (await deployed(setting)).boot.parameters
 
 describe('deploy interface ramdisk', () => {
+  it('says what the machine of an adopted node boots, and switches nothing', async () => {
+    const { given, calls } = paperFor(nodeWith(SYSTEM))
+
+    await plugin.adopt(given)
+
+    const names = calls.map(({ name }) => name).filter((name) => /^(boot\.instance|power)/.test(name))
+    assert.deepEqual(names, ['boot.instance'])
+  })
+
   it('fetches kernel and ramdisk, says what the machine boots, and starts it from the network for good', async () => {
     const { boot, calls } = await deployed(
       nodeWith({ ...SYSTEM, kernel_checksum: 'a3'.repeat(32), ramdisk_kernel_arguments: 'console=ttyS0' }),

@@ -17,7 +17,7 @@ const TYPES = [
   'raid',
 ] as const satisfies readonly (keyof Interfaces)[]
 
-type StepParts = Pick<Parts, 'hardware' | 'store' | 'log' | 'option_values'>
+export type StepParts = Pick<Parts, 'hardware' | 'store' | 'log' | 'option_values'>
 
 /**
  * @param kind  the procedure that is to run them
@@ -37,19 +37,22 @@ export function interfaceSteps(
 }
 
 function stepOf(parts: StepParts, type: keyof Interfaces, { of: _of, run, resume, ...described }: InterfaceStep): Step {
-  const taskFor = (task: Task): InterfaceStepTask => {
-    const node = handleOf(parts, task.node.uuid)
-    // What the task makes only when it is asked for stays so.
-    const { node: seen, options } = sightOf(parts, node.record, type)
-    return Object.create(task, {
-      node: { value: seen },
-      options: { value: options },
-      remember: { value: async (values: Json) => void (await node.update({ internal: values })) },
-    }) as InterfaceStepTask
-  }
+  const taskFor = (task: Task) => interfaceStepTask(parts, type, task)
   return {
     ...described,
     run: (task, args) => run(taskFor(task), args),
     ...(resume && { resume: (task, sign) => resume(taskFor(task), sign) }),
   }
+}
+
+/** What a step of an interface is handed: the task of its procedure, with what this interface sees of the node. */
+export function interfaceStepTask(parts: StepParts, type: keyof Interfaces, task: Task): InterfaceStepTask {
+  const node = handleOf(parts, task.node.uuid)
+  // What the task makes only when it is asked for stays so.
+  const { node: seen, options } = sightOf(parts, node.record, type)
+  return Object.create(task, {
+    node: { value: seen },
+    options: { value: options },
+    remember: { value: async (values: Json) => void (await node.update({ internal: values })) },
+  }) as InterfaceStepTask
 }

@@ -28,6 +28,7 @@ const AGENT_TRACES = {
   agent_layer_facts: undefined,
   agent_cached_deploy_steps: undefined,
   agent_cached_clean_steps: undefined,
+  agent_cached_service_steps: undefined,
   hardware_manager_version: undefined,
   agent_command_id: undefined,
 } as const

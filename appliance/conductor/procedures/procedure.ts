@@ -62,13 +62,13 @@ const inPhases = ({ provision_state }: Pick<Node, 'provision_state'>, phases: re
   return kind && phase && phases.includes(phase) ? namesOf(kind) : undefined
 }
 
-/** The procedure that the node is in, running or waiting. */
+/** The procedure that the node is in: running, waiting or held. */
 export const underWay = (node: Pick<Node, 'provision_state'>): ProcedureNames | undefined =>
-  inPhases(node, ['running', 'waiting'])
+  inPhases(node, ['running', 'waiting', 'held'])
 
 /** The procedure under way, or the one that failed; deploy for a node in a stable state. */
 export const lastProcedure = (node: Pick<Node, 'provision_state'>): ProcedureNames =>
-  inPhases(node, ['running', 'waiting', 'failed']) ?? namesOf('deploy')
+  inPhases(node, ['running', 'waiting', 'held', 'failed']) ?? namesOf('deploy')
 
 /** @throws Error  the node is in no procedure: a fault of ours */
 export function procedureOf(node: Pick<Node, 'uuid' | 'provision_state'>): ProcedureNames {
@@ -85,6 +85,8 @@ export const hasProcedure = (node: Node): boolean =>
 
 export const isWaiting = ({ provision_state }: Pick<Node, 'provision_state'>): boolean =>
   phaseOf(provision_state)?.[1] === 'waiting'
+export const isHeld = ({ provision_state }: Pick<Node, 'provision_state'>): boolean =>
+  phaseOf(provision_state)?.[1] === 'held'
 export const isRunning = ({ provision_state }: Pick<Node, 'provision_state'>): boolean =>
   phaseOf(provision_state)?.[1] === 'running'
 

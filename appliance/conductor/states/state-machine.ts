@@ -115,13 +115,23 @@ export const STATES = {
   adopting: { target: 'active', verbs: {}, events: { done: 'active', fail: 'adopt failed' } },
   'adopt failed': { target: 'active', verbs: { adopt: 'adopting', manage: 'manageable' } },
 
-  rescuing: { target: 'rescue', verbs: {}, events: { done: 'rescue', fail: 'rescue failed', wait: 'rescue wait' } },
+  rescuing: {
+    in: ['rescue', 'running'],
+    target: 'rescue',
+    verbs: {},
+    events: { done: 'rescue', fail: 'rescue failed', wait: 'rescue wait' },
+  },
   'rescue wait': {
+    in: ['rescue', 'waiting'],
     target: 'rescue',
     verbs: { abort: 'rescue failed', delete: 'deleting' },
     events: { resume: 'rescuing', fail: 'rescue failed' },
   },
-  'rescue failed': { target: 'rescue', verbs: { rescue: 'rescuing', unrescue: 'unrescuing', delete: 'deleting' } },
+  'rescue failed': {
+    in: ['rescue', 'failed'],
+    target: 'rescue',
+    verbs: { rescue: 'rescuing', unrescue: 'unrescuing', delete: 'deleting' },
+  },
   unrescuing: { target: 'active', verbs: {}, events: { done: 'active', fail: 'unrescue failed' } },
   'unrescue failed': { target: 'active', verbs: { rescue: 'rescuing', unrescue: 'unrescuing', delete: 'deleting' } },
 

@@ -29,6 +29,7 @@ export async function failProcedure(
     // A restart finds by this that the end of the failure is not done yet.
     internal: internalChange(procedure.kind, { cleanup_pending: true }),
   }))
+  if (event === 'abort' && procedure.abortGoesOn) await node.move('abort')
   parts.onProcedureEnd?.(procedure.kind, 'failed')
   await procedure.endFailure(parts, node)
   parts.code.forget(node.uuid)

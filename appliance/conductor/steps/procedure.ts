@@ -8,7 +8,7 @@ import { DeployFailure } from '../../errors.ts'
 import type { DeployPlugin, ProcedureKind, Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import type { PlanRules } from '../procedures/plan.ts'
+import type { OwnStep, PlanRules } from '../procedures/plan.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
 import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
 import type { Verb } from '../states/state-machine.ts'
@@ -52,8 +52,12 @@ export type Procedure = {
   }
   /** Which steps run, and in what order. */
   rules(parts: ProcedureParts, node: Node): PlanRules
-  /** The steps that the node's deploy interface brings. */
-  pluginSteps(parts: ProcedureParts, plugin: DeployPlugin, node: Node): readonly Step[]
+  /** The steps that the node's deploy interface brings, beside those of its other interfaces. */
+  pluginSteps?(parts: ProcedureParts, plugin: DeployPlugin, node: Node): readonly Step[]
+  /** All steps that the appliance runs in it, where they are not those of interfaces and plugin. */
+  ownSteps?(parts: ProcedureParts, node: Node): readonly OwnStep[]
+  /** The agent is not asked for steps: it runs none of its own in this procedure. */
+  asksNoAgent?: true
   /** @returns true: there was nothing to do, and the node has been moved on */
   passes?(parts: ProcedureParts, node: NodeHandle): Promise<boolean>
   /**
@@ -68,6 +72,8 @@ export type Procedure = {
   failure?(node: Node, error: DeployFailure, isAbort: boolean): NodeChange
   /** Does what a failure leaves to be done. Runs once more when a restart cut it off. */
   endFailure(parts: ProcedureParts, node: NodeHandle): Promise<void>
+  /** Who aborts it while it waits has it led on by another abort, from its failed state. */
+  abortGoesOn?: true
   /** Whether an abort ends the step under way at once; otherwise the step is ended first. */
   isAbortable(node: Node): boolean
 }

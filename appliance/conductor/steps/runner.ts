@@ -175,6 +175,15 @@ export class StepRunner {
     }
   }
 
+  /** Ends what a procedure has left that has failed already. @returns the work that is left to do now */
+  async abortFailed(node: NodeHandle, procedure: Procedure): Promise<() => Promise<void>> {
+    await node.move('abort', (now) => ({
+      error: new DeployFailure(procedure.words.aborted(now)),
+      internal: internalChange(procedure.kind, { cleanup_pending: true }),
+    }))
+    return () => procedure.endFailure(this.#parts, node)
+  }
+
   /** Runs `work` in the background as soon as the node is free, unless its procedure has ended or it is deleted. */
   #whenFree({ uuid }: NodeHandle, what: string, work: () => Promise<void>, onFree?: () => void): void {
     const { background, reservations } = this.#parts
@@ -343,7 +352,7 @@ export class StepRunner {
 
   /** Learns what an agent that has just booted can do, and plans with that. */
   async #meet(node: NodeHandle, procedure: Procedure, sign: SignOfLife): Promise<SignOfLife> {
-    await learnAgentSteps(this.#parts, procedure, node)
+    if (!procedure.asksNoAgent) await learnAgentSteps(this.#parts, procedure, node)
     return withCommands(this.#parts, node, sign)
   }
 

@@ -10,10 +10,11 @@ import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../proc
 import type { Procedure, ProcedureParts } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
-function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): OwnStep[] {
+export function ownSteps(parts: ProcedureParts, procedure: Procedure, node: Node): readonly OwnStep[] {
+  if (procedure.ownSteps) return procedure.ownSteps(parts, node)
   const plugin = pluginOf(parts, node)
   const who = `the deploy interface ${plugin.name}`
-  const given = askPlugin({ who, node: node.uuid }, () => procedure.pluginSteps(parts, plugin, node))
+  const given = askPlugin({ who, node: node.uuid }, () => procedure.pluginSteps?.(parts, plugin, node) ?? [])
   const ofPlugin = checkedSteps(who, given)
   return [...interfaceSteps(parts, node, procedure.kind), ...ofPlugin.map((step) => ({ ...step, interface: 'deploy' }))]
 }

@@ -1,7 +1,7 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
-import { setBoot } from '../boot/record.ts'
+import { endProcedureBoot, setBoot } from '../boot/record.ts'
 import { isUnanswered, openWindow } from '../boot/window.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { forgetAgent, isSwitchedByHand, keepsPower, type PowerParts, setBootDevice, setPower } from '../power/power.ts'
@@ -44,6 +44,19 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
   }))
   await prepareRamdisk(parts, node, signal)
   if (isByHand) return waitForHand(parts, node)
+  await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
+}
+
+/**
+ * Starts the machine from what it was deployed with: its disk, or what this box gives it at each start.
+ * @throws BmcFailure
+ */
+export async function bootInstance(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
+  const isRebooted = keepsPower(parts, node.record)
+  if (!isRebooted) await setPower(parts, node, 'power off', { signal })
+  await endProcedureBoot(parts, node.uuid)
+  const device = parts.store.boots.get(node.uuid)?.instance ? 'network' : 'disk'
+  await bootFrom(parts, node, device, { persistent: true, signal })
   await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
 }
 

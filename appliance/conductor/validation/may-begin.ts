@@ -1,6 +1,6 @@
 /** What forbids a verb, whatever the procedure that it begins. */
 import type { Config } from '../../config/options.ts'
-import { ApplianceError, Forbidden, InvalidParameterValue } from '../../errors.ts'
+import { ApplianceError, Conflict, Forbidden, InvalidParameterValue } from '../../errors.ts'
 import type { Node, ProvisionState } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
 
@@ -17,6 +17,14 @@ export function checkMaintenance({ uuid, maintenance }: Node, op: string): void 
   if (!maintenance) return
   throw new InvalidParameterValue(
     `The ${op} operation can't be performed on node ${uuid} because it's in maintenance mode.`,
+  )
+}
+
+/** @source Ironic manager._do_abort */
+export function checkMaintenanceOfAbort({ uuid, maintenance }: Node): void {
+  if (!maintenance) return
+  throw new Conflict(
+    `Can not abort service on node "${uuid}" while it is in maintenance mode. Please remove the node from maintenance prior to issuing the request to abort the service operation.`,
   )
 }
 

@@ -19,7 +19,7 @@ const PLUGIN_DEADLINE_S = 30
 export type ValidationParts = TaskParts & Pick<Parts, 'background'>
 
 /** Whatever the implementation throws. */
-async function validateInterface(
+export async function validateInterface(
   parts: ValidationParts,
   node: Node,
   type: Exclude<InterfaceType, 'deploy'>,

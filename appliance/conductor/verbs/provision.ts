@@ -2,13 +2,15 @@
 import { DeployFailure, InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
-import { isWaiting, stepShown } from '../procedures/procedure.ts'
+import { stepShown } from '../procedures/procedure.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
+import { checkUnrescue, unrescue } from '../rescue/unrescue.ts'
 import { handleOf, type NodeHandle } from '../states/node-handle.ts'
-import { type Verb, verbFor } from '../states/state-machine.ts'
+import { phaseOf, type Verb, verbFor } from '../states/state-machine.ts'
 import type { Procedure } from '../steps/procedure.ts'
 import type { RunnerParts, StepRunner } from '../steps/runner.ts'
-import { checkConcurrency, checkProtected } from '../validation/may-begin.ts'
+import { checkConcurrency, checkMaintenanceOfAbort, checkProtected } from '../validation/may-begin.ts'
+import { adopt } from './adopt.ts'
 import { tearDown } from './tear-down.ts'
 import { verify } from './verify.ts'
 
@@ -17,7 +19,7 @@ type Work = () => Promise<void>
 type Verbs = Readonly<Partial<Record<Verb, (node: NodeHandle, request: ProvisionRequest) => Promise<Work | undefined>>>>
 
 export function createProvision(parts: RunnerParts, runner: StepRunner, procedures: readonly Procedure[]) {
-  const verbs: Verbs = { ...beginnings(parts, runner, procedures), ...otherVerbs(parts, runner) }
+  const verbs: Verbs = { ...beginnings(parts, runner, procedures), ...otherVerbs(parts, runner, procedures) }
   const check = (node: Node, target: string) => {
     const begin = verbs[verbFor(node, target)]
     if (!begin) throw notBuilt(node, target)
@@ -60,7 +62,7 @@ function beginnings(parts: RunnerParts, runner: StepRunner, procedures: readonly
   )
 }
 
-function otherVerbs(parts: RunnerParts, runner: StepRunner): Verbs {
+function otherVerbs(parts: RunnerParts, runner: StepRunner, procedures: readonly Procedure[]): Verbs {
   return {
     async manage(node) {
       const { provision_state } = await node.move('manage', { error: null })
@@ -70,12 +72,27 @@ function otherVerbs(parts: RunnerParts, runner: StepRunner): Verbs {
       checkProtected(node.record)
       checkConcurrency(parts, 'max_concurrent_clean', ['deleting', 'cleaning', 'clean wait'])
       parts.background.callOff(node.uuid, new DeployFailure('The instance is being deleted.'))
-      await node.move('delete', { error: null, deploy_step: {} })
+      await node.move('delete', { error: null, deploy_step: {}, service_step: {} })
       return () => tearDown(parts, runner, node)
     },
+    async adopt(node) {
+      await node.move('adopt', { error: null })
+      return () => adopt(parts, node)
+    },
+    async unrescue(node) {
+      await checkUnrescue(parts, node.record)
+      await node.move('unrescue', { error: null })
+      return () => unrescue(parts, node)
+    },
     async abort(node) {
-      const procedure = isWaiting(node.record) && runner.at(node.record)
-      if (!procedure) throw notBuilt(node.record, 'abort')
+      const { record } = node
+      const failed = procedures.find(({ kind }) => phaseOf(record.provision_state)?.join() === `${kind},failed`)
+      if (failed) {
+        checkMaintenanceOfAbort(record)
+        return runner.abortFailed(node, failed)
+      }
+      const procedure = runner.at(record)
+      if (!procedure) throw notBuilt(record, 'abort')
       return runner.abort(node, procedure)
     },
   }

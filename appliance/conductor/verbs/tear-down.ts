@@ -5,6 +5,8 @@ import { cleanUp, DEPLOY_LEFTOVERS } from '../deploy/end.ts'
 import { boundBeyond, boundSecrets } from '../interfaces/bound-secrets.ts'
 import { keepsPower, setPower } from '../power/power.ts'
 import { cleared } from '../procedures/procedure.ts'
+import { RESCUE_LEFTOVERS } from '../rescue/rescue.ts'
+import { SERVICE_LEFTOVERS } from '../service/end.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import type { ProcedureParts } from '../steps/procedure.ts'
 import type { StepRunner } from '../steps/runner.ts'
@@ -13,6 +15,8 @@ import { IMAGE_LEFTOVERS, releaseImage } from '../task/container-images.ts'
 /** What a node knows of its instance besides instance_info. @source Ironic manager._do_node_tear_down */
 const OF_INSTANCE = {
   ...DEPLOY_LEFTOVERS,
+  ...SERVICE_LEFTOVERS,
+  ...RESCUE_LEFTOVERS,
   ...IMAGE_LEFTOVERS,
   ...cleared('instance', 'root_uuid_or_disk_id', 'is_whole_disk_image', 'deploy_boot_mode'),
 }

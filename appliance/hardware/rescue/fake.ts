@@ -2,4 +2,9 @@
 import type { RescueInterface } from '../../plugin-api/interfaces.ts'
 
 /** @source Ironic drivers/modules/fake.py FakeRescue */
-export const fakeRescue: RescueInterface = { name: 'fake', validate() {}, async rescue() {}, async unrescue() {} }
+export const fakeRescue: RescueInterface = {
+  name: 'fake',
+  validate() {},
+  rescue: async () => ({ done: true }),
+  async unrescue() {},
+}

@@ -46,9 +46,11 @@ type List = { of: string; steps: readonly Step[] }
 const listsOf = ({ plugin }: Given): readonly List[] => {
   const { kit } = createKitOnPaper()
   const cleanSteps = plugin.cleanSteps?.(kit, {})
+  const serviceSteps = plugin.serviceSteps?.(kit, {})
   return [
     { of: 'deploySteps', steps: plugin.deploySteps(kit) },
     ...(cleanSteps ? [{ of: 'cleanSteps', steps: cleanSteps }] : []),
+    ...(serviceSteps ? [{ of: 'serviceSteps', steps: serviceSteps }] : []),
   ]
 }
 const shapeOf = ({ step, priority, argsInfo, again, resume }: Step) => ({

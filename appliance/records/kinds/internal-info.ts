@@ -90,6 +90,10 @@ export type InternalInfo = OfProcedures &
     original_deploy_interface?: string
     /** The cleaning's steps need no agent. */
     cleaning_disable_ramdisk?: boolean
+    /** The service is to boot no agent. */
+    service_disable_ramdisk?: boolean
+    /** The service has started the machine into the agent: its instance is to be started again. */
+    service_boots_agent?: boolean
     /** For BMCs that forget their boot device over a power cycle. */
     persistent_boot_device?: string
     /** bios or uefi. */

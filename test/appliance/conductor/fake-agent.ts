@@ -40,6 +40,10 @@ export type FakeAgentOptions = {
   offers?: readonly OfferedStep[]
   /** Clean steps; those of the real one when left out. */
   cleans?: readonly OfferedStep[]
+  /** Service steps. Left out: none. */
+  services?: readonly OfferedStep[]
+  /** How finalize_rescue goes. Left out: well, at once. */
+  onRescue?: () => Promise<unknown>
   /** What it answers instead when it is asked for its steps. */
   nonsense?: unknown
   onPowerOff?: () => void
@@ -160,13 +164,23 @@ export class FakeAgent {
       for (const call of this.#asking) call()
       this.params.push(params)
     }
-    const { offers = [WRITE_IMAGE], cleans = CLEANS, busy } = this.#options
+    const { offers = [WRITE_IMAGE], cleans = CLEANS, services = [], busy } = this.#options
     return createCommands({
       onStart: () => {},
       onEnd: () => {},
       table: {
         deploy: this.#stepCommands('deploy', offers, note),
         clean: this.#stepCommands('clean', cleans, note),
+        service: this.#stepCommands('service', services, note),
+        rescue: {
+          finalize_rescue: {
+            kind: 'sync',
+            run: async (params) => {
+              note('finalize_rescue', params)
+              await this.#options.onRescue?.()
+            },
+          },
+        },
         image: {
           install_bootloader: {
             kind: 'async',
@@ -193,7 +207,7 @@ export class FakeAgent {
   }
 
   #stepCommands(
-    kind: 'deploy' | 'clean',
+    kind: 'deploy' | 'clean' | 'service',
     offers: readonly OfferedStep[],
     note: (name: string, params: Params) => void,
   ): CommandTable[string] {

@@ -6,7 +6,7 @@ import type { Procedure } from '../../../appliance/conductor/steps/procedure.ts'
 import type { DeployPlugin, Json, Step } from '../../../appliance/plugin-api/index.ts'
 import { startTrial } from './trial.ts'
 
-/** What somebody adds who wants another procedure: this row, and its states. */
+/** What somebody adds who wants another procedure: this row, in the place of the appliance's own, and its states. */
 const SERVICE: Procedure = {
   kind: 'service',
   verbs: {
@@ -36,6 +36,7 @@ const step = (name: string, run: Step['run'], more: Partial<Step> = {}): Step =>
   run,
   ...more,
 })
+const OTHERS = PROCEDURES.filter(({ kind }) => kind !== 'service')
 const blinks: Json[] = []
 const BLINK = step('blink', async (_task, args) => ({ done: blinks.push(args) > 0 }) as { done: true }, {
   argsInfo: { times: { description: 'How often.' } },
@@ -56,7 +57,7 @@ const PLUGIN: DeployPlugin = {
 
 describe('a procedure that somebody adds to the list', () => {
   const start = async (t: Parameters<typeof startTrial>[0]) => {
-    const trial = await startTrial(t, { procedures: [...PROCEDURES, SERVICE] })
+    const trial = await startTrial(t, { procedures: [...OTHERS, SERVICE] })
     const { uuid } = await trial.createNode({ provision_state: 'active' })
     const service = (...names: [string, Json?][]) =>
       trial.conductor.provision(uuid, {
@@ -141,7 +142,7 @@ describe("steps of a node's interfaces", () => {
         { step: 'set_fans', of: ['deploy'] as const, priority: 50, run: done },
       ],
     }
-    const trial = await startTrial(t, { bmc, procedures: [...PROCEDURES, SERVICE] })
+    const trial = await startTrial(t, { bmc, procedures: [...OTHERS, SERVICE] })
     const { uuid } = await trial.createNode({ provision_state: 'active' })
     const service_steps = [{ interface: 'power', step: 'blink_led' }]
 
