@@ -20,7 +20,6 @@ import { addManagement } from './v1/node/management.ts'
 import { addReads } from './v1/node/reads.ts'
 import { addMaintenance, addStates } from './v1/node/states.ts'
 import { addTraits } from './v1/node/traits.ts'
-import { addPortgroups } from './v1/portgroups.ts'
 import { addRamdisk, RAMDISK } from './v1/ramdisk.ts'
 import { resourcesOf } from './v1/resources.ts'
 import { addRoot, OTHERS } from './v1/root.ts'
@@ -35,7 +34,6 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   const rows = rowsOf(parts)
   addRoot(app, { ...Object.fromEntries(rows.map(({ name, since = 1 }) => [name, since])), ...OTHERS })
   for (const row of rows) addResource(app, parts, row)
-  addPortgroups(app)
   addStates(app, parts)
   addMaintenance(app, parts)
   addManagement(app, parts)

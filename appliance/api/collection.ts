@@ -32,6 +32,8 @@ export type Collection<R> = {
   subresources?: Readonly<Record<string, number>>
   present: Present<R>
   get(uuid: string): R | undefined
+  /** @throws InvalidParameterValue, Forbidden  what cannot be asked for together */
+  check?(query: Query): void
   /** What is left out unless the query asks for it. */
   hides?: ((record: R, query: Query) => boolean) | undefined
   /** In order of creation: all records, or only those that an index finds for this query. */
@@ -59,6 +61,7 @@ export function answerList<R extends { uuid: string }>(
   const { fields: _, detail: __, ...page } = PAGE
   const parameters: Record<string, Parameter> = { ...(isDetail ? page : PAGE), ...collection.filters }
   const query: Query = readQuery(call, parameters)
+  collection.check?.(query)
   const view = viewOf(call, collection, query, isDetail)
   const asked = pageOf(collection, query, view.minor, config.api.max_limit)
   const { records, hasMore } = select(collection, query, asked)

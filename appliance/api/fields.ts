@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod'
 import { InvalidParameterValue, NotAcceptable } from '../errors.ts'
+import { flag } from './schema.ts'
 
 export type Field<R> = {
   /** Minor version that brought it. */
@@ -33,6 +34,12 @@ export const objectField = <S extends z.ZodType>(table: S) => ({
   sortable: false as const,
 })
 
+/** A boolean; removed, or set to null, it is `none`. */
+export const switchField = (none: boolean) => ({
+  write: flag.nullable().transform((value) => value ?? none),
+  none,
+})
+
 export function fieldOf<R>(fields: Fields<R>, name: string): Field<R> | undefined {
   return Object.hasOwn(fields, name) ? fields[name] : undefined
 }
@@ -54,7 +61,7 @@ export const writableNames = <R>(fields: Fields<R>, on: 'create' | 'patch'): str
 export function checkAsked<R>(fields: Fields<R>, names: readonly string[], minor: number): void {
   for (const name of names) {
     const field = fieldOf(fields, name)
-    if (!field) throw new InvalidParameterValue(`Field ${name} is not a valid field.`)
+    if (!field) throw new InvalidParameterValue(`Field(s) "${name}" are not valid`)
     if (!isServed(field, minor)) throw fieldTooNew(name, field)
   }
 }

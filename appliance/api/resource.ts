@@ -44,12 +44,14 @@ export type Resource<R extends Base> = {
   subresources?: Readonly<Record<string, number>>
   /** Whether each of them is in a list of its own once more. @source Ironic api/controllers/v1/chassis.py */
   nestsSubresources?: boolean
+  /** What cannot be asked for together, of all records or (`isWithin`) of those of another one. */
+  checkQuery?(query: Query, isWithin: boolean): void
   /** What lists leave out unless the query asks for it. */
   hides?(record: R, query: Query): boolean
   /** In order of creation: all records, or only those that an index finds for this query. All when left out. */
   candidates?(query: Query): Iterable<R>
   /** Other collections that list some of its records, e.g. `nodes/:node/ports`. */
-  within?: readonly { path: string; candidates(call: Call): Iterable<R> }[]
+  within?: readonly { path: string; since?: number; candidates(call: Call): Iterable<R> }[]
   /**
    * The node that is reserved while one of its records is patched or deleted, and asked whether it lets that happen.
    */
@@ -68,6 +70,8 @@ export type Resource<R extends Base> = {
     ignoresEmpty?: boolean
     /** From what was given, null left out, to a record. Its defaults make it whole when left out. */
     draft?(given: Json, asked: Asked): Partial<R> | Promise<Partial<R>>
+    /** Told of each new record, when it is durable. */
+    created?(record: R): Promise<void>
   }
   patch?: {
     query?: Parameters
@@ -80,7 +84,7 @@ export type Resource<R extends Base> = {
     /** From the fields that the patch changes, checked, to the change; the fields themselves when left out. */
     change?(record: R, fields: Json, asked: Asked, patch: Patch): Partial<R>
     /** Told of each change once, when it is durable. */
-    changed?(before: R, after: R): void
+    changed?(before: R, after: R): void | Promise<void>
   }
 }
 
@@ -112,6 +116,7 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     const given = readCreation(row, parse(bodySchema, await readJson(call, limit), kindOf(row)), request.minor)
     const draft = row.create?.draft ? await row.create.draft(given, request) : (given as Partial<R>)
     const record = await records.create(records.draft(draft))
+    await row.create?.created?.(record)
     call.header('location', `${call.get('base')}/v1/${name}/${record.uuid}`)
     return answer(call, record, { code: 201 })
   })
@@ -152,21 +157,29 @@ function addLists<R extends Base>(app: App, parts: ApiParts, o: { row: Resource<
   const { row, present } = o
   const all = (query: Query) => row.candidates?.(query) ?? row.records.all()
   const collection = { ...row, present, get: (uuid: string) => row.records.get(uuid), candidates: all }
-  const lists = [{ path: row.name, candidates: () => all }, ...(row.within ?? []).map(listedWithin)]
-  for (const { path, candidates } of lists) {
+  const lists = [
+    { path: row.name, since: 0, isWithin: false, candidates: () => all },
+    ...(row.within ?? []).map(listedWithin),
+  ]
+  for (const { path, since, isWithin, candidates } of lists) {
     for (const isDetail of [false, true]) {
       app.get(`/v1/${path}${isDetail ? '/detail' : ''}`, (call) => {
-        servedSince(call, row.since ?? 0)
-        return answerList(call, parts, { ...collection, candidates: candidates(call) }, isDetail)
+        servedSince(call, Math.max(row.since ?? 0, since))
+        const check = (query: Query) => row.checkQuery?.(query, isWithin)
+        return answerList(call, parts, { ...collection, check, candidates: candidates(call) }, isDetail)
       })
     }
   }
 }
 
+type Within<R extends Base> = NonNullable<Resource<R>['within']>[number]
+
 /** Filters narrow what another collection lists, too; its records are taken before the query is looked at. */
-function listedWithin<R>({ path, candidates }: { path: string; candidates(call: Call): Iterable<R> }) {
+function listedWithin<R extends Base>({ path, since = 0, candidates }: Within<R>) {
   return {
     path,
+    since,
+    isWithin: true,
     candidates(call: Call) {
       const records = candidates(call)
       return () => records
@@ -218,7 +231,7 @@ async function patched<R extends Base>(parts: ApiParts, row: Resource<R>, o: Pat
       return change
     })
   })
-  row.patch?.changed?.(before, after)
+  await row.patch?.changed?.(before, after)
   return row.records.get(record.uuid) ?? after
 }
 

@@ -8,11 +8,13 @@ import { CHASSIS } from './kinds/chassis.ts'
 import { DEPLOY_TEMPLATES } from './kinds/deploy-template.ts'
 import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
+import { PORTGROUPS } from './kinds/portgroup.ts'
 
 export const KINDS = {
   chassis: CHASSIS,
   nodes: NODES,
   ports: PORTS,
+  portgroups: PORTGROUPS,
   boots: BOOTS,
   deploy_templates: DEPLOY_TEMPLATES,
 } as const satisfies Kinds

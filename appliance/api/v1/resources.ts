@@ -6,10 +6,12 @@ import { chassisResource } from './chassis.ts'
 import { deployTemplateResource } from './deploy-templates.ts'
 import { nodeResource } from './node/resource.ts'
 import { portResource } from './port/resource.ts'
+import { portgroupResource } from './portgroups.ts'
 
 export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
   chassisResource(parts),
   nodeResource(parts),
   portResource(parts),
+  portgroupResource(parts),
   deployTemplateResource(parts),
 ]

@@ -13,6 +13,7 @@ export type Port = Base & {
   pxe_enabled: boolean
   local_link_connection: Json
   portgroup_uuid: string | null
+  available_for_dynamic_portgroup: boolean
   physical_network: string | null
   is_smartnic: boolean
   extra: Json
@@ -20,7 +21,7 @@ export type Port = Base & {
 }
 
 /** The row of ports. Sentences are Ironic's. */
-export const PORTS: Kind<Port, 'address' | 'name', 'node_uuid'> = {
+export const PORTS: Kind<Port, 'address' | 'name', 'node_uuid' | 'portgroup_uuid'> = {
   noun: 'Port',
   defaults: {
     name: null,
@@ -30,6 +31,7 @@ export const PORTS: Kind<Port, 'address' | 'name', 'node_uuid'> = {
     pxe_enabled: true,
     local_link_connection: {},
     portgroup_uuid: null,
+    available_for_dynamic_portgroup: true,
     physical_network: null,
     is_smartnic: false,
     extra: {},
@@ -39,9 +41,10 @@ export const PORTS: Kind<Port, 'address' | 'name', 'node_uuid'> = {
     address: { conflict: ({ address }) => `A port with MAC address ${address} already exists.` },
     name: { conflict: ({ name }) => `A port with name ${name} already exists.` },
   },
-  indexes: ['node_uuid'],
+  indexes: ['node_uuid', 'portgroup_uuid'],
   spelling: { address: (mac) => mac.toLowerCase() },
   owner: { kind: 'nodes', field: 'node_uuid' },
+  groups: [{ kind: 'portgroups', field: 'portgroup_uuid' }],
 }
 
 /** A port of which only these fields are known. */

@@ -31,8 +31,8 @@ describe('discovery', () => {
     const now = await collectionsAt('1.115')
 
     assert.deepEqual(Object.keys(now), [
-      ...['chassis', 'nodes', 'ports', 'deploy_templates'],
-      ...['drivers', 'lookup', 'heartbeat', 'portgroups', 'conductors'],
+      ...['chassis', 'nodes', 'ports', 'portgroups', 'deploy_templates'],
+      ...['drivers', 'lookup', 'heartbeat', 'conductors'],
     ])
     assert.deepEqual(now.nodes, [
       { href: `${BASE}/v1/nodes/`, rel: 'self' },

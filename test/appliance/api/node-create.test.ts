@@ -185,7 +185,7 @@ describe('GET /v1/nodes/{node}', () => {
     const early = await ask('GET', `${path}uuid`, undefined, { version: '1.7' })
 
     assert.deepEqual(Object.keys(answer.body), ['uuid', 'power_state', 'links'])
-    assert.deepEqual([unknown.status, unknown.fault], [400, 'Field colour is not a valid field.'])
+    assert.deepEqual([unknown.status, unknown.fault], [400, 'Field(s) "colour" are not valid'])
     assert.deepEqual([later.status, early.status], [406, 406])
   })
 

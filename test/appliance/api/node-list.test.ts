@@ -70,7 +70,7 @@ describe('GET /v1/nodes', () => {
 
   it('leaves children out unless they are asked for', async (t) => {
     const { ask, names, uuids } = await four(t)
-    await enrolled(ask, { name: 'e', parent_node: 'a' })
+    await enrolled(ask, { name: 'e', parent_node: 'a', owner: 'red' })
 
     assert.equal(await names(''), 'abcd')
     assert.equal(await names('include_children=true'), 'abcde')

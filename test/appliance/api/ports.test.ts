@@ -72,7 +72,7 @@ describe('POST /v1/ports', () => {
       fault: `Node ${UUID} could not be found.`,
     },
     {
-      what: 'a port group, of which there are none',
+      what: 'a port group that is not there',
       body: { node_ident: 'n1', address: MAC, portgroup_uuid: UUID },
       fault: `Portgroup ${UUID} could not be found.`,
     },
@@ -158,7 +158,7 @@ describe('GET /v1/ports', () => {
     assert.deepEqual([absent.status, absent.fault], [404, `Port ${UUID} could not be found.`])
   })
 
-  it('has no port groups to list', async (t) => {
+  it('lists no port groups where there are none', async (t) => {
     const { ask } = await openRig(t)
 
     assert.deepEqual((await ask('GET', '/v1/portgroups/')).body, { portgroups: [] })

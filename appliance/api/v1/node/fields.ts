@@ -6,7 +6,7 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import type { z } from 'zod'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
-import { type Field, type Fields, objectField } from '../../fields.ts'
+import { type Field, type Fields, objectField, switchField } from '../../fields.ts'
 import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
 import { withSecretsKept } from './kept-secrets.ts'
 
@@ -33,12 +33,6 @@ const nullable = (schema: z.ZodType) => schema.nullable()
 /** A field that is an object; removing it empties it. */
 const object = (field: Field<Node> = {}): Field<Node> => ({ none: {}, sortable: false, ...field })
 const writable = { ...objectField(dict), show: masked, keep: withSecretsKept }
-const switchable = (since?: number): Field<Node> => ({
-  ...(since === undefined ? {} : { since }),
-  write: flag.nullable().transform((value) => value ?? false),
-  none: false,
-})
-
 const interfaces = Object.fromEntries(
   INTERFACE_TYPES.map((type): [string, Field<Node>] => [
     interfaceField(type),
@@ -71,7 +65,7 @@ export const NODE_FIELDS: Fields<Node> = {
   console_enabled: {},
   deploy_step: object({ since: 44, show: masked }),
   description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
-  disable_power_off: switchable(95),
+  disable_power_off: { since: 95, ...switchField(false) },
   driver: { write: text },
   driver_info: writable,
   driver_internal_info: object({ since: 3, show: masked }),
@@ -85,7 +79,7 @@ export const NODE_FIELDS: Fields<Node> = {
   instance_uuid: { write: nullable(uuid) },
   last_error: {},
   lessee: { since: 65, write: nullable(limitedText(255)) },
-  maintenance: switchable(),
+  maintenance: switchField(false),
   maintenance_reason: {},
   name: { since: 5, write: nullable(text) },
   network_data: { since: 66, ...writable },
@@ -93,14 +87,14 @@ export const NODE_FIELDS: Fields<Node> = {
   parent_node: { since: 83, write: nullable(limitedText(255)) },
   power_state: {},
   properties: writable,
-  protected: { ...switchable(48), on: 'patch' },
+  protected: { since: 48, ...switchField(false), on: 'patch' },
   protected_reason: { since: 48, write: nullable(text), on: 'patch' },
   provision_state: { show: provisionStateFor },
   provision_updated_at: {},
   raid_config: object({ since: 12, show: masked }),
   reservation: {},
   resource_class: { since: 21, write: nullable(limitedText(80)) },
-  retired: switchable(61),
+  retired: { since: 61, ...switchField(false) },
   retired_reason: { since: 61, write: nullable(text) },
   secure_boot: { since: 75 },
   service_step: object({ since: 87, show: masked }),

@@ -37,11 +37,21 @@ export const findNode = ({ store }: Pick<ApiParts, 'store'>, ident: string, mino
 export const nodeOf = (call: Call, parts: Pick<ApiParts, 'store'>): Node =>
   findNode(parts, call.req.param('node') ?? '', call.get('minor'))
 
-/** @throws InvalidParameterValue  the node that a field of another record names is not there */
-export function linkedNode(parts: Pick<ApiParts, 'store'>, ident: string, field: string): Node {
+/**
+ * The node that a field of another record names.
+ * @param link.owner  of the record's own node: what belongs to one project is not put under another's node
+ * @throws InvalidParameterValue
+ * @source Ironic authorize_node_link
+ */
+export function linkedNode(
+  parts: Pick<ApiParts, 'store'>,
+  ident: string,
+  link: { field: string; owner: string | null },
+): Node {
   const node = isUuid(ident) ? parts.store.nodes.get(ident) : parts.store.nodes.by('name', ident)
-  if (node) return node
+  if (node?.owner === link.owner) return node
   throw new InvalidParameterValue(
-    `Unable to apply the requested ${field} '${ident.slice(0, 60)}'. Requested value was invalid: there is no such node.`,
+    `Unable to apply the requested ${link.field} '${ident.slice(0, 60)}'. Requested value was invalid: ` +
+      `${node ? 'that node has another owner' : 'there is no such node'}.`,
   )
 }

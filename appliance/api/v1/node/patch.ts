@@ -9,10 +9,10 @@ import { requireMinor } from '../../microversions.ts'
 import type { ApiParts } from '../../parts.ts'
 import type { Resource } from '../../resource.ts'
 import { flag } from '../../schema.ts'
-import { INTERFACE_FIELDS, wantedInterfaces } from './create.ts'
+import { INTERFACE_FIELDS, parentOf, wantedInterfaces } from './create.ts'
 import { DESCRIPTION_LIMIT } from './fields.ts'
 import { type Lost, lostSecrets, mayMoveSecrets } from './lost-secrets.ts'
-import { checkName, linkedNode } from './names.ts'
+import { checkName } from './names.ts'
 import { checkChange, checkUpdatable } from './update-rules.ts'
 
 type NodePatch = NonNullable<Resource<Node>['patch']>
@@ -57,7 +57,7 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
 function changeOf(parts: ApiParts, node: Node, { fields, reset }: Fields): Partial<Node> {
   const linked =
     typeof fields.parent_node === 'string'
-      ? { parent_node: linkedNode(parts, fields.parent_node, 'parent_node').uuid }
+      ? { parent_node: parentOf(parts, fields.parent_node, { ...node, ...fields }).uuid }
       : {}
   const plain = Object.entries(fields).filter(([name]) => !(name in INTERFACE_FIELDS))
   const change: Partial<Node> = {

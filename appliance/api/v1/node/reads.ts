@@ -39,7 +39,6 @@ const READS: readonly Read[] = [
     answer: ({ uuid }) => absent(`Node inventory record for node ${uuid} could not be found.`),
   },
   { path: 'allocation', since: 52, answer: ({ uuid }) => absent(`Allocation for node ${uuid} could not be found.`) },
-  { path: 'portgroups', since: 24, answer: () => ({ portgroups: [] }) },
   {
     path: 'volume',
     since: 32,

@@ -1,8 +1,8 @@
 /** The port as the API tells it: every field, since which microversion, what may be written and how. */
 import { z } from 'zod'
 import type { Port } from '../../../records/kinds/port.ts'
-import { type Field, type Fields, objectField } from '../../fields.ts'
-import { dict, flag, limitedText, mac, text, uuid } from '../../schema.ts'
+import { type Fields, objectField, switchField } from '../../fields.ts'
+import { dict, limitedText, mac, text, uuid } from '../../schema.ts'
 
 const LINK_KEYS = ['port_id', 'switch_id', 'hostname', 'switch_info', 'network_type'] as const
 const linkObject = z.strictObject(
@@ -25,23 +25,18 @@ const localLink = linkObject.refine(
     (link.port_id !== undefined && (link.switch_id !== undefined || link.hostname !== undefined)),
   'expected port_id with switch_id or hostname, or network_type unmanaged, or nothing',
 )
-const switchable = (none: boolean): Partial<Field<Port>> => ({
-  write: flag.nullable().transform((value) => value ?? none),
-  none,
-})
-
 /** @source Ironic api/controllers/v1/port.py */
 export const PORT_FIELDS: Fields<Port> = {
   uuid: { write: uuid.nullable(), on: 'create' },
   created_at: {},
   updated_at: {},
   address: { write: mac },
-  available_for_dynamic_portgroup: { since: 111, read: () => true, sortable: false },
   category: { since: 101, write: limitedText(80).nullable() },
+  available_for_dynamic_portgroup: { since: 111, ...switchField(true) },
   description: { since: 97, write: limitedText(255).nullable() },
   extra: objectField(dict),
   internal_info: { since: 18, none: {}, sortable: false },
-  is_smartnic: { since: 53, ...switchable(false) },
+  is_smartnic: { since: 53, ...switchField(false) },
   local_link_connection: { since: 19, ...objectField(localLink) },
   name: { since: 88, write: limitedText(255).nullable() },
   node_uuid: { write: text },
@@ -50,7 +45,7 @@ export const PORT_FIELDS: Fields<Port> = {
     write: limitedText(64).min(1, 'A non-empty value is required when setting physical_network').nullable(),
   },
   portgroup_uuid: { since: 24, write: uuid.nullable() },
-  pxe_enabled: { since: 19, ...switchable(true) },
+  pxe_enabled: { since: 19, ...switchField(true) },
   vendor: { since: 100, write: limitedText(32).nullable() },
 }
 export const PORT_DEFAULTS = ['uuid', 'address']
