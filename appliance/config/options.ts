@@ -8,6 +8,7 @@ import { api, ssl } from './api-options.ts'
 import { conductor } from './conductor-options.ts'
 import { deploy } from './deploy-options.ts'
 import { disk } from './disk-options.ts'
+import { inspection_rules } from './inspection-rules-options.ts'
 import { interfaces } from './interface-options.ts'
 import { oci } from './oci-options.ts'
 
@@ -330,7 +331,19 @@ const registry = {
   },
 } as const satisfies Options
 
-export const SECTIONS = { DEFAULT, api, ssl, conductor, agent, deploy, dhcp, pxe, oci, registry } as const
+export const SECTIONS = {
+  DEFAULT,
+  api,
+  ssl,
+  conductor,
+  agent,
+  deploy,
+  dhcp,
+  pxe,
+  oci,
+  registry,
+  inspection_rules,
+} as const
 
 /** The configuration, checked and complete: config.api.port, config.DEFAULT.state_path, ... */
 export type Config = { readonly [S in keyof typeof SECTIONS]: Values<(typeof SECTIONS)[S]> }

@@ -75,7 +75,9 @@ export function renderValues(
       if (shown.has(key)) continue
       shown.add(key)
       const value = renderValue(option, values[name]).replaceAll('\n', '\n  ')
-      const text = value !== '' && isSecretKey(name) ? MASK : value
+      // What is one of a few words is no secret, whatever the name of the option: mask_secrets.
+      const isSecret = value !== '' && isSecretKey(name) && !('choices' in option && option.choices)
+      const text = isSecret ? MASK : value
       sections.set(option.section, [...(sections.get(option.section) ?? []), `${name} = ${text}`.trimEnd()])
     }
   }

@@ -6,6 +6,7 @@ import type { Kinds } from './kind.ts'
 import { BOOTS } from './kinds/boot.ts'
 import { CHASSIS } from './kinds/chassis.ts'
 import { DEPLOY_TEMPLATES } from './kinds/deploy-template.ts'
+import { INSPECTION_RULES } from './kinds/inspection-rule.ts'
 import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 import { PORTGROUPS } from './kinds/portgroup.ts'
@@ -17,4 +18,5 @@ export const KINDS = {
   portgroups: PORTGROUPS,
   boots: BOOTS,
   deploy_templates: DEPLOY_TEMPLATES,
+  inspection_rules: INSPECTION_RULES,
 } as const satisfies Kinds
