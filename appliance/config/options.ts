@@ -11,6 +11,7 @@ import { disk } from './disk-options.ts'
 import { inspection_rules } from './inspection-rules-options.ts'
 import { interfaces } from './interface-options.ts'
 import { oci } from './oci-options.ts'
+import { redfish } from './redfish-options.ts'
 
 const DEFAULT = {
   state_path: {
@@ -341,6 +342,7 @@ export const SECTIONS = {
   dhcp,
   pxe,
   oci,
+  redfish,
   registry,
   inspection_rules,
 } as const

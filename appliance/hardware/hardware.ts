@@ -7,6 +7,7 @@ import type { Interfaces } from '../plugin-api/interfaces.ts'
 import { allows, type Names, type Offer, settle, TYPES, type Type } from './enabled.ts'
 import { IMPLEMENTATIONS } from './implementations.ts'
 import { createIpmi } from './ipmi/ipmi.ts'
+import { createRedfish } from './redfish/redfish.ts'
 
 export type Hardware = {
   /** By enabled hardware type: the enabled implementations that it allows, the default first. */
@@ -22,7 +23,7 @@ export type Hardware = {
 /** What a plugin brings; without an implementation it is only an offer, as deploy interfaces are. */
 export type Brought = Offer & { implementation?: Interfaces[Type] }
 export type HardwareOptions = {
-  config: Pick<Config, 'DEFAULT' | 'deploy'>
+  config: Pick<Config, 'DEFAULT' | 'deploy' | 'redfish'>
   log: Log
   /** In order of preference. */
   plugins?: readonly Brought[]
@@ -33,7 +34,12 @@ export function createHardware({ config, log, plugins = [] }: HardwareOptions): 
   const { enabled, allowed, problems } = settle(config, plugins)
   if (problems.length > 0) throw new InvalidParameterValue(problems.join('\n'))
   const reach = createReach({ allowed: config.DEFAULT.reachable_networks, option: '[DEFAULT] reachable_networks' })
-  const shared = { log, ipmi: createIpmi({ log, reach, default_boot_mode: config.deploy.default_boot_mode }) }
+  const { default_boot_mode } = config.deploy
+  const shared = {
+    log,
+    ipmi: createIpmi({ log, reach, default_boot_mode }),
+    redfish: createRedfish({ log, reach, config: config.redfish, default_boot_mode }),
+  }
   const built = Object.fromEntries(
     TYPES.map((type) => {
       const own = Object.entries(IMPLEMENTATIONS[type]).map(([name, make]) => [name, make(shared)] as const)

@@ -15,13 +15,16 @@ import type { Ipmi } from './ipmi/ipmi.ts'
 import { fakeManagement } from './management/fake.ts'
 import { ipmitoolManagement } from './management/ipmitool.ts'
 import { noopManagement } from './management/noop.ts'
+import { redfishManagement } from './management/redfish.ts'
 import { noopNetwork } from './network/noop.ts'
 import { agentPower } from './power/agent.ts'
 import { fakePower } from './power/fake.ts'
 import { ipmitoolPower } from './power/ipmitool.ts'
+import { redfishPower } from './power/redfish.ts'
 import { agentRaid } from './raid/agent.ts'
 import { fakeRaid } from './raid/fake.ts'
 import { noRaid } from './raid/no-raid.ts'
+import type { Redfish } from './redfish/redfish.ts'
 import { agentRescue } from './rescue/agent.ts'
 import { fakeRescue } from './rescue/fake.ts'
 import { noRescue } from './rescue/no-rescue.ts'
@@ -31,7 +34,7 @@ import { fakeVendor } from './vendor/fake.ts'
 import { noVendor } from './vendor/no-vendor.ts'
 
 /** What several implementations have in common. */
-type Shared = { log: Log; ipmi: Ipmi }
+type Shared = { log: Log; ipmi: Ipmi; redfish: Redfish }
 type Row<K extends keyof Interfaces> = Readonly<Record<string, (shared: Shared) => Interfaces[K]>>
 
 export const IMPLEMENTATIONS = {
@@ -44,9 +47,15 @@ export const IMPLEMENTATIONS = {
     fake: () => fakeManagement,
     ipmitool: ({ ipmi }) => ipmitoolManagement(ipmi),
     noop: () => noopManagement,
+    redfish: ({ redfish }) => redfishManagement(redfish),
   },
   network: { noop: () => noopNetwork },
-  power: { agent: () => agentPower, fake: () => fakePower, ipmitool: ({ ipmi }) => ipmitoolPower(ipmi) },
+  power: {
+    agent: () => agentPower,
+    fake: () => fakePower,
+    ipmitool: ({ ipmi }) => ipmitoolPower(ipmi),
+    redfish: ({ redfish }) => redfishPower(redfish),
+  },
   raid: { agent: () => agentRaid, fake: () => fakeRaid, 'no-raid': () => noRaid },
   rescue: { agent: () => agentRescue, fake: () => fakeRescue, 'no-rescue': () => noRescue },
   storage: { fake: () => fakeStorage, noop: () => noopStorage },

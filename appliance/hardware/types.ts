@@ -20,6 +20,9 @@ const GENERIC = {
   vendor: ['no-vendor'],
 } as const
 
+/** What plain Redfish serves. */
+const REDFISH = { ...GENERIC, management: ['redfish', 'noop'], power: ['redfish'] } as const
+
 /** Ironic lets fake-hardware have any implementation; here it is held to its own lists, as every other. */
 export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {
   ipmi: { ...GENERIC, management: ['ipmitool', 'noop'], power: ['ipmitool'] },
@@ -37,5 +40,8 @@ export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {
     storage: ['fake', 'noop'],
     vendor: ['fake', 'no-vendor'],
   },
+  idrac: REDFISH,
+  ilo: REDFISH,
   'manual-management': { ...GENERIC, management: ['noop', 'fake'], power: ['agent', 'fake'] },
+  redfish: REDFISH,
 }

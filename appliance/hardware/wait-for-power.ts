@@ -16,12 +16,21 @@ export type PowerWait = {
   signal: AbortSignal
   /** Begins the sentence when the time is up. */
   bmc: string
+  /** LONGEST_PAUSE_MS when left out. */
+  longest_pause_ms?: number
 }
 
 /** @throws BmcFailure  when the time is up; a BMC that fails to answer in between is asked again until then */
-export async function waitForPower({ read, wanted, timeout_s, signal, bmc }: PowerWait): Promise<void> {
+export async function waitForPower({
+  read,
+  wanted,
+  timeout_s,
+  signal,
+  bmc,
+  longest_pause_ms = LONGEST_PAUSE_MS,
+}: PowerWait): Promise<void> {
   const deadline_ms = performance.now() + timeout_s * 1000
-  for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 1.5, LONGEST_PAUSE_MS)) {
+  for (let pause_ms = FIRST_PAUSE_MS; ; pause_ms = Math.min(pause_ms * 1.5, longest_pause_ms)) {
     const found = await read().catch((error) => {
       if (error instanceof BmcFailure) return error
       throw error

@@ -188,7 +188,7 @@ describe('rackstrap config', () => {
     writeFileSync(path, text, { flag: 'a' })
     const problems = [
       `${path}:6: [api] port and [deploy] http_url both name port 8080: expected two. Change one of them.`,
-      `${path}:12: [DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware, manual-management.`,
+      `${path}:12: [DEFAULT] enabled_hardware_types names "redfysh": expected some of ipmi, fake-hardware, idrac, ilo, manual-management, redfish.`,
       `${path}:10: [dhcp] interface is not set, and dhcp_provider is dnsmasq: name the network interface on the rack's side.`,
       `${path}:10: [dhcp] dhcp_range is empty, and dhcp_provider is dnsmasq: give the addresses for machines, e.g. 192.168.50.100,192.168.50.200,255.255.255.0,1h.`,
       `${path}:13: [DEFAULT] default_deploy_interface is "drect": expected one of the enabled ones (autodetect, direct, ramdisk, bootc).`,

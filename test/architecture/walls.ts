@@ -90,7 +90,7 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   ['appliance/render', ['minijinja-js', ...FOUNDATION]],
   ['appliance/plugin-host', FOUNDATION],
   ['appliance/agent', ['appliance/records', 'undici', 'zod', ...FOUNDATION]],
-  ['appliance/hardware', ['appliance/config', 'appliance/records', 'execa', ...FOUNDATION]],
+  ['appliance/hardware', ['appliance/config', 'appliance/records', 'execa', 'undici', ...FOUNDATION]],
   ['appliance/images', ['appliance/config', 'undici', 'zod', ...FOUNDATION]],
   ['appliance/ca', ['execa', ...FOUNDATION]],
   ['appliance/guest', ['@appliance/pxe', 'zod', ...FOUNDATION]],

@@ -68,13 +68,13 @@ describe('[DEFAULT] enabled_<type>_interfaces', () => {
 
   it('are left out, with a warning, with a name of Ironic that is not here', () => {
     const { problems, warnings, enabled, allowed } = settled([
-      'enabled_hardware_types = ipmi, redfish',
+      'enabled_hardware_types = ipmi, irmc',
       'enabled_boot_interfaces = ipxe, pxe',
     ])
 
     assert.deepEqual(problems, [])
     assert.deepEqual(warnings, [
-      '[DEFAULT] enabled_hardware_types names "redfish", which Ironic has and this appliance does not: it is left out.',
+      '[DEFAULT] enabled_hardware_types names "irmc", which Ironic has and this appliance does not: it is left out.',
       '[DEFAULT] enabled_boot_interfaces names "pxe", which Ironic has and this appliance does not: it is left out.',
     ])
     assert.deepEqual(enabled.boot, ['ipxe'])
@@ -82,11 +82,11 @@ describe('[DEFAULT] enabled_<type>_interfaces', () => {
   })
 
   it('are refused when nothing of them is here', () => {
-    const types = settled(['enabled_hardware_types = redfish, ilo'])
+    const types = settled(['enabled_hardware_types = irmc, snmp'])
     const boot = settled(['enabled_hardware_types = ipmi', 'enabled_boot_interfaces = pxe'])
 
     assert.deepEqual(types.problems, [
-      '[DEFAULT] enabled_hardware_types is redfish, ilo: expected at least one of ipmi, fake-hardware, manual-management.',
+      '[DEFAULT] enabled_hardware_types is irmc, snmp: expected at least one of ipmi, fake-hardware, idrac, ilo, manual-management, redfish.',
     ])
     assert.deepEqual(boot.problems, [
       '[DEFAULT] enabled_boot_interfaces is pxe: expected at least one that hardware type ipmi allows (ipxe).',

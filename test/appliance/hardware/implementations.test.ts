@@ -6,14 +6,20 @@ import { describe } from 'node:test'
 import { TYPES, type Type } from '../../../appliance/hardware/enabled.ts'
 import { IMPLEMENTATIONS } from '../../../appliance/hardware/implementations.ts'
 import { createIpmi } from '../../../appliance/hardware/ipmi/ipmi.ts'
+import { createRedfish } from '../../../appliance/hardware/redfish/redfish.ts'
 import { createLog } from '../../../appliance/log.ts'
 import { testInterface, testRefusal, type UnderTest } from '../../../appliance/plugin-testing/interfaces.ts'
 import { LOOPBACK_REACH } from '../loopback-reach.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
+import { REDFISH_OPTIONS } from './redfish/options.ts'
 
-const ELSEWHERE = ['power/agent', 'raid/agent', 'power/ipmitool', 'management/ipmitool']
+const ELSEWHERE = [
+  ...['power/agent', 'raid/agent', 'power/ipmitool', 'management/ipmitool'],
+  ...['power/redfish', 'management/redfish'],
+]
 const log = createLog('error', () => {})
-const shared = { log, ipmi: createIpmi({ log, reach: LOOPBACK_REACH, default_boot_mode: 'uefi' }) }
+const given = { log, reach: LOOPBACK_REACH, default_boot_mode: 'uefi' } as const
+const shared = { log, ipmi: createIpmi(given), redfish: createRedfish({ ...given, config: REDFISH_OPTIONS }) }
 
 function test<K extends Type>(type: K, name: string): void {
   const table = IMPLEMENTATIONS[type] as unknown as Record<

@@ -1,0 +1,97 @@
+/** Section [redfish] of the configuration file, by Ironic's names and defaults. */
+import type { Options } from '../plugin-api/index.ts'
+
+export const redfish = {
+  connection_attempts: {
+    section: 'redfish',
+    type: 'integer',
+    default: 5,
+    min: 1,
+    help: 'Tries of one request while the BMC cannot be connected to, or says that it is not ready.',
+  },
+  connection_retry_interval: {
+    section: 'redfish',
+    type: 'integer',
+    default: 4,
+    min: 1,
+    unit: 's',
+    help: 'Pause between two of them.',
+  },
+  connect_timeout: {
+    section: 'redfish',
+    type: 'integer',
+    default: 30,
+    min: 1,
+    unit: 's',
+    help: 'Longest wait for a connection to the BMC.',
+  },
+  read_timeout: {
+    section: 'redfish',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    unit: 's',
+    help: 'Longest wait for an answer of the BMC.',
+  },
+  connection_cache_size: {
+    section: 'redfish',
+    type: 'integer',
+    default: 1000,
+    min: 0,
+    help: 'Sessions with BMCs that are kept for the next request; 0: each task opens a session of its own, and closes it.',
+  },
+  auth_type: {
+    section: 'redfish',
+    type: 'string',
+    default: 'auto',
+    choices: ['basic', 'session', 'auto'],
+    help: 'How this box proves to a BMC who it is. auto: by a session, and by HTTP basic authentication where the BMC has no sessions.',
+  },
+  verify_ca: {
+    section: 'redfish',
+    type: 'string',
+    format: 'path',
+    help: 'File or folder of CA certificates (PEM) for BMCs whose driver_info/redfish_verify_ca is not set, or True.',
+  },
+  tls_minimum_version: {
+    section: 'redfish',
+    type: 'string',
+    choices: ['1.1', '1.2', '1.3'],
+    help: 'Oldest version of TLS that is spoken with BMCs; 1.2 when not set.',
+  },
+  tls_ciphers: {
+    section: 'redfish',
+    type: 'string',
+    help: "Ciphers for connections to BMCs, as a list of OpenSSL; OpenSSL's own when not set.",
+  },
+  post_boot_retry_attempts: {
+    section: 'redfish',
+    type: 'integer',
+    default: 6,
+    min: 1,
+    help: 'Tries of a change of the boot device that the BMC refuses while the firmware starts (POST).',
+  },
+  post_boot_retry_delay: {
+    section: 'redfish',
+    type: 'integer',
+    default: 5,
+    min: 1,
+    unit: 's',
+    help: 'Shortest pause between two of them; it doubles up to six times this.',
+  },
+  power_on_conflict_retry_attempts: {
+    section: 'redfish',
+    type: 'integer',
+    default: 6,
+    min: 0,
+    help: 'Further tries of a power on that the BMC refuses with 409 ActionParameterValueConflict, as some do just after a power off.',
+  },
+  power_on_conflict_retry_interval: {
+    section: 'redfish',
+    type: 'integer',
+    default: 10,
+    min: 1,
+    unit: 's',
+    help: 'Pause between two of them.',
+  },
+} as const satisfies Options
