@@ -18,6 +18,7 @@ import { certificateJobs, conductorJobs, startJobs } from './jobs/own-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type RackHandler, startRackServer } from './rack-server.ts'
+import { createInspections } from './records/inspections.ts'
 import { openStore } from './records/open-store.ts'
 import type { Store } from './records/store.ts'
 import { apiUrlOf, rackAddressOf } from './serve/addresses.ts'
@@ -115,6 +116,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     isLeased: createIsLeased(pxeConfigOf(config, rack.http_url)),
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
+    inspections: createInspections(join(config.DEFAULT.state_path, 'inspections')),
     reserve,
     hidden: hiddenOf(config, settings.source.path, settings.registry),
     api_url: () => rack.agent_url,

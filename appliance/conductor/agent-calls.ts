@@ -6,7 +6,7 @@ import { agentConfig, findForLookup, type LookupQuery, NO_SUCH_NODE } from '../a
 import { InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
-import { type Asker, claimLookup, isLeasedToNode } from './boot/window.ts'
+import { type Asker, claimLookup, isLeasedToNode, START_AGAIN } from './boot/window.ts'
 import type { Heartbeat } from './conductor.ts'
 import type { Parts } from './parts/parts.ts'
 import { handleOf } from './states/node-handle.ts'
@@ -15,10 +15,6 @@ import type { Callback } from './steps/signs.ts'
 import { tokenOf } from './task/callback.ts'
 
 type CallParts = Pick<Parts, 'store' | 'config' | 'log' | 'isLeased' | 'strangers'>
-
-export const START_AGAIN =
-  'If that was its machine, start it again: baremetal node reboot. If it is refused at each start, ' +
-  'see [api] check_machine_address and check_boot_number.'
 
 /**
  * Gives the token to the first who asks after a boot, and to nobody else. Who is not the machine that was started gets

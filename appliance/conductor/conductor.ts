@@ -5,13 +5,15 @@ import type { Heartbeat } from '../agent/heartbeat.ts'
 import type { BoundSecrets } from '../plugin-api/bound-secrets.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'
+import type { Found } from '../records/inspections.ts'
 import type { InterfaceType, Node } from '../records/kinds/node.ts'
 import type { Asker } from './boot/window.ts'
+import type { InspectionReport } from './inspect/report.ts'
 import type { Driver } from './interfaces/choose.ts'
 import type { ProvisionRequest } from './procedures/request.ts'
 import type { ValidationResult } from './validation/validate.ts'
 
-export type { Asker, Driver, Heartbeat }
+export type { Asker, Driver, Found, Heartbeat, InspectionReport }
 export type Conductor = {
   readonly hostname: string
   drivers(): readonly Driver[]
@@ -40,6 +42,13 @@ export type Conductor = {
     query: { addresses: readonly string[]; node_uuid?: string },
     asker?: Asker,
   ): Promise<{ node: Node; config: Json }>
+  /**
+   * What an agent found on its machine. @param asker  as for lookup. @returns the node that waited for it
+   * @throws NotFound, InvalidParameterValue, NodeLocked
+   */
+  continueInspection(report: InspectionReport, asker?: Asker): Promise<Node>
+  /** What the last inspection of a node found. @throws NotFound  there is nothing */
+  inventory(uuid: string): Promise<Found>
   /** @param asker  as for lookup. @throws NotFound, InvalidParameterValue, NodeLocked */
   heartbeat(uuid: string, heartbeat: Heartbeat, asker?: Asker): Promise<void>
 }

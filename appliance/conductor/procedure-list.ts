@@ -1,8 +1,6 @@
 /**
  * The list of procedures: everything that runs steps on a machine. A new one is a row here, made in a folder of its
  * own, and its states in states/state-machine.ts with `in`. What the rows to come give, beside what the type asks for:
- * - inspect (done is manageable): steps of the inspect interface alone, and no field that shows them. It waits for the
- *   agent's report, not for a command, so `Wait.for` needs a member; [conductor] inspect_timeout is its limit.
  * - verify (the verb manage; no waiting state, a failure is enroll): steps of interfaces by priority, no agent, no
  *   abort. Reading the power state, now verbs/verify.ts, is then its first step.
  *
@@ -13,8 +11,9 @@
  */
 import { CLEAN } from './clean/clean.ts'
 import { DEPLOY } from './deploy/deploy.ts'
+import { INSPECT } from './inspect/inspect.ts'
 import { RESCUE } from './rescue/rescue.ts'
 import { SERVICE } from './service/service.ts'
 import type { Procedure } from './steps/procedure.ts'
 
-export const PROCEDURES: readonly Procedure[] = [DEPLOY, CLEAN, SERVICE, RESCUE]
+export const PROCEDURES: readonly Procedure[] = [DEPLOY, CLEAN, INSPECT, SERVICE, RESCUE]

@@ -11,7 +11,7 @@ import { verify } from './verbs/verify.ts'
 
 const ALWAYS_RESERVED: readonly ProvisionState[] = [
   ...(['verifying', 'deleting', 'cleaning', 'deploying', 'adopting'] as const),
-  ...(['rescuing', 'unrescuing', 'servicing'] as const),
+  ...(['rescuing', 'unrescuing', 'servicing', 'inspecting'] as const),
 ]
 
 /** The node is in a procedure, and nobody has reserved it: whoever had could not even record the failure. */

@@ -2,17 +2,19 @@
 import { createReach } from '@appliance/ground/reach'
 import type { MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
+import { NotFound } from '../errors.ts'
 import type { BootDevice } from '../plugin-api/interfaces.ts'
 import type { Node } from '../records/kinds/node.ts'
 import { createRenderer } from '../render/render.ts'
-import { heartbeat, lookup, START_AGAIN } from './agent-calls.ts'
+import { heartbeat, lookup } from './agent-calls.ts'
 import { machineBootOf } from './boot/boot.ts'
 import { isFilesKey, keyInstanceFiles } from './boot/files-key.ts'
 import { createInstanceFiles } from './boot/instance-files.ts'
 import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
-import { claimBoot, mayFetch, THIS_BOX } from './boot/window.ts'
+import { claimBoot, mayFetch, START_AGAIN, THIS_BOX } from './boot/window.ts'
 import type { Conductor } from './conductor.ts'
+import { continueInspection } from './inspect/report.ts'
 import { boundSecrets } from './interfaces/bound-secrets.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
@@ -93,6 +95,7 @@ export function startConductor(
         if (!parts.store.nodes.get(node.uuid)) {
           await releaseImage(parts, node.uuid)
           await releaseFiles(parts, node.uuid)
+          await parts.inspections.remove(node.uuid)
         }
         return result
       }),
@@ -115,10 +118,17 @@ export function startConductor(
         setBootDevice(parts, node, device as BootDevice, { persistent, signal: parts.background.stopping }),
       ),
     lookup: (query, asker = THIS_BOX) => lookup(parts, query, asker),
+    continueInspection: (report, asker = THIS_BOX) => continueInspection({ ...parts, runner }, report, asker),
+    async inventory(uuid) {
+      const found = await parts.inspections.inventory(uuid)
+      if (found) return found
+      throw new NotFound(`Node inventory record for node ${uuid} could not be found.`)
+    },
     heartbeat: (ident, given, asker = THIS_BOX) => heartbeat({ ...parts, runner }, ident, given, asker),
     async recover() {
       await endStrays((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await sweepProcedureFolders(parts)
+      await parts.inspections.sweep((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await recover(parts, runner, () => true)
       for (const { uuid } of parts.store.boots.all()) {
         parts.background.run('files of an instance', uuid, async () => void (await instanceFiles.missing(uuid)))

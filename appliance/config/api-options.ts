@@ -75,6 +75,14 @@ export const api = {
     unit: 'KiB',
     help: 'Largest body of a provision request, which may carry a config drive.',
   },
+  max_json_body_size_inspection: {
+    section: 'api',
+    type: 'integer',
+    default: 16384,
+    min: 4,
+    unit: 'KiB',
+    help: 'Largest report of an inspection, which may carry the logs of the ramdisk.',
+  },
   max_connections: {
     section: 'api',
     type: 'integer',

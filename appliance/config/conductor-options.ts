@@ -18,6 +18,14 @@ export const conductor = {
     unit: 's',
     help: 'The same for cleaning.',
   },
+  inspect_wait_timeout: {
+    section: 'conductor',
+    type: 'integer',
+    default: 1800,
+    min: 0,
+    unit: 's',
+    help: 'Longest wait for what the agent reports of a machine that is inspected; 0 waits for ever.',
+  },
   service_callback_timeout: {
     section: 'conductor',
     type: 'integer',

@@ -9,6 +9,7 @@ import { conductor } from './conductor-options.ts'
 import { deploy } from './deploy-options.ts'
 import { disk } from './disk-options.ts'
 import { inspection_rules } from './inspection-rules-options.ts'
+import { inspector, inventory } from './inspector-options.ts'
 import { interfaces } from './interface-options.ts'
 import { oci } from './oci-options.ts'
 import { redfish } from './redfish-options.ts'
@@ -337,6 +338,8 @@ export const SECTIONS = {
   api,
   ssl,
   conductor,
+  inspector,
+  inventory,
   agent,
   deploy,
   dhcp,

@@ -9,6 +9,7 @@ import { fakeConsole } from './console/fake.ts'
 import { noConsole } from './console/no-console.ts'
 import { fakeFirmware } from './firmware/fake.ts'
 import { noFirmware } from './firmware/no-firmware.ts'
+import { agentInspect } from './inspect/agent.ts'
 import { fakeInspect } from './inspect/fake.ts'
 import { noInspect } from './inspect/no-inspect.ts'
 import type { Ipmi } from './ipmi/ipmi.ts'
@@ -42,7 +43,7 @@ export const IMPLEMENTATIONS = {
   boot: { fake: () => fakeBoot, ipxe: () => ipxeBoot },
   console: { fake: () => fakeConsole, 'no-console': () => noConsole },
   firmware: { fake: () => fakeFirmware, 'no-firmware': () => noFirmware },
-  inspect: { fake: () => fakeInspect, 'no-inspect': () => noInspect },
+  inspect: { agent: () => agentInspect, fake: () => fakeInspect, 'no-inspect': () => noInspect },
   management: {
     fake: () => fakeManagement,
     ipmitool: ({ ipmi }) => ipmitoolManagement(ipmi),

@@ -160,6 +160,13 @@ export type InspectInterface<O extends Options = Options> = Implementation<O> & 
    * inspect_hardware
    */
   inspectHardware(task: InterfaceTask<O>): Promise<Json>
+  /**
+   * What the BMC tells of the machine, in the shape of ironic-python-agent's inventory. The hooks of [inspector] hooks
+   * and the inspection rules go over it, and it becomes the node's inventory. Left out, or undefined: nothing of it.
+   */
+  readInventory?(task: InterfaceTask<O>): Promise<Json | undefined>
+  /** True: then the machine is booted into the agent, whose report is awaited and treated in the same way. */
+  usesAgent?: boolean
 }
 
 /** Its deeds are steps: create_configuration, delete_configuration, apply_configuration. */

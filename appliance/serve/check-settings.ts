@@ -6,6 +6,7 @@
 import { isLoopback } from '@appliance/ground/networks'
 import { checkRegistry, type Findings } from '@appliance/registry-mirror/settings'
 import { requireOpenssl } from '../ca/openssl.ts'
+import { problemOfHooks } from '../conductor/inspect/hooks/run.ts'
 import { problemOfPriorities } from '../conductor/procedures/priorities.ts'
 import type { Config } from '../config/options.ts'
 import { placed } from '../config/place.ts'
@@ -56,6 +57,7 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
     ...problemsOfDhcp(config, box),
     ...problemsOfFolders(config, registry),
     problemOfPriorities(config),
+    problemOfHooks(config),
     noSuchDefault(config, loaded),
     ...noSuchChoice(settings),
   ].flatMap((problem) => (problem === undefined ? [] : [placed(source, problem)]))

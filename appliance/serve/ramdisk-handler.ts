@@ -6,7 +6,7 @@ import { fetchListener } from './fetch-listener.ts'
 type Fetch = (request: Request, env: { caller: Caller }) => Response | Promise<Response>
 
 /** A slash at the end means nothing, and `/lookup` is `/v1/lookup`, as in the whole API. A boot's number may lead. */
-const PATH = /^(?:\/agent\/~[\w-]+)?(?:\/v1)?(?:\/lookup|\/heartbeat\/[^/?]+)?\/*(?:\?|$)/
+const PATH = /^(?:\/agent\/~[\w-]+)?(?:\/v1)?(?:\/lookup|\/continue_inspection|\/heartbeat\/[^/?]+)?\/*(?:\?|$)/
 
 /** @param base  where machines reach this server: HTTP/1.0 has no Host header */
 export function ramdiskHandler(api: { fetch: Fetch }, base: string): RackHandler {

@@ -1,8 +1,8 @@
-/** What agents call: lookup and heartbeat. Whether it is the right agent, the conductor says. */
+/** What agents call: lookup, heartbeat and continue_inspection. Whether it is the right agent, the conductor says. */
 import { plainAddress } from '@appliance/ground/plain-address'
 import { z } from 'zod'
 import type { Asker, Heartbeat } from '../../conductor/conductor.ts'
-import { Forbidden, InvalidParameterValue } from '../../errors.ts'
+import { Forbidden, InvalidParameterValue, NotFound } from '../../errors.ts'
 import { readBody } from '../body.ts'
 import { bootNumberIn } from '../boot-number.ts'
 import { servedSince } from '../not-served.ts'
@@ -14,8 +14,17 @@ import { NODE_FIELDS } from './node/fields.ts'
 import { findNode } from './node/names.ts'
 
 const SINCE = 22
+const CONTINUE_SINCE = 84
 /** @source Ironic api/controllers/v1/ramdisk.py _LOOKUP_RETURN_FIELDS */
 const LOOKUP_FIELDS = ['uuid', 'properties', 'instance_info', 'driver_internal_info']
+/** The least that an inspection can be worked with. @source Ironic api/controllers/v1/ramdisk.py DATA_VALIDATOR */
+const INSPECTION_BODY = z.looseObject({
+  inventory: z.looseObject({
+    bmc_address: text.nullable().optional(),
+    bmc_v6address: text.nullable().optional(),
+    interfaces: z.array(z.looseObject({ mac_address: text }), 'expected a list').min(1, 'expected at least one'),
+  }),
+})
 const HEARTBEAT_BODY = z.strictObject({
   callback_url: text,
   agent_token: text.nullable().optional(),
@@ -48,17 +57,22 @@ function askerOf(call: Call): Asker | undefined {
 }
 
 /** Paths that are served by addRamdisk, and their first version. */
-export const RAMDISK = { lookup: SINCE, heartbeat: SINCE }
+export const RAMDISK = { lookup: SINCE, heartbeat: SINCE, continue_inspection: CONTINUE_SINCE }
 
 /** @param isServed  false: everything here is refused */
 export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
   const present = createPresent({ path: 'nodes', fields: NODE_FIELDS })
   const { conductor, config } = parts
-  const guard = (call: Call) => {
+  const guard = (call: Call, since = SINCE) => {
     if (!isServed) {
       throw new Forbidden(`Access was denied to the following resource: ${call.req.path}`)
     }
-    servedSince(call, SINCE)
+    servedSince(call, since)
+  }
+  // The config holds the token: this answer alone gives it, once.
+  const answerOf = (call: Call, { node, config }: Awaited<ReturnType<ApiParts['conductor']['lookup']>>) => {
+    const view = { minor: call.get('minor'), base: call.get('base'), names: LOOKUP_FIELDS }
+    return `{"node":${present(node, view)},"config":${JSON.stringify(config)}}`
   }
   app.get('/v1/lookup', async (call) => {
     guard(call)
@@ -68,10 +82,28 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
     })
     const query = { addresses, ...(node_uuid === undefined ? {} : { node_uuid }) }
     const found = await conductor.lookup(query, askerOf(call))
-    const view = { minor: call.get('minor'), base: call.get('base'), names: LOOKUP_FIELDS }
-    // The config holds the token: this answer alone gives it, once.
-    const text = `{"node":${present(found.node, view)},"config":${JSON.stringify(found.config)}}`
-    return call.body(text, 200, { 'content-type': 'application/json' })
+    return call.body(answerOf(call, found), 200, { 'content-type': 'application/json' })
+  })
+  app.post('/v1/continue_inspection', async (call) => {
+    guard(call, 1)
+    const { node_uuid } = readQuery(call, { node_uuid: { schema: uuid } })
+    const minor = call.get('minor')
+    // Agents say no version, which is 1.1.
+    if ((minor < CONTINUE_SINCE && minor !== 1) || (node_uuid !== undefined && minor < CONTINUE_SINCE)) {
+      throw new NotFound(`API version 1.${CONTINUE_SINCE} or newer is required`)
+    }
+    const limit = config.api.max_json_body_size_inspection
+    const { inventory, ...plugin_data } = await readBody(call, limit, 'data', INSPECTION_BODY)
+    const report = { inventory, plugin_data, ...(node_uuid === undefined ? {} : { node_uuid }) }
+    const node = await conductor.continueInspection(report, askerOf(call))
+    if (minor < CONTINUE_SINCE) return call.json({ uuid: node.uuid }, 202)
+    return call.body(
+      answerOf(call, await conductor.lookup({ addresses: [], node_uuid: node.uuid }, askerOf(call))),
+      202,
+      {
+        'content-type': 'application/json',
+      },
+    )
   })
   app.post('/v1/heartbeat/:node', async (call) => {
     guard(call)

@@ -86,12 +86,23 @@ function whyDisk(node: Node): string {
 function agentParameters(parts: BootParts, node: Node, { window }: Boot): KernelParameter[] {
   const { config } = parts
   const number_secret = window?.number_secret
+  const api_url = `${agentApiUrl(parts)}${number_secret ? `/agent/${number_secret}` : ''}`
   return [
-    ['ipa-api-url', `${agentApiUrl(parts)}${number_secret ? `/agent/${number_secret}` : ''}`],
+    ...(underWay(node)?.kind === 'inspect' ? inspectionParameters(parts, api_url) : [apiUrlParameter(api_url)]),
     ...(config.DEFAULT.debug ? [['ipa-debug', '1'] satisfies KernelParameter] : []),
     ...parametersOf(kernelAppendParams(config, node)),
   ]
 }
+
+const apiUrlParameter = (api_url: string): KernelParameter => ['ipa-api-url', api_url]
+
+/**
+ * Without an ipa-api-url the agent reports, and asks for nothing more. @source Ironic prepare_managed_inspection
+ */
+const inspectionParameters = ({ config }: BootParts, api_url: string): readonly KernelParameter[] => [
+  ['ipa-inspection-callback-url', `${api_url}/v1/continue_inspection`],
+  ...parametersOf(config.inspector.extra_kernel_params),
+]
 
 /** The text as it is in the records, for validation and for the script. */
 export function kernelAppendParams(config: Parts['config'], node: Node): string {

@@ -21,6 +21,11 @@ export type Asker = {
 /** This box itself, which asks over no network. */
 export const THIS_BOX: Asker = { address: '127.0.0.1' }
 
+/** Ends what is told of who was refused. */
+export const START_AGAIN =
+  'If that was its machine, start it again: baremetal node reboot. If it is refused at each start, ' +
+  'see [api] check_machine_address and check_boot_number.'
+
 const KEY_BYTES = 24
 /** For addresses that nobody can guess. Logs know it by its tilde, and mask it. */
 export const newKey = () => `~${randomBytes(KEY_BYTES).toString('base64url')}`

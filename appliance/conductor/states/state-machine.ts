@@ -101,16 +101,22 @@ export const STATES = {
   'clean failed': { in: ['clean', 'failed'], target: 'available', verbs: { manage: 'manageable' } },
 
   inspecting: {
+    in: ['inspect', 'running'],
     target: 'manageable',
     verbs: {},
     events: { done: 'manageable', fail: 'inspect failed', wait: 'inspect wait' },
   },
   'inspect wait': {
+    in: ['inspect', 'waiting'],
     target: 'manageable',
     verbs: { abort: 'inspect failed' },
     events: { done: 'manageable', fail: 'inspect failed', resume: 'inspecting' },
   },
-  'inspect failed': { target: 'manageable', verbs: { inspect: 'inspecting', manage: 'manageable' } },
+  'inspect failed': {
+    in: ['inspect', 'failed'],
+    target: 'manageable',
+    verbs: { inspect: 'inspecting', manage: 'manageable' },
+  },
 
   adopting: { target: 'active', verbs: {}, events: { done: 'active', fail: 'adopt failed' } },
   'adopt failed': { target: 'active', verbs: { adopt: 'adopting', manage: 'manageable' } },

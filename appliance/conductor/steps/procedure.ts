@@ -18,7 +18,10 @@ import type { TaskParts } from '../task/task.ts'
 export class ProcedureFailure extends DeployFailure {}
 
 /** What a procedure works with. */
-export type ProcedureParts = TaskParts & Pick<Parts, 'background' | 'strangers'>
+export type ProcedureParts = TaskParts & Pick<Parts, 'background' | 'strangers' | 'inspections'>
+
+/** An agent reports by itself what it found on its machine. */
+export type ReportAwaited = { wait: 'report'; note?: string }
 
 /** states/state-machine.ts gives each kind its states. The node is reserved whenever one of these functions runs. */
 export type Procedure = {
@@ -31,7 +34,7 @@ export type Procedure = {
     Partial<Record<Verb, (parts: ProcedureParts, node: Node, request: ProvisionRequest) => Promise<NodeChange>>>
   >
   /** The option of [conductor] for its longest wait, in seconds; 0 waits for ever. */
-  readonly timeout: Extract<keyof Config['conductor'], `${string}_callback_timeout`>
+  readonly timeout: Extract<keyof Config['conductor'], `${string}_callback_timeout` | 'inspect_wait_timeout'>
   /** How sentences to an operator begin or end. */
   readonly words: {
     /** `Deploy step`; followed by the step's name. */
@@ -63,9 +66,9 @@ export type Procedure = {
   /**
    * Runs before the first step, and once more when a restart cut it off. When it waits for the agent, the plan is made
    * after the
-   * agent has told its steps.
+   * agent has told its steps. When it waits for a report, there is no plan: what is left is done by `finish`.
    */
-  open(parts: ProcedureParts, node: NodeHandle, task: Task): Promise<StepResult>
+  open(parts: ProcedureParts, node: NodeHandle, task: Task): Promise<StepResult | ReportAwaited>
   /** Runs when all steps are over, and once more when a restart cut it off. */
   finish(parts: ProcedureParts, node: NodeHandle): Promise<void>
   /** What a failure changes in the record, beside its state and last_error. */

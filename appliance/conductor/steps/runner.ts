@@ -5,7 +5,7 @@
 
 import { withPlainNumbers } from '@appliance/ground/exact-number'
 import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
-import type { SignOfLife, Step, StepResult, Task } from '../../plugin-api/index.ts'
+import type { Step, StepResult, Task } from '../../plugin-api/index.ts'
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { InterfaceType, Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
@@ -28,8 +28,8 @@ import { createPrefetches, type Prefetches } from '../task/prefetch.ts'
 import { makeTask } from '../task/task.ts'
 import { learnAgentSteps } from './agent-steps.ts'
 import { failProcedure } from './failing.ts'
-import { type Procedure, ProcedureFailure, type ProcedureParts } from './procedure.ts'
-import { type Callback, hasAgent, isStillRunning, signFor, withCommands } from './signs.ts'
+import { type Procedure, ProcedureFailure, type ProcedureParts, type ReportAwaited } from './procedure.ts'
+import { awaitsBoot, type Callback, hasAgent, isStillRunning, type Sign, signFor, withCommands } from './signs.ts'
 import { afterSign, planFor, stepFor } from './sources.ts'
 import { whileItProgresses } from './stall.ts'
 import { finishStep, startStep } from './step-record.ts'
@@ -39,7 +39,7 @@ import { isOverdue, Waits } from './waits.ts'
 /** The node's image cannot be had: no step's fault. */
 class ImageLost extends ProcedureFailure {}
 
-type Waiting = Extract<StepResult, { wait: string }>
+type Waiting = Extract<StepResult, { wait: string }> | ReportAwaited
 
 export type RunnerParts = ProcedureParts & Pick<Parts, 'reservations' | 'onProcedureEnd' | 'code'>
 
@@ -121,8 +121,8 @@ export class StepRunner {
   /** The node still waits after a restart. */
   waitOn(node: NodeHandle): void {
     this.#waits.arm(node)
-    // Its heartbeat may have come just before the end.
-    if (hasAgent(node.record)) this.heard(node)
+    // Its heartbeat, or its report, may have come just before the end.
+    if (hasAgent(node.record) || node.record.wait?.for === 'report') this.heard(node)
   }
 
   /** A heartbeat came. It is acted on in the background, as soon as the node is free. */
@@ -144,8 +144,7 @@ export class StepRunner {
 
   /** The appliance refused to boot the agent on this machine, and would refuse again: waiting is of no use. */
   refused(node: NodeHandle, reason: string): void {
-    const isInVain = ({ record }: NodeHandle) =>
-      isWaiting(record) && record.wait?.for === 'agent-boot' && !hasAgent(record) && !record.maintenance
+    const isInVain = ({ record }: NodeHandle) => isWaiting(record) && awaitsBoot(record) && !record.maintenance
     if (!isInVain(node)) return
     this.#whenFree(node, 'refused boot', async () => {
       if (!isInVain(node)) return
@@ -337,7 +336,7 @@ export class StepRunner {
       await node.move('resume', (now) => ({ wait: now.wait }))
       const procedure = this.#procedureOf(node)
       const told = wait.for === 'agent-boot' ? await this.#meet(node, procedure, sign) : sign
-      if (!planned) return this.#runFrom(node, 0)
+      if (!planned || told.from === 'report') return this.#runFrom(node, 0)
       const step = this.#stepFor(node, planned)
       const result = await this.#withTask(node, planned, async (task) =>
         step.resume
@@ -351,7 +350,7 @@ export class StepRunner {
   }
 
   /** Learns what an agent that has just booted can do, and plans with that. */
-  async #meet(node: NodeHandle, procedure: Procedure, sign: SignOfLife): Promise<SignOfLife> {
+  async #meet(node: NodeHandle, procedure: Procedure, sign: Sign): Promise<Sign> {
     if (!procedure.asksNoAgent) await learnAgentSteps(this.#parts, procedure, node)
     return withCommands(this.#parts, node, sign)
   }
@@ -359,7 +358,7 @@ export class StepRunner {
   /** @source Ironic [pxe] boot_retry_timeout: firmware now and then misses its network. The wait's deadline stays. */
   async #bootAgain(node: NodeHandle): Promise<void> {
     const { uuid, record } = node
-    if (!isWaiting(record) || record.wait?.for !== 'agent-boot' || hasAgent(record)) return
+    if (!isWaiting(record) || !awaitsBoot(record)) return
     if (isSwitchedByHand(this.#parts, record)) {
       this.#parts.log.warn('machine has not booted the agent, and can only be started by hand', { node: uuid })
       return

@@ -9,19 +9,27 @@ import type { NodeHandle } from '../states/node-handle.ts'
 /** An installer reports this by itself. */
 export type Callback = { status: 'start' | 'end' | 'error'; message?: string }
 
+/** What a node has waited for: a sign of a step, or the report of an agent. */
+export type Sign = SignOfLife | { from: 'report' }
+
+/** The machine is to boot the agent, and none has called yet. */
+export const awaitsBoot = (node: Node): boolean =>
+  node.wait?.for === 'report' || (node.wait?.for === 'agent-boot' && !hasAgent(node))
+
 export const hasAgent = ({ driver_internal_info: { agent_url } }: Node): boolean =>
   agent_url !== undefined && agent_url !== ''
-export const isStillRunning = (sign: SignOfLife): boolean => sign.from === 'agent' && sign.command?.status === 'RUNNING'
+export const isStillRunning = (sign: Sign): boolean => sign.from === 'agent' && sign.command?.status === 'RUNNING'
 
 /**
  * @returns undefined: the node waits for something else, or the agent cannot be asked now and will be asked again soon
  */
 export async function signFor(
-  { agent, background, log }: Pick<Parts, 'agent' | 'background' | 'log'>,
+  { agent, background, log, inspections }: Pick<Parts, 'agent' | 'background' | 'log' | 'inspections'>,
   node: Node,
   wait: Wait,
   callback: Callback | undefined,
-): Promise<SignOfLife | undefined> {
+): Promise<Sign | undefined> {
+  if (wait.for === 'report') return (await inspections.hasReport(node.uuid)) ? { from: 'report' } : undefined
   if (wait.for === 'callback') return callback && { from: 'callback', ...callback }
   if (!hasAgent(node)) return undefined
   if (wait.for === 'agent-boot') return { from: 'agent', waited: 'agent-boot', commands: [] }
@@ -42,8 +50,8 @@ export async function signFor(
 export async function withCommands(
   { agent, background }: Pick<Parts, 'agent' | 'background'>,
   { uuid, record }: NodeHandle,
-  sign: SignOfLife,
-): Promise<SignOfLife> {
+  sign: Sign,
+): Promise<Sign> {
   if (sign.from !== 'agent') return sign
   return { ...sign, commands: await agent.commands(record, background.signalOf(uuid)) }
 }

@@ -24,6 +24,9 @@ function whoWasRefused({ wait, driver_internal_info: { refused_strangers: refuse
 }
 
 function whatIsMissing(node: Node): string {
+  if (node.wait?.for === 'report') {
+    return "the agent did not report what it found. Look at the machine's screen, and whether it boots from the network."
+  }
   const { agent_secret_token, agent_last_heartbeat } = node.driver_internal_info
   if (node.wait?.for === 'callback') return 'the installer on the machine did not report. Look at its screen.'
   if (node.wait?.for === 'agent-command') {

@@ -55,7 +55,7 @@ export class Waits {
     const signal = AbortSignal.any([controller.signal, this.#parts.background.signalOf(uuid)])
     this.#watchDeadline(node, signal)
     const { boot_retry_timeout } = this.#parts.config.pxe
-    if (wait.for === 'agent-boot' && boot_retry_timeout) {
+    if ((wait.for === 'agent-boot' || wait.for === 'report') && boot_retry_timeout) {
       after(boot_retry_timeout * 1000, signal, () => this.#calls.onNoBoot(node))
     }
     const { agent_command_id } = driver_internal_info

@@ -39,7 +39,7 @@ export type ProvisionState =
 
 /** What a node waits for. Kept in the store: after a restart the node goes on from here, or fails at the deadline. */
 export type Wait = {
-  for: 'agent-command' | 'agent-boot' | 'callback'
+  for: 'agent-command' | 'agent-boot' | 'callback' | 'report'
   /** ISO 8601. Past it, the node fails with the reason. */
   deadline: string
   note?: string

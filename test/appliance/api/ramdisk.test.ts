@@ -137,3 +137,49 @@ describe('[api] enable_ramdisk_endpoints = false', () => {
     assert.equal(heartbeat.status, 403)
   })
 })
+
+describe('POST /v1/continue_inspection', () => {
+  const inventory = { interfaces: [{ name: 'eth0', mac_address: MAC }] }
+  const data = { inventory, error: null, root_disk: { name: '/dev/vda' } }
+  const inspecting = async (t: TestContext) => {
+    const rig = await waiting(t)
+    const deadline = '9999-12-31T23:59:59.999Z'
+    await rig.store.nodes.update(rig.uuid, { provision_state: 'inspect wait', wait: { for: 'report', deadline } })
+    return rig
+  }
+
+  it('takes the report of an agent, which says no version, and tells its node', async (t) => {
+    const { ask, uuid, lines } = await inspecting(t)
+
+    const { status, body } = await ask('POST', '/v1/continue_inspection', data, { version: '' })
+
+    assert.deepEqual([status, body], [202, { uuid }])
+    assert.equal(
+      lines.filter(({ message, node }) => message === 'agent reported what it found' && node === uuid).length,
+      1,
+    )
+  })
+
+  it('answers as a lookup does from version 1.84 on', async (t) => {
+    const { ask, uuid } = await inspecting(t)
+
+    const { status, body } = await ask('POST', `/v1/continue_inspection?node_uuid=${uuid}`, data, { version: '1.84' })
+
+    assert.equal(status, 202)
+    assert.equal((body.node as Json).uuid, uuid)
+    assert.match(String((body.config as Json).agent_token), /^[\w-]{32,}$/)
+  })
+
+  it('is not there in versions between, and wants an inventory with at least one card', async (t) => {
+    const { ask } = await inspecting(t)
+    const post = (body: Json, version: string) => ask('POST', '/v1/continue_inspection', body, { version })
+
+    const between = await post(data, '1.83')
+    const none = await post({ inventory: { interfaces: [] } }, '1.84')
+    const nothing = await post({}, '1.84')
+
+    assert.deepEqual([between.status, between.fault], [404, 'API version 1.84 or newer is required'])
+    assert.equal(none.status, 400)
+    assert.equal(nothing.status, 400)
+  })
+})

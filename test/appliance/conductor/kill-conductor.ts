@@ -8,6 +8,7 @@ import { startConductor } from '../../../appliance/conductor/start.ts'
 import { fakePower } from '../../../appliance/hardware/power/fake.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json } from '../../../appliance/plugin-api/index.ts'
+import { createInspections } from '../../../appliance/records/inspections.ts'
 import { type Node, newNode } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
 import { openStore } from '../../../appliance/records/open-store.ts'
@@ -75,6 +76,7 @@ const conductor = startConductor({
   images,
   plugins: [plugin],
   folder: `${state_path}/procedures`,
+  inspections: createInspections(`${state_path}/inspections`),
   api_url: () => 'http://127.0.0.1',
   http_url: () => 'http://127.0.0.1:8080',
 })

@@ -276,7 +276,7 @@ describe('undeploy', () => {
 })
 
 describe('verb that this appliance cannot do', () => {
-  for (const [state, target] of [['manageable', 'inspect']] as const) {
+  for (const [state, target] of [['deploy hold', 'unhold']] as const) {
     it(`${target} is refused, and says so`, async (t) => {
       const trial = await startTrial(t)
       const before = await trial.createNode({ provision_state: state })

@@ -19,6 +19,7 @@ import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json, ServedFile, ServedImage } from '../../../appliance/plugin-api/index.ts'
 import type { BootDevice, InterfaceTask, PowerState, PowerTarget } from '../../../appliance/plugin-api/interfaces.ts'
+import { createInspections } from '../../../appliance/records/inspections.ts'
 import { type Boot, newBoot } from '../../../appliance/records/kinds/boot.ts'
 import { type Node, newNode } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
@@ -165,6 +166,7 @@ export class Trial {
       ...(options.option_values && { option_values: options.option_values }),
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       folder: join(state_path, 'procedures'),
+      inspections: createInspections(join(state_path, 'inspections')),
       ...(options.isLeased && { isLeased: options.isLeased }),
       api_url: options.api_url ?? (() => API_URL),
       http_url: () => 'http://172.22.0.1:8080',

@@ -71,7 +71,7 @@ cleaning_network = provisioning
 driver = noop
 
 [inspector]
-power_off = False
+force_dhcp = False
 `
 
 describe('an ini of Ironic', () => {
@@ -123,7 +123,7 @@ describe('an ini of Ironic', () => {
   Not built here yet.
     [DEFAULT] default_resource_class (line 9)
     [deploy] fast_track (line 30)
-    [inspector] power_off (line 59)
+    [inspector] force_dhcp (line 59)
 `,
     )
   })

@@ -23,14 +23,17 @@ async function onTheRack(t: TestContext, api: { enable_ramdisk_endpoints?: boole
 }
 
 describe("the rack's side of the API", () => {
-  it('tells its versions, and that it has lookup and heartbeat alone', async (t) => {
+  it('tells its versions, and that it has what agents call alone', async (t) => {
     const { rack, base } = await onTheRack(t)
 
     const [root, v1] = [await rack('GET', '/'), await rack('GET', '/v1/')]
 
     assert.equal(root.status, 200)
     assert.equal(root.headers.get('x-openstack-ironic-api-maximum-version'), '1.115')
-    assert.deepEqual(Object.keys(v1.body), ['id', 'links', 'media_types', 'version', 'lookup', 'heartbeat'])
+    assert.deepEqual(Object.keys(v1.body), [
+      ...['id', 'links', 'media_types', 'version'],
+      ...['lookup', 'heartbeat', 'continue_inspection'],
+    ])
     assert.deepEqual(v1.body.lookup, [
       { href: `${base}/v1/lookup/`, rel: 'self' },
       { href: `${base}/lookup/`, rel: 'bookmark' },

@@ -33,11 +33,6 @@ const READS: readonly Read[] = [
     answer: ({ uuid }, call) => absent(`Node ${uuid} doesn't have a BIOS setting '${call.req.param('setting')}'`),
   },
   { path: 'firmware', since: 86, answer: () => ({ firmware: [] }) },
-  {
-    path: 'inventory',
-    since: 81,
-    answer: ({ uuid }) => absent(`Node inventory record for node ${uuid} could not be found.`),
-  },
   { path: 'allocation', since: 52, answer: ({ uuid }) => absent(`Allocation for node ${uuid} could not be found.`) },
   {
     path: 'volume',
@@ -62,6 +57,9 @@ export function addReads(app: App, parts: ApiParts): void {
   for (const { path, since, answer } of READS) {
     app.get(`/v1/nodes/:node/${path}`, (call) => call.json(answer(nodeFrom(call, since), call)))
   }
+  app.get('/v1/nodes/:node/inventory', async (call) =>
+    call.json(await parts.conductor.inventory(nodeFrom(call, 81).uuid)),
+  )
   app.get('/v1/nodes/:node/children', (call) => {
     const { uuid } = nodeFrom(call, 83)
     const children = [...parts.store.nodes.all()].filter(({ parent_node }) => parent_node === uuid)
