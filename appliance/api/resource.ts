@@ -48,6 +48,8 @@ export type Resource<R extends Base> = {
   checkQuery?(query: Query, isWithin: boolean): void
   /** What lists leave out unless the query asks for it. */
   hides?(record: R, query: Query): boolean
+  /** Whether a DELETE of the collection itself takes all of its records. */
+  deletesAll?: boolean
   /** In order of creation: all records, or only those that an index finds for this query. All when left out. */
   candidates?(query: Query): Iterable<R>
   /** Other collections that list some of its records, e.g. `nodes/:node/ports`. */
@@ -136,6 +138,13 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     })
     return call.body(null, 204)
   })
+  if (row.deletesAll) {
+    app.delete(`/v1/${name}`, async (call) => {
+      asked(call)
+      await Promise.all([...records.all()].map(({ uuid }) => records.delete(uuid)))
+      return call.body(null, 204)
+    })
+  }
 }
 
 /** As it stands inside a sentence. */

@@ -4,6 +4,7 @@ import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
 import { chassisResource } from './chassis.ts'
 import { deployTemplateResource } from './deploy-templates.ts'
+import { inspectionRuleResource } from './inspection-rules.ts'
 import { nodeResource } from './node/resource.ts'
 import { portResource } from './port/resource.ts'
 import { portgroupResource } from './portgroups.ts'
@@ -14,4 +15,5 @@ export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
   portResource(parts),
   portgroupResource(parts),
   deployTemplateResource(parts),
+  inspectionRuleResource(parts),
 ]

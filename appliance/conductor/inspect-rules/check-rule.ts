@@ -13,19 +13,15 @@ export const ACTION_NAMES: readonly string[] = Object.keys(ACTIONS)
 export const PHASES: readonly string[] = ['main']
 
 /** @throws InvalidParameterValue */
-export function checkRule({
-  conditions,
-  actions,
-  phase,
-}: Pick<InspectionRule, 'conditions' | 'actions' | 'phase'>): void {
+export function checkRule({ conditions_secret, actions_secret, phase }: InspectionRule): void {
   if (!PHASES.includes(phase)) {
     throw new InvalidParameterValue(`Invalid phase: ${phase}. Valid phases are: ${PHASES.join(', ')}`)
   }
-  for (const condition of conditions) {
+  for (const condition of conditions_secret) {
     const args = checkArguments(OPERATORS, operatorOf(condition.op).op, condition.args)
     checkPattern(condition.op, args.regex)
   }
-  for (const action of actions) checkArguments(ACTIONS, action.op, action.args)
+  for (const action of actions_secret) checkArguments(ACTIONS, action.op, action.args)
 }
 
 /** @returns the arguments by name */

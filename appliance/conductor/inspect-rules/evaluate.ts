@@ -21,7 +21,7 @@ export type Evaluated = {
   /** Why it went no further; null: it went to the end. */
   failure: { rule: string; reason: string } | null
 }
-type Rule = Pick<InspectionRule, 'uuid' | 'sensitive' | 'conditions' | 'actions'>
+export type Rule = Pick<InspectionRule, 'uuid' | 'sensitive' | 'conditions_secret' | 'actions_secret'>
 export type Order = { rules: readonly Rule[]; masks: 'always' | 'never' | 'sensitive' }
 
 const EFFECTS_LIMIT = 10_000
@@ -40,9 +40,9 @@ export function evaluate(rules: readonly Rule[], viewFor: (rule: Rule) => View):
   for (const rule of rules) {
     const run = new Run(new Set([viewFor(rule), ...rules.map(viewFor)]), unresolved)
     try {
-      if (!rule.conditions.every((condition) => run.holds(condition))) continue
+      if (!rule.conditions_secret.every((condition) => run.holds(condition))) continue
       applied.push(rule.uuid)
-      for (const action of rule.actions) run.take(action, effects)
+      for (const action of rule.actions_secret) run.take(action, effects)
     } catch (error) {
       return { effects, applied, unresolved, failure: { rule: rule.uuid, reason: reasonOf(error) } }
     }

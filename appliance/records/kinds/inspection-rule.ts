@@ -23,13 +23,21 @@ export type InspectionRule = Base & {
   phase: string
   /** Nobody is shown its conditions and actions again. */
   sensitive: boolean
-  conditions: readonly RuleCondition[]
-  actions: readonly RuleAction[]
+  /** By their names encrypted on the disk: a value may be a password, whatever its key. */
+  conditions_secret: readonly RuleCondition[]
+  actions_secret: readonly RuleAction[]
 }
 
 /** The row of inspection rules. The noun is Ironic's. */
 export const INSPECTION_RULES: Kind<InspectionRule, never, never> = {
   noun: 'Rule',
-  defaults: { description: null, priority: 0, phase: 'main', sensitive: false, conditions: [], actions: [] },
+  defaults: {
+    description: null,
+    priority: 0,
+    phase: 'main',
+    sensitive: false,
+    conditions_secret: [],
+    actions_secret: [],
+  },
   unique: {},
 }

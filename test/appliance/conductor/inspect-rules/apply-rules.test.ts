@@ -52,11 +52,15 @@ describe('inspection rules', () => {
     const { change, failure, plugin_data, lines } = await scene(
       t,
       [
-        { priority: 1, actions: [set('extra/late', '{node.extra[early]}')] },
-        { priority: 9, conditions: [vendor], actions: [set('extra/early', 'yes'), set('resource_class', 'dell')] },
-        { conditions: [{ ...vendor, op: '!matches' }], actions: [set('description', 'other')] },
-        { actions: [{ op: 'set-plugin-data', args: { path: 'seen.by', value: 'rule' } }] },
-        { phase: 'early', actions: [{ op: 'fail', args: { msg: 'not now' } }] },
+        { priority: 1, actions_secret: [set('extra/late', '{node.extra[early]}')] },
+        {
+          priority: 9,
+          conditions_secret: [vendor],
+          actions_secret: [set('extra/early', 'yes'), set('resource_class', 'dell')],
+        },
+        { conditions_secret: [{ ...vendor, op: '!matches' }], actions_secret: [set('description', 'other')] },
+        { actions_secret: [{ op: 'set-plugin-data', args: { path: 'seen.by', value: 'rule' } }] },
+        { phase: 'early', actions_secret: [{ op: 'fail', args: { msg: 'not now' } }] },
       ],
       { node: { extra: { kept: 1 } }, inventory: { vendor: 'Dell Inc.' } },
     )
@@ -79,7 +83,7 @@ describe('inspection rules', () => {
     )
     const seen = async (mask_secrets: string, sensitive = false) => {
       const ini = `[inspection_rules]\nmask_secrets = ${mask_secrets}\n`
-      return (await scene(t, [{ sensitive, actions: [action] }], { node, inventory, ini })).change.extra?.seen
+      return (await scene(t, [{ sensitive, actions_secret: [action] }], { node, inventory, ini })).change.extra?.seen
     }
 
     assert.deepEqual([await seen('always'), await seen('sensitive', true)], ['*** *** ***', 'hunter2 hunter3 hunter4'])
@@ -91,7 +95,7 @@ describe('inspection rules', () => {
     const timer = setInterval(() => ticks++, 50)
     t.after(() => clearInterval(timer))
 
-    const { failure, change } = await scene(t, [{ conditions: [slow], actions: [set('extra/a', 1)] }], {
+    const { failure, change } = await scene(t, [{ conditions_secret: [slow], actions_secret: [set('extra/a', 1)] }], {
       deadline_ms: 1500,
     })
 

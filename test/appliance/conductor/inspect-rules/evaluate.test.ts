@@ -20,7 +20,7 @@ const VIEW: View = {
 
 const evaluated = (conditions: readonly RuleCondition[], actions: readonly RuleAction[] = []): Evaluated =>
   evaluate(
-    [{ uuid: 'rule-1', sensitive: false, conditions, actions }],
+    [{ uuid: 'rule-1', sensitive: false, conditions_secret: conditions, actions_secret: actions }],
     (() => {
       const view = structuredClone(VIEW)
       return () => view
@@ -106,7 +106,10 @@ describe('replacement fields of rules', () => {
       { op: 'set-attribute', args: { path: 'extra/b', value: '{item[v]}' }, loop: [{ v: '{inventory[bmc_address]}' }] },
     ]
 
-    const { effects: done } = evaluate([{ uuid: 'r', sensitive: false, conditions: [], actions }], () => hostile)
+    const { effects: done } = evaluate(
+      [{ uuid: 'r', sensitive: false, conditions_secret: [], actions_secret: actions }],
+      () => hostile,
+    )
 
     assert.equal(JSON.stringify(done).includes('hunter2'), false)
     assert.equal(done.length, 2)
@@ -301,7 +304,9 @@ describe('an action', () => {
 
 describe('rules', () => {
   const rule = (uuid: string, more: Json = {}) =>
-    ({ uuid, sensitive: false, conditions: [], actions: [], ...more }) as Parameters<typeof evaluate>[0][number]
+    ({ uuid, sensitive: false, conditions_secret: [], actions_secret: [], ...more }) as Parameters<
+      typeof evaluate
+    >[0][number]
   const set = (path: string, value: unknown) => ({ op: 'set-attribute', args: { path, value } })
 
   it('see what those before them have done, and go no further than a failure', () => {
@@ -314,9 +319,12 @@ describe('rules', () => {
       failure,
     } = evaluate(
       [
-        rule('one', { actions: [set('extra/a', '1')] }),
-        rule('two', { conditions: [seesA], actions: [set('extra/b', 2), { op: 'fail', args: { msg: 'no' } }] }),
-        rule('three', { actions: [set('extra/c', 3)] }),
+        rule('one', { actions_secret: [set('extra/a', '1')] }),
+        rule('two', {
+          conditions_secret: [seesA],
+          actions_secret: [set('extra/b', 2), { op: 'fail', args: { msg: 'no' } }],
+        }),
+        rule('three', { actions_secret: [set('extra/c', 3)] }),
       ],
       () => view,
     )
@@ -338,7 +346,7 @@ describe('rules', () => {
     const view = structuredClone(VIEW)
 
     const { applied } = evaluate(
-      [rule('a', { conditions: [yes, no] }), rule('b', { conditions: [yes, yes] }), rule('c')],
+      [rule('a', { conditions_secret: [yes, no] }), rule('b', { conditions: [yes, yes] }), rule('c')],
       () => view,
     )
 

@@ -29,7 +29,12 @@ async function scene(t: TestContext, fields: Partial<Node> = {}) {
       ports: Object.fromEntries(ports.map((port) => [port.uuid, port as unknown as Json])),
       ...{ inventory: {}, plugin_data: { old: 1 } },
     }
-    const given = rules.map((actions, index) => ({ uuid: `rule-${index}`, sensitive: false, conditions: [], actions }))
+    const given = rules.map((actions, index) => ({
+      uuid: `rule-${index}`,
+      sensitive: false,
+      conditions_secret: [],
+      actions_secret: actions,
+    }))
     const evaluated = evaluate(given satisfies Partial<InspectionRule>[], () => view)
     return outcomeOf(parts, { node, ports, found: { inventory: {}, plugin_data: { old: 1 } }, evaluated })
   }
