@@ -26,6 +26,8 @@ export type AgentOptions = {
   ignore_bootloader_failure: boolean
   /** Disks with cluster file systems are not written to. */
   guard_special_filesystems: boolean
+  /** A discard whose places read zeros afterwards counts as an erasing. */
+  enable_discard_erase: boolean
   debug: boolean
   /** As it came: the card that booted the machine. */
   bootif: string | undefined
@@ -80,6 +82,7 @@ export function parseKernelParameters(text: string, complain: (problem: string) 
     ignore_bootloader_failure: flag('ignore-bootloader-failure'),
     // Only a clear no is one.
     guard_special_filesystems: !/^(0|false|no|off|f|n)$/i.test(value('guard-special-filesystems') ?? ''),
+    enable_discard_erase: flag('enable-discard-erase'),
     debug: flag('debug'),
     bootif: words.get('BOOTIF') || undefined,
   }

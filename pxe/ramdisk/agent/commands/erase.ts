@@ -3,10 +3,13 @@
  * @source ironic-python-agent hardware.py erase_devices*
  */
 import { join } from 'node:path'
-import { type DiskFile, diskPath, openDisk, type Partition, rereadPartitions } from '../disk/disk-file.ts'
+import { diskPath, openDisk, type Partition, rereadPartitions } from '../disk/disk-file.ts'
 import { eraseMetadata } from '../disk/erase-metadata.ts'
 import { blockFolder, knownPartitions } from '../disk/known-partitions.ts'
-import { overwrite } from '../disk/overwrite.ts'
+import { discarded, eraseDisk, eraseNvme } from '../erase/erase-disk.ts'
+import { controllerOf } from '../erase/nvme.ts'
+import type { Erasing } from '../erase/secure-erase.ts'
+import { wishesOf } from '../erase/wishes.ts'
 import { AgentError, messageOf } from '../errors.ts'
 import { type Disk, listDisks } from '../hardware/disks.ts'
 import { withoutSkipped } from '../hardware/root-device.ts'
@@ -18,34 +21,33 @@ import { refuseShared, withoutVolumes } from './guard.ts'
 
 type Step = (agent: AgentContext, args: Params, context: CommandContext) => Promise<void>
 /** Of one disk, which nobody else uses. */
-type Erase = (disk: DiskFile, known: readonly Partition[]) => Promise<void>
-
-const AT_ONCE = 1
-const AT_ONCE_LIMIT = 64
-/** The controller does all the work, and tells nothing meanwhile. */
-const DISCARD_TIMEOUT_S = 24 * 3600
+type Erase = (erasing: Erasing, known: readonly Partition[]) => Promise<void>
 
 export const ERASE_STEPS = {
   async erase_devices_metadata(agent, _args, context) {
     await eraseHeads(agent, context, {
       what: 'erasing metadata',
       says: ({ name }) => `Erasing partition tables and file system signatures of ${name}`,
-      erase: eraseMetadata,
+      erase: ({ file }, known) => eraseMetadata(file, known),
     })
   },
   async erase_devices(agent, _args, context) {
     const disks = await erasableDisks(agent)
     const total = disks.reduce((sum, { size }) => sum + size, 0)
     const erasure = createErasure(agent.screen, context, { what: 'erasing disks', total, unit: 'bytes' })
-    await onEach(agent, disks, 'all', (disk) => eraseAll(agent, disk, erasure))
+    await onEach(agent, disks, 'all', (disk) => eraseWhole(agent, disk, erasure))
   },
   async erase_devices_express(agent, _args, context) {
     await eraseHeads(agent, context, {
       what: 'discarding disks',
       says: ({ name }) => `Discarding ${name}, or its partition tables and file system signatures`,
-      async erase(file, known) {
-        await discard(agent, file, [])
-        await eraseMetadata(file, known)
+      async erase(erasing, known) {
+        const why = await eraseNvme(erasing, wishesOf(agent))
+        if (why !== undefined) {
+          if (controllerOf(erasing.disk.name)) agent.screen.say(`No secure erase of ${erasing.disk.name}: ${why}`)
+          await discarded(erasing, [])
+        }
+        await eraseMetadata(erasing.file, known)
       },
     })
   },
@@ -82,32 +84,15 @@ export async function erasableDisks(
   return disks
 }
 
-async function eraseAll(agent: AgentContext, disk: Disk, erasure: Erasure): Promise<void> {
+async function eraseWhole(agent: AgentContext, disk: Disk, erasure: Erasure): Promise<void> {
+  const wishes = wishesOf(agent)
   if (await isReadOnly(agent, disk)) {
-    if (wishesOf(agent).agent_erase_skip_read_only === true) return erasure.add(disk.size)
+    if (wishes.skips_read_only) return erasure.add(disk.size)
     throw new Error('it is read-only, so its data stays. Take it out, or name it in properties/skip_block_devices')
   }
-  await exclusively(agent, disk, async (file, known) => {
-    if (await discard(agent, file, ['--secure'])) {
-      agent.screen.say(`Erased ${disk.name} by secure discard`)
-      await eraseMetadata(file, known)
-      erasure.add(disk.size)
-      return
-    }
-    agent.screen.say(`Overwriting ${disk.name} with zeros: it knows no secure discard`)
-    await overwrite(file, (bytes) => erasure.add(bytes))
-  })
-}
-
-/** What the appliance says about how to erase. @source Ironic deploy_utils.agent_add_clean_params */
-function wishesOf({ node }: AgentContext): Readonly<Record<string, unknown>> {
-  const { driver_internal_info: wishes } = node
-  return wishes !== null && typeof wishes === 'object' ? (wishes as Record<string, unknown>) : {}
-}
-
-function atOnce(agent: AgentContext): number {
-  const { disk_erasure_concurrency: wished } = wishesOf(agent)
-  return Number.isInteger(wished) ? Math.min(Math.max(Number(wished), 1), AT_ONCE_LIMIT) : AT_ONCE
+  await exclusively(agent, disk, (erasing, known) =>
+    eraseDisk(erasing, known, { wishes, onBytes: (bytes) => erasure.add(bytes) }),
+  )
 }
 
 const isReadOnly = async ({ root }: Pick<AgentContext, 'root'>, { name }: Disk) =>
@@ -115,25 +100,32 @@ const isReadOnly = async ({ root }: Pick<AgentContext, 'root'>, { name }: Disk) 
 
 /** @throws Error  it is mounted, or part of something that is active */
 async function exclusively(agent: AgentContext, disk: Disk, erase: Erase): Promise<void> {
-  const known = await knownPartitions(agent.root, disk.name)
+  const { root, programs, screen } = agent
+  const known = await knownPartitions(root, disk.name)
   {
-    await using file = await openDisk(agent.root, disk, { exclusive: true })
-    await erase(file, known)
+    await using file = await openDisk(root, disk, { exclusive: true })
+    await erase({ disk, file, programs, screen, kept: await keptBeside(agent, disk) }, known)
   }
-  await rereadPartitions(diskPath(agent.root, disk), agent.programs).catch((error: unknown) =>
-    agent.screen.note(messageOf(error)),
+  await rereadPartitions(diskPath(root, disk), programs).catch((error: unknown) => screen.note(messageOf(error)))
+}
+
+/** Of the same controller, by name. */
+async function keptBeside(agent: AgentContext, { name }: Disk): Promise<string[]> {
+  const controller = controllerOf(name)
+  if (controller === undefined) return []
+  const erasable = (await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))).map(
+    (disk) => disk.name,
   )
+  const all = (await listDisks(agent.root)).map((disk) => disk.name)
+  return all.filter((other) => controllerOf(other) === controller && !erasable.includes(other))
 }
 
 /**
- * @returns false: the disk does not know it. `--force`: the disk is ours, and nobody is to be asked about what is on
- * it
+ * Side by side, but for disks that would be in each other's way: those of one NVMe controller, and paths to one disk.
  */
-function discard({ programs }: AgentContext, { path }: DiskFile, how: readonly string[]): Promise<boolean> {
-  return programs.run('blkdiscard', ['--force', ...how, path], { timeout_s: DISCARD_TIMEOUT_S }).then(
-    () => true,
-    () => false,
-  )
+function inTurn(disks: readonly Disk[]): Disk[][] {
+  const turns = Map.groupBy(disks, (disk) => controllerOf(disk.name) ?? disk.wwn ?? disk.name)
+  return [...turns.values()]
 }
 
 /** A few at a time. @throws AgentError BlockDeviceEraseError  with what is wrong with each that failed */
@@ -144,19 +136,20 @@ async function onEach(
   act: (disk: Disk) => Promise<void>,
 ): Promise<void> {
   const failures: string[] = []
-  const left = [...disks]
+  const left = inTurn(disks)
   const work = async () => {
-    for (let disk = left.shift(); disk; disk = left.shift()) {
-      try {
-        await act(disk)
-      } catch (error) {
-        const why = reasonOf(error)
-        agent.screen.say(`${disk.name} is not erased: ${why}`)
-        failures.push(`"${disk.name}": ${why}`)
-      }
+    for (let turn = left.shift(); turn; turn = left.shift()) for (const disk of turn) await tried(disk)
+  }
+  const tried = async (disk: Disk) => {
+    try {
+      await act(disk)
+    } catch (error) {
+      const why = reasonOf(error)
+      agent.screen.say(`${disk.name} is not erased: ${why}`)
+      failures.push(`"${disk.name}": ${why}`)
     }
   }
-  await Promise.all(Array.from({ length: atOnce(agent) }, work))
+  await Promise.all(Array.from({ length: wishesOf(agent).at_once }, work))
   if (failures.length === 0) return
   const of = what === 'all' ? '' : 'the metadata on '
   throw new AgentError('BlockDeviceEraseError', `Failed to erase ${of}the device(s): ${failures.join('; ')}`)

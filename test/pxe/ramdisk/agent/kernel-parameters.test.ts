@@ -37,6 +37,7 @@ describe('kernel parameters', () => {
       tls_certificate_curve: 'P-384',
       ignore_bootloader_failure: false,
       guard_special_filesystems: true,
+      enable_discard_erase: false,
       debug: false,
       bootif: undefined,
     })

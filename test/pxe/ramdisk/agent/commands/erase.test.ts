@@ -108,7 +108,7 @@ describe('erase_devices', () => {
   it('leaves the work to the disk where that has a secure discard', async () => {
     await using machine = await makeMachine({ disks: TWO.slice(0, 1) })
     await machine.fill('vda', 0xaa, [[0, SIZE]])
-    await withDiscard(machine)
+    await withDiscard(machine, `truncate -s 0 ${machine.disk('vda')}; truncate -s ${SIZE} ${machine.disk('vda')}`)
 
     const told = await erase(machine, 'erase_devices')
 
