@@ -24,7 +24,7 @@ import { serve } from './serve.ts'
 const VERSION = '13.0.0+rackstrap.1'
 
 /**
- * Ends when the agent is locked down.
+ * Ends when the agent is locked down, or has handed the machine over.
  * @param root  where /proc, /sys, /dev, /run and the programs are: `/`, or a folder that stands for a machine
  */
 async function main(root: string): Promise<void> {
@@ -62,6 +62,7 @@ async function main(root: string): Promise<void> {
     md5_enabled: lookup.config.agent_md5_checksum_enable !== false,
     root_uuid: undefined,
     lockDown: () => {},
+    handOver: () => {},
   }
   const identity = await identityOf(lookup, { address: options.advertise_host ?? localAddress, api, agent })
   await serve({ agent, api, identity, lookup, status: { started_at, version: VERSION } })

@@ -1,4 +1,4 @@
-/** Takes commands over the API and sends heartbeats, until the agent is locked down. */
+/** Takes commands over the API and sends heartbeats, until the agent is locked down or hands the machine over. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { AgentContext } from './commands/context.ts'
 import { stepAgent } from './commands/layer-steps.ts'
@@ -22,15 +22,17 @@ export type ServeOptions = {
 }
 
 const HEARTBEAT_TIMEOUT_S = 300
-/** So that the answer to the command that locks down still goes out. */
+/** So that the answer to the command that ends it still goes out. */
 const LAST_WORDS_MS = 200
 
 export async function serve({ agent, api, identity, lookup, status }: ServeOptions): Promise<void> {
   const { options, screen } = agent
   const { certificate, agent_token, uuid, address } = identity
-  const lockedDown = Promise.withResolvers<void>()
-  agent.lockDown = lockedDown.resolve
+  const ended = Promise.withResolvers<'locked down' | 'handed over'>()
+  agent.lockDown = () => ended.resolve('locked down')
+  agent.handOver = () => ended.resolve('handed over')
   let heartbeats: Heartbeater | undefined
+  let isHandedOver = false
   const facts = await startLayers(stepAgent(agent))
   const server = await startServer({
     host: options.listen_host,
@@ -53,11 +55,12 @@ export async function serve({ agent, api, identity, lookup, status }: ServeOptio
       timeout_s: Number(lookup.config.heartbeat_timeout) || HEARTBEAT_TIMEOUT_S,
       screen,
     })
-    await lockedDown.promise
+    isHandedOver = (await ended.promise) === 'handed over'
     await pause(LAST_WORDS_MS)
   }
   heartbeats?.stop()
   await server.close()
+  if (isHandedOver) return
   await takeNetworkDown(agent)
   screen.say('Locked down: the agent takes no more commands. This machine can be switched off.')
 }

@@ -17,12 +17,14 @@ describe('scripts of the ramdisk', () => {
 })
 
 describe('programs that the agent calls', () => {
-  it('are all in the ramdisk', () => {
+  it('are all in the ramdisk, or in layers of its own', () => {
     const sources = globSync('agent/**/*.ts', { cwd: RAMDISK }).map((file) => readFileSync(join(RAMDISK, file), 'utf8'))
     const text = sources.join('\n')
     const called = [...text.matchAll(/\brun\('([a-z-]+)'/g)].map(([, name = '']) => name)
     const logged = [...text.matchAll(/^ {2}\w+: \['([a-z]+)'/gm)].map(([, name = '']) => name)
-    const present = new Set([...APPLETS, ...PROGRAMS.map((path) => basename(path))])
+    const layers = globSync('layers/*/layer.json', { cwd: RAMDISK })
+    const brought = layers.flatMap((file) => JSON.parse(readFileSync(join(RAMDISK, file), 'utf8')).programs as string[])
+    const present = new Set([...APPLETS, ...[...PROGRAMS, ...brought].map((path) => basename(path))])
 
     const missing = [...called, ...logged, 'poweroff', 'reboot'].filter((name) => !present.has(name))
 

@@ -18,4 +18,6 @@ export type AgentContext = {
   root_uuid: string | undefined
   /** Stops the API and takes the network down; the machine then waits to be switched off. */
   lockDown(): void
+  /** Stops the API and the heartbeats for good; the network stays, for whoever has the machine now. */
+  handOver(): void
 }

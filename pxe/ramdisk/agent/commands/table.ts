@@ -5,6 +5,7 @@ import type { CommandTable } from '../protocol/commands.ts'
 import { installBootloader } from './bootloader.ts'
 import type { AgentContext } from './context.ts'
 import { logCommands } from './logs.ts'
+import { rescueCommands } from './rescue.ts'
 import { standbyCommands } from './standby.ts'
 import { stepCommands } from './steps.ts'
 
@@ -16,6 +17,7 @@ export function commandTable(agent: AgentContext): CommandTable {
     service: stepCommands(agent, 'service'),
     image: { install_bootloader: { kind: 'async', run: (params) => installBootloader(agent, params) } },
     log: logCommands(agent),
+    rescue: rescueCommands(agent),
     poll: {
       get_hardware_info: { kind: 'sync', run: () => readInventory(agent.root, agent.options.bootif) },
       set_node_info: { kind: 'sync', run: refuseNodeInfo },

@@ -15,4 +15,5 @@ export const agentOn = ({ root }: FakeMachine, parameters = 'ipa-disk-wait-attem
   md5_enabled: true,
   root_uuid: undefined,
   lockDown() {},
+  handOver() {},
 })

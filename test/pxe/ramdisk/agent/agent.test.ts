@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -300,6 +300,29 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
     assert.equal(code, 0)
     assert.equal((await machine.calls()).at(-1), 'ip link set rack0 down')
     assert.match(await machine.console(), /Locked down: the agent takes no more commands\./)
+  })
+})
+
+describe('a deploy agent whose machine is in rescue', { timeout: 30_000 }, () => {
+  it('answers, and ends: it takes no commands, and the network stays', async () => {
+    await using ironic = await startIronic()
+    const programs = { dropbear: '', dropbearkey: 'echo "Fingerprint: SHA256:abc"' }
+    await using machine = await makeMachine({ cmdline: cmdlineFor(ironic), programs })
+    await mkdir(join(machine.root, 'usr/sbin'))
+    await writeFile(join(machine.root, 'usr/sbin/dropbear'), '')
+    await mkdir(join(machine.root, 'etc'))
+    await using agent = startAgent(machine)
+    const first = await ironic.heartbeat(1)
+    const params = { rescue_password: '$5$salt$hash', hashed: true }
+    const body = JSON.stringify({ name: 'rescue.finalize_rescue', params })
+
+    const answer = await callAgent(first, 'POST', `/v1/commands/?wait=true&agent_token=${ironic.token}`, body)
+    const { code } = await agent.exit()
+
+    assert.equal(answer.body.command_status, 'SUCCEEDED')
+    assert.equal(code, 0)
+    assert.ok(!(await machine.calls()).some((call) => call.startsWith('ip ')))
+    assert.match(await machine.console(), /In rescue: ssh rescue@ADDRESS of this machine/)
   })
 })
 
