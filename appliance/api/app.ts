@@ -16,13 +16,18 @@ import { notServed } from './not-served.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
 import { addResource } from './resource.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
+import { addIndicators } from './v1/node/indicators.ts'
 import { addManagement } from './v1/node/management.ts'
+import { addReadings } from './v1/node/readings.ts'
 import { addReads } from './v1/node/reads.ts'
 import { addMaintenance, addStates } from './v1/node/states.ts'
 import { addTraits } from './v1/node/traits.ts'
+import { addVifs } from './v1/node/vifs.ts'
+import { addVmedia } from './v1/node/vmedia.ts'
 import { addRamdisk, RAMDISK } from './v1/ramdisk.ts'
 import { resourcesOf } from './v1/resources.ts'
 import { addRoot, OTHERS } from './v1/root.ts'
+import { addVendorPassthru } from './v1/vendor-passthru.ts'
 import { answerError } from './wire-error.ts'
 
 /**
@@ -38,6 +43,11 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   addMaintenance(app, parts)
   addManagement(app, parts)
   addTraits(app, parts)
+  addIndicators(app, parts)
+  addReadings(app, parts)
+  addVifs(app, parts)
+  addVmedia(app, parts)
+  addVendorPassthru(app, parts)
   addReads(app, parts)
   addDrivers(app, parts)
   addConductors(app, parts, timestamp())

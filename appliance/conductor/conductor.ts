@@ -10,6 +10,9 @@ import type { InterfaceType, Node } from '../records/kinds/node.ts'
 import type { Asker } from './boot/window.ts'
 import type { InspectionReport } from './inspect/report.ts'
 import type { Driver } from './interfaces/choose.ts'
+import type { Management } from './machine/management.ts'
+import type { Raid } from './machine/raid.ts'
+import type { Vendor } from './machine/vendor.ts'
 import type { ProvisionRequest } from './procedures/request.ts'
 import type { ValidationResult } from './validation/validate.ts'
 
@@ -33,6 +36,9 @@ export type Conductor = {
   supportedBootDevices(uuid: string): readonly BootDevice[]
   getBootDevice(uuid: string): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
   setBootDevice(uuid: string, device: string, persistent: boolean): Promise<void>
+  readonly management: Management
+  readonly vendor: Vendor
+  readonly raid: Raid
   /**
    * The body of GET /v1/lookup's answer.
    * @param asker  left out: this box itself, which asks over no network

@@ -1,11 +1,11 @@
 /** After a start, each node that was in a procedure goes on, or fails with the reason. */
 import type { Node, ProvisionState } from '../records/kinds/node.ts'
+import { unlessStopped } from './parts/background.ts'
 import { isHeld, isWaiting } from './procedures/procedure.ts'
 import { unrescue } from './rescue/unrescue.ts'
 import { handleOf, type NodeHandle } from './states/node-handle.ts'
 import type { RunnerParts, StepRunner } from './steps/runner.ts'
 import { adopt } from './verbs/adopt.ts'
-import { unlessStopped } from './verbs/provision.ts'
 import { tearDown } from './verbs/tear-down.ts'
 import { verify } from './verbs/verify.ts'
 

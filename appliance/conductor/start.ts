@@ -18,7 +18,10 @@ import { continueInspection } from './inspect/report.ts'
 import { boundSecrets } from './interfaces/bound-secrets.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
-import { createBackground } from './parts/background.ts'
+import { createManagement } from './machine/management.ts'
+import { createRaid } from './machine/raid.ts'
+import { createVendor } from './machine/vendor.ts'
+import { createBackground, unlessStopped } from './parts/background.ts'
 import { CodeInUse, type PluginCode } from './parts/code-in-use.ts'
 import type { ConductorOptions, Parts } from './parts/parts.ts'
 import { createReservations } from './parts/reservations.ts'
@@ -34,7 +37,7 @@ import { StepRunner } from './steps/runner.ts'
 import { releaseImage } from './task/container-images.ts'
 import { sweepProcedureFolders } from './task/folder.ts'
 import { validate } from './validation/validate.ts'
-import { createProvision, unlessStopped } from './verbs/provision.ts'
+import { createProvision } from './verbs/provision.ts'
 
 export type ConductorService = Conductor & {
   /** Once, when the API listens: nodes that were in a procedure go on. Resolves when all of them are reserved. */
@@ -117,6 +120,9 @@ export function startConductor(
       reserved(ident, (node) =>
         setBootDevice(parts, node, device as BootDevice, { persistent, signal: parts.background.stopping }),
       ),
+    management: createManagement(parts),
+    vendor: createVendor(parts),
+    raid: createRaid(parts),
     lookup: (query, asker = THIS_BOX) => lookup(parts, query, asker),
     continueInspection: (report, asker = THIS_BOX) => continueInspection({ ...parts, runner }, report, asker),
     async inventory(uuid) {

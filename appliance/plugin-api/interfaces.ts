@@ -15,6 +15,7 @@ import type {
   Indicators,
   RaidConfig,
   Sensors,
+  VirtualMedia,
   VirtualMediaDevice,
 } from './machine.ts'
 
@@ -29,6 +30,7 @@ export type {
   Indicators,
   RaidConfig,
   Sensors,
+  VirtualMedia,
   VirtualMediaDevice,
 } from './machine.ts'
 
@@ -130,6 +132,7 @@ export type ManagementInterface<O extends Options = Options> = Implementation<O>
     state: IndicatorState,
   ): Promise<void>
   getSensors?(task: InterfaceTask<O>): Promise<Sensors>
+  getVirtualMedia?(task: InterfaceTask<O>): Promise<readonly VirtualMedia[]>
   /** What is attached as that device goes first. @param image  where the BMC itself can fetch it */
   attachVirtualMedia?(task: InterfaceTask<O>, device: VirtualMediaDevice, image: URL): Promise<void>
   /** A device without an image is no error. @param devices  left out: all */
@@ -235,15 +238,27 @@ export type RescueTask<O extends Options = Options> = InterfaceStepTask<O> & {
 export type VendorInterface<O extends Options = Options> = Implementation<O> & {
   /** By name, as /v1/nodes/{node}/vendor_passthru/methods shows them. */
   methods: Readonly<Record<string, VendorMethod<O>>>
+  /** Of the hardware type as a whole, as /v1/drivers/{driver}/vendor_passthru/methods shows them. Left out: none. */
+  driverMethods?: Readonly<Record<string, DriverVendorMethod>>
 }
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export type VendorMethod<O extends Options = Options> = {
   description: string
-  http_methods: readonly ('GET' | 'POST' | 'PUT' | 'DELETE')[]
+  http_methods: readonly HttpMethod[]
   /** True: the answer does not wait for it. */
   async: boolean
   require_exclusive_lock: boolean
-  /** Throws for arguments that are missing or wrong, before it does anything. */
-  call(task: InterfaceTask<O>, args: Json): Promise<unknown>
+  /** Throws for arguments that are missing or wrong, before the answer. Left out: there is nothing to look at. */
+  check?(args: Json): void
+  /** @returns JSON, which is the answer unless it is async */
+  call(task: InterfaceTask<O>, args: Json, http_method: HttpMethod): Promise<unknown>
+}
+export type DriverVendorMethod = {
+  description: string
+  http_methods: readonly HttpMethod[]
+  async: boolean
+  check?(args: Json): void
+  call(args: Json, o: { http_method: HttpMethod; signal: AbortSignal }): Promise<unknown>
 }
 
 /** A rack has one network: no call is made but `validate`. */

@@ -7,6 +7,16 @@ export type BootDevice = 'disk' | 'pxe' | 'cdrom' | 'bios' | 'safe'
 export type BootMode = 'bios' | 'uefi'
 /** What an image can be attached as. @source Ironic common/boot_devices.py VMEDIA_DEVICES */
 export type VirtualMediaDevice = 'disk' | 'cdrom' | 'floppy'
+/** A device of the BMC: what can be put in, and what is. @source Ironic ManagementInterface.get_virtual_media */
+export type VirtualMedia = {
+  identity: string
+  media_types: readonly string[]
+  inserted: boolean
+  image: string
+  image_name: string
+  transfer_method: string | null
+  write_protected: boolean
+}
 
 /** @source Ironic common/components.py */
 export type IndicatorComponent = 'system' | 'chassis' | 'disk' | 'power' | 'nic'

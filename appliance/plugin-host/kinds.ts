@@ -52,6 +52,7 @@ const SHAPES: Readonly<Record<Kind, Shape>> = {
     'getIndicatorState?': 'function',
     'setIndicatorState?': 'function',
     'getSensors?': 'function',
+    'getVirtualMedia?': 'function',
     'attachVirtualMedia?': 'function',
     'detachVirtualMedia?': 'function',
   },
@@ -73,7 +74,7 @@ const SHAPES: Readonly<Record<Kind, Shape>> = {
     unrescue: 'function',
     'bootsAgent?': 'boolean',
   },
-  vendor: { ...IMPLEMENTATION, methods: 'object' },
+  vendor: { ...IMPLEMENTATION, methods: 'object', 'driverMethods?': 'object' },
   network: IMPLEMENTATION,
   storage: IMPLEMENTATION,
 }

@@ -138,11 +138,9 @@ const SUITES: { readonly [K in Type]: Suite<K> } = {
           assert.ok(description.length > 0 && http_methods.length > 0, name)
         }
       })
-      it('refuses arguments that are missing', async () => {
-        const { implementation, node } = make()
-
-        for (const { call } of Object.values(implementation.methods)) {
-          await assert.rejects(call(interfaceTask(node()), {}), { name: 'MissingParameterValue' })
+      it('refuses arguments that are missing, where it needs some, before it does anything', () => {
+        for (const { check } of Object.values(make().implementation.methods)) {
+          if (check) assert.throws(() => check({}), { name: 'MissingParameterValue' })
         }
       })
     }),

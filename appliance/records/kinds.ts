@@ -10,6 +10,7 @@ import { INSPECTION_RULES } from './kinds/inspection-rule.ts'
 import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 import { PORTGROUPS } from './kinds/portgroup.ts'
+import { READINGS } from './kinds/reading.ts'
 
 export const KINDS = {
   chassis: CHASSIS,
@@ -17,6 +18,7 @@ export const KINDS = {
   ports: PORTS,
   portgroups: PORTGROUPS,
   boots: BOOTS,
+  readings: READINGS,
   deploy_templates: DEPLOY_TEMPLATES,
   inspection_rules: INSPECTION_RULES,
 } as const satisfies Kinds

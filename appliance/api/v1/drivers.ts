@@ -40,12 +40,7 @@ export function addDrivers(app: App, { conductor }: ApiParts): void {
   app.get('/v1/drivers/:driver/properties', (call) => call.json({ ...driverOf(call, conductor).properties }))
   app.get('/v1/drivers/:driver/raid/logical_disk_properties', (call) => {
     requireMinor(call.get('minor'), 12)
-    driverOf(call, conductor)
-    return call.json({})
-  })
-  app.get('/v1/drivers/:driver/vendor_passthru/methods', (call) => {
-    driverOf(call, conductor)
-    return call.json({})
+    return call.json(conductor.raid.logicalDiskProperties(driverOf(call, conductor).name))
   })
 }
 

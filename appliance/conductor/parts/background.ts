@@ -61,3 +61,15 @@ export function createBackground(log: Log): Background {
     },
   }
 }
+
+/** Work that a stop interrupts is found again at the next start. */
+export async function unlessStopped(
+  { background }: { background: Pick<Background, 'stopping'> },
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!background.stopping.aborted) throw error
+  }
+}

@@ -18,7 +18,7 @@ const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 
 const POWER_DEADLINE_S = 180
 /** @source Ironic [conductor] soft_power_off_timeout */
 const SOFT_POWER_DEADLINE_S = 600
-const BMC_DEADLINE_S = 60
+export const BMC_DEADLINE_S = 60
 
 /** An agent's traces, gone with the boot it belongs to. @source Ironic utils.wipe_internal_info_on_power_off */
 const AGENT_TRACES = {
@@ -173,7 +173,7 @@ export async function getBootDevice(parts: PowerParts, node: Node, signal: Abort
 }
 
 /** A BMC that hangs is a BMC that failed. */
-async function limited<T>(
+export async function limited<T>(
   signal: AbortSignal,
   deadline_s: number,
   act: (limit: AbortSignal) => Promise<T>,

@@ -303,7 +303,7 @@ export class StepRunner {
         checkedResult(this.#whoRuns(node, planned), await step.run(task, withPlainNumbers(planned.args))),
       )
       if ('wait' in result) return this.#enterWait(node, result)
-      finishStep(this.#parts, node)
+      await finishStep(this.#parts, node)
     }
   }
 
@@ -344,7 +344,7 @@ export class StepRunner {
           : afterSign(procedure, planned, told),
       )
       if ('wait' in result) return this.#enterWait(node, result)
-      finishStep(this.#parts, node)
+      await finishStep(this.#parts, node)
       await this.#runFrom(node, indexOf(node.record) + 1)
     })
   }

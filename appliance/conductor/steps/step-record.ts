@@ -1,6 +1,8 @@
 /** Writes to the node which step runs, before it runs, and logs the beginning and the end of steps. */
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
+import { readAfter } from '../machine/readings.ts'
 import type { Parts } from '../parts/parts.ts'
+import type { PowerParts } from '../power/power.ts'
 import { currentStepOf } from '../procedures/plan.ts'
 import { internalChange, internalOf, procedureOf, stepShown } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -30,10 +32,13 @@ export async function startStep(
   log.info('step started', { node: node.uuid, interface: name, step })
 }
 
-export function finishStep({ log }: Pick<Parts, 'log'>, { uuid, record }: NodeHandle): void {
+/** Also reads what the step may have changed of the machine. */
+export async function finishStep(parts: PowerParts & Pick<Parts, 'background'>, node: NodeHandle): Promise<void> {
+  const { uuid, record } = node
   const { kind } = procedureOf(record)
   const started_ms = Date.parse(internalOf(record, kind, 'started_at') ?? '')
   const duration_s = Math.round(Date.now() - started_ms) / 1000
   const planned = currentStepOf(record)
-  log.info('step finished', { node: uuid, interface: planned?.interface, step: planned?.step, duration_s })
+  parts.log.info('step finished', { node: uuid, interface: planned?.interface, step: planned?.step, duration_s })
+  if (planned) await readAfter(parts, node, planned.interface, parts.background.stopping)
 }

@@ -1,6 +1,6 @@
 /** Is a node fit to be used? One answer an interface, as GET nodes/{node}/validate shows them. Touches no machine. */
 import { checkKernelParameters, PxeError } from '@appliance/pxe'
-import { InvalidParameterValue, messageOf, UnsupportedDriverExtension } from '../../errors.ts'
+import { InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Implementation } from '../../plugin-api/interfaces.ts'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../records/kinds/node.ts'
@@ -65,7 +65,7 @@ export async function validateDeploy(parts: ValidationParts, node: Node): Promis
   )
 }
 
-export type ValidationResult = { result: boolean | null; reason?: string }
+export type ValidationResult = { result: boolean; reason?: string }
 
 function validateType(parts: ValidationParts, node: Node, type: InterfaceType): Promise<void> {
   if (type === 'boot') return validateBoot(parts, node)
@@ -79,8 +79,7 @@ export async function validate(parts: ValidationParts, node: Node): Promise<Reco
         await validateType(parts, node, type)
         return [type, { result: true }]
       } catch (error) {
-        // An interface that is not there is no fault of the node.
-        return [type, { result: error instanceof UnsupportedDriverExtension ? null : false, reason: messageOf(error) }]
+        return [type, { result: false, reason: messageOf(error) }]
       }
     },
   )

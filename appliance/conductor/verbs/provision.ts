@@ -1,7 +1,7 @@
 /** The verbs of PUT states/provision: what is checked before the answer, and what goes on in the background. */
 import { DeployFailure, InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import type { Parts } from '../parts/parts.ts'
+import { unlessStopped } from '../parts/background.ts'
 import { stepShown } from '../procedures/procedure.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
 import { checkUnrescue, unrescue } from '../rescue/unrescue.ts'
@@ -95,15 +95,6 @@ function otherVerbs(parts: RunnerParts, runner: StepRunner, procedures: readonly
       if (!procedure) throw notBuilt(record, 'abort')
       return runner.abort(node, procedure)
     },
-  }
-}
-
-/** Work that a stop interrupts is found again at the next start. */
-export async function unlessStopped(parts: Pick<Parts, 'background'>, work: Work): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!parts.background.stopping.aborted) throw error
   }
 }
 

@@ -1,5 +1,6 @@
 /** The verb `manage`: a node whose machine answers by its BMC is manageable. */
 import { messageOf } from '../../errors.ts'
+import { readMachine } from '../machine/readings.ts'
 import { readPowerState } from '../power/power.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { type ValidationParts, validatePower } from '../validation/validate.ts'
@@ -10,6 +11,7 @@ export async function verify(parts: ValidationParts, node: NodeHandle): Promise<
   try {
     await validatePower(parts, record)
     await readPowerState(parts, node, parts.background.stopping)
+    await readMachine(parts, node, parts.background.stopping)
   } catch (cause) {
     if (parts.background.stopping.aborted) return
     const error = new Error(`Failed to get power state for node ${uuid}. Error: ${messageOf(cause)}`, { cause })

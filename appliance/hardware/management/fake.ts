@@ -8,6 +8,7 @@ import type {
   Indicators,
   InterfaceTask,
   ManagementInterface,
+  VirtualMedia,
 } from '../../plugin-api/interfaces.ts'
 
 const DEVICES: readonly BootDevice[] = ['pxe']
@@ -25,6 +26,16 @@ type Kept = {
 }
 const keptOf = ({ node }: InterfaceTask): Kept => node.driver_internal_info as Kept
 const indicatorKey = (component: IndicatorComponent, name: string) => `${component}/${name}`
+
+const shownMedia = ([device, image]: [string, string]): VirtualMedia => ({
+  identity: device,
+  media_types: [device],
+  inserted: true,
+  image,
+  image_name: image.split('/').pop() ?? '',
+  transfer_method: null,
+  write_protected: true,
+})
 
 /** @source Ironic drivers/modules/fake.py FakeManagement */
 export const fakeManagement: ManagementInterface = {
@@ -47,6 +58,7 @@ export const fakeManagement: ManagementInterface = {
   setIndicatorState: (task, { component, name }, state) =>
     task.remember({ fake_indicators: { ...keptOf(task).fake_indicators, [indicatorKey(component, name)]: state } }),
   getSensors: async () => ({}),
+  getVirtualMedia: async (task) => Object.entries(keptOf(task).fake_virtual_media ?? {}).map(shownMedia),
   attachVirtualMedia: (task, device, image) =>
     task.remember({ fake_virtual_media: { ...keptOf(task).fake_virtual_media, [device]: image.href } }),
   async detachVirtualMedia(task, devices) {

@@ -6,10 +6,10 @@ const testOf = (name: string, word: string, o: { async: boolean; require_exclusi
   description: `Test if the value of bar is ${word}`,
   http_methods: ['POST'],
   ...o,
-  async call(_task, { bar }) {
+  check({ bar }) {
     if (!bar) throw new MissingParameterValue(`Parameter 'bar' not passed to method '${name}'.`)
-    return bar === word
   },
+  call: async (_task, { bar }) => bar === word,
 })
 
 /** @source Ironic drivers/modules/fake.py FakeVendorB */
@@ -24,6 +24,13 @@ export const fakeVendor: VendorInterface = {
       async: true,
       require_exclusive_lock: false,
     }),
+    log_passthrough: {
+      description: 'Test pass-through to wait.',
+      http_methods: ['POST'],
+      async: true,
+      require_exclusive_lock: true,
+      call: async (task, args) => task.log.debug('vendor method', { args }),
+    },
   },
   steps: [
     {

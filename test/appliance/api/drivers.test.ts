@@ -46,7 +46,9 @@ describe('/v1/drivers', () => {
     const { body } = await ask('GET', '/v1/drivers/ipmi/properties')
 
     assert.match(String(body.ipmi_address), /address/i)
-    assert.deepEqual((await ask('GET', '/v1/drivers/ipmi/raid/logical_disk_properties')).body, {})
+    const { body: ofDisks } = await ask('GET', '/v1/drivers/ipmi/raid/logical_disk_properties')
+    assert.equal(ofDisks.raid_level, 'RAID level: JBOD, 0, 1, 2, 5, 6, 1+0, 5+0 or 6+0. Required.')
+    assert.equal(Object.keys(ofDisks).length, 10)
     assert.deepEqual((await ask('GET', '/v1/drivers/ipmi/vendor_passthru/methods')).body, {})
   })
 

@@ -100,7 +100,8 @@ export function asker(send: (path: string, init: RequestInit) => Response | Prom
     })
     const text = await response.text()
     const parsed: Json = text === '' ? {} : (JSON.parse(text) as Json)
-    const { faultstring = '' } = 'error_message' in parsed ? JSON.parse(String(parsed.error_message)) : {}
+    const { faultstring = '' } =
+      Object(parsed).error_message !== undefined ? JSON.parse(String(parsed.error_message)) : {}
     return { status: response.status, headers: response.headers, text, body: parsed, fault: String(faultstring) }
   }
 }

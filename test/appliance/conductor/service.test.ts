@@ -61,7 +61,7 @@ describe('validate', () => {
 
     for (const result of [boot, deploy, management, network, power, storage]) assert.deepEqual(result, { result: true })
     assert.deepEqual(raid, {
-      result: null,
+      result: false,
       reason: 'Driver fake-hardware does not support raid (disabled or not implemented).',
     })
   })

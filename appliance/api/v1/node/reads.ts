@@ -2,15 +2,12 @@
  * What clients read besides of a node, and where this appliance's true answer is short: no VIFs, history, settings,
  * volumes. One row each.
  */
-import { z } from 'zod'
 import { NotFound } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import type { Node } from '../../../records/kinds/node.ts'
-import { readBody } from '../../body.ts'
 import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { links } from '../../present.ts'
-import { text } from '../../schema.ts'
 import { nodeOf } from './names.ts'
 
 type Read = { path: string; since: number; answer: (node: Node, call: Call) => Json }
@@ -19,20 +16,12 @@ const absent = (sentence: string): never => {
 }
 
 const READS: readonly Read[] = [
-  { path: 'vifs', since: 28, answer: () => ({ vifs: [] }) },
   { path: 'history', since: 78, answer: () => ({ history: [] }) },
   {
     path: 'history/:event',
     since: 78,
     answer: (_, call) => absent(`Node history record ${call.req.param('event')} could not be found.`),
   },
-  { path: 'bios', since: 40, answer: () => ({ bios: [] }) },
-  {
-    path: 'bios/:setting',
-    since: 40,
-    answer: ({ uuid }, call) => absent(`Node ${uuid} doesn't have a BIOS setting '${call.req.param('setting')}'`),
-  },
-  { path: 'firmware', since: 86, answer: () => ({ firmware: [] }) },
   { path: 'allocation', since: 52, answer: ({ uuid }) => absent(`Allocation for node ${uuid} could not be found.`) },
   {
     path: 'volume',
@@ -45,9 +34,7 @@ const READS: readonly Read[] = [
   },
   { path: 'volume/connectors', since: 32, answer: () => ({ connectors: [] }) },
   { path: 'volume/targets', since: 32, answer: () => ({ targets: [] }) },
-  { path: 'vendor_passthru/methods', since: 0, answer: () => ({}) },
 ]
-const VIF_BODY = z.looseObject({ id: text })
 
 export function addReads(app: App, parts: ApiParts): void {
   const nodeFrom = (call: Call, since: number): Node => {
@@ -65,15 +52,5 @@ export function addReads(app: App, parts: ApiParts): void {
     const children = [...parts.store.nodes.all()].filter(({ parent_node }) => parent_node === uuid)
     const href = `${call.get('base')}/v1/nodes/?parent_node=${uuid}`
     return call.json({ children: children.map((child) => child.uuid), links: { href, rel: 'children' } })
-  })
-  // The noop network takes any VIF and keeps none.
-  app.post('/v1/nodes/:node/vifs', async (call) => {
-    nodeFrom(call, 28)
-    await readBody(call, parts.config.api.max_json_body_size, 'vif', VIF_BODY)
-    return call.body(null, 204)
-  })
-  app.delete('/v1/nodes/:node/vifs/:vif', (call) => {
-    nodeFrom(call, 28)
-    return call.body(null, 204)
   })
 }

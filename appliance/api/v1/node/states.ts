@@ -1,16 +1,17 @@
 /** /v1/nodes/{node}/states: read them, ask for others; maintenance, validate. The conductor decides what may follow. */
 import { z } from 'zod'
-import { InvalidParameterValue, InvalidStateRequested, NotAcceptable, NotFound } from '../../../errors.ts'
+import { Conflict, InvalidParameterValue, InvalidStateRequested, NotAcceptable, NotFound } from '../../../errors.ts'
 import type { PowerTarget } from '../../../plugin-api/interfaces.ts'
-import type { Node } from '../../../records/kinds/node.ts'
-import { readBody } from '../../body.ts'
+import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
+import { readBody, readJson } from '../../body.ts'
 import { fieldValue, isServed } from '../../fields.ts'
 import { requireMinor } from '../../microversions.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
-import { dict, integer, text } from '../../schema.ts'
+import { flag, integer, text } from '../../schema.ts'
 import { NODE_FIELDS } from './fields.ts'
 import { nodeOf } from './names.ts'
 import { checkProvision, PROVISION_BODY } from './provision.ts'
+import { readRaidConfig } from './raid-schema.ts'
 
 /** @source Ironic node_states_convert */
 const STATE_FIELDS = [
@@ -25,6 +26,12 @@ const STATE_FIELDS = [
   'target_raid_config',
   'boot_mode',
   'secure_boot',
+]
+/** @source Ironic common/states.py UNSTABLE_STATES */
+const UNSTABLE: readonly ProvisionState[] = [
+  ...(['deploying', 'wait call-back', 'cleaning', 'clean wait', 'verifying', 'deleting'] as const),
+  ...(['inspecting', 'inspect wait', 'adopting', 'rescuing', 'rescue wait', 'unrescuing'] as const),
+  ...(['servicing', 'service wait'] as const),
 ]
 const POWER_TARGETS: readonly PowerTarget[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
 const POWER_BODY = z.strictObject({ target: text, timeout: integer.nullable().optional() })
@@ -49,9 +56,28 @@ export function addStates(app: App, parts: ApiParts): void {
   })
   app.put('/v1/nodes/:node/states/raid', async (call) => {
     requireMinor(call.get('minor'), 12)
+    const { uuid } = nodeOf(call, parts)
+    await conductor.raid.setTarget(uuid, readRaidConfig(await readJson(call, limit)))
+    return call.body(null, 204)
+  })
+  app.put('/v1/nodes/:node/states/boot_mode', async (call) => {
     const node = nodeOf(call, parts)
-    await readBody(call, limit, 'target_raid_config', dict)
-    throw new NotFound(notSupported(node, 'raid'))
+    const { target } = await readBody(call, limit, 'boot_mode', z.strictObject({ target: text }))
+    checkBootChange(node, call)
+    if (target !== 'uefi' && target !== 'bios') {
+      throw new InvalidParameterValue(
+        `Invalid boot mode ${target.slice(0, 60)} requested for node. Allowed boot modes are: uefi, bios`,
+      )
+    }
+    await conductor.management.changeBootMode(node.uuid, target)
+    return accepted(call)
+  })
+  app.put('/v1/nodes/:node/states/secure_boot', async (call) => {
+    const node = nodeOf(call, parts)
+    const { target } = await readBody(call, limit, 'secure_boot', z.strictObject({ target: flag }))
+    checkBootChange(node, call)
+    await conductor.management.changeSecureBoot(node.uuid, target)
+    return accepted(call)
   })
   app.get('/v1/nodes/:node/validate', async (call) => call.json(await conductor.validate(nodeOf(call, parts).uuid)))
 }
@@ -72,9 +98,17 @@ export function addMaintenance(app: App, { conductor, store, config }: ApiParts)
   )
 }
 
-/** @source Ironic UnsupportedDriverExtension */
-export const notSupported = (node: Node, extension: string) =>
-  `Driver ${node.driver} does not support ${extension} (disabled or not implemented).`
+/** @throws NotFound (of a later version), Conflict (the machine is about to boot, or boots) */
+function checkBootChange(node: Node, call: Call): void {
+  if (call.get('minor') < 76) {
+    throw new NotFound('This endpoint is supported starting with the API version 1.76')
+  }
+  if (!UNSTABLE.includes(node.provision_state)) return
+  throw new Conflict(
+    `Node is in ${node.provision_state} state. Since node is transitioning, the boot mode will not be set as this may interfere with ` +
+      'ongoing changes and result in erroneous modification. Try again later.',
+  )
+}
 
 function statesOf(node: Node, minor: number) {
   const served = STATE_FIELDS.filter((name) => isServed(NODE_FIELDS[name] ?? {}, minor))
