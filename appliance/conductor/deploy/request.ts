@@ -3,10 +3,12 @@
 import { isObject } from '@appliance/ground/json'
 import { ApplianceError, InvalidParameterValue, MissingParameterValue, messageOf } from '../../errors.ts'
 import { checkConfigDrive, encodeConfigDrive } from '../../images/config-drive.ts'
+import type { AskedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { merged } from '../parts/parts.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
+import { templateSteps, withTemplates } from '../procedures/templates.ts'
 import type { NodeChange } from '../states/node-handle.ts'
 import type { Procedure, ProcedureParts } from '../steps/procedure.ts'
 import { planFor } from '../steps/sources.ts'
@@ -22,10 +24,14 @@ export async function deployRequest(
   node: Node,
   request: ProvisionRequest,
 ): Promise<NodeChange> {
+  const offered = pluginOf(parts, node).usesAgent ? undefined : []
+  const check = (user: readonly AskedStep[]) => void planFor(parts, procedure, node, { offered, user })
+  let ofTemplates: readonly AskedStep[]
   try {
     await validatePower(parts, node)
     await validateBoot(parts, node)
     await validateDeploy(parts, node)
+    ofTemplates = templateSteps(parts, node, check)
   } catch (error) {
     // A plugin's refusal is the caller's to mend, whatever it was thrown as.
     const Refusal = error instanceof MissingParameterValue ? MissingParameterValue : InvalidParameterValue
@@ -34,8 +40,8 @@ export async function deployRequest(
       cause: error,
     })
   }
-  const user = parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? [])
-  planFor(parts, procedure, node, { offered: pluginOf(parts, node).usesAgent ? undefined : [], user })
+  const user = withTemplates(parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? []), ofTemplates)
+  check(user)
   const configdrive = await configDriveFor(request.configdrive, node, parts.background.stopping)
   return {
     instance_info: configdrive === undefined ? node.instance_info : merged(node.instance_info, { configdrive }),

@@ -10,6 +10,7 @@ import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import type { Parts } from '../parts/parts.ts'
 import { callPlugin } from '../plugin/faults.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
+import { templateSteps } from '../procedures/templates.ts'
 import { handleOf } from '../states/node-handle.ts'
 import { whileItProgresses } from '../steps/stall.ts'
 import { makeTask, type TaskParts } from '../task/task.ts'
@@ -67,9 +68,11 @@ export async function validateDeploy(parts: ValidationParts, node: Node): Promis
 
 export type ValidationResult = { result: boolean; reason?: string }
 
-function validateType(parts: ValidationParts, node: Node, type: InterfaceType): Promise<void> {
+async function validateType(parts: ValidationParts, node: Node, type: InterfaceType): Promise<void> {
   if (type === 'boot') return validateBoot(parts, node)
-  return type === 'deploy' ? validateDeploy(parts, node) : validateInterface(parts, node, type)
+  if (type !== 'deploy') return validateInterface(parts, node, type)
+  await validateDeploy(parts, node)
+  templateSteps(parts, node)
 }
 
 export async function validate(parts: ValidationParts, node: Node): Promise<Record<string, ValidationResult>> {
