@@ -4,9 +4,8 @@
  * - verify (the verb manage; no waiting state, a failure is enroll): steps of interfaces by priority, no agent, no
  *   abort. Reading the power state, now verbs/verify.ts, is then its first step.
  *
- * A hold is a reserved step (hold, wait, power_on, power_off, reboot) of each row whose states have a held one: the
- * planner takes it like a step of the appliance, the engine moves the node by the event `hold`, and `unhold` goes on
- * as `resume` does.
+ * Reserved steps (hold, wait, power_on, power_off, reboot) belong to each row whose request names steps: the engine
+ * runs them itself (steps/reserved.ts).
  * @source Ironic conductor/servicing.py, verify.py, steps.py, utils.py; common/states.py
  */
 import { CLEAN } from './clean/clean.ts'

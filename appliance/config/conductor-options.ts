@@ -55,6 +55,15 @@ export const conductor = {
     default: false,
     help: 'Power a machine off when one of its service steps failed.',
   },
+  max_conductor_wait_step_seconds: {
+    section: 'conductor',
+    type: 'integer',
+    default: 30,
+    min: 0,
+    max: 1800,
+    unit: 's',
+    help: 'Longest pause of a step "wait" with seconds.',
+  },
   check_provision_state_interval: {
     section: 'conductor',
     type: 'integer',

@@ -4,6 +4,7 @@ import type { ProcedureKind, Step } from '../../plugin-api/index.ts'
 import type { AskedStep, OfferedStep, PlannedStep, ProcedureInfo } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { internalOf, underWay } from './procedure.ts'
+import { isReserved } from './reserved.ts'
 
 /** A step that the appliance runs: of the node's interfaces, its deploy plugin included. */
 export type OwnStep = Step & { interface: string }
@@ -65,19 +66,27 @@ export function planSteps(
   done: readonly PlannedStep[] = [],
 ): PlannedStep[] {
   const known = knownSteps(rules, sources)
-  if (rules.steps === 'asked') return [...done, ...askedSteps(kind, known, sources.user.slice(done.length))]
+  if (rules.steps === 'asked') {
+    return [...done, ...askedSteps(kind, { rules, known }, sources.user.slice(done.length))]
+  }
+  const placeOf = (step: PlannedStep) => (known.has(keyOf(step)) || !isReserved(step) ? keyOf(step) : placeAt(step))
   const plan = new Map([...known].map(([key, { planned }]) => [key, planned]))
   for (const asked of sources.user) {
     const found = known.get(keyOf(asked))
     if (found) checkArguments(kind, asked, found.args)
-    else if (sources.offered) throw unsupported(kind, asked, known.keys())
+    else if (isReserved(asked)) {
+      // Its arguments were checked with the request.
+    } else if (sources.offered) throw unsupported(kind, asked, known.keys())
     else continue
-    plan.set(keyOf(asked), asked)
+    plan.set(placeOf(asked), asked)
   }
-  const over = new Set(done.map(keyOf))
-  const left = [...plan.values()].filter((step) => step.priority > 0 && !over.has(keyOf(step)))
+  const over = new Set(done.map(placeOf))
+  const left = [...plan.values()].filter((step) => step.priority > 0 && !over.has(placeOf(step)))
   return [...done, ...left.sort(byPriority)]
 }
+
+/** A reserved step may come more than once, each time at a priority of its own. */
+const placeAt = (step: PlannedStep) => `${keyOf(step)}@${step.priority}`
 
 type Known = ReadonlyMap<string, { planned: PlannedStep; args: ArgsInfo }>
 
@@ -97,16 +106,23 @@ function knownSteps(rules: PlanRules, { own, offered = [] }: Sources): Known {
     known.set(key, { planned, args })
   }
   for (const step of own) add(step, step.argsInfo ?? {})
-  for (const step of offered) add({ ...step, priority: inBand(rules, step.priority) }, step.argsinfo)
+  // A reserved name is never the agent's.
+  for (const step of offered.filter((each) => !isReserved(each)))
+    add({ ...step, priority: inBand(rules, step.priority) }, step.argsinfo)
   return known
 }
 
 const inBand = ({ in_band }: PlanRules, priority: number) =>
   in_band && (priority < in_band.min || priority > in_band.max) ? 0 : priority
 
-const askedSteps = (kind: ProcedureKind, known: Known, user: readonly AskedStep[]): PlannedStep[] =>
+const askedSteps = (
+  kind: ProcedureKind,
+  { rules, known }: { rules: PlanRules; known: Known },
+  user: readonly AskedStep[],
+): PlannedStep[] =>
   user.map((asked) => {
     const found = known.get(keyOf(asked))
+    if (!found && isReserved(asked)) return { ...asked, ...(rules.tells_abortable ? { abortable: true } : {}) }
     if (!found) throw unsupported(kind, asked, known.keys())
     checkArguments(kind, asked, found.args)
     return { ...found.planned, args: asked.args }

@@ -3,6 +3,7 @@ import { isObject } from '@appliance/ground/json'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Json, ProcedureKind } from '../../plugin-api/index.ts'
 import type { AskedStep } from '../../records/kinds/internal-info.ts'
+import { checkReserved, isReserved } from './reserved.ts'
 
 /** Body of PUT /v1/nodes/{node}/states/provision. */
 export type ProvisionRequest = {
@@ -34,7 +35,8 @@ export function parseAskedSteps(
   }
   const steps = given.map((item) => parseStep(field, rules, item))
   const twice = steps.find((step, at) => steps.findIndex((other) => isSame(other, step)) !== at)
-  if (twice && rules === 'all') {
+  for (const step of steps) checkReserved(field, step)
+  if (twice && rules === 'all' && !isReserved(twice)) {
     throw new InvalidParameterValue(`${field} names ${twice.interface}.${twice.step} more than once.`)
   }
   return steps

@@ -5,6 +5,7 @@ import type { Node } from '../../records/kinds/node.ts'
 import { keyOf, userSteps } from '../procedures/plan.ts'
 import { internalOf } from '../procedures/procedure.ts'
 import { parseAskedSteps } from '../procedures/request.ts'
+import { isReserved } from '../procedures/reserved.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { imageInfo } from '../steps/image-info.ts'
 import { type Procedure, ProcedureFailure, type ProcedureParts } from '../steps/procedure.ts'
@@ -83,6 +84,9 @@ async function open(parts: ProcedureParts, node: NodeHandle, task: Task): Promis
 /** What neither the interfaces nor the plugin have may be the agent's. */
 function stepNeedingAgent(parts: ProcedureParts, node: Node): string | undefined {
   const own = new Map(ownSteps(parts, SERVICE, node).map((step) => [keyOf(step), step]))
-  const keys = userSteps(node).map(keyOf)
-  return keys.find((key) => own.get(key)?.requiresAgent ?? !own.has(key))
+  const needing = userSteps(node).find((step) => {
+    const known = own.get(keyOf(step))
+    return known ? known.requiresAgent : !isReserved(step)
+  })
+  return needing && keyOf(needing)
 }

@@ -4,14 +4,13 @@
  */
 
 import { withPlainNumbers } from '@appliance/ground/exact-number'
-import { ApplianceError, DeployFailure, messageOf, NotFound } from '../../errors.ts'
-import type { Step, StepResult, Task } from '../../plugin-api/index.ts'
+import { ApplianceError, DeployFailure, messageOf } from '../../errors.ts'
+import type { Step, Task } from '../../plugin-api/index.ts'
 import type { PlannedStep } from '../../records/kinds/internal-info.ts'
 import type { InterfaceType, Node, Wait } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { callPlugin, checkedResult } from '../plugin/faults.ts'
 import { switched } from '../plugin/plugin-of.ts'
-import { isSwitchedByHand } from '../power/power.ts'
 import { currentStepOf, indexOf, keyOf, planOf } from '../procedures/plan.ts'
 import {
   internalChange,
@@ -23,23 +22,25 @@ import {
   underWay,
 } from '../procedures/procedure.ts'
 import { handleOf, type NodeHandle } from '../states/node-handle.ts'
-import { bootAgent } from '../task/machine.ts'
 import { createPrefetches, type Prefetches } from '../task/prefetch.ts'
 import { makeTask } from '../task/task.ts'
 import { learnAgentSteps } from './agent-steps.ts'
+import { bootAgain } from './boot-again.ts'
 import { failProcedure } from './failing.ts'
 import { type Procedure, ProcedureFailure, type ProcedureParts, type ReportAwaited } from './procedure.ts'
+import { type EngineResult, runReserved } from './reserved.ts'
 import { awaitsBoot, type Callback, hasAgent, isStillRunning, type Sign, signFor, withCommands } from './signs.ts'
-import { afterSign, planFor, stepFor } from './sources.ts'
+import { afterSign, isOfEngine, planFor, stepFor } from './sources.ts'
 import { whileItProgresses } from './stall.ts'
 import { finishStep, startStep } from './step-record.ts'
 import { timeoutOf } from './timeout.ts'
 import { isOverdue, Waits } from './waits.ts'
+import { whenFree } from './when-free.ts'
 
 /** The node's image cannot be had: no step's fault. */
 class ImageLost extends ProcedureFailure {}
 
-type Waiting = Extract<StepResult, { wait: string }> | ReportAwaited
+type Waiting = Extract<EngineResult, { wait: string }> | ReportAwaited
 
 export type RunnerParts = ProcedureParts & Pick<Parts, 'reservations' | 'onProcedureEnd' | 'code'>
 
@@ -101,7 +102,8 @@ export class StepRunner {
       if (record.driver_internal_info.agent_command_id !== undefined) {
         return this.#enterWait(node, { wait: 'agent-command', note: `the agent runs ${keyOf(planned)}` })
       }
-      if (this.#stepFor(node, planned).again) return this.#runFrom(node, indexOf(record))
+      if (this.#isOfEngine(node, planned) || this.#stepFor(node, planned).again)
+        return this.#runFrom(node, indexOf(record))
       const { again } = this.#procedureOf(node).words
       throw new DeployFailure(`the appliance was restarted while it ran. ${again}`)
     })
@@ -183,25 +185,8 @@ export class StepRunner {
     return () => procedure.endFailure(this.#parts, node)
   }
 
-  /** Runs `work` in the background as soon as the node is free, unless its procedure has ended or it is deleted. */
   #whenFree({ uuid }: NodeHandle, what: string, work: () => Promise<void>, onFree?: () => void): void {
-    const { background, reservations } = this.#parts
-    background.run(what, uuid, async () => {
-      const signal = background.signalOf(uuid)
-      const release = await reservations.takeWhenFree(uuid, signal).catch((error: unknown) => {
-        if (signal.aborted || error instanceof NotFound) return undefined
-        throw error
-      })
-      onFree?.()
-      if (!release) return
-      try {
-        await work()
-      } catch (error) {
-        if (!background.stopping.aborted) throw error
-      } finally {
-        await release()
-      }
-    })
+    whenFree(this.#parts, uuid, { what, work, onFree })
   }
 
   async #guarded(node: NodeHandle, work: () => Promise<void>): Promise<void> {
@@ -248,6 +233,10 @@ export class StepRunner {
 
   #stepFor(node: NodeHandle, planned: PlannedStep): Step {
     return stepFor(this.#parts, this.#procedureOf(node), node.record, planned)
+  }
+
+  #isOfEngine(node: NodeHandle, planned: PlannedStep): boolean {
+    return isOfEngine(this.#parts, this.#procedureOf(node), node.record, planned)
   }
 
   /** The longest that the node may wait, in seconds; 0: for ever. */
@@ -298,13 +287,27 @@ export class StepRunner {
       const planned = planOf(record)[index]
       if (!planned) return this.#finish(node, procedure)
       await startStep(this.#parts, node, index, planned)
-      const step = this.#stepFor(node, planned)
-      const result = await this.#withTask(node, planned, async (task) =>
-        checkedResult(this.#whoRuns(node, planned), await step.run(task, withPlainNumbers(planned.args))),
-      )
+      const result = await this.#run(node, planned)
+      if ('hold' in result) return void (await node.move('hold'))
       if ('wait' in result) return this.#enterWait(node, result)
       await finishStep(this.#parts, node)
     }
+  }
+
+  async #run(node: NodeHandle, planned: PlannedStep): Promise<EngineResult> {
+    if (this.#isOfEngine(node, planned)) {
+      return runReserved(this.#parts, node, planned, this.#parts.background.signalOf(node.uuid))
+    }
+    const step = this.#stepFor(node, planned)
+    return this.#withTask(node, planned, async (task) =>
+      checkedResult(this.#whoRuns(node, planned), await step.run(task, withPlainNumbers(planned.args))),
+    )
+  }
+
+  /** The node was held, and is let go. */
+  async unhold(node: NodeHandle): Promise<void> {
+    await node.move('unhold', { wait: { for: 'time', deadline: new Date().toISOString(), note: 'let go' } })
+    this.waitOn(node)
   }
 
   async #finish(node: NodeHandle, procedure: Procedure): Promise<void> {
@@ -314,8 +317,9 @@ export class StepRunner {
     this.#parts.onProcedureEnd?.(procedure.kind, 'done')
   }
 
-  async #enterWait(node: NodeHandle, { wait, note }: Waiting): Promise<void> {
-    const entered: Wait = { for: wait, deadline: this.#waits.deadline(node), ...(note ? { note } : {}) }
+  async #enterWait(node: NodeHandle, { wait, note, ...limit }: Waiting): Promise<void> {
+    const deadline = this.#waits.deadline(node, 'seconds' in limit ? limit.seconds : undefined)
+    const entered: Wait = { for: wait, deadline, ...(note ? { note } : {}) }
     await node.move('wait', { wait: entered })
     this.#waits.arm(node)
   }
@@ -335,8 +339,10 @@ export class StepRunner {
       // The wait stays in the record until the next step begins: cut off here, it is waited for again.
       await node.move('resume', (now) => ({ wait: now.wait }))
       const procedure = this.#procedureOf(node)
-      const told = wait.for === 'agent-boot' ? await this.#meet(node, procedure, sign) : sign
+      const told =
+        wait.for === 'agent-boot' || wait.for === 'heartbeat' ? await this.#meet(node, procedure, sign) : sign
       if (!planned || told.from === 'report') return this.#runFrom(node, 0)
+      if (wait.for === 'heartbeat') return this.#stepDone(node)
       const step = this.#stepFor(node, planned)
       const result = await this.#withTask(node, planned, async (task) =>
         step.resume
@@ -344,9 +350,13 @@ export class StepRunner {
           : afterSign(procedure, planned, told),
       )
       if ('wait' in result) return this.#enterWait(node, result)
-      await finishStep(this.#parts, node)
-      await this.#runFrom(node, indexOf(node.record) + 1)
+      await this.#stepDone(node)
     })
+  }
+
+  async #stepDone(node: NodeHandle): Promise<void> {
+    await finishStep(this.#parts, node)
+    await this.#runFrom(node, indexOf(node.record) + 1)
   }
 
   /** Learns what an agent that has just booted can do, and plans with that. */
@@ -355,25 +365,21 @@ export class StepRunner {
     return withCommands(this.#parts, node, sign)
   }
 
-  /** @source Ironic [pxe] boot_retry_timeout: firmware now and then misses its network. The wait's deadline stays. */
+  /** The wait's deadline stays. */
   async #bootAgain(node: NodeHandle): Promise<void> {
-    const { uuid, record } = node
-    if (!isWaiting(record) || !awaitsBoot(record)) return
-    if (isSwitchedByHand(this.#parts, record)) {
-      this.#parts.log.warn('machine has not booted the agent, and can only be started by hand', { node: uuid })
-      return
-    }
-    this.#parts.log.warn('machine has not booted the agent, and is started once more', { node: uuid })
-    await bootAgent(this.#parts, node, this.#parts.background.signalOf(uuid)).catch((error: unknown) => {
-      if (!(error instanceof ApplianceError)) throw error
-      this.#parts.log.warn('machine could not be started once more', { node: uuid, reason: messageOf(error) })
-    })
-    this.#waits.arm(node)
+    if (await bootAgain(this.#parts, node)) this.#waits.arm(node)
   }
 
   async #expire(node: NodeHandle): Promise<void> {
     const { record } = node
     if (!isWaiting(record) || record.maintenance || !isOverdue(record.wait)) return
+    if (record.wait?.for === 'time') {
+      this.#waits.disarm(node.uuid)
+      return this.#guarded(node, async () => {
+        await node.move('resume', (now) => ({ wait: now.wait }))
+        await this.#stepDone(node)
+      })
+    }
     await this.#fail(node, timeoutOf(record, this.#procedureOf(node), this.#limit_s(record)))
   }
 }

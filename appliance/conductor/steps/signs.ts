@@ -32,7 +32,9 @@ export async function signFor(
   if (wait.for === 'report') return (await inspections.hasReport(node.uuid)) ? { from: 'report' } : undefined
   if (wait.for === 'callback') return callback && { from: 'callback', ...callback }
   if (!hasAgent(node)) return undefined
-  if (wait.for === 'agent-boot') return { from: 'agent', waited: 'agent-boot', commands: [] }
+  if (wait.for === 'time') return undefined
+  if (wait.for === 'agent-boot' || wait.for === 'heartbeat')
+    return { from: 'agent', waited: 'agent-boot', commands: [] }
   const { agent_command_id } = node.driver_internal_info
   let commands: Command[]
   try {

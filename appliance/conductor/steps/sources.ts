@@ -7,6 +7,7 @@ import { interfaceSteps } from '../interfaces/steps.ts'
 import { askPlugin, checkedSteps } from '../plugin/faults.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
+import { isReserved } from '../procedures/reserved.ts'
 import type { Procedure, ProcedureParts } from './procedure.ts'
 
 /** @throws InvalidParameterValue  the node's deploy interface is not loaded, or another interface is not enabled */
@@ -49,6 +50,10 @@ export function stepFor(parts: ProcedureParts, procedure: Procedure, node: Node,
     `Neither the deploy interface ${node.interfaces.deploy} nor the agent has the step ${keyOf(planned)} any more.`,
   )
 }
+
+/** Whether the engine itself runs it: its name is reserved, and no interface has such a step. */
+export const isOfEngine = (parts: ProcedureParts, procedure: Procedure, node: Node, planned: PlannedStep): boolean =>
+  isReserved(planned) && !ownSteps(parts, procedure, node).some((step) => keyOf(step) === keyOf(planned))
 
 /** A step of the agent is given to the agent and awaited. The machine is started anew where the step asks for that. */
 function inBandStep(procedure: Procedure, planned: PlannedStep, reboots: boolean): Step {

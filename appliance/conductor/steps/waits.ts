@@ -38,10 +38,10 @@ export class Waits {
     this.#calls = calls
   }
 
-  /** The deadline of a wait that begins now. */
-  deadline(node: NodeHandle): string {
-    const limit_ms = this.#calls.limit_s(node) * 1000
-    return limit_ms === 0 ? NEVER : new Date(Date.now() + limit_ms).toISOString()
+  /** The deadline of a wait that begins now. @param seconds  left out: as long as the procedure may wait */
+  deadline(node: NodeHandle, seconds?: number): string {
+    const limit_ms = (seconds ?? this.#calls.limit_s(node)) * 1000
+    return limit_ms === 0 && seconds === undefined ? NEVER : new Date(Date.now() + limit_ms).toISOString()
   }
 
   /** Watches a node that waits from now on. */

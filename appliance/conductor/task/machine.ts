@@ -4,7 +4,15 @@ import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { endProcedureBoot, setBoot } from '../boot/record.ts'
 import { isUnanswered, openWindow } from '../boot/window.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
-import { forgetAgent, isSwitchedByHand, keepsPower, type PowerParts, setBootDevice, setPower } from '../power/power.ts'
+import {
+  forgetAgent,
+  isSwitchedByHand,
+  keepsPower,
+  type PowerParts,
+  readPowerState,
+  setBootDevice,
+  setPower,
+} from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
@@ -45,6 +53,24 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
   await prepareRamdisk(parts, node, signal)
   if (isByHand) return waitForHand(parts, node)
   await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
+}
+
+/**
+ * Switches a machine in the middle of a procedure.
+ * @returns whether it boots the agent then, because its procedure has one
+ * @throws BmcFailure
+ */
+export async function switchWithAgent(
+  parts: MachineParts,
+  node: NodeHandle,
+  target: 'power on' | 'power off' | 'rebooting',
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isBooted = target === 'rebooting' || (await readPowerState(parts, node, signal)) !== target
+  const boots = isBooted && target !== 'power off' && parts.store.boots.get(node.uuid)?.agent === true
+  if (boots) await prepareRamdisk(parts, node, signal)
+  await setPower(parts, node, target, { signal })
+  return boots
 }
 
 /**

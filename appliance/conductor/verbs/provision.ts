@@ -75,6 +75,10 @@ function otherVerbs(parts: RunnerParts, runner: StepRunner, procedures: readonly
       await node.move('delete', { error: null, deploy_step: {}, service_step: {} })
       return () => tearDown(parts, runner, node)
     },
+    async unhold(node) {
+      await runner.unhold(node)
+      return undefined
+    },
     async adopt(node) {
       await node.move('adopt', { error: null })
       return () => adopt(parts, node)

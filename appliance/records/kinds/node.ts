@@ -39,7 +39,8 @@ export type ProvisionState =
 
 /** What a node waits for. Kept in the store: after a restart the node goes on from here, or fails at the deadline. */
 export type Wait = {
-  for: 'agent-command' | 'agent-boot' | 'callback' | 'report'
+  /** `heartbeat`: of the agent, whatever it does. `time`: the node goes on at the deadline. */
+  for: 'agent-command' | 'agent-boot' | 'callback' | 'report' | 'heartbeat' | 'time'
   /** ISO 8601. Past it, the node fails with the reason. */
   deadline: string
   note?: string
