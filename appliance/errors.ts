@@ -34,6 +34,15 @@ export class InvalidStateRequested extends ApplianceError {
 export class NotFound extends ApplianceError {
   override readonly code = 404
 }
+/** The path is there, and not by this method. */
+export class MethodNotAllowed extends ApplianceError {
+  override readonly code = 405
+  readonly allowed: readonly string[]
+  constructor(message: string, allowed: readonly string[]) {
+    super(message)
+    this.allowed = allowed
+  }
+}
 export class NotAcceptable extends ApplianceError {
   override readonly code = 406
 }

@@ -8,11 +8,11 @@ import { Hono } from 'hono'
 import { getPath } from 'hono/utils/url'
 import type { Caller } from '../access/caller.ts'
 import { timestamp } from '../records/timestamp.ts'
+import { refuseUnrouted } from './allowed.ts'
 import { BodyRoom } from './body-room.ts'
 import { withoutBootNumber } from './boot-number.ts'
 import { logRequest } from './log-request.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
-import { notServed } from './not-served.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
 import { addResource } from './resource.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
@@ -84,7 +84,7 @@ function createBase(parts: ApiParts, public_endpoint?: string): App {
     call.header(VERSION_HEADER, `1.${call.get('minor')}`)
     await next()
   })
-  app.notFound((call) => answerError(call, notServed(call), parts.log))
+  app.notFound((call) => refuseUnrouted(app, call))
   app.onError((error, call) => answerError(call, error, parts.log))
   return app
 }

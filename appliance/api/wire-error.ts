@@ -5,7 +5,7 @@
 import { maskText } from '@appliance/ground/secret-words'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { LoginRefused, type Refused } from '../access/refusals.ts'
-import { ApplianceError, ServiceUnavailable } from '../errors.ts'
+import { ApplianceError, MethodNotAllowed, ServiceUnavailable } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { UnsupportedVersion } from './microversions.ts'
 import type { Call } from './parts.ts'
@@ -16,6 +16,7 @@ export function answerError(call: Call, error: unknown, log: Log): Response {
     return answer(call, 406, { code: 406, title: 'Not Acceptable', description: error.message })
   }
   if (error instanceof ApplianceError) {
+    if (error instanceof MethodNotAllowed) call.header('allow', error.allowed.join(', '))
     if (error instanceof ServiceUnavailable) call.header('retry-after', String(error.retry_after_s))
     if (error.code >= 500) log.warn('api request refused', { request_id, path: call.req.path, error })
     return answer(call, error.code, fault(error.code, maskText(error.message)))

@@ -21,6 +21,7 @@ describe('an expected refusal', () => {
       InvalidStateRequested: 400,
       NotFound: 404,
       NotAcceptable: 406,
+      MethodNotAllowed: 405,
       Conflict: 409,
       NodeLocked: 409,
       Forbidden: 403,

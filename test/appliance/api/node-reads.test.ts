@@ -54,7 +54,13 @@ describe('traits of a node', () => {
   it('are unknown before 1.37', async (t) => {
     const { ask, path } = await withNode(t)
 
-    assert.equal((await ask('GET', `${path}/traits`, undefined, { version: '1.36' })).status, 404)
+    const early = async (method: string, below: string) =>
+      (await ask(method, `${path}/${below}`, undefined, { version: '1.36' })).status
+
+    assert.deepEqual(
+      [await early('GET', 'traits'), await early('PUT', 'traits/CUSTOM_A'), await early('DELETE', 'traits')],
+      [406, 405, 404],
+    )
   })
 })
 

@@ -1,8 +1,9 @@
 /** /v1/nodes/{node}/traits. */
 import { z } from 'zod'
-import { InvalidParameterValue, NotFound } from '../../../errors.ts'
+import { InvalidParameterValue, MethodNotAllowed, NotFound } from '../../../errors.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { readBody, readJson } from '../../body.ts'
+import { requireMinor } from '../../microversions.ts'
 import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { limitedText, list, parse } from '../../schema.ts'
@@ -23,16 +24,16 @@ const TRAITS_BODY = z.strictObject({ traits: list(trait) })
 export function addTraits(app: App, parts: ApiParts): void {
   const limit = parts.config.api.max_json_body_size
   app.get('/v1/nodes/:node/traits', (call) => {
-    servedSince(call, SINCE)
+    requireMinor(call.get('minor'), SINCE)
     return call.json({ traits: nodeOf(call, parts).traits })
   })
   app.put('/v1/nodes/:node/traits', async (call) => {
-    servedSince(call, SINCE)
+    checkSet(call)
     const { traits } = await readBody(call, limit, 'traits', TRAITS_BODY)
     return change(call, parts, () => traits)
   })
   app.put('/v1/nodes/:node/traits/:trait', async (call) => {
-    servedSince(call, SINCE)
+    checkSet(call)
     const added = parse(trait, call.req.param('trait'), 'trait')
     if (Object.keys((await readJson(call, limit)) ?? {}).length > 0) {
       throw new InvalidParameterValue('No body should be provided when adding a trait')
@@ -52,6 +53,12 @@ export function addTraits(app: App, parts: ApiParts): void {
       return traits.filter((name) => name !== removed)
     })
   })
+}
+
+/** @throws MethodNotAllowed  as of a path that is none: what there was of a node then was read alone */
+function checkSet(call: Call): void {
+  if (call.get('minor') >= SINCE) return
+  throw new MethodNotAllowed('Traits of nodes came with API version 1.37.', ['GET', 'HEAD', 'DELETE'])
 }
 
 type Change = (traits: readonly string[], node: Node) => readonly string[]
