@@ -27,7 +27,9 @@ import { addVmedia } from './v1/node/vmedia.ts'
 import { addRamdisk, RAMDISK } from './v1/ramdisk.ts'
 import { resourcesOf } from './v1/resources.ts'
 import { addRoot, OTHERS } from './v1/root.ts'
+import { addShards } from './v1/shards.ts'
 import { addVendorPassthru } from './v1/vendor-passthru.ts'
+import { addVolume } from './v1/volume.ts'
 import { answerError } from './wire-error.ts'
 
 /**
@@ -37,7 +39,8 @@ import { answerError } from './wire-error.ts'
 export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resourcesOf): App {
   const app = createBase(parts, parts.config.api.public_endpoint)
   const rows = rowsOf(parts)
-  addRoot(app, { ...Object.fromEntries(rows.map(({ name, since = 1 }) => [name, since])), ...OTHERS })
+  const collections = rows.filter(({ name }) => !name.includes('/')).map(({ name, since = 1 }) => [name, since])
+  addRoot(app, { ...Object.fromEntries(collections), ...OTHERS })
   for (const row of rows) addResource(app, parts, row)
   addStates(app, parts)
   addMaintenance(app, parts)
@@ -48,6 +51,8 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   addVifs(app, parts)
   addVmedia(app, parts)
   addVendorPassthru(app, parts)
+  addVolume(app, parts)
+  addShards(app, parts)
   addReads(app, parts)
   addDrivers(app, parts)
   addConductors(app, parts, timestamp())
@@ -92,18 +97,29 @@ function createBase(parts: ApiParts, public_endpoint?: string): App {
 /** No listener said who asks, as in a test without one: that is nobody who may do more than others. */
 const NOBODY: Caller = { role: 'machine', address: '', via: 'tcp' }
 
-/** A slash at the end means nothing, and `/nodes` is `/v1/nodes`. @source Ironic api/controllers/root.py _lookup */
+/**
+ * A slash at the end means nothing, `/nodes` is `/v1/nodes`, and `.json` at the end nothing to who asks for a version
+ * before 1.91.
+ * @source Ironic api/controllers/root.py _lookup, api/middleware/json_ext.py
+ */
 function wirePath(request: Request): string {
-  const path = trimEnd(withoutBootNumber(getPath(request)), '/')
+  const whole = trimEnd(withoutBootNumber(getPath(request)), '/')
+  const path = hasJsonSuffix(whole, request) ? whole.slice(0, -'.json'.length) : whole
   if (path === '') return '/'
   return path === '/v1' || path.startsWith('/v1/') ? path : `/v1${path}`
 }
+
+/** Who asks for no version is served 1.1, and yet has the suffix taken for part of the path. */
+const hasJsonSuffix = (path: string, { headers }: Request): boolean =>
+  path.endsWith('.json') && Number(/^\s*1\.(\d{1,6})\s*$/.exec(headers.get(VERSION_HEADER) ?? '')?.[1] ?? 91) < 91
 
 function begin(call: Call, public_endpoint: string | undefined): void {
   const request_id = `req-${randomUUID()}`
   call.set('request_id', request_id)
   call.set('base', public_endpoint?.replace(/\/+$/, '') ?? originOf(call.req.url))
   call.set('caller', call.env?.caller ?? NOBODY)
+  const { raw } = call.req
+  call.set('hasJsonSuffix', raw.url.includes('.json') && hasJsonSuffix(trimEnd(getPath(raw), '/'), raw))
   call.header('X-OpenStack-Ironic-API-Minimum-Version', MIN_VERSION)
   call.header('X-OpenStack-Ironic-API-Maximum-Version', MAX_VERSION)
   call.header('X-OpenStack-Request-Id', request_id)

@@ -19,6 +19,8 @@ export type ApiEnv = {
     /** Base of links, without a slash at the end. */
     base: string
     request_id: string
+    /** `.json` was taken from the end of the path. */
+    hasJsonSuffix: boolean
     caller: Caller
     body: BodyShare
   }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { Caller } from '../access/caller.ts'
-import { InvalidParameterValue } from '../errors.ts'
+import { InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Base } from '../records/kind.ts'
 import type { Node } from '../records/kinds/node.ts'
@@ -24,11 +24,13 @@ import { commaList, isLogicalName, isUuid, parse } from './schema.ts'
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** What a request brought beside its path and its body. */
-export type Asked = { minor: number; ident: string; query: Query; caller: Caller }
+export type Asked = { minor: number; ident: string; query: Query; caller: Caller; hasJsonSuffix: boolean }
 
 export type Resource<R extends Base> = {
   /** Of its collection: its place below /v1, and the key of the list in an answer. */
   name: string
+  /** The key, where it is another. */
+  key?: string
   /** Minor version that brought it: below, there is no such path. */
   since?: number
   /** Minor version since when its records are found by name. They are found by uuid alone when left out. */
@@ -103,14 +105,16 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
   }
   const asked = (call: Call, query: Query = {}): Asked => {
     servedSince(call, row.since ?? 0)
-    return { minor: call.get('minor'), ident: call.req.param('ident') ?? '', query, caller: call.get('caller') }
+    const [minor, caller, hasJsonSuffix] = [call.get('minor'), call.get('caller'), call.get('hasJsonSuffix')]
+    return { minor, ident: call.req.param('ident') ?? '', query, caller, hasJsonSuffix }
   }
 
   addLists(app, parts, { row, present })
   app.get(`/v1/${name}/:ident`, (call) => {
-    const { ident, minor } = asked(call)
+    const request = asked(call)
+    const { minor } = request
     const { fields } = readQuery(call, { fields: { schema: commaList } })
-    const record = findRecord(row, ident, minor)
+    const record = findAsked(row, request)
     return answer(call, record, fields ? { names: askedFields(row, fields, minor) } : {})
   })
   app.post(`/v1/${name}`, async (call) => {
@@ -126,12 +130,11 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     const request = asked(call, row.patch?.query ? readQuery(call, row.patch.query) : {})
     const patch = patcher.read(await readJson(call, limit), request.minor)
     row.patch?.check?.(patch, request)
-    const record = findRecord(row, request.ident, request.minor)
+    const record = findAsked(row, request)
     return answer(call, await patched(parts, row, { record, patch, asked: request, patcher }))
   })
   app.delete(`/v1/${name}/:ident`, async (call) => {
-    const { ident, minor } = asked(call)
-    const record = findRecord(row, ident, minor)
+    const record = findAsked(row, asked(call))
     await reserving(parts, row, { record, purpose: 'deletion' }, async (node) => {
       if (node) row.node?.checkDelete?.(node, record)
       await records.delete(record.uuid)
@@ -156,16 +159,34 @@ type Findable<R extends Base> = Pick<Resource<R>, 'noun' | 'named'> & { records:
 export function findRecord<R extends Base>(row: Findable<R>, ident: string, minor: number): R {
   if (!isUuid(ident) && (row.named === undefined || !isLogicalName(ident))) {
     const [expected, argument] = row.named === undefined ? ['UUID', 'uuid'] : ['UUID or name', 'ident']
-    throw new InvalidParameterValue(`Expected ${expected} for ${kindOf(row)}_${argument}: ${ident.slice(0, 60)}`)
+    throw new InvalidParameterValue(
+      `Expected ${expected} for ${kindOf(row).split(' ').at(-1)}_${argument}: ${ident.slice(0, 60)}`,
+    )
   }
   if (!isUuid(ident) && minor < (row.named ?? 0)) throw row.records.notFound(ident)
   return row.records.find(ident)
 }
 
+/** A name may well end in `.json`. @source Ironic api/controllers/v1/utils._get_with_suffix */
+function findAsked<R extends Base>(row: Findable<R>, { ident, minor, hasJsonSuffix }: Asked): R {
+  try {
+    return findRecord(row, ident, minor)
+  } catch (error) {
+    if (!hasJsonSuffix || !(error instanceof NotFound)) throw error
+    return findRecord(row, `${ident}.json`, minor)
+  }
+}
+
 function addLists<R extends Base>(app: App, parts: ApiParts, o: { row: Resource<R>; present: Present<R> }): void {
   const { row, present } = o
   const all = (query: Query) => row.candidates?.(query) ?? row.records.all()
-  const collection = { ...row, present, get: (uuid: string) => row.records.get(uuid), candidates: all }
+  const collection = {
+    ...row,
+    name: row.key ?? row.name,
+    present,
+    get: (uuid: string) => row.records.get(uuid),
+    candidates: all,
+  }
   const lists = [
     { path: row.name, since: 0, isWithin: false, candidates: () => all },
     ...(row.within ?? []).map(listedWithin),

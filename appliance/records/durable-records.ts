@@ -34,7 +34,8 @@ export class DurableRecords<R extends Base> implements Records<R> {
   readonly #createdSeq = new Map<string, number>()
 
   constructor(name: string, kind: Kind<R>, backing: Backing) {
-    const found = { unique: Object.keys(kind.unique), indexes: kind.indexes ?? [] }
+    const made = Object.fromEntries(Object.entries(kind.unique).map(([name, { of }]) => [name, of]))
+    const found = { unique: Object.keys(kind.unique), indexes: kind.indexes ?? [], made }
     this.#name = name
     this.#kind = kind
     this.#volatile = kind.volatile ?? {}

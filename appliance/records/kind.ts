@@ -9,16 +9,16 @@ import { timestamp } from './timestamp.ts'
 export type Base = { uuid: string; created_at: string; updated_at: string | null }
 
 /**
- * `U`: the unique fields, `I`: the other fields by which records are found. Fields of both hold a string, or null for
- * no value.
+ * `U`: what is unique, a field or made of several; `I`: the other fields by which records are found. Fields of both
+ * hold a string, or null for no value.
  */
 export type Kind<R extends Base, U extends string = string, I extends string = string> = {
   /** As it begins a sentence: "Node ... could not be found." */
   noun: string
   /** What a field is that a new record, or a document of an older version, does not have. */
   defaults: Partial<R>
-  /** Of a record whose value is taken, `conflict` says so. */
-  unique: Readonly<Record<U, { conflict(record: R): string }>>
+  /** Of a record whose value is taken, `conflict` says so. `of`: the value, where it is not a field of that name. */
+  unique: Readonly<Record<U, { of?(record: R): string; conflict(record: R): string }>>
   indexes?: readonly I[]
   /** Fields that live in memory only, with their value after a start: never on the disk, changed without a wait. */
   volatile?: Partial<R>

@@ -11,12 +11,15 @@ import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 import { PORTGROUPS } from './kinds/portgroup.ts'
 import { READINGS } from './kinds/reading.ts'
+import { VOLUME_CONNECTORS, VOLUME_TARGETS } from './kinds/volume.ts'
 
 export const KINDS = {
   chassis: CHASSIS,
   nodes: NODES,
   ports: PORTS,
   portgroups: PORTGROUPS,
+  volume_connectors: VOLUME_CONNECTORS,
+  volume_targets: VOLUME_TARGETS,
   boots: BOOTS,
   readings: READINGS,
   deploy_templates: DEPLOY_TEMPLATES,

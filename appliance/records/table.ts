@@ -3,6 +3,8 @@
  * allowed.
  */
 
+type Made<R> = Readonly<Record<string, ((record: R) => string) | undefined>>
+
 const NONE: readonly string[] = Object.freeze([])
 
 export class Table<R extends { uuid: string }> {
@@ -12,7 +14,12 @@ export class Table<R extends { uuid: string }> {
   /** By field, by value: the uuids of all records that have it. */
   readonly #members: ReadonlyMap<string, Map<string, readonly string[]>>
 
-  constructor({ unique, indexes }: { unique: readonly string[]; indexes: readonly string[] }) {
+  readonly #made: Made<R>
+
+  /** @param o.made  values of unique fields that are made of others */
+  constructor(o: { unique: readonly string[]; indexes: readonly string[]; made?: Made<R> }) {
+    const { unique, indexes, made = {} } = o
+    this.#made = made
     this.#holders = new Map(unique.map((field) => [field, new Map()]))
     this.#members = new Map(indexes.map((field) => [field, new Map()]))
   }
@@ -43,7 +50,7 @@ export class Table<R extends { uuid: string }> {
   /** The unique field in which `record` collides with another one. */
   collision(record: R): string | undefined {
     for (const field of this.#holders.keys()) {
-      const value = claim(record, field)
+      const value = this.#claim(record, field)
       const holder = value === undefined ? undefined : this.by(field, value)
       if (holder && holder.uuid !== record.uuid) return field
     }
@@ -70,10 +77,15 @@ export class Table<R extends { uuid: string }> {
     for (const record of other.all()) this.put(record)
   }
 
+  #claim(record: R | undefined, field: string): string | undefined {
+    const made = this.#made[field]
+    return made && record ? made(record) : claim(record, field)
+  }
+
   #enter(before: R | undefined, after: R | undefined): void {
     const uuid = (after ?? before)?.uuid ?? ''
     for (const [field, holders] of this.#holders) {
-      const [was, is] = [claim(before, field), claim(after, field)]
+      const [was, is] = [this.#claim(before, field), this.#claim(after, field)]
       if (was !== undefined && was !== is && holders.get(was) === uuid) holders.delete(was)
       if (is !== undefined) holders.set(is, uuid)
     }

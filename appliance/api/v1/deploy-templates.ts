@@ -2,10 +2,11 @@
 import { z } from 'zod'
 import type { Json } from '../../plugin-api/index.ts'
 import type { DeployTemplate } from '../../records/kinds/deploy-template.ts'
-import { type Fields, objectField } from '../fields.ts'
+import type { Fields } from '../fields.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
-import { dict, limitedText, uuid } from '../schema.ts'
+import { limitedText, uuid } from '../schema.ts'
+import { secretTable } from './node/kept-secrets.ts'
 import { trait } from './node/traits.ts'
 import { checkOnce, masked, place, STEP, stepArgs, stepList, stepsKept } from './step-fields.ts'
 
@@ -16,7 +17,7 @@ const FIELDS: Fields<DeployTemplate> = {
   updated_at: {},
   name: { write: trait },
   description: { write: limitedText(255).nullable() },
-  extra: { ...objectField(dict), show: masked },
+  extra: secretTable,
   steps: {
     write: stepList(z.strictObject({ ...STEP, args: stepArgs, priority: place }, 'expected an object')),
     show: masked,

@@ -8,12 +8,15 @@ import { inspectionRuleResource } from './inspection-rules.ts'
 import { nodeResource } from './node/resource.ts'
 import { portResource } from './port/resource.ts'
 import { portgroupResource } from './portgroups.ts'
+import { connectorResource, targetResource } from './volume.ts'
 
 export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
   chassisResource(parts),
   nodeResource(parts),
   portResource(parts),
   portgroupResource(parts),
+  connectorResource(parts),
+  targetResource(parts),
   deployTemplateResource(parts),
   inspectionRuleResource(parts),
 ]

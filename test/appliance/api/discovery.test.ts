@@ -32,7 +32,7 @@ describe('discovery', () => {
 
     assert.deepEqual(Object.keys(now), [
       ...['chassis', 'nodes', 'ports', 'portgroups', 'deploy_templates', 'inspection_rules'],
-      ...['drivers', 'lookup', 'heartbeat', 'conductors'],
+      ...['drivers', 'lookup', 'heartbeat', 'volume', 'shards', 'conductors'],
     ])
     assert.deepEqual(now.nodes, [
       { href: `${BASE}/v1/nodes/`, rel: 'self' },

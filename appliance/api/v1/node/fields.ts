@@ -6,9 +6,9 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import type { z } from 'zod'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
-import { type Field, type Fields, objectField, switchField } from '../../fields.ts'
-import { dict, flag, limitedText, text, uuid } from '../../schema.ts'
-import { withSecretsKept } from './kept-secrets.ts'
+import { type Field, type Fields, switchField } from '../../fields.ts'
+import { flag, limitedText, text, uuid } from '../../schema.ts'
+import { secretTable } from './kept-secrets.ts'
 
 export const DESCRIPTION_LIMIT = 4096
 /** Minor versions of the interfaces that came one by one; the others came with 1.31. */
@@ -32,7 +32,6 @@ function provisionStateFor(value: unknown, minor: number): unknown {
 const nullable = (schema: z.ZodType) => schema.nullable()
 /** A field that is an object; removing it empties it. */
 const object = (field: Field<Node> = {}): Field<Node> => ({ none: {}, sortable: false, ...field })
-const writable = { ...objectField(dict), show: masked, keep: withSecretsKept }
 const interfaces = Object.fromEntries(
   INTERFACE_TYPES.map((type): [string, Field<Node>] => [
     interfaceField(type),
@@ -67,14 +66,14 @@ export const NODE_FIELDS: Fields<Node> = {
   description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
   disable_power_off: { since: 95, ...switchField(false) },
   driver: { write: text },
-  driver_info: writable,
+  driver_info: secretTable,
   driver_internal_info: object({ since: 3, show: masked }),
-  extra: writable,
+  extra: secretTable,
   fault: { since: 42 },
   health: { since: 109, read: () => null, sortable: false },
   inspection_finished_at: { since: 6 },
   inspection_started_at: { since: 6 },
-  instance_info: writable,
+  instance_info: secretTable,
   instance_name: { since: 104, write: nullable(limitedText(255).min(1, 'expected at least one character')) },
   instance_uuid: { write: nullable(uuid) },
   last_error: {},
@@ -82,11 +81,11 @@ export const NODE_FIELDS: Fields<Node> = {
   maintenance: switchField(false),
   maintenance_reason: {},
   name: { since: 5, write: nullable(text) },
-  network_data: { since: 66, ...writable },
+  network_data: { since: 66, ...secretTable },
   owner: { since: 50, write: nullable(limitedText(255)) },
   parent_node: { since: 83, write: nullable(limitedText(255)) },
   power_state: {},
-  properties: writable,
+  properties: secretTable,
   protected: { since: 48, ...switchField(false), on: 'patch' },
   protected_reason: { since: 48, write: nullable(text), on: 'patch' },
   provision_state: { show: provisionStateFor },

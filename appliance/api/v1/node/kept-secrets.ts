@@ -3,8 +3,17 @@
  * no secret either: it is left out.
  */
 import { hasMembers } from '@appliance/ground/exact-number'
-import { isSecretKey, MASK, maskText } from '@appliance/ground/secret-words'
+import { isSecretKey, MASK, maskSecrets, maskText } from '@appliance/ground/secret-words'
 import type { Json } from '../../../plugin-api/index.ts'
+import { objectField } from '../../fields.ts'
+import { dict } from '../../schema.ts'
+
+/** A field that is a table in which secrets are: they are masked, and a mask that is written back keeps them. */
+export const secretTable = {
+  ...objectField(dict),
+  show: (value: unknown) => maskSecrets(value),
+  keep: withSecretsKept,
+}
 
 export function withSecretsKept(before: unknown, given: unknown): unknown {
   if (Array.isArray(given)) {

@@ -1,13 +1,12 @@
 /**
- * What clients read besides of a node, and where this appliance's true answer is short: no VIFs, history, settings,
- * volumes. One row each.
+ * What clients read besides of a node, and where this appliance's true answer is short: no VIFs, history, settings.
+ * One row each.
  */
 import { NotFound } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
-import { links } from '../../present.ts'
 import { nodeOf } from './names.ts'
 
 type Read = { path: string; since: number; answer: (node: Node, call: Call) => Json }
@@ -23,17 +22,6 @@ const READS: readonly Read[] = [
     answer: (_, call) => absent(`Node history record ${call.req.param('event')} could not be found.`),
   },
   { path: 'allocation', since: 52, answer: ({ uuid }) => absent(`Allocation for node ${uuid} could not be found.`) },
-  {
-    path: 'volume',
-    since: 32,
-    answer: ({ uuid }, call) => ({
-      connectors: links(call.get('base'), `nodes/${uuid}/volume/connectors`),
-      targets: links(call.get('base'), `nodes/${uuid}/volume/targets`),
-      links: links(call.get('base'), `nodes/${uuid}/volume`),
-    }),
-  },
-  { path: 'volume/connectors', since: 32, answer: () => ({ connectors: [] }) },
-  { path: 'volume/targets', since: 32, answer: () => ({ targets: [] }) },
 ]
 
 export function addReads(app: App, parts: ApiParts): void {
