@@ -94,4 +94,26 @@ export const redfish = {
     unit: 's',
     help: 'Pause between two of them.',
   },
+  enable_vmedia_insert_polling: {
+    section: 'redfish',
+    type: 'boolean',
+    default: false,
+    help: 'Wait until the BMC says that it shows an image as virtual media: some answer before they have looked at it.',
+  },
+  vmedia_insert_timeout: {
+    section: 'redfish',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    unit: 's',
+    help: 'Longest of these waits.',
+  },
+  vmedia_insert_poll_interval: {
+    section: 'redfish',
+    type: 'integer',
+    default: 2,
+    min: 1,
+    unit: 's',
+    help: 'Pause between two looks.',
+  },
 } as const satisfies Options

@@ -1,5 +1,5 @@
 /** What a person may say of the rack's nodes beyond what the rack knows: taken to the real client as it was given. */
-import { BMC_PASSWORD, BMC_USERNAME, bmcPort } from './steel/bmc.ts'
+import { BMC_PASSWORD, BMC_USERNAME, bmcPort, REDFISH_PORT, systemUuid } from './steel/bmc.ts'
 
 /**
  * `info`s and properties are KEY=VALUE as the client reads them: the value is JSON, or else text. Of two with one key
@@ -30,8 +30,17 @@ const BMC_FACTS: Readonly<Record<string, (machine: number) => Record<string, str
     ipmi_username: BMC_USERNAME,
     ipmi_password: BMC_PASSWORD,
   }),
+  redfish: (machine) => ({
+    redfish_address: `https://127.0.0.1:${REDFISH_PORT}`,
+    redfish_system_id: `/redfish/v1/Systems/${systemUuid(machine)}`,
+    redfish_username: BMC_USERNAME,
+    redfish_password: BMC_PASSWORD,
+    redfish_verify_ca: 'False',
+  }),
 }
 
+/** What such nodes need of the rack. */
+export const needsRedfish = (driver: string): boolean => driver === 'redfish'
 export const reachesBmc = (driver: string): boolean => Object.hasOwn(BMC_FACTS, driver)
 
 /** What `baremetal node create` needs to know of a machine's BMC. */

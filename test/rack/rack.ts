@@ -31,6 +31,8 @@ export type RackOptions = {
   disk_bytes?: number
   /** Machines have graphics cards. */
   screens?: boolean
+  /** The machines' BMCs speak Redfish, too, on REDFISH_PORT. */
+  redfish?: boolean
   /**
    * Host of container references: the rack gets an upstream registry of that name, and the appliance a mirror of it.
    */
@@ -67,6 +69,8 @@ export type Rack = AsyncDisposable & {
   rackstrap(args: readonly string[], signal?: AbortSignal): Promise<string>
 }
 
+/** Hardware types that are not enabled by themselves. */
+const REDFISH: ConfigChange = { DEFAULT: { enabled_hardware_types: 'ipmi,redfish,fake-hardware' } }
 const DEFAULT_MEMORY_MIB = 1024
 export const DEFAULT_DISK_BYTES = 4 * 1024 ** 3
 
@@ -88,7 +92,16 @@ export async function startRack(options: RackOptions): Promise<Rack> {
     const place = { name, folder, logs, signal }
     const booted = options.resumes ? bootedIn(name) : undefined
     const hardware = await startHardware(
-      { ...place, machines, firmware, memory_mib, disk_bytes, screens: options.screens, booted },
+      {
+        ...place,
+        machines,
+        firmware,
+        memory_mib,
+        disk_bytes,
+        screens: options.screens,
+        redfish: options.redfish,
+        booted,
+      },
       stack,
     )
     const { enter } = hardware.network
@@ -99,7 +112,9 @@ export async function startRack(options: RackOptions): Promise<Rack> {
       log: join(logs, 'appliance.log'),
       ramdisk: options.ramdisk.folder,
       images: options.images,
-      config: mergeConfig(mergeConfig(containers, booted ? RESUMING : {}), options.config),
+      config: [containers, booted ? RESUMING : {}, options.redfish ? REDFISH : {}, options.config ?? {}].reduce(
+        (config, change) => mergeConfig(config, change),
+      ),
       enter,
       apiSocket: hardware.apiSocket,
     })

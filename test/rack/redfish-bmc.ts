@@ -30,6 +30,19 @@ export const SYSTEM = '/redfish/v1/Systems/1'
 const SESSIONS = '/redfish/v1/SessionService/Sessions'
 const RESET = `${SYSTEM}/Actions/ComputerSystem.Reset`
 
+const CHASSIS = '/redfish/v1/Chassis/1'
+export const MEDIA = '/redfish/v1/Managers/1/VirtualMedia'
+
+const drive = (name: string, MediaTypes: readonly string[]): Json => ({
+  ...{ Id: name, MediaTypes, Image: null, Inserted: false },
+  Actions: Object.fromEntries(
+    ['Insert', 'Eject'].map((verb) => [
+      `#VirtualMedia.${verb}Media`,
+      { target: `${MEDIA}/${name}/Actions/VirtualMedia.${verb}Media` },
+    ]),
+  ),
+})
+
 const RESOURCES: Readonly<Record<string, Json>> = {
   [ROOT]: {
     '@odata.id': ROOT,
@@ -39,11 +52,48 @@ const RESOURCES: Readonly<Record<string, Json>> = {
   },
   '/redfish/v1/Systems': { Members: [{ '@odata.id': SYSTEM }] },
   '/redfish/v1/Managers': { Members: [{ '@odata.id': '/redfish/v1/Managers/1' }] },
-  '/redfish/v1/Managers/1': { Id: '1' },
+  '/redfish/v1/Managers/1': { Id: '1', VirtualMedia: { '@odata.id': MEDIA } },
+  [MEDIA]: { Members: [{ '@odata.id': `${MEDIA}/Floppy` }, { '@odata.id': `${MEDIA}/Cd` }] },
+  [`${MEDIA}/Floppy`]: drive('Floppy', ['Floppy', 'USBStick']),
+  [`${MEDIA}/Cd`]: drive('Cd', ['CD', 'DVD']),
+  [`${SYSTEM}/SecureBoot`]: {
+    SecureBootEnable: false,
+    Actions: {
+      '#SecureBoot.ResetKeys': {
+        target: `${SYSTEM}/SecureBoot/Actions/SecureBoot.ResetKeys`,
+        'ResetKeysType@Redfish.AllowableValues': ['ResetAllKeysToDefault', 'DeleteAllKeys'],
+      },
+    },
+  },
+  [`${SYSTEM}/Storage`]: { Members: [{ '@odata.id': `${SYSTEM}/Storage/1` }] },
+  [`${SYSTEM}/Storage/1`]: { Id: '1', Drives: [{ '@odata.id': `${SYSTEM}/Storage/1/Drives/1` }] },
+  [`${SYSTEM}/Storage/1/Drives/1`]: {
+    ...{ Id: '1', Name: 'Bay 1', Model: 'ST1', CapacityBytes: 1000, LocationIndicatorActive: false },
+    Status: { Health: 'OK' },
+  },
+  [CHASSIS]: {
+    Id: 'Blade',
+    IndicatorLED: 'Lit',
+    Thermal: { '@odata.id': `${CHASSIS}/Thermal` },
+    Power: { '@odata.id': `${CHASSIS}/Power` },
+  },
+  [`${CHASSIS}/Thermal`]: {
+    Fans: [{ MemberId: '0', Reading: 2100, ReadingUnits: 'RPM', Status: { State: 'Enabled', Health: 'OK' } }],
+    Temperatures: [{ MemberId: '0', ReadingCelsius: 41.5, PhysicalContext: 'CPU', Status: { State: 'Enabled' } }],
+  },
   [SYSTEM]: {
     '@odata.id': SYSTEM,
     Id: '1',
     PowerState: 'Off',
+    Manufacturer: 'Acme',
+    UUID: '00000000-0000-0000-0000-000000000001',
+    IndicatorLED: 'Off',
+    SecureBoot: { '@odata.id': `${SYSTEM}/SecureBoot` },
+    Storage: { '@odata.id': `${SYSTEM}/Storage` },
+    Links: {
+      Chassis: [{ '@odata.id': CHASSIS }],
+      ManagedBy: [{ '@odata.id': '/redfish/v1/Managers/1' }],
+    },
     Boot: {
       BootSourceOverrideTarget: 'None',
       BootSourceOverrideEnabled: 'Disabled',
@@ -125,6 +175,7 @@ export class RedfishBmc implements AsyncDisposable {
     if (path !== ROOT && !this.#isKnown(request)) return refused(401, 'Base.1.8.NoValidSession', 'Who are you?')
     if (method === 'DELETE' && this.sessions.delete(pathToken(path))) return { status: 204 }
     if (path === RESET && method === 'POST') return this.#reset(request)
+    if (path.includes('/Actions/') && method === 'POST') return this.#act(request)
     const resource = this.resources.get(path)
     if (!resource) return refused(404, 'Base.1.8.ResourceMissingAtURI', `There is nothing at ${path}.`)
     const headers: Record<string, string> = this.wantsTags ? { etag: `W/"${this.#tags}"` } : {}
@@ -158,6 +209,15 @@ export class RedfishBmc implements AsyncDisposable {
     if (typeof token === 'string') return this.sessions.has(token)
     const { username, password } = this.account
     return headers.authorization === `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  }
+
+  /** What is known of others than Reset: images go in and out of drives. */
+  #act({ path, body }: BmcRequest): BmcAnswer {
+    const resource = this.resources.get(path.slice(0, path.indexOf('/Actions/')))
+    if (!resource) return refused(404, 'Base.1.8.ResourceMissingAtURI', `There is nothing at ${path}.`)
+    if (path.endsWith('InsertMedia')) Object.assign(resource, { Image: body.Image, Inserted: true })
+    if (path.endsWith('EjectMedia')) Object.assign(resource, { Image: null, Inserted: false })
+    return { status: 204 }
   }
 
   #reset({ body }: BmcRequest): BmcAnswer {

@@ -128,3 +128,12 @@ async function isThereAnyway(bmc: Bmc, error: unknown, wanted: PowerState): Prom
   if (found !== null) return found === wanted
   return new RegExp(`(?:host is|already) powered ${wanted === 'power on' ? 'on' : 'off'}`, 'i').test(error.message)
 }
+
+/** @source Ironic drivers/modules/redfish/management.py inject_nmi */
+export async function injectNmi(bmc: Bmc): Promise<void> {
+  const { target, allowed } = await actionOf(bmc, await bmc.system(), { action: RESET, parameter: 'ResetType' })
+  if (allowed !== undefined && !allowed.includes('Nmi')) {
+    throw bmc.failure(`sends no NMI: as ResetType it takes ${allowed.join(', ')}.`)
+  }
+  await bmc.post(target, { ResetType: 'Nmi' })
+}

@@ -11,6 +11,7 @@ import { explain } from '../failure.ts'
 import { type Image, prepareImage } from '../image.ts'
 import { ensureInstallation, type Installation } from '../installer/build.ts'
 import { makeLiveSystem } from '../live-system/build.ts'
+import { needsRedfish } from '../node-fields.ts'
 import { DEFAULT_DISK_BYTES, type Rack, type RackOptions, startRack } from '../rack.ts'
 import { ensureRamdisk, type Ramdisk } from '../ramdisk.ts'
 import { createDisplay, type Display, inMiB } from './display.ts'
@@ -99,6 +100,7 @@ async function start(run: Run, ramdisk: Ramdisk, image: Payload): Promise<Rack> 
   const rack = await startRack({
     ...{ ramdisk, firmware, machines, memory_mib, logs, signal },
     config: mergeConfig(mergeConfig(cleaning(command), await enabling(command.node.deploy_interface)), run.config),
+    redfish: needsRedfish(command.node.driver),
     ...optionsFor(image, command),
   })
   display.say(`rack of ${machines} with ${firmware} firmware is up in network namespace ${rack.name}; logs: ${logs}`)

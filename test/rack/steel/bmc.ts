@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type IpmiSim, startIpmiSim } from '../ipmi-sim.ts'
+import { type Emulator, startEmulator } from '../redfish-emulator/emulator.ts'
 import type { Machine } from './machine.ts'
 
 export const BMC_USERNAME = 'admin'
@@ -15,6 +16,11 @@ const FIRST_PORT = 6230
 const LINE_LIMIT = 1_000
 
 export const bmcPort = (index: number) => FIRST_PORT + index
+
+/** One emulator of Redfish has all machines. */
+export const REDFISH_PORT = 8443
+/** Of a machine's ComputerSystem. */
+export const systemUuid = (index: number) => `5ac40000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`
 
 /** Answers `NAME get|set|check ...` of the hooks. @source ipmi_sim(1) on chassis_control */
 export async function serveHooks(socketPath: string, machines: readonly Machine[]): Promise<Server> {
@@ -50,13 +56,14 @@ async function obey(machine: Machine, verb: string, words: readonly string[]): P
 
 function read(machine: Machine, name: string): string {
   if (name === 'power') return machine.power === 'on' ? '1' : '0'
-  if (name === 'boot') return machine.boot === 'network' ? 'pxe' : 'default'
+  if (name === 'boot') return machine.boot === 'network' ? 'pxe' : machine.boot === 'cdrom' ? 'cdrom' : 'default'
   return '0'
 }
 
 async function change(machine: Machine, name: string, value: string): Promise<void> {
   if (name === 'power') return value === '1' ? machine.powerOn() : machine.powerOff()
-  if (name === 'boot') return machine.setBootDevice(value === 'pxe' ? 'network' : 'disk')
+  if (name === 'boot') return machine.setBootDevice(value === 'pxe' ? 'network' : value === 'cdrom' ? 'cdrom' : 'disk')
+  if (name === 'cdrom') return machine.insert(value === '-' ? undefined : value)
   if (name === 'reset') return machine.reset()
   if (name === 'shutdown') return machine.softOff()
 }
@@ -87,4 +94,18 @@ export function startBmc(
     serial: `127.0.0.1:${machine.options.console_port}`,
     netns: place.netns,
   })
+}
+
+/** The machines' BMCs in Redfish, beside those in IPMI. */
+export function startRedfish(
+  machines: readonly Machine[],
+  place: { folder: string; hook_port: number; netns: string },
+  signal: AbortSignal,
+): Promise<Emulator> {
+  const systems = machines.map(({ name, options: { mac, firmware } }, index) => ({
+    ...{ uuid: systemUuid(index), name, mac },
+    boot_mode: firmware === 'uefi' ? ('UEFI' as const) : ('Legacy' as const),
+  }))
+  const account = { username: BMC_USERNAME, password: BMC_PASSWORD }
+  return startEmulator({ ...place, ...account, port: REDFISH_PORT, systems }, signal)
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { bmcPort, serveHooks, startBmc } from './bmc.ts'
+import { bmcPort, serveHooks, startBmc, startRedfish } from './bmc.ts'
 import { BootedMachines, type BootedOptions } from './booted.ts'
 import { type Firmware, Machine } from './machine.ts'
 import { createNetwork, type Network } from './network.ts'
@@ -21,6 +21,8 @@ export type HardwareOptions = {
   memory_mib: number | readonly number[]
   disk_bytes: number
   screens?: boolean | undefined
+  /** The machines' BMCs speak Redfish, too. */
+  redfish?: boolean | undefined
   /** When machines go on from a booted agent; see booted.ts. */
   booted?: BootedOptions | undefined
   signal: AbortSignal
@@ -55,6 +57,10 @@ export async function startHardware(options: HardwareOptions, stack: AsyncDispos
     machines.map((machine, index) => startBmc(machine, { ...place, port: bmcPort(index) })),
   )
   stack.defer(async () => void (await Promise.all(bmcs.map((bmc) => bmc.stop()))))
+  if (options.redfish) {
+    const emulator = await startRedfish(machines, { ...place, folder: join(folder, 'redfish') }, signal)
+    stack.defer(() => emulator.stop())
+  }
   return { network, machines, apiSocket: sockets.api, onPhoneHome: porter.onPhoneHome }
 }
 

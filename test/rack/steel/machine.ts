@@ -11,7 +11,7 @@ import { qmp } from './qmp.ts'
 
 export const FIRMWARES = ['bios', 'uefi'] as const
 export type Firmware = (typeof FIRMWARES)[number]
-export type BootDevice = 'network' | 'disk'
+export type BootDevice = 'network' | 'disk' | 'cdrom'
 
 export type MachineOptions = {
   name: string
@@ -42,6 +42,12 @@ const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd'
  * into the code that another one is patching ("Oops: int3" in sched_clock_cpu; seen in 2 of some 60 boots).
  */
 const PROCESSORS = 1
+/** What comes first, and what after it. */
+const BOOT_ORDER: Readonly<Record<BootDevice, readonly BootDevice[]>> = {
+  network: ['network', 'disk', 'cdrom'],
+  disk: ['disk', 'network', 'cdrom'],
+  cdrom: ['cdrom', 'disk', 'network'],
+}
 /** 25 lines of 80 characters, each with its colours. */
 const TEXT_MODE = { address: 0xb8000, bytes: 4000 }
 
@@ -51,6 +57,9 @@ export class Machine {
   #ended: Promise<void> = Promise.resolve()
   #boot: BootDevice = 'disk'
   #isStarting = false
+  /** What its CD drive holds from the next power on; a machine without a disc has no drive. */
+  #disc: string | undefined
+  #hasDrive = false
   readonly #onPower: ((power: 'on' | 'off') => void)[] = []
 
   constructor(options: MachineOptions) {
@@ -151,11 +160,18 @@ export class Machine {
       execute: 'qom-set',
       arguments: { path: `/machine/peripheral/${path}`, property: 'bootindex', value },
     })
-    const [network, disk] = this.#bootOrder()
+    const present = (['disk', 'network', 'cdrom'] as const).filter(
+      (name) => (name !== 'disk' || this.options.disk_bytes > 0) && (name !== 'cdrom' || this.#hasDrive),
+    )
+    if (present.length === 1) return
     // Two devices may not hold one index, not even for a moment.
-    const devices =
-      this.options.disk_bytes > 0 ? [index('disk', 9), index('network', network), index('disk', disk)] : []
-    await qmp(this.#file('qmp'), ...devices)
+    const away = present.map((name, at) => index(name, 9 - at))
+    await qmp(this.#file('qmp'), ...away, ...present.map((name) => index(name, this.#bootIndex(name))))
+  }
+
+  /** As putting a disc into its drive; undefined: as taking it out. Counts from the next power on. */
+  insert(disc: string | undefined): void {
+    this.#disc = disc
   }
 
   /** What stands on its screen in text mode, 80 columns wide. For a machine that has one, by BIOS. */
@@ -189,13 +205,14 @@ export class Machine {
     return join(this.options.folder, name)
   }
 
-  #bootOrder(): [network: number, disk: number] {
-    return this.#boot === 'network' ? [0, 1] : [1, 0]
+  #bootIndex(device: BootDevice): number {
+    return BOOT_ORDER[this.#boot].indexOf(device)
   }
 
   #arguments(isResumed: boolean): string[] {
     const { mac, firmware, memory_mib, tap, console, console_port, name, disk_bytes, screen } = this.options
-    const [network, disk] = this.#bootOrder()
+    const disc = this.#disc
+    this.#hasDrive = disc !== undefined
     const flash = (file: string, access: string) => ['-drive', `if=pflash,format=raw,file=${file}${access}`]
     // The BMC holds the port for serial over LAN; a machine that goes on is spoken to by the rack alone.
     const visitor = isResumed ? `path=${this.#file('console')}` : `host=127.0.0.1,port=${console_port},telnet=on`
@@ -210,13 +227,19 @@ export class Machine {
       ...['-chardev', `socket,id=console,${serial}`, '-serial', 'chardev:console'],
       ...['-qmp', `unix:${this.#file('qmp')},server=on,wait=off`],
       ...['-netdev', `tap,id=wire,ifname=${tap},script=no,downscript=no`],
-      ...['-device', `virtio-net-pci,id=network,netdev=wire,mac=${mac},bootindex=${network}`],
+      ...['-device', `virtio-net-pci,id=network,netdev=wire,mac=${mac},bootindex=${this.#bootIndex('network')}`],
       ...(disk_bytes > 0
         ? [
             ...['-drive', `if=none,id=steel,file=${this.disk},format=raw,discard=unmap,cache=unsafe`],
-            ...['-device', `virtio-blk-pci,id=disk,drive=steel,bootindex=${disk}`],
+            ...['-device', `virtio-blk-pci,id=disk,drive=steel,bootindex=${this.#bootIndex('disk')}`],
           ]
         : []),
+      ...(disc === undefined
+        ? []
+        : [
+            ...['-drive', `if=none,id=disc,file=${disc},format=raw,media=cdrom,readonly=on`],
+            ...['-device', `ide-cd,id=cdrom,drive=disc,bootindex=${this.#bootIndex('cdrom')}`],
+          ]),
     ]
   }
 }

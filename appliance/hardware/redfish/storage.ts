@@ -1,0 +1,30 @@
+/** Controllers and drives of a system. */
+import type { Bmc } from './bmc.ts'
+import type { Resource } from './client.ts'
+import { linkAt, linksAt } from './members.ts'
+
+const CONTROLLERS_LIMIT = 20
+const DRIVES_LIMIT = 200
+/** A BMC is small: its drives are asked for a few at a time. */
+const AT_ONCE = 4
+
+/** Its Storage resources; none where it has no such collection. */
+export async function storageOf(bmc: Bmc, { body }: Resource): Promise<readonly Resource[]> {
+  const link = linkAt(body, 'Storage')
+  if (link === undefined) return []
+  return getAll(bmc, (await bmc.members(link)).slice(0, CONTROLLERS_LIMIT))
+}
+
+export async function drivesOf(bmc: Bmc, system: Resource): Promise<readonly Resource[]> {
+  const links = (await storageOf(bmc, system)).flatMap(({ body }) => linksAt(body, 'Drives'))
+  return getAll(bmc, [...new Set(links)].slice(0, DRIVES_LIMIT))
+}
+
+/** In their order. @throws RedfishFailure  one that cannot be read */
+export async function getAll(bmc: Bmc, links: readonly string[]): Promise<readonly Resource[]> {
+  const found: Resource[] = []
+  for (let at = 0; at < links.length; at += AT_ONCE) {
+    found.push(...(await Promise.all(links.slice(at, at + AT_ONCE).map((link) => bmc.get(link)))))
+  }
+  return found
+}
