@@ -11,9 +11,12 @@ export const MASK = '******'
  * @source oslo.utils strutils._SANITIZE_KEYS, which Ironic masks by, and what driver_info of its drivers holds
  */
 const WORDS = [
-  ...['pass[_-]?word', 'passwd', 'pass[_-]?phrase', 'pswd', 'admin[_-]?pass(?![a-z])', 'root[_-]?pwd?(?![a-z])'],
+  ...['pass[_-]?word', 'passwd', 'pass[_-]?phrase', 'pswd', '(?:admin|new)[_-]?pass', 'root[_-]?pwd?(?![a-z])'],
   ...['secret', 'token', 'credential', 'authorization', 'cookie', 'snmp[_-]community'],
-  ...['(?:private|api|access|encryption|encrypted|fernet|ssl|kg)[_-]?key'],
+  ...['(?:private|api|access|encryption|encrypted|fernet|ssl|kg|snmp[_-](?:auth|priv))[_-]?key'],
+  // Of other services of OpenStack.
+  ...['(?:ceph(?:admin|client|manilaclient|mds|mon|rgw)|designaterndc|heatauthencryption|migrationssh)key'],
+  ...['(?:octaviaheartbeat|pacemakerremoteauth)key', 'barbicansimplecryptokek', 'cephclusterfsid', 'swifthashsuffix'],
 ].join('|')
 /** Whole keys, and ends of keys. A config drive and a signed address may hold anything that a user has. */
 const NAMES = '^config[_-]?drive$|^image[_-]url$|(?:^|[_-])auth$'

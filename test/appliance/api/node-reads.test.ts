@@ -40,6 +40,8 @@ describe('traits of a node', () => {
       await refusal('PUT', 'traits/gpu'),
       "400 Schema error for trait: it is 'gpu': expected a standard trait, or CUSTOM_ and upper case letters, digits, underscores",
     )
+    assert.match(await refusal('PUT', 'traits/HW_CPU_X86_WARP_DRIVE'), /^400 .*expected a standard trait/)
+    assert.match(await refusal('PUT', 'traits/CUSTOM_'), /^400 /)
     assert.match(await refusal('PUT', 'traits', { traits: ['CUSTOM_A', 'custom'] }), /^400 .* traits\/1 is 'custom'/)
     assert.equal(await refusal('PUT', 'traits', {}), "400 Schema error for traits: 'traits' is a required property")
     assert.match(await refusal('PUT', 'traits', { traits: many }), /^400 .* 51 exceed the maximum of 50\.$/)

@@ -1,7 +1,7 @@
 /** What looks like a secret, by its key and in a text. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { holdsSecret, isSecretKey, maskText } from '@appliance/ground/secret-words'
+import { holdsSecret, isSecretKey, MASK, maskText } from '@appliance/ground/secret-words'
 
 describe('a key that looks like a secret', () => {
   it('is one of the words, with or without hyphens, in any case, in any place', () => {
@@ -15,6 +15,31 @@ describe('a key that looks like a secret', () => {
 
     assert.deepEqual(
       keys.filter((key) => !isSecretKey(key)),
+      [],
+    )
+  })
+
+  it('is each name that Ironic masks, with a digit behind it, and within a longer name', () => {
+    // oslo.utils 10.2 strutils._SANITIZE_KEYS, and what driver_info and instance_info of Ironic's drivers hold.
+    const names =
+      `adminpass admin_pass password admin_password auth_token new_pass auth_password secret_uuid secret sys_pswd
+      token configdrive chappassword encrypted_key private_key fernetkey sslkey passphrase cephclusterfsid
+      octaviaheartbeatkey rabbitcookie cephmanilaclientkey pacemakerremoteauthkey designaterndckey cephadminkey
+      heatauthencryptionkey cephclientkey keystonecredential barbicansimplecryptokek cephrgwkey swifthashsuffix
+      migrationsshkey cephmdskey cephmonkey chapsecret
+      ipmi_password ipmi_hex_kg_key redfish_password ilo_password drac_password irmc_password irmc_snmp_auth_password
+      irmc_snmp_priv_password snmp_community snmp_community_read snmp_community_write snmp_auth_key snmp_priv_key
+      agent_secret_token novnc_secret_token rescue_password hashed_rescue_password oci_pull_secret image_server_password
+      image_request_authorization_secret`.split(/\s+/)
+    const longer = names.filter((name) => name !== 'configdrive').flatMap((name) => [`${name}1`, `my_${name}`])
+    const shouted = names.map((name) => name.toUpperCase())
+
+    assert.deepEqual(
+      [...names, ...longer, ...shouted].filter((name) => !isSecretKey(name)),
+      [],
+    )
+    assert.deepEqual(
+      names.filter((name) => !maskText(`{"${name}": "x1"}`).includes(MASK)),
       [],
     )
   })

@@ -7,16 +7,16 @@ import { requireMinor } from '../../microversions.ts'
 import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { limitedText, list, parse } from '../../schema.ts'
+import { STANDARD_TRAITS } from '../standard-traits.ts'
 import { nodeOf } from './names.ts'
 
 const SINCE = 37
 /** @source Ironic db MAX_TRAITS_PER_NODE */
 const TRAITS_LIMIT = 50
-/** CUSTOM_ and the namespaces of os-traits, whose single names we do not keep a list of. */
-const TRAIT = /^(CUSTOM|HW|COMPUTE|STORAGE|MISC|OWNER)_[A-Z0-9_]+$/
-/** The name of a trait; deploy templates and runbooks bear such a name, too. */
-export const trait = limitedText(255).regex(
-  TRAIT,
+const CUSTOM = /^CUSTOM_[A-Z0-9_]+$/
+/** The name of a trait; deploy templates and runbooks bear such a name, too. @source Ironic TRAITS_SCHEMA */
+export const trait = limitedText(255).refine(
+  (name) => CUSTOM.test(name) || STANDARD_TRAITS.has(name),
   'expected a standard trait, or CUSTOM_ and upper case letters, digits, underscores',
 )
 const TRAITS_BODY = z.strictObject({ traits: list(trait) })
