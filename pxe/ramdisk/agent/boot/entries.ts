@@ -19,20 +19,23 @@ export type LoaderPlace = {
 const TIMEOUT_S = 120
 const VARIABLES = 'sys/firmware/efi/efivars'
 
+type Machine = { root: string; programs: Programs }
+
 /**
  * It takes the place of entries of the same name, and is the first in order.
  * @throws Error  the firmware's variables cannot be reached, or do not take it
  */
-export async function makeFirst(
-  { root, programs }: { root: string; programs: Programs },
-  place: LoaderPlace,
-): Promise<BootEntry> {
+export const makeFirst = (machine: Machine, place: LoaderPlace): Promise<BootEntry> =>
+  withVariables(machine, () => replace(machine.programs, place))
+
+/** While the firmware's variables can be written. @throws Error  they cannot be reached */
+export async function withVariables<T>({ root, programs }: Machine, act: () => Promise<T>): Promise<T> {
   const folder = join(root, VARIABLES)
   // Built into some kernels; mount says more about it.
   await programs.run('modprobe', ['efivarfs']).catch(() => {})
   await programs.run('mount', ['-t', 'efivarfs', 'efivarfs', folder])
   try {
-    return await replace(programs, place)
+    return await act()
   } finally {
     await programs.run('umount', [folder]).catch(() => {})
   }

@@ -75,12 +75,7 @@ export async function erasableDisks(
 ): Promise<Disk[]> {
   const disks = await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))
   if (disks.length === 0) agent.screen.say('There is no disk that this kernel knows, or may erase: nothing is erased.')
-  // Of what is read-only nothing can be erased.
-  const locked = await Promise.all(disks.map((disk) => isReadOnly(agent, disk)))
-  await refuseShared(
-    agent,
-    disks.filter((_, index) => !locked[index]),
-  )
+  await refuseShared(agent, await writableOf(agent, disks))
   return disks
 }
 
@@ -93,6 +88,12 @@ async function eraseWhole(agent: AgentContext, disk: Disk, erasure: Erasure): Pr
   await exclusively(agent, disk, (erasing, known) =>
     eraseDisk(erasing, known, { wishes, onBytes: (bytes) => erasure.add(bytes) }),
   )
+}
+
+/** Of what is read-only nothing can be erased. */
+export async function writableOf(agent: Pick<AgentContext, 'root'>, disks: readonly Disk[]): Promise<Disk[]> {
+  const locked = await Promise.all(disks.map((disk) => isReadOnly(agent, disk)))
+  return disks.filter((_, index) => !locked[index])
 }
 
 const isReadOnly = async ({ root }: Pick<AgentContext, 'root'>, { name }: Disk) =>

@@ -11,19 +11,8 @@ import { refuseIncomplete } from '../incomplete.ts'
 import { watchMemory } from '../memory.ts'
 import type { CommandContext, CommandDefinition, Params } from '../protocol/commands.ts'
 import type { AgentContext } from './context.ts'
-import { ERASE_STEPS } from './erase.ts'
 import { layerStepsOf } from './layer-steps.ts'
-import { prepareImage } from './standby.ts'
-
-type Phase = 'deploy' | 'clean' | 'service'
-type OfferedStep = {
-  step: string
-  priority: number
-  interface: string
-  reboot_requested: boolean
-  abortable?: boolean
-  argsinfo?: LayerStep['argsInfo']
-}
+import { functionsOf, offered, offersOf, type Phase, type StepFunction } from './step-table.ts'
 
 /** Ironic sends it back with each step: another agent than the one that was asked would be noticed. */
 const MANAGER = 'GenericHardwareManager'
@@ -34,50 +23,17 @@ const FAILURES: Record<Phase, ErrorKind> = {
   service: 'ServicingError',
 }
 
-const offered = (step: string, priority: number): OfferedStep => ({
-  step,
-  priority,
-  interface: 'deploy',
-  reboot_requested: false,
-})
-
 const offeredByLayer = ({ step, priority, argsInfo }: Pick<LayerStep, 'priority' | 'argsInfo'> & { step: string }) => ({
   ...offered(step, priority),
   ...(argsInfo && { argsinfo: argsInfo }),
 })
 
-const abortable = (step: string, priority: number): OfferedStep => ({ ...offered(step, priority), abortable: true })
-
-/**
- * Without those of layers. A deploy's write_image is called by the deploy interface: its priority here says only that
- * it is there.
- */
-const OFFERED: Record<Phase, OfferedStep[]> = {
-  deploy: [offered('erase_devices_metadata', 0), offered('write_image', 0)],
-  clean: [
-    abortable('erase_devices', 10),
-    abortable('erase_devices_metadata', 99),
-    abortable('erase_devices_express', 0),
-  ],
-  service: [offered('write_image', 0)],
-}
-
-/** Cleaning and servicing boot no layers. */
+/** Steps of layers are for deploys. */
 const NOTHING = { offers: [], functions: {} } as const satisfies ReturnType<typeof layerStepsOf>
-
-type StepFunction = (agent: AgentContext, args: Params, context: CommandContext) => Promise<unknown>
-const writeImageStep: StepFunction = async (agent, args, context) => ({
-  result: `prepare_image: ${await prepareImage(agent, args, context)}`,
-})
-const STEPS: Readonly<Record<Phase, Readonly<Record<string, StepFunction>>>> = {
-  deploy: { write_image: writeImageStep, erase_devices_metadata: ERASE_STEPS.erase_devices_metadata },
-  clean: ERASE_STEPS,
-  service: { write_image: writeImageStep },
-}
 
 export function stepCommands(agent: AgentContext, phase: Phase): Record<string, CommandDefinition> {
   const brought = phase === 'deploy' ? layerStepsOf(agent) : NOTHING
-  const all = [...OFFERED[phase], ...brought.offers.map(offeredByLayer)]
+  const all = [...offersOf(phase), ...brought.offers.map(offeredByLayer)]
   return {
     [`get_${phase}_steps`]: {
       kind: 'sync',
@@ -91,7 +47,7 @@ export function stepCommands(agent: AgentContext, phase: Phase): Record<string, 
     [`execute_${phase}_step`]: {
       kind: 'async',
       run: (params, context) =>
-        executeStep(agent, { phase, steps: { ...STEPS[phase], ...brought.functions } }, params, context),
+        executeStep(agent, { phase, steps: { ...functionsOf(phase), ...brought.functions } }, params, context),
     },
   }
 }

@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { NVRAM_ARGSINFO } from '../../../../pxe/ramdisk/agent/commands/firmware-memory.ts'
 import { type AgentProcess, cmdlineFor, startAgent } from './agent-process.ts'
 import { configDrive, diskImage, readConfigDrive, sfdisk } from './disk-images.ts'
 import {
@@ -20,6 +21,8 @@ import {
 import { type FakeMachine, MAC, MIB, makeMachine } from './fake-machine.ts'
 import { serve, sha256, startImageServer } from './image-server.ts'
 import { inFolder } from './quick-folder.ts'
+
+const ON_REQUEST = { priority: 0, interface: 'deploy', reboot_requested: false }
 
 describe('the deploy agent', { timeout: 30_000 }, () => {
   let ironic: FakeIronic
@@ -139,8 +142,9 @@ describe('the deploy agent', { timeout: 30_000 }, () => {
     assert.deepEqual(body.command_result, {
       deploy_steps: {
         GenericHardwareManager: [
-          { step: 'erase_devices_metadata', priority: 0, interface: 'deploy', reboot_requested: false },
-          { step: 'write_image', priority: 0, interface: 'deploy', reboot_requested: false },
+          { step: 'erase_devices_metadata', ...ON_REQUEST },
+          { step: 'clean_uefi_nvram', ...ON_REQUEST, argsinfo: NVRAM_ARGSINFO },
+          { step: 'write_image', ...ON_REQUEST },
         ],
       },
       hardware_manager_version: { generic_hardware_manager: '1.2' },

@@ -37,6 +37,7 @@ describe('deploy steps of layers', () => {
 
     assert.deepEqual(await offered(agent, 'deploy'), [
       'erase_devices_metadata 0',
+      'clean_uefi_nvram 0',
       'write_image 0',
       'burn_in 70',
       'bootc_install 0',
@@ -45,6 +46,12 @@ describe('deploy steps of layers', () => {
       'erase_devices 10',
       'erase_devices_metadata 99',
       'erase_devices_express 0',
+      'erase_pstore 0',
+      'clean_uefi_nvram 0',
+      'burnin_cpu 0',
+      'burnin_disk 0',
+      'burnin_memory 0',
+      'burnin_network 0',
     ])
   })
 
@@ -121,7 +128,8 @@ describe('deploy steps of layers', () => {
       details: 'The image has no bootc.',
     })
     await assert.rejects(Promise.resolve(execute(agent, 'constructor', {})), {
-      details: "This ramdisk has no deploy step 'constructor'; it has write_image, erase_devices_metadata, fail.",
+      details:
+        "This ramdisk has no deploy step 'constructor'; it has erase_devices_metadata, clean_uefi_nvram, write_image, fail.",
     })
   })
 
@@ -134,7 +142,7 @@ describe('deploy steps of layers', () => {
       d: 'exports.steps = { whole: { priority: 0, run() {} } }',
     })
 
-    assert.deepEqual((await offered(agent, 'deploy')).slice(2), ['whole 0'])
+    assert.deepEqual((await offered(agent, 'deploy')).slice(3), ['whole 0'])
     const lines = (await machine.console()).split('\r\n')
     assert.ok(lines.some((line) => line.startsWith('The deploy steps of layer a cannot be loaded: ')))
     assert.ok(lines.includes('Step half of layer b has no priority, or no function "run"; it is left out'))
