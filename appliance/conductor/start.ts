@@ -66,6 +66,8 @@ export type ConductorService = Conductor & {
   /** Fails each node that has waited too long. Each wait has a timer, too. */
   checkDeadlines(): Promise<void>
   syncPowerStates(): Promise<void>
+  /** Nodes that went into maintenance for their BMC, and whose BMC answers again, come out of it. */
+  recoverPowerFailures(): Promise<void>
   /** Within seconds. What is under way goes on after the next start. */
   stop(): Promise<void>
 }
@@ -77,6 +79,7 @@ export function startConductor(
 ): ConductorService {
   const parts = assemble(options)
   const runner = new StepRunner(parts, procedures)
+  const powerSync = createPowerSync(parts)
   const instanceFiles = createInstanceFiles(parts)
   const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = parts.store.nodes.find(ident)
@@ -181,7 +184,8 @@ export function startConductor(
       runner.checkDeadlines()
       await recover(parts, runner, isOrphan)
     },
-    syncPowerStates: createPowerSync(parts),
+    syncPowerStates: powerSync.sync,
+    recoverPowerFailures: powerSync.recover,
     async stop() {
       await parts.background.stop()
       await parts.agent.close()

@@ -7,8 +7,11 @@ import type { Log } from '../log.ts'
 
 const DAY_S = 24 * 3600
 
-type Conductor = Pick<ConductorService, 'checkDeadlines' | 'syncPowerStates'>
-type Intervals = Pick<Config['conductor'], 'check_provision_state_interval' | 'sync_power_state_interval'>
+type Conductor = Pick<ConductorService, 'checkDeadlines' | 'syncPowerStates' | 'recoverPowerFailures'>
+type Intervals = Pick<
+  Config['conductor'],
+  'check_provision_state_interval' | 'sync_power_state_interval' | 'power_failure_recovery_interval'
+>
 
 export const conductorJobs = (conductor: Conductor, config: Intervals): Job[] => [
   {
@@ -20,6 +23,11 @@ export const conductorJobs = (conductor: Conductor, config: Intervals): Job[] =>
     name: 'sync-power-states',
     interval_s: config.sync_power_state_interval,
     run: withoutCounts(() => conductor.syncPowerStates()),
+  },
+  {
+    name: 'recover-power-failures',
+    interval_s: config.power_failure_recovery_interval,
+    run: withoutCounts(() => conductor.recoverPowerFailures()),
   },
 ]
 

@@ -16,8 +16,16 @@ async function program(t: TestContext) {
     certificateJobs([{ renewCertificate: () => Promise.reject(new Error('no openssl')) }]),
     log,
   )
-  const conductor = { checkDeadlines: async () => {}, syncPowerStates: async () => {} }
-  const intervals = { check_provision_state_interval: 59, sync_power_state_interval: 0 }
+  const conductor = {
+    checkDeadlines: async () => {},
+    syncPowerStates: async () => {},
+    recoverPowerFailures: async () => {},
+  }
+  const intervals = {
+    check_provision_state_interval: 59,
+    sync_power_state_interval: 0,
+    power_failure_recovery_interval: 300,
+  }
   const own = startJobs(conductorJobs(conductor, intervals), log)
   const close = await listenForJobs(folder, [own, certificate], log)
   t.after(() => Promise.all([close(), own.close(), certificate.close()]))
@@ -36,6 +44,7 @@ describe('the jobs of a program that runs', () => {
       [
         ['check-deadlines', 59, true],
         ['sync-power-states', 0, false],
+        ['recover-power-failures', 300, true],
         ['renew-certificate', 86_400, true],
       ],
     )
@@ -55,6 +64,7 @@ describe('the jobs of a program that runs', () => {
       [
         [undefined, undefined],
         [false, ''],
+        [undefined, undefined],
         [true, 'no openssl'],
       ],
     )
@@ -65,7 +75,8 @@ describe('the jobs of a program that runs', () => {
 
     await assert.rejects(askForJobs(folder, { ask: 'run', job: 'tidy' }), {
       name: 'ApplianceError',
-      message: "There is no job 'tidy': expected one of check-deadlines, sync-power-states, renew-certificate.",
+      message:
+        "There is no job 'tidy': expected one of check-deadlines, sync-power-states, recover-power-failures, renew-certificate.",
     })
   })
 })
