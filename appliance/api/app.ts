@@ -27,6 +27,7 @@ import { addVmedia } from './v1/node/vmedia.ts'
 import { addRamdisk, RAMDISK } from './v1/ramdisk.ts'
 import { resourcesOf } from './v1/resources.ts'
 import { addRoot, OTHERS } from './v1/root.ts'
+import { addRunbookTraits } from './v1/runbooks.ts'
 import { addShards } from './v1/shards.ts'
 import { addVendorPassthru } from './v1/vendor-passthru.ts'
 import { addVolume } from './v1/volume.ts'
@@ -46,6 +47,7 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   addMaintenance(app, parts)
   addManagement(app, parts)
   addTraits(app, parts)
+  addRunbookTraits(app, parts)
   addIndicators(app, parts)
   addReadings(app, parts)
   addVifs(app, parts)

@@ -11,6 +11,7 @@ import { NODES } from './kinds/node.ts'
 import { PORTS } from './kinds/port.ts'
 import { PORTGROUPS } from './kinds/portgroup.ts'
 import { READINGS } from './kinds/reading.ts'
+import { RUNBOOKS } from './kinds/runbook.ts'
 import { VOLUME_CONNECTORS, VOLUME_TARGETS } from './kinds/volume.ts'
 
 export const KINDS = {
@@ -24,4 +25,5 @@ export const KINDS = {
   readings: READINGS,
   deploy_templates: DEPLOY_TEMPLATES,
   inspection_rules: INSPECTION_RULES,
+  runbooks: RUNBOOKS,
 } as const satisfies Kinds

@@ -8,6 +8,7 @@ import { inspectionRuleResource } from './inspection-rules.ts'
 import { nodeResource } from './node/resource.ts'
 import { portResource } from './port/resource.ts'
 import { portgroupResource } from './portgroups.ts'
+import { runbookResource } from './runbooks.ts'
 import { connectorResource, targetResource } from './volume.ts'
 
 export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
@@ -18,5 +19,6 @@ export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
   connectorResource(parts),
   targetResource(parts),
   deployTemplateResource(parts),
+  runbookResource(parts),
   inspectionRuleResource(parts),
 ]

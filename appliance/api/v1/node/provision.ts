@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { ProvisionRequest } from '../../../conductor/procedures/request.ts'
-import { InvalidParameterValue, NotFound } from '../../../errors.ts'
+import { InvalidParameterValue } from '../../../errors.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { requireMinor } from '../../microversions.ts'
 import { dict, flag, integer, list, text } from '../../schema.ts'
@@ -50,7 +50,7 @@ export const PROVISION_BODY = z.strictObject({
   disable_ramdisk: flag.nullable().optional(),
   runbook: text.nullable().optional(),
 })
-type Body = z.output<typeof PROVISION_BODY>
+export type ProvisionBody = z.output<typeof PROVISION_BODY>
 
 /** Since when a verb may be asked for. @source Ironic MIN_VERB_VERSIONS, check_allow_* */
 const VERB_SINCE: Readonly<Record<string, number>> = {
@@ -72,7 +72,7 @@ const DRIVE_BEGINNING = 64 * 1024
 const BASE64 = /^[A-Za-z0-9+/=\s]*$/
 
 /** Fields of the body that belong to some verbs only, since when, and what the others are told. */
-const BELONGS: readonly { field: keyof Body; verbs: readonly string[]; since: number; refusal: string }[] = [
+const BELONGS: readonly { field: keyof ProvisionBody; verbs: readonly string[]; since: number; refusal: string }[] = [
   {
     field: 'clean_steps',
     verbs: ['clean'],
@@ -105,17 +105,13 @@ const BELONGS: readonly { field: keyof Body; verbs: readonly string[]; since: nu
   },
 ]
 
-/** @throws InvalidParameterValue, NotFound */
-export function checkProvision(node: Node, body: Body, minor: number): ProvisionRequest {
-  const { target, configdrive, runbook } = body
+/** @param body  with the steps of its runbook in it (runbook.ts) @throws InvalidParameterValue */
+export function checkProvision(node: Node, body: ProvisionBody, minor: number): ProvisionRequest {
+  const { target, configdrive } = body
   const since = Object.hasOwn(VERB_SINCE, target) ? VERB_SINCE[target] : undefined
   if (since !== undefined) requireMinor(minor, since)
   if (target === 'abort' && node.provision_state === 'inspect wait') requireMinor(minor, 41)
   if (target === 'abort' && node.provision_state === 'wait call-back') requireMinor(minor, 110)
-  if (runbook) {
-    requireMinor(minor, 92)
-    throw new NotFound(`Runbook ${runbook.slice(0, 255)} could not be found.`)
-  }
   for (const { field, verbs, since: fieldSince, refusal } of BELONGS) {
     const value = body[field]
     if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) continue
@@ -124,11 +120,10 @@ export function checkProvision(node: Node, body: Body, minor: number): Provision
   }
   if (configdrive) checkConfigDrive(target, configdrive, minor)
   checkNeeded(body)
-  const { runbook: _, ...given } = body
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)) as ProvisionRequest
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as ProvisionRequest
 }
 
-function checkNeeded({ target, clean_steps, service_steps, rescue_password }: Body): void {
+function checkNeeded({ target, clean_steps, service_steps, rescue_password }: ProvisionBody): void {
   const needs = (field: string) =>
     new InvalidParameterValue(`${field} is required when setting target provision state to ${target}`)
   if (target === 'clean' && !clean_steps?.length) throw needs('"clean_steps"')

@@ -12,6 +12,7 @@ import { NODE_FIELDS } from './fields.ts'
 import { nodeOf } from './names.ts'
 import { checkProvision, PROVISION_BODY } from './provision.ts'
 import { readRaidConfig } from './raid-schema.ts'
+import { withRunbook } from './runbook.ts'
 
 /** @source Ironic node_states_convert */
 const STATE_FIELDS = [
@@ -44,7 +45,8 @@ export function addStates(app: App, parts: ApiParts): void {
   app.put('/v1/nodes/:node/states/provision', async (call) => {
     const node = nodeOf(call, parts)
     const body = await readBody(call, config.api.max_json_body_size_provision, 'provision', PROVISION_BODY)
-    await conductor.provision(node.uuid, checkProvision(node, body, call.get('minor')))
+    const minor = call.get('minor')
+    await conductor.provision(node.uuid, checkProvision(node, withRunbook(parts, node, body, minor), minor))
     return accepted(call)
   })
   app.put('/v1/nodes/:node/states/power', async (call) => {
