@@ -72,6 +72,22 @@ export const conductor = {
     unit: 's',
     help: 'How often deadlines are looked at.',
   },
+  power_state_change_timeout: {
+    section: 'conductor',
+    type: 'integer',
+    default: 60,
+    min: 2,
+    unit: 's',
+    help: 'How long a machine may take to be on or off after its BMC was told.',
+  },
+  soft_power_off_timeout: {
+    section: 'conductor',
+    type: 'integer',
+    default: 600,
+    min: 1,
+    unit: 's',
+    help: 'How long an operating system may take to shut down.',
+  },
   sync_power_state_interval: {
     section: 'conductor',
     type: 'integer',

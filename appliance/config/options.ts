@@ -11,6 +11,7 @@ import { disk } from './disk-options.ts'
 import { inspection_rules } from './inspection-rules-options.ts'
 import { inspector, inventory } from './inspector-options.ts'
 import { interfaces } from './interface-options.ts'
+import { ipmi } from './ipmi-options.ts'
 import { oci } from './oci-options.ts'
 import { redfish } from './redfish-options.ts'
 
@@ -345,6 +346,7 @@ export const SECTIONS = {
   dhcp,
   pxe,
   oci,
+  ipmi,
   redfish,
   registry,
   inspection_rules,

@@ -2,6 +2,7 @@
 
 import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue } from '../errors.ts'
+import type { Log } from '../log.ts'
 import type { Node } from '../records/kinds/node.ts'
 
 export type BootMode = 'bios' | 'uefi'
@@ -43,14 +44,26 @@ function capabilitiesOf(node: Pick<Node, 'uuid'>, field: string, value: unknown)
       throw new InvalidParameterValue(`${field}/capabilities of node ${node.uuid} is no JSON object.`, { cause })
     }
   }
-  const pairs = text.split(',').map((pair) => pair.split(':', 2))
-  const malformed = pairs.find((pair) => pair.length !== 2)
-  if (malformed) {
-    throw new InvalidParameterValue(
-      `Malformed capability "${malformed[0]}" in ${field}/capabilities of node ${node.uuid}: expected key:value, separated by commas.`,
-    )
-  }
-  return Object.fromEntries(pairs.map(([key, item]) => [(key ?? '').trim(), (item ?? '').trim()]))
+  // The first of a key counts. @source Ironic drivers/utils.py get_node_capability
+  return Object.fromEntries(
+    partsOf(text)
+      .flatMap(({ pair }) => (pair ? [pair] : []))
+      .toReversed(),
+  )
+}
+
+/** Of parts of properties/capabilities that are no key:value: they are left out, as in Ironic. */
+export function warnOfCapabilities({ properties: { capabilities } }: BootModeNode, log: Pick<Log, 'warn'>): void {
+  if (typeof capabilities !== 'string' || capabilities === '' || capabilities.trimStart().startsWith('{')) return
+  const malformed = partsOf(capabilities).flatMap(({ part, pair }) => (pair ? [] : [part]))
+  if (malformed.length > 0) log.warn('capabilities that are no key:value are left out', { malformed })
+}
+
+function partsOf(text: string): { part: string; pair: readonly [string, string] | undefined }[] {
+  return text.split(',').map((part) => {
+    const [key = '', value = '', ...more] = part.split(':').map((word) => word.trim())
+    return { part, pair: key === '' || value === '' || more.length > 0 ? undefined : [key, value] }
+  })
 }
 
 function stringValues(value: object): Record<string, string> {

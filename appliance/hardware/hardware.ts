@@ -23,7 +23,7 @@ export type Hardware = {
 /** What a plugin brings; without an implementation it is only an offer, as deploy interfaces are. */
 export type Brought = Offer & { implementation?: Interfaces[Type] }
 export type HardwareOptions = {
-  config: Pick<Config, 'DEFAULT' | 'deploy' | 'redfish'>
+  config: Pick<Config, 'DEFAULT' | 'conductor' | 'deploy' | 'ipmi' | 'redfish'>
   log: Log
   /** In order of preference. */
   plugins?: readonly Brought[]
@@ -34,11 +34,15 @@ export function createHardware({ config, log, plugins = [] }: HardwareOptions): 
   const { enabled, allowed, problems } = settle(config, plugins)
   if (problems.length > 0) throw new InvalidParameterValue(problems.join('\n'))
   const reach = createReach({ allowed: config.DEFAULT.reachable_networks, option: '[DEFAULT] reachable_networks' })
-  const { default_boot_mode } = config.deploy
+  const common = {
+    ...{ log, reach, default_boot_mode: config.deploy.default_boot_mode },
+    power_state_change_timeout_s: config.conductor.power_state_change_timeout,
+    soft_power_off_timeout_s: config.conductor.soft_power_off_timeout,
+  }
   const shared = {
     log,
-    ipmi: createIpmi({ log, reach, default_boot_mode }),
-    redfish: createRedfish({ log, reach, config: config.redfish, default_boot_mode }),
+    ipmi: createIpmi({ ...common, settings: config.ipmi }),
+    redfish: createRedfish({ ...common, config: config.redfish }),
   }
   const built = Object.fromEntries(
     TYPES.map((type) => {

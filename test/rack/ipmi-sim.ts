@@ -90,7 +90,7 @@ export async function startIpmiSim(options: IpmiSimOptions): Promise<IpmiSim> {
   const answers = async () =>
     options.netns
       ? holdsUdpPort(child.pid ?? 0, port)
-      : (await probeBmc(address, port, { timeout_ms: 100, signal })) === 'ipmi'
+      : (await probeBmc(address, port, { timeout_ms: 100, signal })).found === 'ipmi'
   while (!(await answers())) {
     if (!signal.aborted && child.exitCode === null && child.pid !== undefined) continue
     child.kill('SIGKILL')

@@ -14,10 +14,8 @@ import type { NodeHandle } from '../states/node-handle.ts'
 export type PowerParts = Pick<Parts, 'store' | 'log' | 'agent' | 'hardware' | 'config' | 'option_values'>
 
 const POWER_TARGETS: readonly string[] = ['power on', 'power off', 'rebooting', 'soft power off', 'soft rebooting']
-/** Longest power action; BMCs have their own, shorter, limits for one command. */
-const POWER_DEADLINE_S = 180
-/** @source Ironic [conductor] soft_power_off_timeout */
-const SOFT_POWER_DEADLINE_S = 600
+/** What a power action may take beside the wait for its machine; one command to a BMC has a limit of its own. */
+const POWER_MARGIN_S = 120
 export const BMC_DEADLINE_S = 60
 
 /** An agent's traces, gone with the boot it belongs to. @source Ironic utils.wipe_internal_info_on_power_off */
@@ -103,7 +101,9 @@ export async function setPower(
   }
   await node.update({ target_power_state: wanted })
   if (wanted === 'power on' && parts.store.boots.get(node.uuid)?.agent) await openWindow(parts, node.uuid)
-  const deadline_s = o.timeout_s ?? (target.startsWith('soft') ? SOFT_POWER_DEADLINE_S : POWER_DEADLINE_S)
+  const { soft_power_off_timeout, power_state_change_timeout } = parts.config.conductor
+  const longest_s = target.startsWith('soft') ? soft_power_off_timeout : power_state_change_timeout
+  const deadline_s = o.timeout_s ?? longest_s + POWER_MARGIN_S
   try {
     const power = interfaceOf(parts, node.record, 'power')
     await limited(o.signal, deadline_s, (limit) =>
@@ -184,6 +184,7 @@ export async function limited<T>(
     return await act(AbortSignal.any([signal, deadline]))
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof BmcFailure) throw error
     if (deadline.aborted) throw new BmcFailure(`The BMC did not finish within ${deadline_s} s`, { cause: error })
     if (error instanceof ApplianceError) throw error
     throw new BmcFailure(`The BMC failed: ${messageOf(error)}`, { cause: error })

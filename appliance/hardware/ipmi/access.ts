@@ -14,8 +14,11 @@ import type { Node } from '../../records/kinds/node.ts'
 const PRIV_LEVELS = ['ADMINISTRATOR', 'CALLBACK', 'OPERATOR', 'USER'] as const
 const PROTOCOL_VERSIONS = ['2.0', '1.5'] as const
 const DEFAULT_PORT = 623
-/** AES-128 with SHA1. Without a number ipmitool asks the BMC for its list, which costs 10 s a command with some. */
-const DEFAULT_CIPHER_SUITE = '3'
+/**
+ * AES-128 with SHA1, then with SHA256. Without a number ipmitool asks the BMC for its list, which costs 10 s a command
+ * with some.
+ */
+const DEFAULT_CIPHER_SUITES = ['3', '17']
 /** IPMI 2.0 section 22.30: 20 bytes; 1.5 had 16. ipmitool refuses a longer one. */
 const PASSWORD_LIMIT_BYTES = { '2.0': 20, '1.5': 16 } as const
 /** IPMI 2.0 section 22.28. */
@@ -47,8 +50,10 @@ export type IpmiAccess = {
   password: string
   /** Bytes as hex digits; empty: none. */
   kg_key: string
-  /** ipmitool's options, all but the password and the Kg key. */
+  /** ipmitool's options, all but the password, the Kg key and the cipher suite. */
   args: readonly string[]
+  /** Those that may be tried, in this order; none with IPMI 1.5. */
+  cipher_suites: readonly string[]
   force_boot_device: boolean
   disable_boot_timeout: boolean
 }
@@ -73,11 +78,11 @@ export const IPMI_PROPERTIES: Readonly<Record<string, string>> = {
   ipmi_force_boot_device:
     'Whether the boot device is told to the BMC each time the machine is turned on, because the BMC forgets it over a power cycle; default value is False. Optional.',
   ipmi_disable_boot_timeout:
-    'Whether the 60 second timeout for booting is disabled by a raw IPMI command before a boot device is set; default value is True. Optional.',
+    'Whether the 60 second timeout for booting is disabled by a raw IPMI command before a boot device is set; default is [ipmi] disable_boot_timeout. Optional.',
   ipmi_accept_insecure:
     'Whether cipher suite 0 may be used, by which neither side proves who it is; default value is False. Optional.',
   ipmi_cipher_suite:
-    'The number of a cipher suite to use: 3 (AES-128 with SHA1) or 17 (AES-128 with SHA256); default is 3. Optional.',
+    'The number of a cipher suite to use: 3 (AES-128 with SHA1) or 17 (AES-128 with SHA256); by default the appliance finds out. Optional.',
 }
 
 /** Through a bridge, another controller answers. */
@@ -97,8 +102,12 @@ export const IPMI_BOUND_SECRETS: readonly BoundSecrets[] = [
   },
 ]
 
+/** Of nodes that say nothing of it: options of [ipmi]. */
+export type IpmiDefaults = { disable_boot_timeout: boolean; cipher_suite_versions: readonly string[] }
+const DEFAULTS: IpmiDefaults = { disable_boot_timeout: true, cipher_suite_versions: [] }
+
 /** @throws MissingParameterValue, InvalidParameterValue  with Ironic's words where it has the check */
-export function ipmiAccessOf(node: IpmiNode): IpmiAccess {
+export function ipmiAccessOf(node: IpmiNode, defaults: IpmiDefaults = DEFAULTS): IpmiAccess {
   const info = node.driver_info
   if (!text(info, 'ipmi_address')) {
     throw new MissingParameterValue("Missing the following IPMI credentials in node's driver_info: ['ipmi_address'].")
@@ -118,7 +127,7 @@ export function ipmiAccessOf(node: IpmiNode): IpmiAccess {
     password: text(info, 'ipmi_password'),
     kg_key: kgKeyOf(node),
     force_boot_device: flag(info, 'ipmi_force_boot_device', false),
-    disable_boot_timeout: flag(info, 'ipmi_disable_boot_timeout', true),
+    disable_boot_timeout: flag(info, 'ipmi_disable_boot_timeout', defaults.disable_boot_timeout),
   }
   refuseTooLong(node, 'ipmi_username', username, USERNAME_LIMIT_BYTES)
   refuseTooLong(node, 'ipmi_password', access.password, PASSWORD_LIMIT_BYTES[version])
@@ -126,12 +135,11 @@ export function ipmiAccessOf(node: IpmiNode): IpmiAccess {
     ...['-I', version === '2.0' ? 'lanplus' : 'lan', '-H', access.address, '-p', String(port)],
     ...['-L', privilegeOf(info)],
     ...(username ? ['-U', username] : []),
-    ...cipherSuiteArgs(node, version),
     // Left to itself, ipmitool gives a password in clear to a BMC that offers nothing better.
     ...(version === '1.5' && access.password !== '' ? ['-A', 'MD5'] : []),
     ...bridgingArgs(info),
   ]
-  return { ...access, args }
+  return { ...access, args, cipher_suites: cipherSuitesOf(node, version, defaults) }
 }
 
 /** Numbers are welcome: the CLI parses `--driver-info ipmi_password=1234` as JSON. */
@@ -161,8 +169,12 @@ function oneOf<T extends string>(
   return found
 }
 
-/** Labels of letters, digits and hyphens, never a hyphen first: so an address can be no option of ipmitool either. */
-const HOSTNAME = /^(?=.{1,255}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?$/i
+/**
+ * Labels of letters, digits, hyphens and underscores, never a hyphen first: so an address can be no option of ipmitool
+ * either. Names in the DNS may have underscores, and BMCs do (RFC 2181 section 11).
+ */
+const HOSTNAME =
+  /^(?=.{1,255}$)(?=.*[a-z0-9])[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i
 
 function addressOf(node: IpmiNode): string {
   const address = text(node.driver_info, 'ipmi_address')
@@ -199,7 +211,11 @@ function privilegeOf(info: Json): string {
 /** IPMI 2.0 table 22-20: nobody proves who he is, neither the BMC nor this box. */
 const WITHOUT_AUTHENTICATION = 0
 
-function cipherSuiteArgs(node: IpmiNode, version: (typeof PROTOCOL_VERSIONS)[number]): string[] {
+function cipherSuitesOf(
+  node: IpmiNode,
+  version: (typeof PROTOCOL_VERSIONS)[number],
+  { cipher_suite_versions }: IpmiDefaults,
+): readonly string[] {
   const info = node.driver_info
   const given = text(info, 'ipmi_cipher_suite')
   if (given !== '' && !/^\d{1,3}$/.test(given)) {
@@ -211,7 +227,12 @@ function cipherSuiteArgs(node: IpmiNode, version: (typeof PROTOCOL_VERSIONS)[num
         'When this BMC offers nothing else, set driver_info/ipmi_accept_insecure to true.',
     )
   }
-  if (version === '2.0') return ['-C', given || DEFAULT_CIPHER_SUITE]
+  if (version === '2.0' && given !== '') return [given]
+  if (version === '2.0') {
+    // The last one is tried first. @source Ironic choose_cipher_suite
+    const listed = cipher_suite_versions.filter((suite) => Number(suite) !== WITHOUT_AUTHENTICATION).toReversed()
+    return listed.length > 0 ? listed : DEFAULT_CIPHER_SUITES
+  }
   if (given === '') return []
   throw new InvalidParameterValue('Cipher suites cannot be used with IPMI 1.5')
 }

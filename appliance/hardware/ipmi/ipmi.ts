@@ -6,10 +6,10 @@ import type { Reach } from '@appliance/ground/reach'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { BootDevice, InterfaceTask } from '../../plugin-api/interfaces.ts'
-import { type BootMode, bootModeOf } from '../boot-mode.ts'
-import { type IpmiAccess, ipmiAccessOf } from './access.ts'
+import { type BootMode, bootModeOf, warnOfCapabilities } from '../boot-mode.ts'
+import { type IpmiAccess, type IpmiDefaults, ipmiAccessOf } from './access.ts'
 import { bootDeviceCommands, IPMI_BOOT_DEVICES } from './boot-device.ts'
-import { createIpmitool, IPMITOOL_TIMING, type IpmitoolTiming } from './ipmitool.ts'
+import { createIpmitool, IPMITOOL_TIMING, type IpmiSettings, type IpmitoolTiming } from './ipmitool.ts'
 
 export type IpmiOptions = {
   log: Log
@@ -21,7 +21,19 @@ export type IpmiOptions = {
   power_state_change_timeout_s?: number
   /** Ironic's [conductor] soft_power_off_timeout. */
   soft_power_off_timeout_s?: number
+  /** Section [ipmi]; Ironic's defaults where it is left out, but for min_command_interval. */
+  settings?: Partial<IpmiSettings & IpmiDefaults>
   timing?: Partial<IpmitoolTiming>
+}
+
+const SETTINGS: IpmiSettings & IpmiDefaults = {
+  command_retry_timeout: 60,
+  min_command_interval: 0,
+  use_ipmitool_retries: false,
+  kill_on_timeout: true,
+  disable_boot_timeout: true,
+  additional_retryable_ipmi_errors: [],
+  cipher_suite_versions: [],
 }
 
 /** One BMC for the length of one call. */
@@ -52,18 +64,20 @@ export type Ipmi = {
 
 export function createIpmi(options: IpmiOptions): Ipmi {
   const { default_boot_mode, power_state_change_timeout_s = 60, soft_power_off_timeout_s = 600 } = options
-  const ipmitool = createIpmitool(options, { ...IPMITOOL_TIMING, ...options.timing })
+  const settings = { ...SETTINGS, ...options.settings }
+  const ipmitool = createIpmitool({ ...options, settings }, { ...IPMITOOL_TIMING, ...options.timing })
   /** Nodes whose next boot was set for once: ipmi_force_boot_device must not overrule that. A restart forgets it. */
   const setForOnce = new Set<string>()
   return {
     power_state_change_timeout_s,
     soft_power_off_timeout_s,
-    validate({ node }) {
-      ipmiAccessOf(node)
+    validate({ node, log }) {
+      ipmiAccessOf(node, settings)
+      warnOfCapabilities(node, log)
       bootModeOf(node, default_boot_mode)
     },
     open({ node, signal }) {
-      const access = ipmiAccessOf(node)
+      const access = ipmiAccessOf(node, settings)
       return { node, access, signal, run: (...commands) => ipmitool(access, commands, signal) }
     },
     async setBootDevice(bmc, device, persistent) {

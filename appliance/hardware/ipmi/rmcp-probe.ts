@@ -5,6 +5,11 @@
 import { createSocket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 
+export type Probed = {
+  found: ProbeResult
+  /** From the first question to the first answer: longer than the truth when that question was lost. */
+  took_ms: number
+}
 export type ProbeResult =
   /** A BMC that speaks IPMI answered. */
   | 'ipmi'
@@ -31,11 +36,12 @@ export async function probeBmc(
   address: string,
   port: number,
   { timeout_ms, signal }: { timeout_ms: number; signal: AbortSignal },
-): Promise<ProbeResult> {
+): Promise<Probed> {
   const host = await lookup(address).catch(() => undefined)
-  if (!host) return 'unknown-host'
+  if (!host) return { found: 'unknown-host', took_ms: 0 }
   const socket = createSocket(host.family === 6 ? 'udp6' : 'udp4')
   const { promise, resolve } = Promise.withResolvers<ProbeResult>()
+  const asked_ms = performance.now()
   const ask = () => socket.send(QUESTION)
   const timers = [setTimeout(ask, timeout_ms / 2), setTimeout(() => resolve('silent'), timeout_ms)]
   const abort = () => resolve('silent')
@@ -44,7 +50,8 @@ export async function probeBmc(
   socket.on('message', (message) => resolve(isIpmi(message) ? 'ipmi' : 'garbage'))
   socket.connect(port, host.address, (error?: Error) => (error ? resolve('silent') : ask()))
   try {
-    return await promise
+    const found = await promise
+    return { found, took_ms: performance.now() - asked_ms }
   } finally {
     for (const timer of timers) clearTimeout(timer)
     signal.removeEventListener('abort', abort)

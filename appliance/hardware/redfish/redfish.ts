@@ -6,7 +6,7 @@ import type { Reach } from '@appliance/ground/reach'
 import type { Config } from '../../config/options.ts'
 import type { Log } from '../../log.ts'
 import type { InterfaceTask } from '../../plugin-api/interfaces.ts'
-import { type BootMode, bootModeOf } from '../boot-mode.ts'
+import { type BootMode, bootModeOf, warnOfCapabilities } from '../boot-mode.ts'
 import { type RedfishAccess, redfishAccessOf } from './access.ts'
 import type { Bmc, RedfishTask } from './bmc.ts'
 import type { Client } from './client.ts'
@@ -26,7 +26,7 @@ export type RedfishOptions = {
 
 export type Redfish = {
   /** Touches no machine. @throws MissingParameterValue, InvalidParameterValue */
-  validate(task: Pick<InterfaceTask, 'node'>): void
+  validate(task: Pick<InterfaceTask, 'node' | 'log'>): void
   /**
    * @param work  what is asked of the BMC
    * @throws MissingParameterValue, InvalidParameterValue; RedfishFailure  what the BMC did, or did not
@@ -67,8 +67,9 @@ export function createRedfish(options: RedfishOptions): Redfish {
   }
 
   return {
-    validate({ node }) {
+    validate({ node, log }) {
       redfishAccessOf(node, config)
+      warnOfCapabilities(node, log)
       bootModeOf(node, default_boot_mode)
     },
     async at(task, work) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { bootModeOf } from '../../../appliance/hardware/boot-mode.ts'
+import { bootModeOf, warnOfCapabilities } from '../../../appliance/hardware/boot-mode.ts'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { nodeOnPaper } from './node-on-paper.ts'
 
@@ -42,7 +42,18 @@ describe("a node's boot mode", () => {
     assert.throws(() => mode({ instance_info: { deploy_boot_mode: 'coreboot' } }), {
       message: `Boot mode of node ${UUID} is "coreboot": expected bios or uefi.`,
     })
-    assert.throws(() => mode({ properties: { capabilities: 'uefi' } }), { message: /Malformed capability "uefi"/ })
     assert.throws(() => mode({ instance_info: { capabilities: '{boot_mode' } }), { message: /is no JSON object/ })
+  })
+
+  it('leaves out what is malformed, with a warning, and takes the first of a key', () => {
+    const properties = { capabilities: 'uefi,a:b:c,:x, boot_mode : bios ,boot_mode:uefi' }
+    const warned: unknown[] = []
+
+    warnOfCapabilities(nodeOnPaper({ properties }), { warn: (...words: unknown[]) => void warned.push(words) })
+
+    assert.equal(mode({ properties }), 'bios')
+    assert.deepEqual(warned, [
+      ['capabilities that are no key:value are left out', { malformed: ['uefi', 'a:b:c', ':x'] }],
+    ])
   })
 })

@@ -23,7 +23,7 @@ describe('driver_info of an ipmi node', () => {
   })
 
   it('becomes the command line of ipmitool, without the password', () => {
-    const { args } = ipmiAccessOf(
+    const { args, cipher_suites } = ipmiAccessOf(
       nodeOnPaper({
         driver_info: {
           ipmi_address: 'bmc1.rack.example',
@@ -34,23 +34,38 @@ describe('driver_info of an ipmi node', () => {
       }),
     )
 
-    assert.deepEqual(args.join(' '), '-I lanplus -H bmc1.rack.example -p 623 -L OPERATOR -U admin -C 3')
+    assert.deepEqual(args.join(' '), '-I lanplus -H bmc1.rack.example -p 623 -L OPERATOR -U admin')
+    assert.deepEqual(cipher_suites, ['3', '17'])
   })
 
   it('may ask for another cipher suite, protocol, Kg key or a bridge', () => {
-    const args = (driver_info: Record<string, unknown>) =>
+    const access = (driver_info: Record<string, unknown>) =>
       ipmiAccessOf(nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1', ...driver_info } }))
-        .args.slice(8)
-        .join(' ')
+    const args = (driver_info: Record<string, unknown>) => access(driver_info).args.slice(8).join(' ')
+    const suites = (driver_info: Record<string, unknown>) => access(driver_info).cipher_suites
 
-    assert.equal(args({ ipmi_cipher_suite: 17, ipmi_hex_kg_key: '0a0B' }), '-C 17')
+    assert.deepEqual(suites({ ipmi_cipher_suite: 17, ipmi_hex_kg_key: '0a0B' }), ['17'])
     assert.equal(args({ ipmi_protocol_version: 1.5 }), '')
     assert.equal(args({ ipmi_protocol_version: 1.5, ipmi_password: 'x' }), '-A MD5')
-    assert.equal(args({ ipmi_cipher_suite: 0, ipmi_accept_insecure: 'yes' }), '-C 0')
+    assert.deepEqual(suites({ ipmi_cipher_suite: 0, ipmi_accept_insecure: 'yes' }), ['0'])
+    assert.deepEqual(suites({ ipmi_protocol_version: 1.5 }), [])
     assert.equal(
       args({ ipmi_bridging: 'single', ipmi_target_channel: 0, ipmi_target_address: '0x20', ipmi_local_address: 32 }),
-      '-C 3 -m 32 -b 0 -t 0x20',
+      '-m 32 -b 0 -t 0x20',
     )
+  })
+
+  it('may have an underscore in its address', () => {
+    assert.equal(ipmiAccessOf(nodeOnPaper({ driver_info: { ipmi_address: '_bmc_7.rack' } })).address, '_bmc_7.rack')
+  })
+
+  it('tries the cipher suites of the configuration, the last one first, and none without authentication', () => {
+    const node = nodeOnPaper({ driver_info: { ipmi_address: '10.0.0.1' } })
+    const defaults = { disable_boot_timeout: false, cipher_suite_versions: ['0', '3', '8', '17'] }
+
+    const { cipher_suites, disable_boot_timeout } = ipmiAccessOf(node, defaults)
+
+    assert.deepEqual([cipher_suites, disable_boot_timeout], [['17', '8', '3'], false])
   })
 
   it('may hold numbers where the CLI made a number of a string', () => {

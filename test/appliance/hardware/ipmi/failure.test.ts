@@ -16,17 +16,26 @@ import { type IpmiSim, startIpmiSim } from '../../../rack/ipmi-sim.ts'
 import { createMachineOnPaper } from '../../../rack/machine-on-paper.ts'
 import { LOOPBACK_REACH } from '../../loopback-reach.ts'
 import { nodeOnPaper } from '../node-on-paper.ts'
+import { slowWire } from './slow-bmc.ts'
 
 const UUID = nodeOnPaper().uuid
-const timing = { packet_timeout_s: 1, packet_tries: 1, process_timeout_ms: 5_000, tries: 1, pause_between_tries_ms: 0 }
+const timing = {
+  ...{ packet_timeout_s: 1, packet_tries: 1, process_timeout_ms: 5_000, tries: 1 },
+  ...{ pause_between_tries_ms: 0, probe_timeout_ms: 1_000 },
+}
 
 /** @param onTried  called when ipmitool has run */
-const ipmi = (given: IpmiOptions['timing'], onTried = () => {}) => {
+const ipmi = (
+  given: IpmiOptions['timing'],
+  onTried = () => {},
+  settings: NonNullable<IpmiOptions['settings']> = {},
+) => {
   const shared = createIpmi({
     log: createLog('debug', onTried),
     reach: LOOPBACK_REACH,
     default_boot_mode: 'bios',
     timing: given ?? {},
+    settings,
   })
   return { ...ipmitoolPower(shared), ...ipmitoolManagement(shared) }
 }
@@ -148,6 +157,39 @@ describe('a BMC that does not do as told', { concurrency: true }, () => {
     )
   })
 
+  it('is waited for when it is slow', async (t) => {
+    const slow = ipmi({ ...timing, process_timeout_ms: 1_000, tries: 2, probe_timeout_ms: 3_000 })
+    const node = nodeOnPaper({
+      driver_info: {
+        ipmi_address: '127.0.0.1',
+        ipmi_port: await slowWire(t, port, 300),
+        ipmi_username: 'admin',
+        ipmi_password: 'secret-word',
+      },
+    })
+
+    assert.equal(await slow.getPowerState(interfaceTask(node)), 'power off')
+  })
+
+  it('gets another cipher suite when it does not offer the first one', async () => {
+    const settings = { cipher_suite_versions: ['3', '17'] }
+
+    const state = await ipmi(timing, () => {}, settings).getPowerState(
+      interfaceTask(
+        nodeOnPaper({
+          driver_info: {
+            ipmi_address: '127.0.0.1',
+            ipmi_port: port,
+            ipmi_username: 'admin',
+            ipmi_password: 'secret-word',
+          },
+        }),
+      ),
+    )
+
+    assert.equal(state, 'power off')
+  })
+
   it('tells a command that the account may not give', async () => {
     const node = nodeOnPaper({
       driver_info: {
@@ -216,6 +258,38 @@ describe('ipmitool itself', () => {
     const patient = ipmi({ ...timing, tries: 2 }, () => standIn('echo Chassis Power is on'))
 
     assert.equal(await patient.getPowerState(interfaceTask(node)), 'power on')
+  })
+
+  it('is asked again, after the rest that the BMC needs, for the words that a site has listed', async () => {
+    standIn('echo the moon is full >&2; exit 1')
+    const begun_ms = performance.now()
+    const settings = { additional_retryable_ipmi_errors: ['moon is full'], min_command_interval: 1 }
+    const patient = ipmi(timing, () => standIn('echo Chassis Power is on'), settings)
+
+    assert.equal(await patient.getPowerState(interfaceTask(node)), 'power on')
+    assert.ok(performance.now() - begun_ms >= 1_000)
+  })
+
+  it('is not believed of a wrong password when the BMC answers later than it waits', async (t) => {
+    standIn('echo "> RAKP 2 HMAC is invalid" >&2; exit 1')
+    const answer = Buffer.alloc(30)
+    answer.set([0x06, 0, 0xff, 0x07])
+    const late = createSocket('udp4').bind(0, '127.0.0.1')
+    late.on('message', (_message, { port }) => setTimeout(() => late.send(answer, port, '127.0.0.1'), 1_100))
+    await once(late, 'listening')
+    t.after(() => late.close())
+    const { port } = late.address()
+    const driver_info = { ipmi_address: '127.0.0.1', ipmi_port: port, ipmi_password: 'secret-word' }
+
+    const asked = ipmi({ ...timing, probe_timeout_ms: 3_000 }).getPowerState(
+      interfaceTask(nodeOnPaper({ driver_info })),
+    )
+
+    await assert.rejects(asked, {
+      message: new RegExp(
+        `^The BMC 127.0.0.1 port ${port} of node ${UUID} takes 1.\\d s for an answer, and did not finish`,
+      ),
+    })
   })
 
   it('is ended when it hangs', async (t) => {
