@@ -15,6 +15,7 @@ import { logRequest } from './log-request.ts'
 import { MAX_VERSION, MIN_VERSION, requestedMinor, VERSION_HEADER } from './microversions.ts'
 import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
 import { addResource } from './resource.ts'
+import { addNodeAllocation } from './v1/allocations.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
 import { addIndicators } from './v1/node/indicators.ts'
 import { addManagement } from './v1/node/management.ts'
@@ -54,6 +55,7 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   addVmedia(app, parts)
   addVendorPassthru(app, parts)
   addVolume(app, parts)
+  addNodeAllocation(app, parts)
   addShards(app, parts)
   addReads(app, parts)
   addDrivers(app, parts)

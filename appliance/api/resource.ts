@@ -33,6 +33,8 @@ export type Resource<R extends Base> = {
   key?: string
   /** Minor version that brought it: below, there is no such path. */
   since?: number
+  /** What is told of a write below `since`; that the path is not found when left out. */
+  refuseBefore?(): Error
   /** Minor version since when its records are found by name. They are found by uuid alone when left out. */
   named?: number
   /** As it begins a sentence: "Node ... could not be found." */
@@ -75,8 +77,10 @@ export type Resource<R extends Base> = {
     /** From what was given, null left out, to a record. Its defaults make it whole when left out. */
     draft?(given: Json, asked: Asked): Partial<R> | Promise<Partial<R>>
     /** Told of each new record, when it is durable. */
-    created?(record: R): Promise<void>
+    created?(record: R, given: Json): Promise<R | undefined>
   }
+  /** How a record is deleted where that takes more than its own going. */
+  remove?(record: R): Promise<void>
   patch?: {
     query?: Parameters
     /** Whether a patch may remove a field that its microversion does not have. */
@@ -104,6 +108,7 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     return call.body(present(record, view), o.code ?? 200, JSON_TYPE)
   }
   const asked = (call: Call, query: Query = {}): Asked => {
+    if (call.get('minor') < (row.since ?? 0) && call.req.method !== 'GET' && row.refuseBefore) throw row.refuseBefore()
     servedSince(call, row.since ?? 0)
     const [minor, caller, hasJsonSuffix] = [call.get('minor'), call.get('caller'), call.get('hasJsonSuffix')]
     return { minor, ident: call.req.param('ident') ?? '', query, caller, hasJsonSuffix }
@@ -121,8 +126,8 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     const request = asked(call)
     const given = readCreation(row, parse(bodySchema, await readJson(call, limit), kindOf(row)), request.minor)
     const draft = row.create?.draft ? await row.create.draft(given, request) : (given as Partial<R>)
-    const record = await records.create(records.draft(draft))
-    await row.create?.created?.(record)
+    const made = await records.create(records.draft(draft))
+    const record = (await row.create?.created?.(made, given)) ?? made
     call.header('location', `${call.get('base')}/v1/${name}/${record.uuid}`)
     return answer(call, record, { code: 201 })
   })
@@ -137,7 +142,7 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     const record = findAsked(row, asked(call))
     await reserving(parts, row, { record, purpose: 'deletion' }, async (node) => {
       if (node) row.node?.checkDelete?.(node, record)
-      await records.delete(record.uuid)
+      await (row.remove?.(record) ?? records.delete(record.uuid))
     })
     return call.body(null, 204)
   })

@@ -7,6 +7,7 @@ import type { Json } from '../plugin-api/index.ts'
 import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'
 import type { Found } from '../records/inspections.ts'
 import type { InterfaceType, Node } from '../records/kinds/node.ts'
+import type { Allocations } from './allocations/allocations.ts'
 import type { Asker } from './boot/window.ts'
 import type { InspectionReport } from './inspect/report.ts'
 import type { Driver } from './interfaces/choose.ts'
@@ -36,6 +37,7 @@ export type Conductor = {
   supportedBootDevices(uuid: string): readonly BootDevice[]
   getBootDevice(uuid: string): Promise<{ boot_device: BootDevice | null; persistent: boolean | null }>
   setBootDevice(uuid: string, device: string, persistent: boolean): Promise<void>
+  readonly allocations: Omit<Allocations, 'recover'>
   readonly management: Management
   readonly vendor: Vendor
   readonly raid: Raid

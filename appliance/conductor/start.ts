@@ -7,6 +7,7 @@ import type { BootDevice } from '../plugin-api/interfaces.ts'
 import type { Node } from '../records/kinds/node.ts'
 import { createRenderer } from '../render/render.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
+import { createAllocations } from './allocations/allocations.ts'
 import { machineBootOf } from './boot/boot.ts'
 import { isFilesKey, keyInstanceFiles } from './boot/files-key.ts'
 import { createInstanceFiles } from './boot/instance-files.ts'
@@ -81,6 +82,7 @@ export function startConductor(
   const runner = new StepRunner(parts, procedures)
   const powerSync = createPowerSync(parts)
   const instanceFiles = createInstanceFiles(parts)
+  const allocations = createAllocations(parts)
   const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = parts.store.nodes.find(ident)
     const release = await parts.reservations.take(uuid)
@@ -123,6 +125,7 @@ export function startConductor(
       reserved(ident, (node) =>
         setBootDevice(parts, node, device as BootDevice, { persistent, signal: parts.background.stopping }),
       ),
+    allocations,
     management: createManagement(parts),
     vendor: createVendor(parts),
     raid: createRaid(parts),
@@ -138,6 +141,7 @@ export function startConductor(
       await endStrays((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await sweepProcedureFolders(parts)
       await parts.inspections.sweep((uuid) => parts.store.nodes.get(uuid) !== undefined)
+      await allocations.recover()
       await recover(parts, runner, () => true)
       for (const { uuid } of parts.store.boots.all()) {
         parts.background.run('files of an instance', uuid, async () => void (await instanceFiles.missing(uuid)))

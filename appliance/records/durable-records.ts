@@ -214,7 +214,8 @@ export class DurableRecords<R extends Base> implements Records<R> {
     const { owner, groups = [] } = this.#kind
     for (const named of owner ? [owner, ...groups] : groups) {
       const uuid = record[named.field as keyof R]
-      if (uuid === before?.[named.field as keyof R] || (uuid === null && named !== owner)) continue
+      if (uuid === before?.[named.field as keyof R] || (uuid === null && (named !== owner || owner.isOptional)))
+        continue
       const others = this.#backing.records(named.kind)
       if (!others.#pending.get(String(uuid))) {
         throw new InvalidParameterValue(`${others.#kind.noun} ${uuid} could not be found.`)

@@ -26,9 +26,9 @@ export type Kind<R extends Base, U extends string = string, I extends string = s
   spelling?: { readonly [F in keyof R]?: (value: R[F]) => R[F] }
   /**
    * The record without which this one is nothing: it has to be there at a creation, and its deletion takes this one
-   * with it.
+   * with it. `isOptional`: there are records of this kind that have none.
    */
-  owner?: { kind: string; field: I }
+  owner?: { kind: string; field: I; isOptional?: true }
   /** Records that hold this one together with others: each has to be there, and is not deleted before its members. */
   groups?: readonly { kind: string; field: I }[]
 }

@@ -3,6 +3,7 @@
  * needs to keep another.
  */
 import type { Kinds } from './kind.ts'
+import { ALLOCATIONS } from './kinds/allocation.ts'
 import { BOOTS } from './kinds/boot.ts'
 import { CHASSIS } from './kinds/chassis.ts'
 import { DEPLOY_TEMPLATES } from './kinds/deploy-template.ts'
@@ -21,6 +22,7 @@ export const KINDS = {
   portgroups: PORTGROUPS,
   volume_connectors: VOLUME_CONNECTORS,
   volume_targets: VOLUME_TARGETS,
+  allocations: ALLOCATIONS,
   boots: BOOTS,
   readings: READINGS,
   deploy_templates: DEPLOY_TEMPLATES,

@@ -2,6 +2,7 @@
 import type { Base } from '../../records/kind.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
+import { allocationResource } from './allocations.ts'
 import { chassisResource } from './chassis.ts'
 import { deployTemplateResource } from './deploy-templates.ts'
 import { inspectionRuleResource } from './inspection-rules.ts'
@@ -18,6 +19,7 @@ export const resourcesOf = (parts: ApiParts): readonly Resource<Base>[] => [
   portgroupResource(parts),
   connectorResource(parts),
   targetResource(parts),
+  allocationResource(parts),
   deployTemplateResource(parts),
   runbookResource(parts),
   inspectionRuleResource(parts),

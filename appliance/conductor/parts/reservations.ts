@@ -11,6 +11,8 @@ type Release = () => Promise<void>
 export type Reservations = {
   /** At once, or in line for at most `patience_s`. @throws NodeLocked, NotFound */
   take(uuid: string): Promise<Release>
+  /** At once; undefined: another task has it. @throws NotFound */
+  takeIfFree(uuid: string): Promise<Release | undefined>
   /** Waits until the node is free. @throws NotFound, or the signal's reason */
   takeWhenFree(uuid: string, signal: AbortSignal): Promise<Release>
 }
@@ -89,6 +91,7 @@ export function createReservations({ store, hostname, patience_s }: Given): Rese
         requests--
       }
     },
+    takeIfFree: async (uuid) => (lines.has(uuid) ? undefined : unlessLocked(takeNow(uuid))),
     takeWhenFree: takeInLine,
   }
 }

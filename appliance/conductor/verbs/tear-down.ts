@@ -36,12 +36,17 @@ export async function tearDown(parts: ProcedureParts, runner: StepRunner, node: 
     return
   }
   await releaseImage(parts, uuid)
+  const { allocation_uuid } = node.record
   await node.move('clean', {
     error: null,
     instance_info: {},
     instance_uuid: null,
+    allocation_uuid: null,
     deploy_step: {},
     internal: { ...OF_INSTANCE, ...boundBeyond(node.record, boundSecrets(parts)) },
   })
+  const { allocations } = parts.store
+  // What a crash leaves of it here is deleted at the next start.
+  if (allocation_uuid !== null && allocations.get(allocation_uuid)) await allocations.delete(allocation_uuid)
   await runner.begin(node)
 }

@@ -57,6 +57,8 @@ export type Node = Base & {
   instance_info: Json
   instance_uuid: string | null
   instance_name: string | null
+  /** The allocation that the instance_uuid comes from, which is the same. */
+  allocation_uuid: string | null
   extra: Json
   network_data: Json
   resource_class: string | null
@@ -129,6 +131,7 @@ const DEFAULTS = {
   instance_info: {},
   instance_uuid: null,
   instance_name: null,
+  allocation_uuid: null,
   extra: {},
   network_data: {},
   resource_class: null,

@@ -31,7 +31,8 @@ describe('discovery', () => {
     const now = await collectionsAt('1.115')
 
     assert.deepEqual(Object.keys(now), [
-      ...['chassis', 'nodes', 'ports', 'portgroups', 'deploy_templates', 'runbooks', 'inspection_rules'],
+      ...['chassis', 'nodes', 'ports', 'portgroups', 'allocations'],
+      ...['deploy_templates', 'runbooks', 'inspection_rules'],
       ...['drivers', 'lookup', 'heartbeat', 'volume', 'shards', 'conductors'],
     ])
     assert.deepEqual(now.nodes, [

@@ -48,7 +48,7 @@ export const NODE_FIELDS: Fields<Node> = {
   uuid: { write: nullable(uuid), on: 'create' },
   created_at: {},
   updated_at: {},
-  allocation_uuid: { since: 52, read: () => null, sortable: false },
+  allocation_uuid: { since: 52, sortable: false },
   automated_clean: { since: 47, write: nullable(flag) },
   boot_mode: { since: 75 },
   chassis_uuid: { write: nullable(uuid) },

@@ -1,7 +1,7 @@
 /** PATCH /v1/nodes/{node}: a JSON patch becomes a change of the record, whole or not at all. */
 import { isDeepStrictEqual } from 'node:util'
 import { checkDisksSet } from '../../../conductor/task/root-device.ts'
-import { InvalidParameterValue } from '../../../errors.ts'
+import { Conflict, InvalidParameterValue } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
 import type { Node } from '../../../records/kinds/node.ts'
 import { givenValues, type Patch } from '../../json-patch.ts'
@@ -34,6 +34,7 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
   },
   checkRecord(node, patch, { ident, minor }) {
     if (!freesInstance(node, patch)) checkUpdatable(node, ident, minor)
+    checkOwner(parts, node, patch)
     for (const name of givenValues(patch, '/name')) {
       if (typeof name === 'string') checkName(name, minor, `Node ${ident}: Cannot change name to invalid name`)
     }
@@ -45,14 +46,28 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
     const bindings = mayMoveSecrets(caller) ? [] : parts.conductor.boundSecrets()
     return { ...change, ...lostSecrets(node, change, { patch, bindings }) }
   },
-  changed({ driver_internal_info: before }, { uuid, driver_internal_info: { lost_with_address = [] } }) {
-    const known = before.lost_with_address ?? []
-    const isNew = (one: Lost[number]) => !known.some((other) => isDeepStrictEqual(one, other))
-    for (const { field, address } of lost_with_address.filter(isNew)) {
-      parts.log.warn('a secret went with the address that it was given for', { node: uuid, field, address })
-    }
+  async changed(before, after) {
+    tellLost(parts, before, after)
+    const { allocation_uuid } = before
+    if (allocation_uuid === null || after.allocation_uuid !== null) return
+    if (parts.store.allocations.get(allocation_uuid)) await parts.store.allocations.delete(allocation_uuid)
   },
 })
+
+function tellLost({ log }: ApiParts, { driver_internal_info: before }: Node, after: Node): void {
+  const known = before.lost_with_address ?? []
+  const isNew = (one: Lost[number]) => !known.some((other) => isDeepStrictEqual(one, other))
+  for (const { field, address } of (after.driver_internal_info.lost_with_address ?? []).filter(isNew)) {
+    log.warn('a secret went with the address that it was given for', { node: after.uuid, field, address })
+  }
+}
+
+/** @throws Conflict. @source Ironic NodesController.patch */
+function checkOwner({ store }: ApiParts, { uuid, allocation_uuid }: Node, patch: Patch): void {
+  if (allocation_uuid === null || givenValues(patch, '/owner').length === 0) return
+  if ((store.allocations.get(allocation_uuid)?.owner ?? null) === null) return
+  throw new Conflict(`Cannot update owner of node "${uuid}" while it is allocated to an allocation with an owner.`)
+}
 
 function changeOf(parts: ApiParts, node: Node, { fields, reset }: Fields): Partial<Node> {
   const linked =

@@ -21,7 +21,6 @@ const READS: readonly Read[] = [
     since: 78,
     answer: (_, call) => absent(`Node history record ${call.req.param('event')} could not be found.`),
   },
-  { path: 'allocation', since: 52, answer: ({ uuid }) => absent(`Allocation for node ${uuid} could not be found.`) },
 ]
 
 export function addReads(app: App, parts: ApiParts): void {

@@ -2,31 +2,16 @@
  * When a node may be changed, and what else a change brings with it. Given the node as it is and as it shall be;
  * touches nothing.
  */
+import { isInTransition } from '../../../conductor/states/update-allowed.ts'
 import { Conflict, InvalidParameterValue } from '../../../errors.ts'
 import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
 
-/** @source Ironic states.UPDATE_ALLOWED_STATES: in transition, and yet open to changes */
-const UPDATE_ALLOWED: readonly ProvisionState[] = [
-  'deploy failed',
-  'inspecting',
-  'inspect failed',
-  'inspect wait',
-  'clean failed',
-  'error',
-  'verifying',
-  'adopt failed',
-  'rescue failed',
-  'unrescue failed',
-  'servicing',
-  'service hold',
-  'service failed',
-]
 /** In which interfaces and resource_class may be changed. @source Ironic conductor/manager.update_node */
 const OPEN_STATES: readonly ProvisionState[] = ['enroll', 'inspecting', 'inspect wait', 'manageable', 'available']
 
 /** @throws Conflict  the node is on its way from one state to another */
 export function checkUpdatable(node: Node, ident: string, minor: number): void {
-  if (node.target_provision_state && !UPDATE_ALLOWED.includes(node.provision_state)) {
+  if (isInTransition(node)) {
     throw new Conflict(`Node ${ident} can not be updated while a state transition is in progress.`)
   }
   if (node.provision_state === 'inspecting' && minor >= 39) {
@@ -43,17 +28,28 @@ export function checkChange(node: Node, change: Partial<Node>): Partial<Node> {
   if (change.instance_uuid && node.instance_uuid) {
     throw new Conflict(`Node ${node.uuid} is associated with instance ${node.instance_uuid}.`)
   }
+  if (change.instance_uuid === null && node.allocation_uuid) checkFreed(node)
   if (change.driver !== undefined && node.console_enabled) {
     throw new Conflict(
       `Node ${node.uuid} can not update the driver while the console is enabled. Please stop the console first.`,
     )
   }
   return {
+    ...(change.instance_uuid === null ? { allocation_uuid: null } : {}),
     ...(change.maintenance === false ? { maintenance_reason: null, fault: null } : {}),
     ...(change.protected === false ? { protected_reason: null } : {}),
     ...(change.retired === false ? { retired_reason: null } : {}),
     ...instanceName(after, change),
   }
+}
+
+/** @source Ironic conductor/manager.update_node */
+function checkFreed({ uuid, maintenance, provision_state: state }: Node): void {
+  if (maintenance || OPEN_STATES.includes(state)) return
+  throw new Conflict(
+    `Node ${uuid} with an allocation can not have instance_uuid removed unless it is in one of allowed ` +
+      `(${OPEN_STATES.join(', ')}) states or in maintenance mode. Current state is '${state}'.`,
+  )
 }
 
 function checkStates(node: Node, change: Partial<Node>): void {

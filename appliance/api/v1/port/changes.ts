@@ -83,7 +83,7 @@ function checkNetwork({ store }: Pick<ApiParts, 'store'>, port: Member, group: P
 export async function giveNetwork(
   { store: { portgroups } }: ApiParts,
   { portgroup_uuid, physical_network }: Port,
-): Promise<void> {
+): Promise<undefined> {
   const group = portgroup_uuid === null ? undefined : portgroups.get(portgroup_uuid)
   if (group?.physical_network === null && physical_network !== null)
     await portgroups.update(group.uuid, { physical_network })
