@@ -12,7 +12,7 @@ const isShallow = (value: unknown, left: number): boolean =>
   !hasMembers(value) || (left > 0 && Object.values(value).every((item) => isShallow(item, left - 1)))
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
+export const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 /**
  * RFC 3986 unreserved characters.
  * @source Ironic common/utils.is_valid_logical_name. Dots alone are a way up in a path (section 5.2.4).

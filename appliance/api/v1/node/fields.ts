@@ -6,9 +6,10 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import type { z } from 'zod'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
-import { type Field, type Fields, switchField } from '../../fields.ts'
+import { type Field, type Fields, objectField, switchField } from '../../fields.ts'
 import { flag, limitedText, text, uuid } from '../../schema.ts'
 import { secretTable } from './kept-secrets.ts'
+import { networkData } from './network-data.ts'
 
 export const DESCRIPTION_LIMIT = 4096
 /** Minor versions of the interfaces that came one by one; the others came with 1.31. */
@@ -50,7 +51,7 @@ export const NODE_FIELDS: Fields<Node> = {
   updated_at: {},
   allocation_uuid: { since: 52, sortable: false },
   automated_clean: { since: 47, write: nullable(flag) },
-  boot_mode: { since: 75 },
+  boot_mode: { since: 75, write: nullable(text), on: 'create' },
   chassis_uuid: { write: nullable(uuid) },
   clean_step: object({ since: 7, show: masked }),
   conductor: { since: 49, sortable: false },
@@ -61,7 +62,7 @@ export const NODE_FIELDS: Fields<Node> = {
       .transform((value) => (value ?? '').toLowerCase()),
     none: '',
   },
-  console_enabled: {},
+  console_enabled: { ...switchField(false), on: 'create' },
   deploy_step: object({ since: 44, show: masked }),
   description: { since: 51, write: nullable(limitedText(DESCRIPTION_LIMIT)) },
   disable_power_off: { since: 95, ...switchField(false) },
@@ -81,7 +82,7 @@ export const NODE_FIELDS: Fields<Node> = {
   maintenance: switchField(false),
   maintenance_reason: {},
   name: { since: 5, write: nullable(text) },
-  network_data: { since: 66, ...secretTable },
+  network_data: { since: 66, ...secretTable, ...objectField(networkData) },
   owner: { since: 50, write: nullable(limitedText(255)) },
   parent_node: { since: 83, write: nullable(limitedText(255)) },
   power_state: {},
@@ -95,7 +96,7 @@ export const NODE_FIELDS: Fields<Node> = {
   resource_class: { since: 21, write: nullable(limitedText(80)) },
   retired: { since: 61, ...switchField(false) },
   retired_reason: { since: 61, write: nullable(text) },
-  secure_boot: { since: 75 },
+  secure_boot: { since: 75, write: nullable(flag), on: 'create' },
   service_step: object({ since: 87, show: masked }),
   shard: { since: 82, write: nullable(limitedText(255)) },
   target_power_state: {},

@@ -7,6 +7,7 @@ import type { Portgroup } from '../../../records/kinds/portgroup.ts'
 import type { ApiParts } from '../../parts.ts'
 import type { Asked, Resource } from '../../resource.ts'
 import { nodeAfter } from '../node/belonging.ts'
+import { checkLinkVersion } from './local-link.ts'
 
 /** What a change of needs a node that is not in use. @source Ironic conductor/manager.update_port */
 const CONNECTIVITY: readonly (keyof Port)[] = [
@@ -18,7 +19,8 @@ const CONNECTIVITY: readonly (keyof Port)[] = [
 export const CONNECTIVITY_STATES: readonly ProvisionState[] = ['enroll', 'inspecting', 'inspect wait', 'manageable']
 
 /** @throws InvalidParameterValue, MissingParameterValue */
-export function draftPort({ store }: ApiParts, { node_ident, ...given }: Json): Partial<Port> {
+export function draftPort({ store }: ApiParts, { node_ident, ...given }: Json, { minor }: Asked): Partial<Port> {
+  checkLinkVersion(given.local_link_connection, minor)
   const ident = node_ident ?? given.node_uuid
   if (typeof ident !== 'string')
     throw new MissingParameterValue("Schema error for port: 'node_uuid' is a required property")
@@ -45,6 +47,7 @@ export function draftPort({ store }: ApiParts, { node_ident, ...given }: Json): 
 
 /** @throws InvalidParameterValue */
 export function portChange(parts: ApiParts, port: Port, fields: Json, { minor }: Asked): Partial<Port> {
+  checkLinkVersion(fields.local_link_connection, minor)
   const change: Partial<Port> = { ...fields, node_uuid: nodeAfter(parts, port, fields.node_uuid).uuid }
   const after = { ...port, ...change }
   checkPort(after)

@@ -1,30 +1,9 @@
 /** The port as the API tells it: every field, since which microversion, what may be written and how. */
-import { z } from 'zod'
 import type { Port } from '../../../records/kinds/port.ts'
 import { type Fields, objectField, switchField } from '../../fields.ts'
 import { dict, limitedText, mac, text, uuid } from '../../schema.ts'
+import { localLink, shownLink } from './local-link.ts'
 
-const LINK_KEYS = ['port_id', 'switch_id', 'hostname', 'switch_info', 'network_type'] as const
-const linkObject = z.strictObject(
-  Object.fromEntries(
-    LINK_KEYS.map((key) => [
-      key,
-      (key === 'network_type'
-        ? z.enum(['managed', 'unmanaged'], "expected 'managed' or 'unmanaged'")
-        : text
-      ).optional(),
-    ]),
-  ),
-  'expected an object',
-)
-/** @source Ironic LOCAL_LINK_CONN_SCHEMA: of a switch, of a smart NIC, unmanaged, or empty */
-const localLink = linkObject.refine(
-  (link) =>
-    Object.keys(link).length === 0 ||
-    link.network_type === 'unmanaged' ||
-    (link.port_id !== undefined && (link.switch_id !== undefined || link.hostname !== undefined)),
-  'expected port_id with switch_id or hostname, or network_type unmanaged, or nothing',
-)
 /** @source Ironic api/controllers/v1/port.py */
 export const PORT_FIELDS: Fields<Port> = {
   uuid: { write: uuid.nullable(), on: 'create' },
@@ -37,7 +16,7 @@ export const PORT_FIELDS: Fields<Port> = {
   extra: objectField(dict),
   internal_info: { since: 18, none: {}, sortable: false },
   is_smartnic: { since: 53, ...switchField(false) },
-  local_link_connection: { since: 19, ...objectField(localLink) },
+  local_link_connection: { since: 19, ...objectField(localLink), show: shownLink },
   name: { since: 88, write: limitedText(255).nullable() },
   node_uuid: { write: text },
   physical_network: {

@@ -64,7 +64,7 @@ export function portResource(parts: ApiParts): Resource<Port> {
       required: ['address'],
       // Uuid or name, instead of node_uuid.
       also: { node_ident: { schema: text, since: 94 } },
-      draft: (given) => draftPort(parts, given),
+      draft: (given, asked) => draftPort(parts, given, asked),
       created: (port) => giveNetwork(parts, port),
     },
     patch: {
