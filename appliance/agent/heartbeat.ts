@@ -36,6 +36,11 @@ const HEARTBEAT_STATES: ReadonlySet<ProvisionState> = new Set([
   'clean hold',
   'service hold',
 ])
+/**
+ * With fast track, an agent calls in these, too.
+ * @source Ironic states.FASTTRACK_LOOKUP_ALLOWED_STATES, agent_base.FASTTRACK_HEARTBEAT_ALLOWED
+ */
+export const FAST_TRACK_STATES: ReadonlySet<ProvisionState> = new Set(['enroll', 'manageable', 'available'])
 export const heartbeatAllowed = (state: ProvisionState) => HEARTBEAT_STATES.has(state)
 
 const AGENT_STATUSES = ['start', 'end', 'error'] as const

@@ -24,9 +24,14 @@ export const NO_SUCH_NODE = 'Resource could not be found.'
 
 /**
  * A node that does not exist and one in the wrong state give the same answer: it tells a stranger nothing.
+ * @param options.isBetween  an agent may call from it between its procedures, too
  * @throws InvalidParameterValue  neither a MAC nor a uuid; NotFound
  */
-export function findForLookup(store: Store, query: LookupQuery, options: { restrict_lookup: boolean }): Node {
+export function findForLookup(
+  store: Store,
+  query: LookupQuery,
+  options: { restrict_lookup: boolean; isBetween?: (node: Node) => boolean },
+): Node {
   const addresses = query.addresses
     .map((address) => address.trim().toLowerCase().replaceAll('-', ':'))
     .filter((a) => MAC.test(a))
@@ -34,7 +39,8 @@ export function findForLookup(store: Store, query: LookupQuery, options: { restr
     throw new InvalidParameterValue("At least one of 'addresses' and 'node_uuid' parameters is required")
   }
   const node = query.node_uuid ? store.nodes.get(query.node_uuid) : nodeOfAddresses(store, addresses)
-  if (!node || (options.restrict_lookup && !LOOKUP_STATES.has(node.provision_state))) {
+  const isInState = (found: Node) => LOOKUP_STATES.has(found.provision_state) || options.isBetween?.(found)
+  if (!node || (options.restrict_lookup && !isInState(node))) {
     throw new NotFound(NO_SUCH_NODE)
   }
   return node

@@ -13,6 +13,7 @@ import { handleOf } from './states/node-handle.ts'
 import type { StepRunner } from './steps/runner.ts'
 import type { Callback } from './steps/signs.ts'
 import { tokenOf } from './task/callback.ts'
+import { isBetweenProcedures as isBetween } from './task/fast-track.ts'
 
 type CallParts = Pick<Parts, 'store' | 'config' | 'log' | 'isLeased' | 'strangers'>
 
@@ -26,7 +27,10 @@ export async function lookup(
   asker: Asker,
 ): Promise<{ node: Node; config: Json }> {
   const { api, agent, conductor } = parts.config
-  const found = findForLookup(parts.store, query, { restrict_lookup: api.restrict_lookup })
+  const found = findForLookup(parts.store, query, {
+    restrict_lookup: api.restrict_lookup,
+    isBetween: (node) => isBetween(parts, node),
+  })
   const refusal = await claimLookup(parts, found.uuid, asker)
   if (refusal !== undefined) {
     const what = `Lookup of node ${found.uuid} ${refusal}: not answered. ${START_AGAIN}`
@@ -65,7 +69,7 @@ export async function heartbeat(
       checkHeartbeat(now, given, { require_tls })
       refusal = strangeCall(parts, now.uuid, given, { ...asker, isLeased })
       if (refusal !== undefined) return {}
-      isRecorded = heartbeatAllowed(now.provision_state)
+      isRecorded = heartbeatAllowed(now.provision_state) || isBetween(parts, now)
       return isRecorded ? { internal: recordOf(given, new Date(), now.driver_internal_info) } : {}
     },
     { quiet: true },

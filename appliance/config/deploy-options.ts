@@ -46,6 +46,21 @@ export const deploy = {
     default: true,
     help: 'Power a machine off when its deploy failed.',
   },
+  fast_track: {
+    section: 'deploy',
+    type: 'boolean',
+    default: false,
+    help: 'Leave a machine on with its agent after a cleaning or an inspection, and do not start it anew for the next one or a deploy. driver_info/fast_track of a node stands above it.',
+  },
+  fast_track_timeout: {
+    section: 'deploy',
+    type: 'integer',
+    default: 300,
+    min: 0,
+    max: 300,
+    unit: 's',
+    help: 'How old the last heartbeat of such an agent may be; less than [api] ramdisk_heartbeat_timeout.',
+  },
   erase_devices_metadata_priority: {
     section: 'deploy',
     type: 'integer',

@@ -28,21 +28,34 @@ export async function setBoot(
 }
 
 /** The agent is no longer to be booted, and what was for its deploy alone is gone. */
-export const endProcedureBoot = (parts: BootRecords, uuid: string): Promise<void> =>
-  leave(parts, uuid, ({ instance, texts_secret, asked, files_key_secret }) => {
+export const endProcedureBoot = (parts: BootRecords, uuid: string, o: Ending = {}): Promise<void> =>
+  leave(parts, uuid, o, ({ instance, texts_secret, asked, files_key_secret }) => {
     const texts = Object.entries(texts_secret).filter(([, { until }]) => until === 'instance')
     const files = instance === null ? {} : { asked, files_key_secret }
     return { instance, texts_secret: Object.fromEntries(texts), ...files }
   })
 
 /** The machine boots nothing of this box any more. */
-export const forgetBoot = (parts: BootRecords, uuid: string): Promise<void> => leave(parts, uuid, () => ({}))
+export const forgetBoot = (parts: BootRecords, uuid: string, o: Ending = {}): Promise<void> =>
+  leave(parts, uuid, o, () => ({}))
 
+/** `staysBooted`: the machine stays in the boot of the agent that has begun, for the next procedure. */
+type Ending = { staysBooted?: boolean }
 type Left = Partial<Pick<Boot, 'instance' | 'texts_secret' | 'asked' | 'files_key_secret'>>
 
-async function leave({ store }: BootRecords, uuid: string, left: (boot: Boot) => Left): Promise<void> {
+async function leave(
+  { store }: BootRecords,
+  uuid: string,
+  { staysBooted = false }: Ending,
+  left: (boot: Boot) => Left,
+): Promise<void> {
   const boot = store.boots.get(uuid)
   if (!boot) return
+  if (staysBooted) {
+    const { instance = null, texts_secret = {} } = left(boot)
+    await store.boots.update(uuid, { files_secret: [], instance, texts_secret })
+    return
+  }
   const { instance = null, texts_secret = {}, asked = null, files_key_secret = '' } = left(boot)
   if (instance === null && Object.keys(texts_secret).length === 0) await store.boots.delete(uuid)
   else {

@@ -15,6 +15,7 @@ import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
 import { isManualCleaning } from '../states/state-machine.ts'
 import { cleanUpByPlugin } from '../steps/failing.ts'
 import { ProcedureFailure, type ProcedureParts } from '../steps/procedure.ts'
+import { staysBooted } from '../task/fast-track.ts'
 import { ERASE_FIELDS } from './agent-fields.ts'
 import { withoutRamdisk } from './request.ts'
 
@@ -44,10 +45,11 @@ export async function finishClean(parts: ProcedureParts, node: NodeHandle): Prom
     clean_step: {},
     internal: { clean_step_index: planOf(now).length },
   }))
-  await endProcedureBoot(parts, node.uuid)
+  const stays = staysBooted(parts, node.record)
+  await endProcedureBoot(parts, node.uuid, { staysBooted: stays })
   await cleanUp(parts, node)
   try {
-    await tearDownAgent(parts, node)
+    if (!stays) await tearDownAgent(parts, node)
   } catch (error) {
     parts.background.stopping.throwIfAborted()
     throw new ProcedureFailure(`Failed to tear down from cleaning for node ${node.uuid}, reason: ${messageOf(error)}`, {
@@ -87,7 +89,7 @@ export async function endCleanFailure(parts: ProcedureParts, node: NodeHandle): 
 /** What the end of a cleaning changes, good or bad. */
 function ended(now: Node): NodeChange {
   const { internal, ...back } = switchedBack(now)
-  return { ...back, internal: { ...CLEAN_LEFTOVERS, ...internal } }
+  return { ...back, internal: { ...CLEAN_LEFTOVERS, agent_cached_clean_steps: undefined, ...internal } }
 }
 
 /** @source Ironic deploy_utils.tear_down_inband_cleaning */

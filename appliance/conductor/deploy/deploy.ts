@@ -3,6 +3,7 @@
 import { forgetBoot } from '../boot/record.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import type { Procedure } from '../steps/procedure.ts'
+import { staysBooted } from '../task/fast-track.ts'
 import { checkConcurrency, checkMaintenance, checkProtected } from '../validation/may-begin.ts'
 import { createKit } from './agent-flow.ts'
 import { endFailure, finishDeploy } from './end.ts'
@@ -39,7 +40,7 @@ export const DEPLOY: Procedure = {
   pluginSteps: (parts, plugin) => plugin.deploySteps(createKit(parts)),
   async open(parts, { uuid, record }, task) {
     // A node that is rebuilt has one of the instance before.
-    await forgetBoot(parts, uuid)
+    await forgetBoot(parts, uuid, { staysBooted: staysBooted(parts, record) })
     await pluginOf(parts, record).prepare?.(task)
     return { done: true }
   },

@@ -8,6 +8,7 @@ import { forgetAgent, keepsPower, setPower } from '../power/power.ts'
 import { leftovers } from '../procedures/procedure.ts'
 import type { NodeChange, NodeHandle } from '../states/node-handle.ts'
 import { ProcedureFailure, type ProcedureParts } from '../steps/procedure.ts'
+import { staysBooted } from '../task/fast-track.ts'
 import { learn } from './learn.ts'
 
 /** The node is reserved and `inspecting`. May come again after a restart: the report is there until the end. */
@@ -50,9 +51,10 @@ function ended(now: Node): NodeChange {
 
 /** What a BMC tells needs no power, and leaves it as it is. */
 async function tearDown(parts: ProcedureParts, node: NodeHandle): Promise<void> {
-  await endProcedureBoot(parts, node.uuid)
+  const stays = staysBooted(parts, node.record)
+  await endProcedureBoot(parts, node.uuid, { staysBooted: stays })
   const usesAgent = interfaceOf(parts, node.record, 'inspect').usesAgent ?? false
-  if (!usesAgent || !parts.config.inspector.power_off) return
+  if (stays || !usesAgent || !parts.config.inspector.power_off) return
   await setPower(parts, node, keepsPower(parts, node.record) ? 'rebooting' : 'power off', {
     signal: parts.background.stopping,
   })

@@ -22,6 +22,8 @@ const PROPERTIES = {
     'Additional kernel parameters to pass down to the deploy ramdisk; %default% inserts those of [pxe] kernel_append_params. Optional.',
   ramdisk_layers:
     'Layers of the deploy ramdisk that the machine boots the agent with, as a list or separated by commas. Defaults to [pxe] ramdisk_layers. Optional.',
+  fast_track:
+    'Whether an agent that lives goes on from one procedure to the next without a reboot. Defaults to [deploy] fast_track. Optional.',
   deploy_forces_oob_reboot:
     'Whether the BMC, not the agent, powers the machine off after the deploy. Defaults to False. Optional.',
   agent_verify_ca: 'Path to a CA certificate for agents without a certificate of their own, or a boolean. Optional.',

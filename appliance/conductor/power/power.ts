@@ -24,6 +24,7 @@ const AGENT_TRACES = {
   agent_secret_token: undefined,
   agent_verify_ca: undefined,
   agent_layer_facts: undefined,
+  agent_layers: undefined,
   agent_cached_deploy_steps: undefined,
   agent_cached_clean_steps: undefined,
   agent_cached_service_steps: undefined,

@@ -322,6 +322,8 @@ export class StepRunner {
     const entered: Wait = { for: wait, deadline, ...(note ? { note } : {}) }
     await node.move('wait', { wait: entered })
     this.#waits.arm(node)
+    // Under fast track it is there already.
+    if (wait === 'agent-boot' && hasAgent(node.record)) this.heard(node)
   }
 
   /** The node is reserved. Goes on when what it waits for has come. */

@@ -1,5 +1,6 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
+import { layersFor } from '../boot/layers.ts'
 import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { endProcedureBoot, setBoot } from '../boot/record.ts'
 import { isUnanswered, openWindow } from '../boot/window.ts'
@@ -15,6 +16,7 @@ import {
 } from '../power/power.ts'
 import { procedureOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
+import { findsAgent } from './fast-track.ts'
 
 export type MachineParts = PowerParts & RamdiskParts
 
@@ -39,10 +41,19 @@ export async function bootFrom(
   }
 }
 
-/** @throws BmcFailure, and what the plugin says about its layers, before anything is switched */
+/**
+ * Does nothing where the agent lives already, under fast track.
+ * @throws BmcFailure, and what the plugin says about its layers, before anything is switched
+ */
 export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
   const before = node.record
-  await validateRamdisk(parts, before, procedureOf(before).kind)
+  const { kind } = procedureOf(before)
+  await validateRamdisk(parts, before, kind)
+  const layers = layersFor(parts, before, kind)
+  if (await findsAgent(parts, node, layers, signal)) {
+    parts.log.info('agent lives: machine is not started anew', { node: node.uuid })
+    return
+  }
   const isRebooted = keepsPower(parts, before)
   if (!isRebooted) await setPower(parts, node, 'power off', { signal })
   const isByHand = isSwitchedByHand(parts, before) && !agentIsAlive(parts, before)
@@ -53,6 +64,7 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
   await prepareRamdisk(parts, node, signal)
   if (isByHand) return waitForHand(parts, node)
   await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
+  await node.update({ internal: { agent_layers: layers } })
 }
 
 /**

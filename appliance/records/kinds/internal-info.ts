@@ -64,6 +64,8 @@ type AgentInfo = {
   agent_verify_ca?: string
   /** What the layers of the deploy ramdisk told of themselves, by layer; the first word of each counts. */
   agent_layer_facts?: Json
+  /** Of the deploy ramdisk that its machine was started with. */
+  agent_layers?: readonly string[]
   /** Of the agent's hardware managers: sent back with each step. */
   hardware_manager_version?: Json
   /** The command that the agent works on, and the node waits for. */
