@@ -18,7 +18,9 @@ export { checkKernelParameters, type KernelParameter, parseKernelParameters } fr
 export type { MachineBoot } from './machine-boot.ts'
 export { checkMachineFiles, type MachineFile, packMachineFiles } from './machine-files.ts'
 export { layersOfSteps, RESCUE_LAYER } from './own-layers.ts'
+export type { Disk } from './ramdisk/agent/hardware/disks.ts'
 export { problemOfRootDeviceHints, problemOfSkipBlockDevices } from './ramdisk/agent/hardware/node-hints.ts'
+export { chooseRootDevice } from './ramdisk/agent/hardware/root-device.ts'
 export { type RamdiskFiles, readRamdiskFiles } from './ramdisk-files.ts'
 
 export type Pxe = {

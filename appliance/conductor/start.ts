@@ -15,6 +15,7 @@ import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
 import { claimBoot, mayFetch, START_AGAIN, THIS_BOX } from './boot/window.ts'
 import type { Conductor } from './conductor.ts'
+import { createGoOn } from './inspect/go-on.ts'
 import { continueInspection } from './inspect/report.ts'
 import { boundSecrets } from './interfaces/bound-secrets.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
@@ -78,9 +79,11 @@ export function startConductor(
   options: ConductorOptions,
   procedures: readonly Procedure[] = PROCEDURES,
 ): ConductorService {
-  const parts = assemble(options)
+  const parts = assemble(options, (uuid) => goOn(uuid))
   const runner = new StepRunner(parts, procedures)
   const powerSync = createPowerSync(parts)
+  const provision = createProvision(parts, runner, procedures)
+  const goOn = createGoOn({ ...parts, provision })
   const instanceFiles = createInstanceFiles(parts)
   const allocations = createAllocations(parts)
   const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
@@ -107,7 +110,7 @@ export function startConductor(
         }
         return result
       }),
-    provision: createProvision(parts, runner, procedures),
+    provision,
     async power(ident, target, timeout_s) {
       const node = handleOf(parts, ident)
       checkPowerTarget(parts, node.record, target)
@@ -143,6 +146,7 @@ export function startConductor(
       await parts.inspections.sweep((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await allocations.recover()
       await recover(parts, runner, () => true)
+      for (const { uuid } of parts.store.nodes.all()) goOn(uuid)
       for (const { uuid } of parts.store.boots.all()) {
         parts.background.run('files of an instance', uuid, async () => void (await instanceFiles.missing(uuid)))
       }
@@ -205,7 +209,7 @@ const codeOf = ({ plugins, hardware, option_values }: Loaded): PluginCode => ({
   option_values: (plugin) => option_values?.(plugin) ?? {},
 })
 
-function assemble(options: ConductorOptions): Parts {
+function assemble(options: ConductorOptions, onFree: (uuid: string) => void): Parts {
   const code = new CodeInUse(codeOf(options))
   const { DEFAULT, agent, conductor } = options.config
   return {
@@ -229,6 +233,7 @@ function assemble(options: ConductorOptions): Parts {
       ...options,
       // @source Ironic conductor/task_manager.py: it asks again in this interval
       patience_s: conductor.node_locked_retry_attempts * conductor.node_locked_retry_interval,
+      onFree,
     }),
     background: createBackground(options.log),
     turns: new Map(),

@@ -34,6 +34,34 @@ export const inspector = {
     default: true,
     help: 'Have pxe_enabled of the ports say by which card the machine booted.',
   },
+  cpu_capabilities: {
+    section: 'inspector',
+    type: 'list',
+    default: [
+      ...['vmx:cpu_vt', 'svm:cpu_vt', 'aes:cpu_aes', 'pse:cpu_hugepages'],
+      ...['pdpe1gb:cpu_hugepages_1g', 'smx:cpu_txt'],
+    ],
+    help: 'Capabilities that cpu-capabilities makes of flags of the CPU, as flag:capability.',
+  },
+  pci_device_alias: {
+    section: 'inspector',
+    type: 'list',
+    separator: ';',
+    default: [],
+    help: 'PCI devices that pci-devices counts into capabilities, each as {"vendor_id": "10de", "product_id": "1eb8", "name": "t4"}; separated by semicolons.',
+  },
+  physical_network_cidr_map: {
+    section: 'inspector',
+    type: 'list',
+    default: [],
+    help: 'Physical networks that physical-network gives to ports, by the addresses of their cards: 10.10.10.0/24:physnet_a, 2001:db8::/64:physnet_b.',
+  },
+  disk_partitioning_spacing: {
+    section: 'inspector',
+    type: 'boolean',
+    default: true,
+    help: 'Have root-device leave 1 GiB out of local_gb, for partitions.',
+  },
   power_off: {
     section: 'inspector',
     type: 'boolean',

@@ -1,13 +1,14 @@
-/** Takes what was found over a machine into its node: by the hooks, then into properties, ports and inventory. */
+/** Takes what was found over a machine into its node: by hooks, then rules, into properties, ports and inventory. */
 import { Conflict, DeployFailure, messageOf } from '../../errors.ts'
 import type { Found } from '../../records/inspections.ts'
 import { newPort, type Port } from '../../records/kinds/port.ts'
+import { applyRules } from '../inspect-rules/apply-rules.ts'
+import type { Parts } from '../parts/parts.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
-import type { ProcedureParts } from '../steps/procedure.ts'
 import type { DraftPort, Inspection } from './hooks/hook.ts'
 import { runHooks } from './hooks/run.ts'
 
-type LearnParts = Pick<ProcedureParts, 'store' | 'config' | 'log' | 'inspections'>
+export type LearnParts = Pick<Parts, 'store' | 'config' | 'log' | 'inspections' | 'hardware' | 'plugins' | 'hostname'>
 
 /**
  * The node is reserved. May come again after a restart: what is there already is found so.
@@ -25,9 +26,13 @@ export async function learn(parts: LearnParts, node: NodeHandle, found: Found): 
   await writePorts(parts, uuid, inspection.ports)
   await node.update({ properties: inspection.properties })
   // Logs may be as large as all the rest, and are no property of the machine.
-  const { logs: _logs, ...plugin_data } = inspection.plugin_data
+  const { logs: _logs, ...hooked } = inspection.plugin_data
+  const outcome = await applyRules(parts, node.record, { inventory: found.inventory, plugin_data: hooked })
+  for (const [port, change] of outcome.ports) await parts.store.ports.update(port, change)
+  await node.update({ ...outcome.node, internal: { after_inspection: outcome.afterwards ?? undefined } })
+  if (outcome.failure) throw new DeployFailure(messageOf(outcome.failure), { cause: outcome.failure })
   if (parts.config.inventory.data_backend !== 'none') {
-    await parts.inspections.keep(uuid, { inventory: found.inventory, plugin_data })
+    await parts.inspections.keep(uuid, { inventory: found.inventory, plugin_data: outcome.plugin_data })
   }
 }
 

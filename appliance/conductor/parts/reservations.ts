@@ -21,12 +21,14 @@ type Given = {
   hostname: string
   /** How long a request waits for a node; 0: not at all. */
   patience_s: number
+  /** Called whenever a node may have become free. */
+  onFree?: (uuid: string) => void
 }
 
 /** Requests that wait for one node, and for all nodes: more of them are refused at once. */
 const WAITING_LIMIT = { node: 100, all: 1000 }
 
-export function createReservations({ store, hostname, patience_s }: Given): Reservations {
+export function createReservations({ store, hostname, patience_s, onFree }: Given): Reservations {
   /** By node: a call each, first come, first served. The first is called whenever the node may be free. */
   const lines = new Map<string, Set<() => void>>()
   let requests = 0
@@ -41,6 +43,7 @@ export function createReservations({ store, hostname, patience_s }: Given): Rese
     return async () => {
       await release()
       wakeFirst(uuid)
+      onFree?.(uuid)
     }
   }
 

@@ -18,7 +18,7 @@ import type { TaskParts } from '../task/task.ts'
 export class ProcedureFailure extends DeployFailure {}
 
 /** What a procedure works with. */
-export type ProcedureParts = TaskParts & Pick<Parts, 'background' | 'strangers' | 'inspections'>
+export type ProcedureParts = TaskParts & Pick<Parts, 'background' | 'strangers' | 'inspections' | 'hostname'>
 
 /** An agent reports by itself what it found on its machine. */
 export type ReportAwaited = { wait: 'report'; note?: string }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { InvalidParameterValue } from '../../../appliance/errors.ts'
 import type { Json } from '../../../appliance/plugin-api/index.ts'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
-import { bmcByHand, MAC, startTrial, type TrialOptions } from './trial.ts'
+import { bmcByHand, imagesOnPaper, MAC, startTrial, type TrialOptions } from './trial.ts'
 
 const INSPECTING = '[DEFAULT]\nenabled_inspect_interfaces = agent, fake, no-inspect\n'
 const OTHER_MAC = '52:54:00:12:34:57'
@@ -247,5 +248,66 @@ describe('report of an agent', () => {
       [MAC, false],
       [OTHER_MAC, false],
     ])
+  })
+})
+
+describe('inspection rules', () => {
+  const set = (path: string, value: unknown) => ({ op: 'set-attribute', args: { path, value } })
+  const ruled = async (t: TestContext, ...actions: { op: string; args: Json }[]) => {
+    const images = imagesOnPaper({
+      validate() {
+        throw new InvalidParameterValue('no image_source')
+      },
+    })
+    const scene = await inspected(t, 'agent', { images })
+    const { inspection_rules } = scene.trial.store
+    await inspection_rules.create(inspection_rules.draft({ actions_secret: actions }))
+    await scene.waiting()
+    await scene.trial.conductor.continueInspection(found())
+    return scene
+  }
+
+  it('go over what hooks have made of it, and change node and plugin data', async (t) => {
+    const { trial, uuid } = await ruled(t, set('extra/arch', '{node.properties[cpu_arch]}'), {
+      op: 'set-plugin-data',
+      args: { path: 'seen', value: 'yes' },
+    })
+
+    const node = await trial.untilState(uuid, 'manageable')
+
+    assert.deepEqual(node.extra, { arch: 'x86_64' })
+    assert.equal((await trial.conductor.inventory(uuid)).plugin_data.seen, 'yes')
+  })
+
+  it('fail the inspection in their own words; what they did before it counts', async (t) => {
+    const { trial, uuid } = await ruled(t, set('description', 'odd'), { op: 'fail', args: { msg: 'no such machine' } })
+
+    const { last_error, description } = await trial.untilState(uuid, 'inspect failed')
+
+    assert.match(String(last_error), /^Failed to finish inspection: .*no such machine/)
+    assert.equal(description, 'odd')
+  })
+
+  it('have the node go on until it is available, as if an operator had asked', async (t) => {
+    const { trial, uuid } = await ruled(t, set('target_provision_state', 'available'))
+
+    const node = await trial.untilState(uuid, 'available')
+    await trial.until('arrival', () => trial.node(uuid).driver_internal_info.after_inspection === undefined)
+
+    assert.deepEqual(trial.states().slice(-3), ['manageable', 'cleaning', 'available'])
+    assert.equal(node.last_error, null)
+  })
+
+  it('leave the next word to an operator where it cannot go on', async (t) => {
+    const { trial, uuid } = await ruled(t, set('target_provision_state', 'active'))
+
+    await trial.untilState(uuid, 'available')
+    const { last_error } = await trial.until('the reason', () => {
+      const node = trial.node(uuid)
+      return node.last_error !== null && node
+    })
+
+    assert.match(String(last_error), /^The node could not go on to active after its inspection: /)
+    assert.equal(trial.node(uuid).driver_internal_info.after_inspection, undefined)
   })
 })
