@@ -18,6 +18,7 @@ import { certificateJobs, conductorJobs, startJobs } from './jobs/own-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type RackHandler, startRackServer } from './rack-server.ts'
+import { createHistories } from './records/histories.ts'
 import { createInspections } from './records/inspections.ts'
 import { openStore } from './records/open-store.ts'
 import type { Store } from './records/store.ts'
@@ -117,6 +118,10 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
     checkRamdisk: (wanted) => checkRamdisk(config.pxe.ramdisk_path, wanted),
     folder: join(config.DEFAULT.state_path, 'procedures'),
     inspections: createInspections(join(config.DEFAULT.state_path, 'inspections')),
+    histories: createHistories(join(config.DEFAULT.state_path, 'histories'), {
+      max_entries: config.conductor.node_history_max_entries,
+      minimum_days: config.conductor.node_history_minimum_days,
+    }),
     reserve,
     hidden: hiddenOf(config, settings.source.path, settings.registry),
     api_url: () => rack.agent_url,

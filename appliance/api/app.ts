@@ -17,6 +17,7 @@ import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
 import { addResource } from './resource.ts'
 import { addNodeAllocation } from './v1/allocations.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
+import { addHistory } from './v1/node/history.ts'
 import { addIndicators } from './v1/node/indicators.ts'
 import { addManagement } from './v1/node/management.ts'
 import { addReadings } from './v1/node/readings.ts'
@@ -58,6 +59,7 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   addNodeAllocation(app, parts)
   addShards(app, parts)
   addReads(app, parts)
+  addHistory(app, parts)
   addDrivers(app, parts)
   addConductors(app, parts, timestamp())
   addRamdisk(app, parts, parts.config.api.enable_ramdisk_endpoints)

@@ -5,6 +5,7 @@ import type { Heartbeat } from '../agent/heartbeat.ts'
 import type { BoundSecrets } from '../plugin-api/bound-secrets.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { BootDevice, PowerTarget } from '../plugin-api/interfaces.ts'
+import type { HistoryEvent } from '../records/histories.ts'
 import type { Found } from '../records/inspections.ts'
 import type { InterfaceType, Node } from '../records/kinds/node.ts'
 import type { Allocations } from './allocations/allocations.ts'
@@ -57,6 +58,8 @@ export type Conductor = {
   continueInspection(report: InspectionReport, asker?: Asker): Promise<Node>
   /** What the last inspection of a node found. @throws NotFound  there is nothing */
   inventory(uuid: string): Promise<Found>
+  /** What happened to a node, the oldest first. */
+  history(uuid: string): Promise<readonly HistoryEvent[]>
   /** @param asker  as for lookup. @throws NotFound, InvalidParameterValue, NodeLocked */
   heartbeat(uuid: string, heartbeat: Heartbeat, asker?: Asker): Promise<void>
 }

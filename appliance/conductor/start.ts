@@ -107,6 +107,7 @@ export function startConductor(
           await releaseImage(parts, node.uuid)
           await releaseFiles(parts, node.uuid)
           await parts.inspections.remove(node.uuid)
+          await parts.histories.remove(node.uuid)
         }
         return result
       }),
@@ -139,11 +140,14 @@ export function startConductor(
       if (found) return found
       throw new NotFound(`Node inventory record for node ${uuid} could not be found.`)
     },
+    history: (uuid) => parts.histories.of(uuid),
     heartbeat: (ident, given, asker = THIS_BOX) => heartbeat({ ...parts, runner }, ident, given, asker),
     async recover() {
       await endStrays((uuid) => parts.store.nodes.get(uuid) !== undefined)
       await sweepProcedureFolders(parts)
-      await parts.inspections.sweep((uuid) => parts.store.nodes.get(uuid) !== undefined)
+      const isThere = (uuid: string) => parts.store.nodes.get(uuid) !== undefined
+      await parts.inspections.sweep(isThere)
+      await parts.histories.sweep(isThere)
       await allocations.recover()
       await recover(parts, runner, () => true)
       for (const { uuid } of parts.store.nodes.all()) goOn(uuid)

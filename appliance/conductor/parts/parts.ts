@@ -10,6 +10,7 @@ import type { Images } from '../../images/images.ts'
 import type { Log } from '../../log.ts'
 import type { DeployPlugin, Json, Task } from '../../plugin-api/index.ts'
 import { deepFreeze } from '../../records/frozen.ts'
+import type { Histories } from '../../records/histories.ts'
 import type { Inspections } from '../../records/inspections.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Store } from '../../records/store.ts'
@@ -41,6 +42,8 @@ export type ConductorOptions = {
   folder: string
   /** What inspections found, and what is not looked at yet. */
   inspections: Inspections
+  /** What happened to nodes. */
+  histories: Histories
   /** What programs of plugins leave of the disk; left out: nothing. */
   reserve?: Reserve
   /** What programs of plugins do not see; left out: they see all. */

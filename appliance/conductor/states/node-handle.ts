@@ -2,6 +2,7 @@
 import type { InternalChange } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { merged, type Parts } from '../parts/parts.ts'
+import { type HistoryParts, rememberError, rememberSteps } from './history.ts'
 import { lastErrorOf } from './last-error.ts'
 import { type Event, stateAfter, targetAfter, type Verb } from './state-machine.ts'
 
@@ -29,8 +30,24 @@ export type NodeHandle = {
 }
 
 /** @param ident  uuid or name @throws NotFound */
-export function handleOf({ store, log }: Pick<Parts, 'store' | 'log'>, ident: string): NodeHandle {
+export function handleOf(parts: Pick<Parts, 'store'> & HistoryParts, ident: string): NodeHandle {
+  const { store, log } = parts
   const { uuid } = store.nodes.find(ident)
+  /** The record as it was tells what the node was at when an error came. */
+  const changed = async (change: (now: Node) => Partial<Node>, o?: { quiet?: boolean }) => {
+    let was: { before: Node; last_error: string | null | undefined } | undefined
+    const node = await store.nodes.update(
+      uuid,
+      (now) => {
+        const fields = change(now)
+        was = { before: now, last_error: fields.last_error }
+        return fields
+      },
+      o,
+    )
+    if (was?.last_error) await rememberError(parts, was.before, was.last_error)
+    return { node, before: was?.before ?? node }
+  }
   return {
     uuid,
     get record() {
@@ -39,11 +56,9 @@ export function handleOf({ store, log }: Pick<Parts, 'store' | 'log'>, ident: st
     get exists() {
       return store.nodes.get(uuid) !== undefined
     },
-    update: (change, o) => store.nodes.update(uuid, (now) => fieldsOf(now, change), o),
+    update: async (change, o) => (await changed((now) => fieldsOf(now, change), o)).node,
     async move(by, change = {}) {
-      let from = ''
-      const node = await store.nodes.update(uuid, (now) => {
-        from = now.provision_state
+      const { node, before } = await changed((now) => {
         const to = stateAfter(now.provision_state, by)
         return {
           wait: null,
@@ -55,11 +70,12 @@ export function handleOf({ store, log }: Pick<Parts, 'store' | 'log'>, ident: st
       })
       log.info('provision state changed', {
         node: uuid,
-        from,
+        from: before.provision_state,
         to: node.provision_state,
         target: node.target_provision_state,
         ...(node.last_error ? { last_error: node.last_error } : {}),
       })
+      if (isEnd(by)) await rememberSteps(parts, before, 'end')
       return node
     },
   }
@@ -73,3 +89,6 @@ function fieldsOf(now: Node, change: Change): Partial<Node> {
     ...(internal ? { driver_internal_info: merged(now.driver_internal_info, internal) } : {}),
   }
 }
+
+/** A cleaning that was asked for ends by `manage`. */
+const isEnd = (by: Verb | Event) => by === 'done' || by === 'manage'

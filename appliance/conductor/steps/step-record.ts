@@ -5,11 +5,12 @@ import type { Parts } from '../parts/parts.ts'
 import type { PowerParts } from '../power/power.ts'
 import { currentStepOf } from '../procedures/plan.ts'
 import { internalChange, internalOf, procedureOf, stepShown } from '../procedures/procedure.ts'
+import { type HistoryParts, rememberSteps } from '../states/history.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 
 /** Resolves when durable: after a restart it is known which step was cut off. */
 export async function startStep(
-  { log }: Pick<Parts, 'log'>,
+  parts: HistoryParts,
   node: NodeHandle,
   index: number,
   planned: PlannedStep,
@@ -29,7 +30,8 @@ export async function startStep(
       agent_command_id: undefined,
     },
   })
-  log.info('step started', { node: node.uuid, interface: name, step })
+  if (index === 0) await rememberSteps(parts, node.record, 'start')
+  parts.log.info('step started', { node: node.uuid, interface: name, step })
 }
 
 /** Also reads what the step may have changed of the machine. */

@@ -13,6 +13,7 @@ import { createHardware } from '../../../appliance/hardware/hardware.ts'
 import type { Log } from '../../../appliance/log.ts'
 import { createMetrics, type Metrics } from '../../../appliance/metrics.ts'
 import type { DeployPlugin } from '../../../appliance/plugin-api/index.ts'
+import { createHistories } from '../../../appliance/records/histories.ts'
 import { createInspections } from '../../../appliance/records/inspections.ts'
 import type { Base, Kinds } from '../../../appliance/records/kind.ts'
 import { KINDS } from '../../../appliance/records/kinds.ts'
@@ -67,6 +68,7 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
     plugins: [direct as unknown as DeployPlugin],
     folder: join(state_path, 'procedures'),
     inspections: createInspections(join(state_path, 'inspections')),
+    histories: createHistories(join(state_path, 'histories')),
     api_url: () => BASE,
     http_url: () => 'http://172.22.0.1:8080',
   })

@@ -8,6 +8,7 @@ import { startConductor } from '../../../appliance/conductor/start.ts'
 import { fakePower } from '../../../appliance/hardware/power/fake.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json } from '../../../appliance/plugin-api/index.ts'
+import { createHistories } from '../../../appliance/records/histories.ts'
 import { createInspections } from '../../../appliance/records/inspections.ts'
 import { type Node, newNode } from '../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../appliance/records/kinds/port.ts'
@@ -77,6 +78,7 @@ const conductor = startConductor({
   plugins: [plugin],
   folder: `${state_path}/procedures`,
   inspections: createInspections(`${state_path}/inspections`),
+  histories: createHistories(`${state_path}/histories`),
   api_url: () => 'http://127.0.0.1',
   http_url: () => 'http://127.0.0.1:8080',
 })

@@ -19,6 +19,7 @@ import type { Images } from '../../../appliance/images/images.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { DeployPlugin, Json, ServedFile, ServedImage } from '../../../appliance/plugin-api/index.ts'
 import type { BootDevice, InterfaceTask, PowerState, PowerTarget } from '../../../appliance/plugin-api/interfaces.ts'
+import { createHistories } from '../../../appliance/records/histories.ts'
 import { createInspections } from '../../../appliance/records/inspections.ts'
 import { type Boot, newBoot } from '../../../appliance/records/kinds/boot.ts'
 import { type Node, newNode } from '../../../appliance/records/kinds/node.ts'
@@ -167,6 +168,7 @@ export class Trial {
       plugins: options.plugins ?? [direct as unknown as DeployPlugin],
       folder: join(state_path, 'procedures'),
       inspections: createInspections(join(state_path, 'inspections')),
+      histories: createHistories(join(state_path, 'histories')),
       ...(options.isLeased && { isLeased: options.isLeased }),
       api_url: options.api_url ?? (() => API_URL),
       http_url: () => 'http://172.22.0.1:8080',

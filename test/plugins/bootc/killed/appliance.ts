@@ -12,6 +12,7 @@ import { createImages } from '../../../../appliance/images/create-images.ts'
 import type { Images } from '../../../../appliance/images/images.ts'
 import { createLog } from '../../../../appliance/log.ts'
 import type { DeployPlugin, Json } from '../../../../appliance/plugin-api/index.ts'
+import { createHistories } from '../../../../appliance/records/histories.ts'
 import { createInspections } from '../../../../appliance/records/inspections.ts'
 import { newNode } from '../../../../appliance/records/kinds/node.ts'
 import { newPort } from '../../../../appliance/records/kinds/port.ts'
@@ -111,6 +112,7 @@ const conductor = startConductor({
   plugins: [bootc as unknown as DeployPlugin],
   folder: join(folder, 'procedures'),
   inspections: createInspections(join(folder, 'inspections')),
+  histories: createHistories(join(folder, 'histories')),
   api_url: () => 'http://127.0.0.1',
   http_url: () => 'http://127.0.0.1:8080',
 })
