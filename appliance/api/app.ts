@@ -17,6 +17,7 @@ import type { ApiEnv, ApiParts, App, Call } from './parts.ts'
 import { addResource } from './resource.ts'
 import { addNodeAllocation } from './v1/allocations.ts'
 import { addConductors, addDrivers } from './v1/drivers.ts'
+import { addEvents } from './v1/events.ts'
 import { addHistory } from './v1/node/history.ts'
 import { addIndicators } from './v1/node/indicators.ts'
 import { addManagement } from './v1/node/management.ts'
@@ -60,6 +61,7 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   addShards(app, parts)
   addReads(app, parts)
   addHistory(app, parts)
+  addEvents(app, parts)
   addDrivers(app, parts)
   addConductors(app, parts, timestamp())
   addRamdisk(app, parts, parts.config.api.enable_ramdisk_endpoints)

@@ -5,7 +5,15 @@ import type { App } from '../parts.ts'
 /** Collections by name, and the version that brought each. */
 type Collections = Readonly<Record<string, number>>
 /** Those that are no resources of the table. */
-export const OTHERS: Collections = { drivers: 1, lookup: 22, heartbeat: 22, volume: 32, shards: 82, conductors: 49 }
+export const OTHERS: Collections = {
+  drivers: 1,
+  lookup: 22,
+  heartbeat: 22,
+  volume: 32,
+  shards: 82,
+  conductors: 49,
+  events: 54,
+}
 
 const versionOf = (base: string) => ({
   id: 'v1',

@@ -33,7 +33,7 @@ describe('discovery', () => {
     assert.deepEqual(Object.keys(now), [
       ...['chassis', 'nodes', 'ports', 'portgroups', 'allocations'],
       ...['deploy_templates', 'runbooks', 'inspection_rules'],
-      ...['drivers', 'lookup', 'heartbeat', 'volume', 'shards', 'conductors'],
+      ...['drivers', 'lookup', 'heartbeat', 'volume', 'shards', 'conductors', 'events'],
     ])
     assert.deepEqual(now.nodes, [
       { href: `${BASE}/v1/nodes/`, rel: 'self' },
