@@ -12,18 +12,27 @@ const OF_STEPS: Readonly<Record<string, readonly OwnLayer[]>> = {
   'deploy.burnin_disk': ['rackstrap-fio', 'rackstrap-erase'],
   'deploy.burnin_network': ['rackstrap-fio'],
 }
-const OWN = ['rackstrap-erase', 'rackstrap-fio', 'rackstrap-rescue', 'rackstrap-stress-ng'] as const
+const OWN = [
+  'rackstrap-erase',
+  'rackstrap-fio',
+  'rackstrap-inspect',
+  'rackstrap-rescue',
+  'rackstrap-stress-ng',
+] as const
 type OwnLayer = (typeof OWN)[number]
 
 /** What `rescue.finalize_rescue` of our agent needs. */
 export const RESCUE_LAYER: OwnLayer = 'rackstrap-rescue'
 
+/** With what an inspection listens to switches, and asks for the address of the BMC. */
+export const INSPECT_LAYER: OwnLayer = 'rackstrap-inspect'
+
 /**
  * Whether a ramdisk without this layer, as an older version has built it, is booted all the same: the agent then
- * overwrites disks, and says why.
+ * overwrites disks, or hears no switch, and says why.
  */
 export const isLeftOut = ({ layers }: { layers: Readonly<Record<string, string>> }, name: string): boolean =>
-  name === 'rackstrap-erase' && !Object.hasOwn(layers, name)
+  (name === 'rackstrap-erase' || name === INSPECT_LAYER) && !Object.hasOwn(layers, name)
 
 /**
  * Each once.

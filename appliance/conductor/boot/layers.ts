@@ -2,7 +2,7 @@
  * Which layers of the deploy ramdisk a machine boots the agent with: its deploy interface's, the operator's, and those
  * of pxe's own that its steps need.
  */
-import { layersOfSteps, RESCUE_LAYER } from '@appliance/pxe'
+import { INSPECT_LAYER, layersOfSteps, RESCUE_LAYER } from '@appliance/pxe'
 import { InvalidParameterValue } from '../../errors.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
@@ -15,12 +15,18 @@ import { internalOf } from '../procedures/procedure.ts'
 
 type LayerParts = Pick<Parts, 'config' | 'plugins' | 'option_values'> & OfNode
 
+/** Where the deploy interface has no part in it. */
+const OF_PROCEDURE: Partial<Record<ProcedureKind, readonly string[]>> = {
+  rescue: [RESCUE_LAYER],
+  inspect: [INSPECT_LAYER],
+}
+
 /**
  * @throws whatever the plugin's function throws; InvalidParameterValue for options that do not fit, or no list of names
  */
 export const layersFor = (parts: LayerParts, node: Node, procedure: ProcedureKind): readonly string[] => [
   ...new Set([
-    ...(procedure === 'rescue' ? [RESCUE_LAYER] : pluginLayers(parts, node, procedure)),
+    ...(OF_PROCEDURE[procedure] ?? pluginLayers(parts, node, procedure)),
     ...operatorLayers(parts, node),
     ...layersOfSteps(stepsOf(parts, node, procedure)),
   ]),

@@ -22,6 +22,13 @@ export type AgentOptions = {
   http_request_timeout_s: number
   tls_min_version: 'TLSv1.2' | 'TLSv1.3'
   tls_certificate_curve: 'P-256' | 'P-384' | 'P-521'
+  /** Whom to tell what the machine is made of; none: nobody asks. */
+  inspection_callback_urls: string[]
+  inspection_collectors: string[]
+  inspection_dhcp_wait_timeout_s: number
+  inspection_dhcp_all_interfaces: boolean
+  collect_lldp: boolean
+  lldp_timeout_s: number
   /** A deploy goes on where no boot entry could be made. */
   ignore_bootloader_failure: boolean
   /** Disks with cluster file systems are not written to. */
@@ -58,7 +65,7 @@ export function parseKernelParameters(text: string, complain: (problem: string) 
   }
   const flag = (name: string) => /^(1|true|yes|on|t|y)$/i.test(value(name) ?? '')
   return {
-    api_urls: apiUrls(value('api-url'), complain),
+    api_urls: urlsIn('api-url', value('api-url'), complain),
     global_request_id: value('global-request-id'),
     listen_host: value('listen-host'),
     listen_port: number('listen-port', 9999, 0),
@@ -79,6 +86,12 @@ export function parseKernelParameters(text: string, complain: (problem: string) 
     http_request_timeout_s: number('http-request-timeout', 30, 1),
     tls_min_version: value('tls-min-version') === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
     tls_certificate_curve: CURVES[value('tls-certificate-curve') as keyof typeof CURVES] ?? 'P-384',
+    inspection_callback_urls: inspectionUrls(words, complain),
+    inspection_collectors: listOf(value('inspection-collectors') ?? 'default,logs'),
+    inspection_dhcp_wait_timeout_s: number('inspection-dhcp-wait-timeout', 60),
+    inspection_dhcp_all_interfaces: flag('inspection-dhcp-all-interfaces'),
+    collect_lldp: flag('collect-lldp'),
+    lldp_timeout_s: number('lldp-timeout', 30),
     ignore_bootloader_failure: flag('ignore-bootloader-failure'),
     // Only a clear no is one.
     guard_special_filesystems: !/^(0|false|no|off|f|n)$/i.test(value('guard-special-filesystems') ?? ''),
@@ -88,9 +101,25 @@ export function parseKernelParameters(text: string, complain: (problem: string) 
   }
 }
 
-function apiUrls(text: string | undefined, complain: (problem: string) => void): string[] {
+const listOf = (text: string) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+
+/**
+ * Named, or where collectors are named, the API's own. @source ironic-python-agent inspector.py is_enabled, _get_urls
+ */
+function inspectionUrls(words: Map<string, string>, complain: (problem: string) => void): string[] {
+  const named = words.get('ipa-inspection-callback-url')
+  if (named) return urlsIn('inspection-callback-url', named, complain)
+  if (!words.get('ipa-inspection-collectors')) return []
+  return urlsIn('api-url', words.get('ipa-api-url'), () => {}).map((url) => `${url}/v1/continue_inspection`)
+}
+
+function urlsIn(name: string, text: string | undefined, complain: (problem: string) => void): string[] {
   const urls = (text ?? '').split(',').filter(Boolean)
   const bad = urls.filter((url) => !/^https?:\/\/.+/.test(url) || !URL.canParse(url))
-  for (const url of bad) complain(`ipa-api-url has '${url}': expected an address that begins with http:// or https://`)
+  for (const url of bad) complain(`ipa-${name} has '${url}': expected an address that begins with http:// or https://`)
   return urls.filter((url) => !bad.includes(url)).map((url) => url.replace(/\/+$/, ''))
 }

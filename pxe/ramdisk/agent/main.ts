@@ -11,6 +11,7 @@ import { messageOf } from './errors.ts'
 import { isGuest, runAsGuest } from './guest.ts'
 import { macAddresses } from './hardware/network-cards.ts'
 import { identityOf } from './identity.ts'
+import { inspect } from './inspect/inspect.ts'
 import { parseKernelParameters } from './kernel-parameters.ts'
 import { createPrograms } from './programs.ts'
 import { shownUrl } from './protocol/http.ts'
@@ -34,12 +35,16 @@ async function main(root: string): Promise<void> {
   const kernel_parameters = readFileSync(join(root, 'proc/cmdline'), 'utf8')
   const options = parseKernelParameters(kernel_parameters, (problem) => screen.say(problem))
   if (isGuest(kernel_parameters)) return runAsGuest({ root, screen, programs, options })
-  if (options.api_urls.length === 0) {
+  const { inspection_callback_urls } = options
+  if (options.api_urls.length === 0 && inspection_callback_urls.length === 0) {
     throw new Error('The kernel parameter ipa-api-url names no Ironic API: there is nobody to ask what to do.')
   }
-  screen.say(`Rackstrap deploy agent ${VERSION}, asking ${options.api_urls.map(shownUrl).join(', ')}`)
+  // The API's address is what is before the path of the report.
+  const reports = inspection_callback_urls.map((url) => url.replace(/\/v1\/continue_inspection$/, ''))
+  const urls = options.api_urls.length > 0 ? options.api_urls : reports
+  screen.say(`Rackstrap deploy agent ${VERSION}, asking ${urls.map(shownUrl).join(', ')}`)
   const api = createIronicApi({
-    urls: options.api_urls,
+    urls,
     timeout_s: options.http_request_timeout_s,
     tls: { insecure: options.insecure, minVersion: options.tls_min_version },
     agent_version: VERSION,
@@ -48,6 +53,12 @@ async function main(root: string): Promise<void> {
   })
   await pause(options.hardware_initialization_delay_s * 1000)
   const localAddress = await reachApi(api, { root, screen, programs, timeout_s: options.lookup_timeout_s })
+  if (inspection_callback_urls.length > 0) {
+    const inspected = inspect({ root, options, programs, screen })
+    // Who waits for the agent beside the report, waits all the same.
+    await (options.api_urls.length > 0 ? inspected.catch((error: unknown) => screen.say(messageOf(error))) : inspected)
+  }
+  if (options.api_urls.length === 0) return
   const lookup = await waitForLookup(api, () => macAddresses(root), screen, {
     timeout_s: options.lookup_timeout_s,
     interval_s: options.lookup_interval_s,

@@ -31,11 +31,14 @@ const FILE_LIMIT_BYTES = 2 * 1024 * 1024
 const SECRETS = /(ipa-agent-token=)(?:"[^"]*"|\S+)|(:\/\/)[^/@\s]+(?=@)/g
 
 export function logCommands(agent: AgentContext): Record<string, CommandDefinition> {
-  return { collect_system_logs: { kind: 'sync', run: () => collect(agent) } }
+  return { collect_system_logs: { kind: 'sync', run: () => collectSystemLogs(agent) } }
 }
 
+/** What looks at the machine is handed: without a node, which an inspection does not know. */
+export type LogSource = Pick<AgentContext, 'root' | 'programs' | 'options' | 'screen'>
+
 /** A file that cannot be read holds the reason instead. */
-async function collect({ root, programs, options }: AgentContext): Promise<{ system_logs: string }> {
+export async function collectSystemLogs({ root, programs, options }: LogSource): Promise<{ system_logs: string }> {
   const files = new Map<string, Buffer>()
   const add = async (name: string, read: () => Promise<string>) => {
     const text = await read().catch((error: unknown) => `${messageOf(error)}\n`)

@@ -28,6 +28,8 @@ export type FakeIronicOptions = {
   heartbeats?: Answer[]
   /** To GET /. */
   roots?: Answer[]
+  /** To reports of inspections. */
+  inspections?: Answer[]
 }
 export type FakeIronic = AsyncDisposable & {
   url: string
@@ -42,7 +44,15 @@ export type FakeIronic = AsyncDisposable & {
 const DEADLINE_MS = 10_000
 
 export async function startIronic(options: FakeIronicOptions = {}): Promise<FakeIronic> {
-  const { version = '1.115', node = {}, config = {}, lookups = [], heartbeats = [], roots = [] } = options
+  const {
+    version = '1.115',
+    node = {},
+    config = {},
+    lookups = [],
+    heartbeats = [],
+    roots = [],
+    inspections = [],
+  } = options
   const token = randomBytes(24).toString('base64url')
   const calls: Call[] = []
   const server = createServer(async (request, response) => {
@@ -57,7 +67,10 @@ export async function startIronic(options: FakeIronicOptions = {}): Promise<Fake
   })
 
   function answer(url: string): Answer {
-    if (url === '/') return roots.shift() ?? { status: 200, body: { default_version: { id: 'v1', version } } }
+    if (url.endsWith('/v1/continue_inspection'))
+      return inspections.shift() ?? { status: 202, body: { uuid: NODE_UUID } }
+    if (url.replace(/^\/agent\/~x/, '') === '/')
+      return roots.shift() ?? { status: 200, body: { default_version: { id: 'v1', version } } }
     if (url.startsWith('/v1/heartbeat/')) return heartbeats.shift() ?? { status: 202 }
     if (!url.startsWith('/v1/lookup?')) return { status: 404 }
     return lookups.shift() ?? { status: 200, body: lookupBody(token, node, config) }

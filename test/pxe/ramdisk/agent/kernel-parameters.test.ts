@@ -38,6 +38,12 @@ describe('kernel parameters', () => {
       ignore_bootloader_failure: false,
       guard_special_filesystems: true,
       enable_discard_erase: false,
+      inspection_callback_urls: [],
+      inspection_collectors: ['default', 'logs'],
+      inspection_dhcp_wait_timeout_s: 60,
+      inspection_dhcp_all_interfaces: false,
+      collect_lldp: false,
+      lldp_timeout_s: 30,
       debug: false,
       bootif: undefined,
     })
