@@ -25,7 +25,7 @@ export async function applyRules(
     .filter((rule) => rule.phase === phase)
     .sort((a, b) => b.priority - a.priority)
   if (rules.length === 0) {
-    return { node: {}, ports: new Map(), plugin_data: found.plugin_data, afterwards: null, failure: null }
+    return { node: {}, internal: {}, ports: new Map(), plugin_data: found.plugin_data, afterwards: null, failure: null }
   }
   const ports = parts.store.ports.where('node_uuid', node.uuid)
   const view = {

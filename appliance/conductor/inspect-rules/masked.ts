@@ -3,7 +3,7 @@ import { hasMembers } from '@appliance/ground/exact-number'
 import { isSecretMember } from '@appliance/ground/secret-words'
 
 /** As Ironic's. */
-const MASK = '***'
+export const MASK = '***'
 /** @source Ironic common/inspection_rules/engine.py SENSITIVE_FIELDS; the house's own list has them all but these */
 const SENSITIVE: readonly string[] = ['password', 'auth_token', 'bmc_password']
 

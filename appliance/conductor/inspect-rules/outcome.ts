@@ -1,19 +1,27 @@
 /** What evaluated rules come to for the records of a node: done to a copy of them and checked. Writes none of them. */
 import { ApplianceError, InvalidParameterValue } from '../../errors.ts'
+import type { NodePath } from '../../plugin-api/bound-secrets.ts'
 import type { Json } from '../../plugin-api/index.ts'
+import type { InternalChange, InternalInfo } from '../../records/kinds/internal-info.ts'
 import { INTERFACE_TYPES, type Node } from '../../records/kinds/node.ts'
 import type { Port } from '../../records/kinds/port.ts'
+import { boundSecrets, tableAndKey } from '../interfaces/bound-secrets.ts'
 import { chooseInterfaces } from '../interfaces/choose.ts'
+import { lostSecrets } from '../interfaces/lost-secrets.ts'
 import type { Parts } from '../parts/parts.ts'
 import { checkDisksSet } from '../task/root-device.ts'
 import { Draft } from './draft.ts'
+import type { Edit } from './effects.ts'
 import type { Evaluated } from './evaluate.ts'
+import { MASK } from './masked.ts'
 import type { Afterwards } from './settable.ts'
 
 export type Found = { inventory: Json; plugin_data: Json }
 export type RuleOutcome = {
   /** Of the node, whole fields, checked. To be written before the inspection ends, failed or not. */
-  node: Partial<Node>
+  node: Partial<Omit<Node, 'driver_internal_info'>>
+  /** Of its driver_internal_info: which secrets went with an address that a rule has changed. */
+  internal: InternalChange
   /** Of its ports, by uuid. */
   ports: ReadonlyMap<string, Partial<Port>>
   /** As the rules leave it. */
@@ -43,7 +51,14 @@ export function outcomeOf(parts: RuleParts, { node, ports, found, evaluated }: E
     return { ...change, ports: draft.portChanges, plugin_data: draft.plugin_data, failure: fault }
   } catch (error) {
     if (!(error instanceof InvalidParameterValue)) throw error
-    return { node: {}, ports: draft.portChanges, plugin_data: draft.plugin_data, afterwards: null, failure: error }
+    return {
+      node: {},
+      internal: {},
+      ports: draft.portChanges,
+      plugin_data: draft.plugin_data,
+      afterwards: null,
+      failure: error,
+    }
   }
 }
 
@@ -52,7 +67,7 @@ function nodeChange(
   parts: RuleParts,
   node: Node,
   { attributes, edits }: Draft,
-): Pick<RuleOutcome, 'node' | 'afterwards'> {
+): Pick<RuleOutcome, 'node' | 'internal' | 'afterwards'> {
   const given = Object.fromEntries(edits.map(({ path: [name = ''] }) => [name, attributes[name]]))
   const { target_provision_state = null, ...fields } = given
   const types = INTERFACE_TYPES.filter((type) => `${type}_interface` in fields)
@@ -66,11 +81,40 @@ function nodeChange(
     throw new InvalidParameterValue(`A node with name ${change.name} already exists.`)
   }
   checkDisksSet(change, node)
-  return { node: change, afterwards: target_provision_state as Afterwards | null }
+  const { driver_internal_info, ...lost } = lostSecrets(node, change, {
+    bindings: boundSecrets(parts),
+    isGivenAnew: (field) => isGivenAnew(edits, field),
+  })
+  const afterwards = target_provision_state as Afterwards | null
+  return { node: { ...change, ...lost }, internal: movedBy(parts, node, driver_internal_info), afterwards }
 }
 
 function chosen(parts: RuleParts, node: Node, fields: Json): Partial<Node> {
   const asked = INTERFACE_TYPES.map((type) => [type, fields[`${type}_interface`] ?? node.interfaces[type]])
   const driver = typeof fields.driver === 'string' ? fields.driver : node.driver
   return { driver, interfaces: chooseInterfaces(parts, driver, Object.fromEntries(asked)) }
+}
+
+/** A rule's own words, or what a machine told: either is new. What was masked for the rule is not. */
+function isGivenAnew(edits: readonly Edit[], field: NodePath): boolean {
+  const [table, key] = tableAndKey(field)
+  const last = edits.findLast(({ path }) => path[0] === table && (path.length === 1 || path[1] === key))
+  if (last?.op !== 'set') return false
+  const value = last.path.length === 1 ? (last.value as Json | null)?.[key] : last.value
+  return value !== undefined && !JSON.stringify(value).includes(MASK)
+}
+
+/** What is written of it, where something is: undefined takes a key away. */
+function movedBy(
+  { log }: RuleParts,
+  { uuid, driver_internal_info: before }: Node,
+  after?: InternalInfo,
+): InternalChange {
+  if (!after) return {}
+  const known = (before.lost_with_address ?? []).map(({ field }) => field)
+  for (const { field, address } of after.lost_with_address ?? []) {
+    if (!known.includes(field))
+      log.warn('a secret went with the address that it was given for', { node: uuid, field, address })
+  }
+  return { lost_with_address: after.lost_with_address, bound_to: after.bound_to }
 }

@@ -29,7 +29,10 @@ export async function learn(parts: LearnParts, node: NodeHandle, found: Found): 
   const { logs: _logs, ...hooked } = inspection.plugin_data
   const outcome = await applyRules(parts, node.record, { inventory: found.inventory, plugin_data: hooked })
   for (const [port, change] of outcome.ports) await parts.store.ports.update(port, change)
-  await node.update({ ...outcome.node, internal: { after_inspection: outcome.afterwards ?? undefined } })
+  await node.update({
+    ...outcome.node,
+    internal: { ...outcome.internal, after_inspection: outcome.afterwards ?? undefined },
+  })
   if (outcome.failure) throw new DeployFailure(messageOf(outcome.failure), { cause: outcome.failure })
   if (parts.config.inventory.data_backend !== 'none') {
     await parts.inspections.keep(uuid, { inventory: found.inventory, plugin_data: outcome.plugin_data })

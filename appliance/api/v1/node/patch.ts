@@ -1,5 +1,6 @@
 /** PATCH /v1/nodes/{node}: a JSON patch becomes a change of the record, whole or not at all. */
 import { isDeepStrictEqual } from 'node:util'
+import { type Lost, lostSecrets } from '../../../conductor/interfaces/lost-secrets.ts'
 import { checkDisksSet } from '../../../conductor/task/root-device.ts'
 import { Conflict, InvalidParameterValue } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
@@ -11,7 +12,7 @@ import type { Resource } from '../../resource.ts'
 import { flag } from '../../schema.ts'
 import { INTERFACE_FIELDS, parentOf, wantedInterfaces } from './create.ts'
 import { DESCRIPTION_LIMIT } from './fields.ts'
-import { type Lost, lostSecrets, mayMoveSecrets } from './lost-secrets.ts'
+import { isGivenAnew, mayMoveSecrets } from './given-secrets.ts'
 import { checkName } from './names.ts'
 import { checkChange, checkUpdatable } from './update-rules.ts'
 
@@ -44,7 +45,7 @@ export const nodePatch = (parts: ApiParts): NodePatch => ({
     if (fields.chassis_uuid === null) requireMinor(minor, 25)
     const change = changeOf(parts, node, { fields, reset: query.reset_interfaces === true })
     const bindings = mayMoveSecrets(caller) ? [] : parts.conductor.boundSecrets()
-    return { ...change, ...lostSecrets(node, change, { patch, bindings }) }
+    return { ...change, ...lostSecrets(node, change, { bindings, isGivenAnew: (field) => isGivenAnew(patch, field) }) }
   },
   async changed(before, after) {
     tellLost(parts, before, after)

@@ -21,7 +21,7 @@ async function scene(t: TestContext, fields: Partial<Node> = {}) {
   const ports = store.ports.where('node_uuid', node.uuid)
   const { log, lines } = keptLog()
   const plugins = new Map([['direct', direct as unknown as DeployPlugin]])
-  const config = configOf('[DEFAULT]\nenabled_hardware_types = fake-hardware\n')
+  const config = configOf('[DEFAULT]\nenabled_hardware_types = fake-hardware,ipmi\n')
   const parts = { store, config, log, hardware: createHardware({ config, log }), plugins, hostname: 'r' }
   const outcome = (rules: readonly (readonly RuleAction[])[]) => {
     const view = {
@@ -125,6 +125,26 @@ describe('what rules come to', () => {
     assert.match(String(magic.failure?.message), /ironic\.hardware\.interfaces\.raid' entrypoint: magic/)
     assert.deepEqual(magic.node, {})
     assert.match(String(outcome([[set('driver', 'magic')]]).failure?.message), /which supports driver magic/)
+  })
+
+  it('takes away a secret whose address a rule changes, unless a rule gives it anew', async (t) => {
+    const driver_info = { ipmi_address: '10.0.0.5', ipmi_username: 'admin', ipmi_password: 'hunter2' }
+    const { outcome, lines } = await scene(t, { driver_info })
+    const move = set('driver_info/ipmi_address', '10.6.6.6')
+
+    const moved = outcome([[move]])
+    const given = outcome([[move, set('driver_info/ipmi_password', 'calvin')]])
+    const masked = outcome([[move, set('driver_info/ipmi_password', '***')]])
+    const same = outcome([[set('driver_info/ipmi_address', '10.0.0.5')]])
+
+    assert.deepEqual(moved.node.driver_info, { ipmi_address: '10.6.6.6', ipmi_username: 'admin' })
+    assert.deepEqual(moved.internal.lost_with_address, [
+      { field: 'driver_info/ipmi_password', address: 'driver_info/ipmi_address' },
+    ])
+    assert.equal(lines[0]?.message, 'a secret went with the address that it was given for')
+    assert.equal(given.node.driver_info?.ipmi_password, 'calvin')
+    assert.equal(masked.node.driver_info?.ipmi_password, undefined)
+    assert.deepEqual([same.node.driver_info, same.internal], [driver_info, {}])
   })
 
   it('changes ports, in what a rule may set of them', async (t) => {

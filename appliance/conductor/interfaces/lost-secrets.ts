@@ -1,34 +1,25 @@
 /**
- * A secret belongs to the address that it was given for: a patch that changes the address, and does not give the secret
- * anew, takes it away. Only an administrator who has authenticated may take a secret to another address.
+ * A secret belongs to the address that it was given for: a change of the address that does not give the secret anew
+ * takes it away. Whether somebody may move a secret all the same, the caller says.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { plainAddress } from '@appliance/ground/plain-address'
-import { MASK } from '@appliance/ground/secret-words'
-import type { Caller } from '../../../access/caller.ts'
-import { memberAt, tableAndKey } from '../../../conductor/interfaces/bound-secrets.ts'
-import type { BoundSecrets, NodePath } from '../../../plugin-api/bound-secrets.ts'
-import type { Json } from '../../../plugin-api/index.ts'
-import type { Node } from '../../../records/kinds/node.ts'
-import { type Patch, pathOf } from '../../json-patch.ts'
+import type { BoundSecrets, NodePath } from '../../plugin-api/bound-secrets.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { memberAt, tableAndKey } from './bound-secrets.ts'
 
 export type Lost = NonNullable<Node['driver_internal_info']['lost_with_address']>
 
-/** By a password, or by the permissions of the unix socket; with noauth nobody is known. */
-export const mayMoveSecrets = ({ role, user, via }: Caller): boolean =>
-  role === 'admin' && (user !== undefined || via === 'socket')
+type Moving = { bindings: readonly BoundSecrets[]; isGivenAnew(field: NodePath): boolean }
 
-/** @param change  of the patch, with kept secrets in place @returns what changes besides */
-export function lostSecrets(
-  node: Node,
-  change: Partial<Node>,
-  { patch, bindings }: { patch: Patch; bindings: readonly BoundSecrets[] },
-): Partial<Node> {
+/** @param change  with kept secrets in place @returns what changes besides */
+export function lostSecrets(node: Node, change: Partial<Node>, { bindings, isGivenAnew }: Moving): Partial<Node> {
   const after = { ...node, ...change }
   const lost = bindings.flatMap(
     (binding): Lost =>
       binding.secrets.flatMap((field) => {
-        if (isEmpty(memberAt(after, field)) || isGivenAnew(patch, field)) return []
+        if (isEmpty(memberAt(after, field)) || isGivenAnew(field)) return []
         const address = movedAddress({ node, after }, binding, field)
         return address === undefined ? [] : [{ field, address }]
       }),
@@ -37,7 +28,7 @@ export function lostSecrets(
   const still = before.filter(({ field }) => memberAt(after, field) === undefined)
   const all = [...still, ...lost]
   const stays = (field: NodePath) =>
-    !isEmpty(memberAt(after, field)) && !isGivenAnew(patch, field) && !lost.some((one) => one.field === field)
+    !isEmpty(memberAt(after, field)) && !isGivenAnew(field) && !lost.some((one) => one.field === field)
   const bindingsLeft = Object.entries(bound).filter(([field]) => stays(field as NodePath))
   if (isDeepStrictEqual(all, before) && bindingsLeft.length === Object.keys(bound).length) return {}
   return {
@@ -75,19 +66,6 @@ function without(node: Node, lost: Lost): Partial<Node> {
     left[table] = others
   }
   return left
-}
-
-/** By the last operation that writes it. A mask, also within a table, stands for what was there before. */
-function isGivenAnew(patch: Patch, field: NodePath): boolean {
-  const [table, key] = tableAndKey(field)
-  const last = patch.findLast((operation) => {
-    const path = pathOf(operation)
-    return path[0] === table && (path.length === 1 || (path.length === 2 && path[1] === key))
-  })
-  if (last === undefined || last.op === 'remove') return false
-  const tableGiven = last.value as Json | null | undefined
-  const value = pathOf(last).length === 2 ? last.value : tableGiven?.[key]
-  return value !== undefined && !JSON.stringify(value).includes(MASK)
 }
 
 const isEmpty = (value: unknown): boolean => value === undefined || value === null || value === ''
