@@ -35,8 +35,10 @@ const bmc: BmcOnPaper = {
     return fakePower.getPowerState(task)
   },
   async setPowerState(task, target) {
-    const { provision_state, deploy_step } = store.nodes.find(task.node.uuid)
-    const step = deploy_step.step ? ` ${deploy_step.step}` : ''
+    const { provision_state, deploy_step, driver_internal_info } = store.nodes.find(task.node.uuid)
+    // After the first boot of a service there is an agent, or its steps are over.
+    const isEnding = provision_state === 'servicing' && driver_internal_info.service_step_index !== undefined
+    const step = deploy_step.step ? ` ${deploy_step.step}` : isEnding ? ' service' : ''
     await passOrHang(task.node, `${target} in ${provision_state}${step}`)
     return fakePower.setPowerState(task, target)
   },
@@ -46,6 +48,7 @@ const whole = direct as unknown as DeployPlugin
 const plugin: DeployPlugin = {
   ...whole,
   prepare: ({ node }) => passOrHang(node, 'prepare'),
+  adopt: ({ node }) => passOrHang(node, 'adopt'),
   deploySteps: (kit) => [
     ...whole.deploySteps(kit).map((step) => ({
       ...step,
@@ -67,7 +70,7 @@ const plugin: DeployPlugin = {
 }
 
 const store = await openStore({ state_path, log: createLog('error', () => {}) })
-const config = configOf()
+const config = configOf('[DEFAULT]\nenabled_rescue_interfaces = agent\n')
 const conductor = startConductor({
   hostname: 'rackstrap',
   store,
@@ -93,7 +96,7 @@ openDoor({
         interfaces: conductor.chooseInterfaces('fake-hardware', {}),
         provision_state,
         automated_clean: provision_state === 'manageable',
-        power_state: provision_state === 'active' ? 'power on' : 'power off',
+        power_state: provision_state === 'active' || provision_state === 'rescue' ? 'power on' : 'power off',
         instance_info: INSTANCE,
         properties: { hang_at },
       })

@@ -16,7 +16,7 @@ export const tell = (word: string, fields: object) => writeAll(`${JSON.stringify
 /** @param behind.calls  the program's own, beside those of every conductor */
 export function openDoor({ conductor, store, calls: own }: Behind): void {
   const calls: Calls = {
-    provision: (uuid: string, target: string) => conductor.provision(uuid, { target }),
+    provision: (uuid: string, target: string, more: object = {}) => conductor.provision(uuid, { ...more, target }),
     lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
     heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
     node: async (uuid: string) => store.nodes.find(uuid),

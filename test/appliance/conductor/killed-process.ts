@@ -73,7 +73,8 @@ export class ConductorProcess implements Door {
 
   /** The node has begun to wait so many times. */
   untilWaits(node: string, times: number): Promise<boolean> {
-    const isIt = (line: LogLine) => line.node === node && (line.to === 'wait call-back' || line.to === 'clean wait')
+    const waits: unknown[] = ['wait call-back', 'clean wait', 'service wait']
+    const isIt = (line: LogLine) => line.node === node && waits.includes(line.to)
     return this.#until(`wait ${times} of ${node}`, () => this.lines.filter(isIt).length >= times)
   }
 
