@@ -7,7 +7,6 @@ import { handleOf, type NodeHandle } from './states/node-handle.ts'
 import type { RunnerParts, StepRunner } from './steps/runner.ts'
 import { adopt } from './verbs/adopt.ts'
 import { tearDown } from './verbs/tear-down.ts'
-import { verify } from './verbs/verify.ts'
 
 const ALWAYS_RESERVED: readonly ProvisionState[] = [
   ...(['verifying', 'deleting', 'cleaning', 'deploying', 'adopting'] as const),
@@ -51,7 +50,6 @@ function workFor(parts: RunnerParts, runner: StepRunner, node: NodeHandle): (() 
   const { record } = node
   const failed = runner.failed(record)
   if (failed) return () => failed.endFailure(parts, node)
-  if (record.provision_state === 'verifying') return () => verify(parts, node)
   if (record.provision_state === 'deleting') return () => tearDown(parts, runner, node)
   if (record.provision_state === 'unrescuing') return () => unrescue(parts, node)
   if (record.provision_state === 'adopting') return () => adopt(parts, node)

@@ -137,6 +137,12 @@ export const conductor = {
     default: [],
     help: 'Priorities of clean steps, as interface.step:priority; 0 leaves a step out of automated cleaning. E.g. deploy.erase_devices_express:95.',
   },
+  verify_step_priority_override: {
+    section: 'conductor',
+    type: 'list',
+    default: [],
+    help: 'The same for the steps that run when a node becomes manageable. E.g. management.clear_job_queue:123.',
+  },
   poweroff_in_cleanfail: {
     section: 'conductor',
     type: 'boolean',

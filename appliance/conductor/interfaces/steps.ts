@@ -2,7 +2,7 @@
 
 import type { Json, ProcedureKind, Step, Task } from '../../plugin-api/index.ts'
 import type { Implementation, InterfaceStep, InterfaceStepTask, Interfaces } from '../../plugin-api/interfaces.ts'
-import type { Node } from '../../records/kinds/node.ts'
+import { INTERFACE_TYPES, type Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { handleOf } from '../states/node-handle.ts'
 import { interfaceOf, sightOf } from './interface-of.ts'
@@ -17,6 +17,9 @@ const TYPES = [
   'raid',
 ] as const satisfies readonly (keyof Interfaces)[]
 
+/** @source Ironic conductor/steps.py VERIFYING_INTERFACE_PRIORITY: of any type */
+const ALL = INTERFACE_TYPES.filter((type) => type !== 'deploy')
+
 export type StepParts = Pick<Parts, 'hardware' | 'store' | 'log' | 'option_values'>
 
 /**
@@ -28,7 +31,7 @@ export function interfaceSteps(
   node: Node,
   kind: ProcedureKind,
 ): readonly (Step & { interface: string })[] {
-  return TYPES.flatMap((type) => {
+  return (kind === 'verify' ? ALL : TYPES).flatMap((type) => {
     const implementation: Implementation = interfaceOf(parts, node, type)
     return (implementation.steps ?? [])
       .filter((step) => step.of.includes(kind))

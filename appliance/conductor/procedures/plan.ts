@@ -33,6 +33,8 @@ export type PlanRules = {
   priorities?: Readonly<Record<string, number>>
   /** Whether the record shows of a step that it can be aborted. */
   tells_abortable?: boolean
+  /** Interfaces: steps of equal priority run in this order. Left out: that of deploys. */
+  order?: readonly string[]
 }
 
 /**
@@ -82,7 +84,7 @@ export function planSteps(
   }
   const over = new Set(done.map(placeOf))
   const left = [...plan.values()].filter((step) => step.priority > 0 && !over.has(placeOf(step)))
-  return [...done, ...left.sort(byPriority)]
+  return [...done, ...left.sort(byPriority(rules.order ?? INTERFACES))]
 }
 
 /** A reserved step may come more than once, each time at a priority of its own. */
@@ -128,11 +130,13 @@ const askedSteps = (
     return { ...found.planned, args: asked.args }
   })
 
-const rankOf = (step: PlannedStep) => {
-  const rank = INTERFACES.indexOf(step.interface)
-  return rank < 0 ? INTERFACES.length : rank
+const byPriority = (order: readonly string[]) => {
+  const rankOf = (step: PlannedStep) => {
+    const rank = order.indexOf(step.interface)
+    return rank < 0 ? order.length : rank
+  }
+  return (a: PlannedStep, b: PlannedStep) => b.priority - a.priority || rankOf(a) - rankOf(b)
 }
-const byPriority = (a: PlannedStep, b: PlannedStep) => b.priority - a.priority || rankOf(a) - rankOf(b)
 
 /** @throws InvalidParameterValue  in Ironic's words */
 function checkArguments(kind: ProcedureKind, asked: AskedStep, info: ArgsInfo): void {

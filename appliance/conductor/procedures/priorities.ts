@@ -1,4 +1,4 @@
-/** What the configuration says about the priorities of clean steps. */
+/** What the configuration says about the priorities of clean and verify steps. */
 import type { Config } from '../../config/options.ts'
 
 const OVERRIDE = /^([a-z]+\.\w+)\s*:\s*(\d{1,9})$/
@@ -8,21 +8,29 @@ export type Priorities = Readonly<Record<string, number>>
 
 /** Unparsable overrides are ignored here; problemOfPriorities reports them before start-up. */
 export function prioritiesOf({ deploy, conductor }: Pick<Config, 'deploy' | 'conductor'>): Priorities {
-  const overrides = conductor.clean_step_priority_override.flatMap((text) => {
-    const [, key, priority] = OVERRIDE.exec(text) ?? []
-    return key === undefined ? [] : [[key, Number(priority)] as const]
-  })
   const metadata = deploy.erase_devices_metadata_priority
   return {
     'deploy.erase_devices': deploy.erase_devices_priority,
     ...(metadata === undefined ? {} : { 'deploy.erase_devices_metadata': metadata }),
-    ...Object.fromEntries(overrides),
+    ...overridesOf(conductor.clean_step_priority_override),
   }
 }
 
+/** @param texts  as `interface.step:priority` */
+export const overridesOf = (texts: readonly string[]): Priorities =>
+  Object.fromEntries(
+    texts.flatMap((text) => {
+      const [, key, priority] = OVERRIDE.exec(text) ?? []
+      return key === undefined ? [] : [[key, Number(priority)] as const]
+    }),
+  )
+
 /** @returns one sentence, when an override cannot be read */
 export function problemOfPriorities({ conductor }: Pick<Config, 'conductor'>): string | undefined {
-  const wrong = conductor.clean_step_priority_override.find((text) => !OVERRIDE.test(text))
-  if (wrong === undefined) return undefined
-  return `[conductor] clean_step_priority_override holds "${wrong}": expected interface.step:priority, e.g. deploy.erase_devices_express:95.`
+  for (const option of ['clean_step_priority_override', 'verify_step_priority_override'] as const) {
+    const wrong = conductor[option].find((text) => !OVERRIDE.test(text))
+    if (wrong === undefined) continue
+    return `[conductor] ${option} holds "${wrong}": expected interface.step:priority, e.g. deploy.erase_devices_express:95.`
+  }
+  return undefined
 }

@@ -48,7 +48,12 @@ type Entry = {
 /** @source Ironic common/states.py and common/state_machine.py (CONTRIBUTING.md, States) */
 export const STATES = {
   enroll: { target: null, verbs: { manage: 'verifying' } },
-  verifying: { target: 'manageable', verbs: {}, events: { done: 'manageable', fail: 'enroll' } },
+  verifying: {
+    in: ['verify', 'running'],
+    target: 'manageable',
+    verbs: {},
+    events: { done: 'manageable', fail: 'enroll' },
+  },
   manageable: {
     target: null,
     verbs: { provide: 'cleaning', clean: 'cleaning', inspect: 'inspecting', adopt: 'adopting' },

@@ -61,6 +61,8 @@ export type Procedure = {
   ownSteps?(parts: ProcedureParts, node: Node): readonly OwnStep[]
   /** The agent is not asked for steps: it runs none of its own in this procedure. */
   asksNoAgent?: true
+  /** The node's deploy interface has no part in it, and need not be there. */
+  needsNoPlugin?: true
   /** @returns true: there was nothing to do, and the node has been moved on */
   passes?(parts: ProcedureParts, node: NodeHandle): Promise<boolean>
   /**

@@ -73,7 +73,7 @@ export class StepRunner {
     await this.#guarded(node, async () => {
       const procedure = this.#procedureOf(node)
       if (await procedure.passes?.(this.#parts, node)) return
-      await this.#switch(node)
+      if (!procedure.needsNoPlugin) await this.#switch(node)
       const opened = await this.#withTask(node, undefined, (task) => procedure.open(this.#parts, node, task))
       if ('wait' in opened) return this.#enterWait(node, opened)
       const plan = planFor(this.#parts, procedure, node.record, { offered: undefined })
@@ -256,6 +256,7 @@ export class StepRunner {
           makeTask(this.#parts, node, {
             ...guard,
             ...(planned ? { step: planned } : {}),
+            ...(this.at(node.record)?.needsNoPlugin ? { withoutPlugin: true } : {}),
             prefetch: (request) => this.#prefetches.begin(request),
           }),
         ),

@@ -43,6 +43,8 @@ export type TaskContext = {
   /** The step that the task is made for. */
   step?: PlannedStep
   onProgress?: (progress: Progress) => void
+  /** The node's deploy interface has no part in what the task is for. */
+  withoutPlugin?: true
   /** Begins to resolve the node's image in the background. */
   prefetch?: (request: ImageRequest) => void
 }
@@ -61,7 +63,7 @@ export function makeTask(parts: TaskParts, node: NodeHandle, context: TaskContex
   const progress = tellProgress(parts, uuid, context.onProgress)
   return {
     node: nodeForPlugin(record),
-    options: optionsFor(parts, record, pluginOf(parts, record)),
+    options: context.withoutPlugin ? {} : optionsFor(parts, record, pluginOf(parts, record)),
     log: logFor(parts.log, { node: uuid, ...stepFields(context.step) }),
     signal,
     ...machineFor(parts, node, signal),

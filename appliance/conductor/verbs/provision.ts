@@ -12,7 +12,6 @@ import type { RunnerParts, StepRunner } from '../steps/runner.ts'
 import { checkConcurrency, checkMaintenanceOfAbort, checkProtected } from '../validation/may-begin.ts'
 import { adopt } from './adopt.ts'
 import { tearDown } from './tear-down.ts'
-import { verify } from './verify.ts'
 
 /** What goes on after the answer. The node is reserved until it ends. */
 type Work = () => Promise<void>
@@ -64,10 +63,6 @@ function beginnings(parts: RunnerParts, runner: StepRunner, procedures: readonly
 
 function otherVerbs(parts: RunnerParts, runner: StepRunner, procedures: readonly Procedure[]): Verbs {
   return {
-    async manage(node) {
-      const { provision_state } = await node.move('manage', { error: null })
-      return provision_state === 'verifying' ? () => verify(parts, node) : undefined
-    },
     async delete(node) {
       checkProtected(node.record)
       checkConcurrency(parts, 'max_concurrent_clean', ['deleting', 'cleaning', 'clean wait'])

@@ -276,9 +276,13 @@ describe('undeploy', () => {
 })
 
 describe('verb that this appliance cannot do', () => {
-  for (const [state, target] of [['deploy hold', 'unhold']] as const) {
+  for (const [state, target] of [
+    ['manageable', 'inspect'],
+    ['active', 'service'],
+  ] as const) {
     it(`${target} is refused, and says so`, async (t) => {
-      const trial = await startTrial(t)
+      // Whatever is not in the list of procedures; the appliance's own has all.
+      const trial = await startTrial(t, { procedures: [] })
       const before = await trial.createNode({ provision_state: state })
 
       await assert.rejects(trial.conductor.provision(before.uuid, { target }), {
