@@ -42,6 +42,7 @@ import { hiddenOf } from './serve/hidden.ts'
 import { cannotListen } from './serve/listen.ts'
 import { answersAbout, LivePlugins, loadedOf, type Reloaded } from './serve/live-plugins.ts'
 import type { Mirror } from './serve/mirror.ts'
+import { networkDataSchema } from './serve/network-data-schema.ts'
 import { openOperatorFace } from './serve/operator-face.ts'
 import { publishedHandler } from './serve/published-handler.ts'
 import { ramdiskHandler } from './serve/ramdisk-handler.ts'
@@ -147,7 +148,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   const health = healthOf({ settings, store, pxe, mirror, plugins, conductor })
   const moreMetrics = async () => (await mirror?.metrics()) ?? ''
   const app = createOperations({ health, metrics, moreMetrics, version: ground.version, ca })
-  const ironic = createApi({ conductor, store, config, log, metrics })
+  const ironic = createApi({ conductor, store, config, log, metrics, ...networkDataSchema(config) })
   app.notFound((call) => ironic.fetch(call.req.raw, call.env))
   const api = await openOperatorFace({ config, log, metrics, tls, inner: app.fetch })
   stack.defer(() => api.close())

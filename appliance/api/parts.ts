@@ -8,7 +8,15 @@ import type { Metrics } from '../metrics.ts'
 import type { Store } from '../records/store.ts'
 import type { BodyShare } from './body-room.ts'
 
-export type ApiParts = { conductor: Conductor; store: Store; config: Config; log: Log; metrics: Metrics }
+export type ApiParts = {
+  conductor: Conductor
+  store: Store
+  config: Config
+  log: Log
+  metrics: Metrics
+  /** What is in the file of [api] network_data_schema; left out: Nova's. */
+  network_data_schema?: unknown
+}
 
 export type ApiEnv = {
   /** What a listener hands over with a request; left out: nothing, as in a test without one. */

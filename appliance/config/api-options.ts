@@ -129,6 +129,12 @@ export const api = {
     default: true,
     help: "Serve lookup and heartbeat at [api] host_ip, too, to whoever asks. The rack's side always serves them.",
   },
+  network_data_schema: {
+    section: 'api',
+    type: 'string',
+    format: 'path',
+    help: "JSON schema of nodes' network_data, read at the start; Nova's network_data.json when not set.",
+  },
 } as const satisfies Options
 
 export const ssl = {

@@ -7,6 +7,7 @@ import type { Config } from '../config/options.ts'
 import { ApplianceError } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { checkApiTls } from './api-tls.ts'
+import { problemOfNetworkData } from './network-data-schema.ts'
 
 const SILENT_LOG = createLog('error', () => {})
 
@@ -27,6 +28,7 @@ export function problemsOfApi(config: Config): string[] {
       ? undefined
       : `[api] allowed_hosts has "${strange}": expected a host name or an address, without a port.`,
     problemOfTls(config),
+    problemOfNetworkData(config),
   ].filter((problem) => problem !== undefined)
 }
 

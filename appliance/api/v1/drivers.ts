@@ -1,15 +1,15 @@
-/** /v1/drivers and /v1/conductors: what this appliance can do. */
+/** /v1/drivers: the hardware types of this appliance, and what their nodes may have. */
 import type { Driver } from '../../conductor/conductor.ts'
 import { InvalidParameterValue, NotFound } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import { INTERFACE_TYPES } from '../../records/kinds/node.ts'
 import { requireMinor } from '../microversions.ts'
-import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { links } from '../present.ts'
 import { readQuery } from '../query.ts'
 import { commaList, flag, text } from '../schema.ts'
 import { interfaceField, NODE_FIELDS } from './node/fields.ts'
+import { only } from './only.ts'
 
 /** Interfaces that came after dynamic drivers did are left out below their version. */
 const interfacesServed = (minor: number) =>
@@ -76,51 +76,4 @@ function shownDriver(call: Call, { name, hosts, interfaces }: Driver, isDetailed
     ...(minor >= 30 ? { type: 'dynamic' } : {}),
     ...(minor >= 30 && isDetailed ? Object.fromEntries(detail) : {}),
   }
-}
-
-/** @throws InvalidParameterValue  a field that is none */
-function only(shown: Json, fields: readonly string[] | undefined): Json {
-  if (!fields) return shown
-  const wrong = fields.filter((name) => !(name in shown))
-  if (wrong.length > 0) throw new InvalidParameterValue(`Field(s) "${wrong.join(', ')}" are not valid`)
-  return Object.fromEntries(Object.entries(shown).filter(([name]) => fields.includes(name) || name === 'links'))
-}
-
-/** This process is the only conductor there is. @param startedAt  as records have it */
-export function addConductors(app: App, { conductor }: ApiParts, startedAt: string): void {
-  const { hostname } = conductor
-  const shown = (call: Call): Json => ({
-    hostname,
-    conductor_group: '',
-    alive: true,
-    links: links(call.get('base'), `conductors/${encodeURIComponent(hostname)}`),
-  })
-  const whole = (call: Call): Json => ({
-    ...shown(call),
-    created_at: startedAt,
-    updated_at: null,
-    drivers: conductor.drivers().map(({ name }) => name),
-  })
-  app.get('/v1/conductors', (call) => {
-    servedSince(call, 49)
-    const { detail, fields, marker } = readQuery(call, {
-      detail: { schema: flag },
-      fields: { schema: commaList },
-      marker: { schema: text },
-      limit: { schema: text },
-      sort_key: { schema: text },
-      sort_dir: { schema: text },
-    })
-    if (detail && fields)
-      throw new InvalidParameterValue('Can not specify ?detail=True and fields in the same request.')
-    if (marker !== undefined) return call.json({ conductors: [] })
-    return call.json({ conductors: [detail || fields ? only(whole(call), fields) : shown(call)] })
-  })
-  app.get('/v1/conductors/:hostname', (call) => {
-    servedSince(call, 49)
-    const { fields } = readQuery(call, { fields: { schema: commaList } })
-    const asked = call.req.param('hostname')
-    if (asked !== hostname) throw new NotFound(`Conductor ${asked.slice(0, 255)} could not be found.`)
-    return call.json(only(whole(call), fields))
-  })
 }

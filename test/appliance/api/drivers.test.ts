@@ -87,6 +87,22 @@ describe('/v1/conductors', () => {
     })
     assert.deepEqual(body.drivers, ['ipmi', 'fake-hardware'])
     assert.equal((await ask('GET', '/v1/conductors/rack-2')).fault, 'Conductor rack-2 could not be found.')
+    assert.deepEqual(listed(await ask('GET', '/v1/conductors?marker=rack-1'), 'conductors'), [])
+    const detailed = await ask('GET', '/v1/conductors?detail=True&limit=1&sort_key=hostname&sort_dir=desc')
+    assert.deepEqual(listed(detailed, 'conductors', 'drivers'), [['ipmi', 'fake-hardware']])
+    const chosen = await ask('GET', '/v1/conductors?fields=hostname')
+    assert.deepEqual(Object.keys((chosen.body.conductors as Json[])[0] ?? {}).sort(), ['hostname', 'links'])
+    for (const [query, status] of [
+      ['marker=rack-2', 404],
+      ['limit=-1', 400],
+      ['limit=many', 400],
+      ['sort_key=alive', 400],
+      ['sort_dir=up', 400],
+      ['fields=colour', 400],
+      ['detail=True&fields=hostname', 400],
+    ] as const) {
+      assert.equal((await ask('GET', `/v1/conductors?${query}`)).status, status, query)
+    }
     assert.equal((await ask('GET', '/v1/conductors', undefined, { version: '1.48' })).status, 404)
   })
 })

@@ -91,6 +91,30 @@ describe('network_data of a node', () => {
   })
 })
 
+describe('[api] network_data_schema', () => {
+  const properties = { vlan: { type: 'string', pattern: '(?i)^vlan[0-9]+$' } }
+  const network_data_schema = { type: 'object', required: ['vlan'], properties }
+
+  it('is what network_data has to be, instead', async (t) => {
+    const { ask } = await openRig(t, { network_data_schema })
+    const create = async (network_data: Json) => (await ask('POST', '/v1/nodes', { ...NODE, network_data })).status
+
+    assert.deepEqual(
+      [await create({ vlan: 'VLAN7' }), await create({ vlan: '7' }), await create({ a: 1 })],
+      [201, 400, 400],
+    )
+  })
+})
+
+describe('a [api] network_data_schema that is none', () => {
+  it('is no start', async (t) => {
+    await assert.rejects(openRig(t, { network_data_schema: { type: 'thing' } }), {
+      name: 'InvalidParameterValue',
+      message: /^The file of \[api\] network_data_schema cannot be used: .*thing.* Expected a JSON schema\.$/,
+    })
+  })
+})
+
 describe('local_link_connection of a port', () => {
   const port = async (ask: Parameters<typeof enrolled>[0], link: Json, version = '1.104') => {
     const { uuid } = await enrolled(ask, NODE)

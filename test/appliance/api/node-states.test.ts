@@ -221,6 +221,18 @@ describe('states, maintenance and management of a node', () => {
     assert.equal(wrong.fault, "Schema error for boot_device: 'boot_device' is a required property")
   })
 
+  it('switches no machine off that must not be: that is 409', async (t) => {
+    const { ask, path, store, uuid } = await withNode(t)
+    await store.nodes.update(uuid, { disable_power_off: true })
+
+    for (const target of ['power off', 'soft power off']) {
+      const { status, fault } = await ask('PUT', `${path}/states/power`, { target })
+
+      assert.deepEqual([status, fault], [409, `Failed to set node power state to ${target}.`])
+    }
+    assert.equal((await ask('PUT', `${path}/states/power`, { target: 'rebooting' })).status, 202)
+  })
+
   const unsupported = [['states/console', 'console', 400]] as const
   it('says what its driver cannot do', async (t) => {
     const { ask, path } = await withNode(t)

@@ -47,6 +47,7 @@ export type Rig = {
 type RigOptions = {
   api?: Partial<Config['api']>
   ini?: string
+  network_data_schema?: unknown
   conductor?: (real: Conductor) => Conductor
   /** A kind of records, and a resource, beside the appliance's own. */
   more?: { kinds: Kinds; resource(parts: ApiParts): Resource<Base> }
@@ -76,7 +77,10 @@ export async function openRig(t: TestContext, options: RigOptions = {}): Promise
   const conductor = (options.conductor ?? recording)(real) as Recording
   const metrics = createMetrics()
   const rows = (parts: ApiParts) => [...resourcesOf(parts), ...(more ? [more.resource(parts)] : [])]
-  const app = createApi({ conductor, store, config, log, metrics }, rows)
+  const app = createApi(
+    { conductor, store, config, log, metrics, network_data_schema: options.network_data_schema },
+    rows,
+  )
   return {
     app,
     ask: asker((path, init) => app.request(`${BASE}${path}`, init)),

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { problemsOfApi, warningOfApi } from '../../../appliance/serve/check-api.ts'
@@ -6,6 +9,26 @@ import { apiHealth } from '../../../appliance/serve/health.ts'
 import { ownHostsOf } from '../../../appliance/serve/operator-face.ts'
 
 const read = (text: string) => readConfig(readConfigFile('r.conf', text), { host: 'box', my_ip: () => '192.0.2.1' })
+
+describe('[api] network_data_schema', () => {
+  it('is a file with a JSON schema, or no start', (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'network-data-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const problemsOf = (text: string) => {
+      const file = join(folder, 'schema.json')
+      writeFileSync(file, text)
+      return problemsOfApi(read(`[api]\nnetwork_data_schema = ${file}`))
+        .join()
+        .replace(file, 'FILE')
+    }
+
+    assert.equal(problemsOf('{"type": "object"}'), '')
+    assert.match(
+      problemsOf('{"type": '),
+      /^\[api\] network_data_schema is FILE, which cannot be used: .*JSON.*Expected a file with a JSON schema\.$/,
+    )
+  })
+})
 
 describe('auth_strategy = noauth', () => {
   it('is for loopback; anywhere else it is refused with what to do', () => {

@@ -5,6 +5,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { hasMembers } from '@appliance/ground/exact-number'
 import { z } from 'zod'
+import { InvalidParameterValue, messageOf } from '../../../errors.ts'
 import { dict, text } from '../../schema.ts'
 
 const oneOf = <T extends string>(...names: readonly T[]) => z.enum(names, `expected one of ${names.join(', ')}`)
@@ -84,9 +85,35 @@ const NETWORK_DATA = z.looseObject({ links: list(LINK), networks: list(NETWORK),
 const isNone = (value: unknown) => hasMembers(value) && Object.keys(value).length === 0
 
 /** {}, or what the schema says. What it does not speak of stays. */
-export const networkData = dict.superRefine((given, context) => {
-  if (isNone(given)) return
-  for (const issue of NETWORK_DATA.safeParse(given).error?.issues ?? []) {
-    context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
+const checkedBy = (schema: z.ZodType) =>
+  dict.superRefine((given, context) => {
+    if (isNone(given)) return
+    for (const issue of schema.safeParse(given).error?.issues ?? []) {
+      context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
+    }
+  })
+export const networkData = checkedBy(NETWORK_DATA)
+
+/** @param schema  of [api] network_data_schema @throws InvalidParameterValue  it is no JSON schema */
+export function networkDataBy(schema: unknown): typeof networkData {
+  try {
+    return checkedBy(z.fromJSONSchema(withPatterns(schema) as Parameters<typeof z.fromJSONSchema>[0]))
+  } catch (cause) {
+    throw new InvalidParameterValue(
+      `The file of [api] network_data_schema cannot be used: ${messageOf(cause)}. Expected a JSON schema.`,
+      { cause },
+    )
   }
-})
+}
+
+/** `(?i)` before a pattern is Python's way, which Ironic's own schema has. */
+function withPatterns(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withPatterns)
+  if (!hasMembers(schema)) return schema
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [
+      key,
+      key === 'pattern' && typeof value === 'string' ? value.replace(/^\(\?i\)(.*)$/s, '(?i:$1)') : withPatterns(value),
+    ]),
+  )
+}

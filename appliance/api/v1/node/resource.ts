@@ -3,6 +3,7 @@
  * beside this.
  */
 import type { Node } from '../../../records/kinds/node.ts'
+import { type Fields, objectField } from '../../fields.ts'
 import type { ApiParts } from '../../parts.ts'
 import { findRecord, type Resource } from '../../resource.ts'
 import { draftNode } from './create.ts'
@@ -10,6 +11,7 @@ import { checkDeletable } from './delete.ts'
 import { LIST_DEFAULTS, NODE_FIELDS, NODE_SUBRESOURCES } from './fields.ts'
 import { nodeFilters } from './filters.ts'
 import { NAMED_SINCE } from './names.ts'
+import { networkDataBy } from './network-data.ts'
 import { nodePatch } from './patch.ts'
 
 export function nodeResource(parts: ApiParts): Resource<Node> {
@@ -21,7 +23,7 @@ export function nodeResource(parts: ApiParts): Resource<Node> {
     noun: 'Node',
     named: NAMED_SINCE,
     records: store.nodes,
-    fields: { ...NODE_FIELDS, conductor: { ...NODE_FIELDS.conductor, read: () => conductor.hostname } },
+    fields: fieldsOf(parts),
     defaults: LIST_DEFAULTS,
     filters: nodeFilters(conductor.hostname),
     subresources: NODE_SUBRESOURCES,
@@ -40,5 +42,14 @@ export function nodeResource(parts: ApiParts): Resource<Node> {
     node: { uuidOf: ({ uuid }) => uuid, checkDelete: checkDeletable },
     create: { required: ['driver'], ignoresEmpty: true, draft: (given, asked) => draftNode(parts, given, asked) },
     patch: nodePatch(parts),
+  }
+}
+
+function fieldsOf({ conductor, network_data_schema: schema }: ApiParts): Fields<Node> {
+  const { network_data } = NODE_FIELDS
+  return {
+    ...NODE_FIELDS,
+    conductor: { ...NODE_FIELDS.conductor, read: () => conductor.hostname },
+    network_data: { ...network_data, ...(schema === undefined ? {} : objectField(networkDataBy(schema))) },
   }
 }

@@ -135,6 +135,9 @@ function checkPower(node: Node, o: { target: string; timeout: number | undefined
     )
   if (!(POWER_TARGETS as readonly string[]).includes(target)) throw refuse(node.power_state)
   if (['cleaning', 'clean wait'].includes(node.provision_state)) throw refuse(node.provision_state)
+  if (node.disable_power_off && target.endsWith('power off')) {
+    throw new Conflict(`Failed to set node power state to ${target}.`)
+  }
 }
 
 function accepted(call: Call): Response {
