@@ -209,6 +209,7 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
       const pxe = createPxe(pxeConfigOf(config, http_url), {
         log,
         machineBootOf: (mac, address): Promise<MachineBoot> => conductor.bootAsked(mac, address),
+        isoBootOf: (node, number) => conductor.isoBootOf(node, number),
         onRefused: (node, reason) => conductor.bootRefused(node, reason),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { checkRamdisk, isLasting } from './check-ramdisk.ts'
 import { type PxeConfig, PxeError } from './config.ts'
 import { renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
+import type { DeployIso, DeployIsos } from './iso/deploy-iso.ts'
 import { parseMac } from './mac.ts'
 import type { MachineBoot } from './machine-boot.ts'
 import { MACHINE_FILES, packMachineFiles } from './machine-files.ts'
@@ -20,26 +21,38 @@ export type BootAnswer =
       lasts?: boolean
     }
   | { kind: 'file'; name: string; path: string }
+  /** The deploy ramdisk for firmware to boot, of one machine. */
+  | { kind: 'iso'; name: string; iso: DeployIso; node: string }
   /** Of one machine alone. */
   | { kind: 'bytes'; name: string; content: Buffer; machine: { mac: string; node: string; files: number } }
 
+/**
+ * What the node's machine is to boot, for whoever knows the number of its boot; undefined: nobody is to have it now.
+ * Its BMC asks, from another address than the machine.
+ */
+export type IsoBootOf = (node: string, number: string) => Extract<MachineBoot, { kind: 'agent' }> | undefined
 /**
  * @param mac  lower case with colons
  * @param address  from which it is asked, as plainAddress has it
  */
 export type MachineBootOf = (mac: string, address: string) => MachineBoot | Promise<MachineBoot>
 
+export type BootSources = { machineBootOf: MachineBootOf; isoBootOf?: IsoBootOf | undefined; isos: DeployIsos }
+
 /**
- * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/<mac>/<key>.cpio, /boot/files/<name>.
+ * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/<mac>/<key>.cpio, /boot/files/<name>,
+ * /boot/iso/<node>/<number>.iso.
  * @param address  of who asks, as plainAddress has it
  * @returns undefined  a path that is none of these
  */
 export async function handleBoot(
   { path, address }: { path: string; address: string },
   config: PxeConfig,
-  machineBootOf: MachineBootOf,
+  { machineBootOf, isoBootOf, isos }: BootSources,
 ): Promise<BootAnswer | undefined> {
   const plain = pathOf(path)
+  const [, node, number] = /^\/boot\/iso\/([0-9a-f-]{36})\/(~[\w-]+)\.iso$/.exec(plain) ?? []
+  if (node !== undefined && number !== undefined) return isoOf(isoBootOf?.(node, number), isos)
   const [, its = '', key] = /^\/boot\/([^/]+)\/(~[\w-]+)\.cpio$/.exec(plain) ?? []
   if (key !== undefined) return machineFiles({ mac: parseMac(its), key, address }, machineBootOf)
   const [, folder, name, more] = /^\/(boot\.ipxe|boot\/(?:files\/)?)([^/]*)(\/.*)?$/.exec(plain) ?? []
@@ -52,6 +65,10 @@ export async function handleBoot(
   if (mac === undefined) return undefined
   if (archive !== undefined) return machineFiles({ mac, address }, machineBootOf)
   return machineScript(mac, config, await machineBootOf(mac, address))
+}
+
+async function isoOf(boot: ReturnType<IsoBootOf>, isos: DeployIsos): Promise<BootAnswer | undefined> {
+  return boot && { kind: 'iso', name: 'deploy.iso', iso: await isos.of(boot), node: boot.node }
 }
 
 type FilesAsked = { mac: string | undefined; key?: string; address: string }

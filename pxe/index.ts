@@ -6,14 +6,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SendRoom } from '@appliance/ground/send-room'
 import type { PxeConfig, PxeLog } from './config.ts'
 import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
-import type { MachineBootOf } from './handle-boot.ts'
+import type { IsoBootOf, MachineBootOf } from './handle-boot.ts'
 import { serveBoot } from './http/serve-boot.ts'
+import { createDeployIsos } from './iso/deploy-iso.ts'
 import { type LayerSource, readLayer } from './ramdisk/layer.ts'
 
 export { checkRamdisk } from './check-ramdisk.ts'
 export { type PxeConfig, PxeError, type PxeLog } from './config.ts'
 export { createIsLeased, type IsLeased } from './dnsmasq/leases.ts'
-export type { MachineBootOf } from './handle-boot.ts'
+export type { IsoBootOf, MachineBootOf } from './handle-boot.ts'
 export { checkKernelParameters, type KernelParameter, parseKernelParameters } from './kernel-parameters.ts'
 export type { MachineBoot } from './machine-boot.ts'
 export { checkMachineFiles, type MachineFile, packMachineFiles } from './machine-files.ts'
@@ -44,6 +45,8 @@ export type PxeGiven = {
   log: PxeLog
   /** Decides what a machine boots; asked each time its iPXE asks. What it throws passes through handle(). */
   machineBootOf: MachineBootOf
+  /** For machines that get the deploy ramdisk as virtual media; left out: none do. */
+  isoBootOf?: IsoBootOf
   /** Called for each boot that this box refuses and will go on refusing, whoever asked for it. */
   onRefused?: (node: string, reason: string) => void
   /** Called for each chunk of a file that goes out. */
@@ -54,9 +57,10 @@ export type PxeGiven = {
 export function createPxe(config: PxeConfig, given: PxeGiven): Pxe {
   const dnsmasq = config.dhcp_provider === 'dnsmasq' ? new Dnsmasq(config, given.log) : undefined
   const room = new SendRoom()
+  const isos = createDeployIsos(config)
   return {
     start: async () => dnsmasq?.start(),
-    handle: (request, response) => serveBoot(request, response, { config, room, ...given }),
+    handle: (request, response) => serveBoot(request, response, { config, room, isos, ...given }),
     health: async () => dnsmasq?.health() ?? { healthy: true },
     stop: async () => dnsmasq?.stop(),
   }

@@ -1,6 +1,6 @@
 /** Puts the conductor together. What it does is in the files beside it. */
 import { createReach } from '@appliance/ground/reach'
-import type { MachineBoot } from '@appliance/pxe'
+import type { IsoBootOf, MachineBoot } from '@appliance/pxe'
 import { createAgentClient } from '../agent/client.ts'
 import { NotFound } from '../errors.ts'
 import type { BootDevice } from '../plugin-api/interfaces.ts'
@@ -8,7 +8,7 @@ import type { Node } from '../records/kinds/node.ts'
 import { createRenderer } from '../render/render.ts'
 import { heartbeat, lookup } from './agent-calls.ts'
 import { createAllocations } from './allocations/allocations.ts'
-import { machineBootOf } from './boot/boot.ts'
+import { isoBootOf, machineBootOf } from './boot/boot.ts'
 import { isFilesKey, keyInstanceFiles } from './boot/files-key.ts'
 import { createInstanceFiles } from './boot/instance-files.ts'
 import { publishedText } from './boot/published.ts'
@@ -46,6 +46,8 @@ export type ConductorService = Conductor & {
   recover(): Promise<void>
   /** @param mac  lower case with colons */
   machineBootOf(mac: string): MachineBoot
+  /** For who knows the number of the boot that this box has begun: its BMC. */
+  isoBootOf: IsoBootOf
   /**
    * For a machine that asks: files of its instance that the image cache has lost are fetched again. Who is not the
    * machine gets what an unknown one gets.
@@ -156,6 +158,7 @@ export function startConductor(
       }
     },
     machineBootOf: (mac) => machineBootOf(parts, mac),
+    isoBootOf: (uuid, number) => isoBootOf(parts, uuid, number),
     async bootAsked(mac, address = THIS_BOX.address) {
       const asked = machineBootOf(parts, mac)
       if (asked.kind === 'unknown') return asked

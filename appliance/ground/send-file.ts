@@ -32,9 +32,14 @@ export type Sent = {
   whole: boolean
 }
 
+/** Of a file, or of what takes the place of a part of it. */
+export type Readable = {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>
+}
+
 /** Answers a GET or a HEAD. @throws the error of reading the file */
 export async function sendFile(
-  file: FileHandle,
+  file: FileHandle | Readable,
   request: IncomingMessage,
   response: ServerResponse,
   { size_bytes, start_bytes = 0, etag, headers, room, onBytes = () => {} }: FileAnswer,
@@ -70,7 +75,7 @@ export async function sendFile(
 type Part = { range: Range; start_bytes: number; room: SendRoom }
 
 /** Two buffers: one is filled while the other is on its way. */
-function chunksOf(file: FileHandle, { range: { start, end }, start_bytes, room }: Part): ChunkSource {
+function chunksOf(file: FileHandle | Readable, { range: { start, end }, start_bytes, room }: Part): ChunkSource {
   const total = end - start + 1
   const length = room.take(Math.min(CHUNK_BYTES, total))
   const lengths = [length, total > length ? room.take(Math.min(CHUNK_BYTES, total)) : 0] as const

@@ -5,6 +5,7 @@ import { fakeBios } from './bios/fake.ts'
 import { noBios } from './bios/no-bios.ts'
 import { fakeBoot } from './boot/fake.ts'
 import { ipxeBoot } from './boot/ipxe.ts'
+import { redfishVirtualMediaBoot } from './boot/redfish-virtual-media.ts'
 import { fakeConsole } from './console/fake.ts'
 import { noConsole } from './console/no-console.ts'
 import { fakeFirmware } from './firmware/fake.ts'
@@ -40,7 +41,11 @@ type Row<K extends keyof Interfaces> = Readonly<Record<string, (shared: Shared) 
 
 export const IMPLEMENTATIONS = {
   bios: { fake: () => fakeBios, 'no-bios': () => noBios },
-  boot: { fake: () => fakeBoot, ipxe: () => ipxeBoot },
+  boot: {
+    fake: () => fakeBoot,
+    ipxe: () => ipxeBoot,
+    'redfish-virtual-media': ({ redfish }) => redfishVirtualMediaBoot(redfish),
+  },
   console: { fake: () => fakeConsole, 'no-console': () => noConsole },
   firmware: { fake: () => fakeFirmware, 'no-firmware': () => noFirmware },
   inspect: { agent: () => agentInspect, fake: () => fakeInspect, 'no-inspect': () => noInspect },

@@ -21,7 +21,12 @@ const GENERIC = {
 } as const
 
 /** What plain Redfish serves. */
-const REDFISH = { ...GENERIC, management: ['redfish', 'noop'], power: ['redfish'] } as const
+const REDFISH = {
+  ...GENERIC,
+  boot: ['ipxe', 'redfish-virtual-media'],
+  management: ['redfish', 'noop'],
+  power: ['redfish'],
+} as const
 
 /** Ironic lets fake-hardware have any implementation; here it is held to its own lists, as every other. */
 export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {

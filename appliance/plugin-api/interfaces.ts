@@ -148,6 +148,8 @@ export type BootInterface<O extends Options = Options> = Implementation<O> & {
   bootsFromNetwork: boolean
   /** Called while the machine is off, or about to be rebooted: its next boot is to be the ramdisk's. */
   prepareRamdisk(task: BootTask<O>): Promise<void>
+  /** Called when the ramdisk's boot is over, while the machine is off or about to be rebooted: takes media away. */
+  cleanUpRamdisk?(task: InterfaceTask<O>): Promise<void>
 }
 export type BootTask<O extends Options = Options> = InterfaceTask<O> & {
   /**
@@ -155,6 +157,11 @@ export type BootTask<O extends Options = Options> = InterfaceTask<O> & {
    * own order.
    */
   bootFrom(device: 'disk' | 'network' | 'cdrom', o: { persistent: boolean }): Promise<void>
+  /**
+   * Begins the boot. @returns the address of an ISO that BIOS and UEFI boot, with the deploy ramdisk and the parameters
+   * of this boot; whoever knows it may fetch it, in pieces too, until the boot is over
+   */
+  deployIso(): Promise<URL>
 }
 
 export type InspectInterface<O extends Options = Options> = Implementation<O> & {

@@ -56,7 +56,7 @@ const SHAPES: Readonly<Record<Kind, Shape>> = {
     'attachVirtualMedia?': 'function',
     'detachVirtualMedia?': 'function',
   },
-  boot: { ...IMPLEMENTATION, bootsFromNetwork: 'boolean', prepareRamdisk: 'function' },
+  boot: { ...IMPLEMENTATION, bootsFromNetwork: 'boolean', prepareRamdisk: 'function', 'cleanUpRamdisk?': 'function' },
   inspect: { ...IMPLEMENTATION, inspectHardware: 'function' },
   raid: {
     ...IMPLEMENTATION,

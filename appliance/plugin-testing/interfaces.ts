@@ -35,7 +35,8 @@ const SUITES: { readonly [K in Type]: Suite<K> } = {
         const devices: string[] = []
         const bootFrom = async (device: string) => void devices.push(device)
 
-        await implementation.prepareRamdisk({ ...interfaceTask(node()), bootFrom })
+        const deployIso = async () => new URL('http://192.0.2.1/boot/iso/deploy.iso')
+        await implementation.prepareRamdisk({ ...interfaceTask(node()), bootFrom, deployIso })
 
         assert.deepEqual(devices, implementation.bootsFromNetwork ? ['network'] : [])
       })

@@ -8,13 +8,13 @@ import { plainAddress } from '@appliance/ground/plain-address'
 import { type Sent, sendFile } from '@appliance/ground/send-file'
 import type { SendRoom } from '@appliance/ground/send-room'
 import type { PxeConfig, PxeLog } from '../config.ts'
-import { type BootAnswer, handleBoot, type MachineBootOf } from '../handle-boot.ts'
+import { type BootAnswer, type BootSources, handleBoot } from '../handle-boot.ts'
+import { overlaid } from '../iso/overlaid.ts'
 
-export type BootServer = {
+export type BootServer = BootSources & {
   config: PxeConfig
   log: PxeLog
   room: SendRoom
-  machineBootOf: MachineBootOf
   /** Called for each boot that this box refuses and will go on refusing. */
   onRefused?: (node: string, reason: string) => void
   /** Called for each chunk of a file that goes out. */
@@ -27,14 +27,11 @@ export async function serveBoot(
   response: ServerResponse,
   server: BootServer,
 ): Promise<boolean> {
-  const answer = await handleBoot(
-    { path: request.url ?? '/', address: ipOf(request) },
-    server.config,
-    server.machineBootOf,
-  )
+  const answer = await handleBoot({ path: request.url ?? '/', address: ipOf(request) }, server.config, server)
   if (answer === undefined) return false
   if (answer.kind === 'script') sendScript(answer, request, response, server)
   else if (answer.kind === 'bytes') sendBytes(answer, request, response, server)
+  else if (answer.kind === 'iso') await sendIso(answer, request, response, server)
   else await sendBootFile(answer, request, response, server)
   return true
 }
@@ -77,6 +74,23 @@ function sendBytes(
   response.end(content)
   onBytes?.(content.length)
   log.info('machine files served', { ...machine, bytes: content.length, ip: ipOf(request) })
+}
+
+/** BMCs take it in pieces, over the whole boot: each is a request of its own. */
+async function sendIso(
+  { name, iso, node }: Extract<BootAnswer, { kind: 'iso' }>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { log, room, onBytes }: BootServer,
+): Promise<void> {
+  await using file = await open(iso.path)
+  const { size_bytes, etag, overlays } = iso
+  const headers = { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' }
+  const sent = await sendFile(overlaid(file, overlays), request, response, { size_bytes, etag, headers, room, onBytes })
+  if (sent.range === undefined) return
+  const fields = { ip: ipOf(request), node, name, bytes: sent.bytes, start: sent.range.start }
+  if (sent.whole) log.info('deploy ISO served', fields)
+  else log.debug('deploy ISO not taken whole', fields)
 }
 
 async function sendBootFile(

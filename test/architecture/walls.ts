@@ -122,7 +122,14 @@ export const WALLS: readonly (readonly [folder: string, mayImport: readonly stri
   ['registry-mirror/oci', ['@appliance/ground', 'node:']],
   ['pxe', ['@appliance/ground', 'node:']],
   ['pxe/dnsmasq', ['pxe/config', 'pxe/ramdisk', 'pxe/ramdisk-files', '@appliance/ground', 'execa', 'node:']],
-  ['pxe/http', ['pxe/config', 'pxe/handle-boot', '@appliance/ground', 'node:']],
+  ['pxe/http', ['pxe/config', 'pxe/handle-boot', 'pxe/iso', '@appliance/ground', 'node:']],
+  [
+    'pxe/iso',
+    [
+      ...['pxe/check-ramdisk', 'pxe/config', 'pxe/kernel-parameters', 'pxe/machine-boot', 'pxe/machine-files'],
+      ...['pxe/own-layers', 'pxe/ramdisk-files', '@appliance/ground', 'execa', 'node:'],
+    ],
+  ],
   ['pxe/ramdisk', ['pxe/config', '@appliance/ground', 'esbuild', 'execa', 'node:']],
   // What runs on the machine, bundled into one file.
   ['pxe/ramdisk/agent', ['pxe/agent-api', 'node:']],

@@ -10,6 +10,8 @@ export type NodeFields = {
   driver?: string | undefined
   /** By the image when left out: `direct` for a disk, `bootc` for a container. */
   deploy_interface?: string | undefined
+  /** The hardware type's own when left out. */
+  boot_interface?: string | undefined
   driver_info?: readonly string[]
   instance_info?: readonly string[]
   property?: readonly string[]
@@ -50,8 +52,9 @@ export function bmcArguments(machine: number, driver: string): string[] {
 }
 
 /** For `baremetal node create`, after what the rack says itself. */
-export function createArguments({ driver_info = [], property = [] }: NodeFields): string[] {
-  return [...given('--driver-info', driver_info), ...given('--property', property)]
+export function createArguments({ driver_info = [], property = [], boot_interface }: NodeFields): string[] {
+  const interfaces = boot_interface === undefined ? [] : ['--boot-interface', boot_interface]
+  return [...interfaces, ...given('--driver-info', driver_info), ...given('--property', property)]
 }
 
 export const given = (option: string, values: readonly string[]): string[] => values.flatMap((value) => [option, value])

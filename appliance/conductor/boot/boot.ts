@@ -6,11 +6,13 @@ import {
   PxeError,
   parseKernelParameters,
 } from '@appliance/pxe'
+import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { underWay } from '../procedures/procedure.ts'
 import { layersFor } from './layers.ts'
+import { isSameKey } from './window.ts'
 
 export type BootParts = Pick<Parts, 'store' | 'config' | 'plugins' | 'api_url' | 'option_values' | 'images'>
 
@@ -29,18 +31,32 @@ export function machineBootOf(parts: BootParts, mac: string): MachineBoot {
   }
   const boot = parts.store.boots.get(node.uuid)
   const procedure = underWay(node)
-  if (boot?.agent && procedure) {
-    return {
-      kind: 'agent',
-      ...who,
-      parameters: agentParameters(parts, node, boot),
-      layers: layersFor(parts, node, procedure.kind),
-      ...archOf(node),
-      ...filesFor(node, boot),
-    }
-  }
+  if (boot?.agent && procedure) return agentBoot(parts, node, boot, procedure.kind)
   if (boot?.instance) return { ...who, ...instanceOf(parts, boot.instance) }
   return { kind: 'disk', ...who, why: whyDisk(node) }
+}
+
+type AgentBoot = Extract<MachineBoot, { kind: 'agent' }>
+
+function agentBoot(parts: BootParts, node: Node, boot: Boot, procedure: ProcedureKind): AgentBoot {
+  return {
+    kind: 'agent',
+    node: node.uuid,
+    name: node.name ?? node.uuid,
+    parameters: agentParameters(parts, node, boot),
+    layers: layersFor(parts, node, procedure),
+    ...archOf(node),
+    ...filesFor(node, boot),
+  }
+}
+
+/** For a BMC, which knows the number of the boot that this box has begun. undefined: there is no such boot. */
+export function isoBootOf(parts: BootParts, uuid: string, number: string): AgentBoot | undefined {
+  const boot = parts.store.boots.get(uuid)
+  const node = parts.store.nodes.get(uuid)
+  const procedure = node && underWay(node)
+  if (!boot?.agent || !node || !procedure || !isSameKey(boot.window?.number_secret ?? '', number)) return undefined
+  return agentBoot(parts, node, boot, procedure.kind)
 }
 
 function instanceOf({ images }: BootParts, instance: InstanceBoot) {

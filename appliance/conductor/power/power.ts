@@ -83,17 +83,18 @@ export async function readPowerState(
 
 /**
  * Brings the machine into the wanted state, or leaves it there. Off and reboots forget the agent.
+ * @param o.isBegun  the boot of the agent has begun: who was to be forgotten is, and the number of the boot stays
  * @throws BmcFailure  the record's last_error is the caller's affair
  */
 export async function setPower(
   parts: PowerParts,
   node: NodeHandle,
   target: PowerTarget,
-  o: { signal: AbortSignal; timeout_s?: number },
+  o: { signal: AbortSignal; timeout_s?: number; isBegun?: boolean },
 ): Promise<void> {
   // The agent that may have to do it is forgotten before it does.
   const before = node.record
-  if (target !== 'power on') await forgetAgent(parts, node)
+  if (target !== 'power on' && !o.isBegun) await forgetAgent(parts, node)
   const wanted = stateAfter(target)
   const isReboot = target === 'rebooting' || target === 'soft rebooting'
   if (!isReboot && (await readPowerState(parts, node, o.signal)) === wanted) {
@@ -101,7 +102,7 @@ export async function setPower(
     return
   }
   await node.update({ target_power_state: wanted })
-  if (wanted === 'power on' && parts.store.boots.get(node.uuid)?.agent) await openWindow(parts, node.uuid)
+  if (wanted === 'power on' && !o.isBegun && parts.store.boots.get(node.uuid)?.agent) await openWindow(parts, node.uuid)
   const { soft_power_off_timeout, power_state_change_timeout } = parts.config.conductor
   const longest_s = target.startsWith('soft') ? soft_power_off_timeout : power_state_change_timeout
   const deadline_s = o.timeout_s ?? longest_s + POWER_MARGIN_S

@@ -1,10 +1,13 @@
 /** Starts a machine into the deploy ramdisk, and says where it boots from next. */
+import { trimEnd } from '@appliance/ground/trim-end'
+import { messageOf } from '../../errors.ts'
 import type { BootDevice } from '../../plugin-api/interfaces.ts'
 import { layersFor } from '../boot/layers.ts'
 import { type RamdiskParts, validateRamdisk } from '../boot/ramdisk.ts'
 import { endProcedureBoot, setBoot } from '../boot/record.ts'
 import { isUnanswered, openWindow } from '../boot/window.ts'
 import { agentIsAlive, interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import type { Parts } from '../parts/parts.ts'
 import {
   forgetAgent,
   isSwitchedByHand,
@@ -18,7 +21,7 @@ import { procedureOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import { findsAgent } from './fast-track.ts'
 
-export type MachineParts = PowerParts & RamdiskParts
+export type MachineParts = PowerParts & RamdiskParts & Pick<Parts, 'http_url'>
 
 const DEVICES = { disk: 'disk', network: 'pxe', cdrom: 'cdrom' } as const satisfies Record<string, BootDevice>
 
@@ -61,9 +64,9 @@ export async function bootAgent(parts: MachineParts, node: NodeHandle, signal: A
     agent: true,
     window: isByHand && isUnanswered(boot) ? boot.window : null,
   }))
-  await prepareRamdisk(parts, node, signal)
+  const isBegun = await prepareRamdisk(parts, node, signal)
   if (isByHand) return waitForHand(parts, node)
-  await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal })
+  await setPower(parts, node, isRebooted ? 'rebooting' : 'power on', { signal, isBegun })
   await node.update({ internal: { agent_layers: layers } })
 }
 
@@ -80,8 +83,8 @@ export async function switchWithAgent(
 ): Promise<boolean> {
   const isBooted = target === 'rebooting' || (await readPowerState(parts, node, signal)) !== target
   const boots = isBooted && target !== 'power off' && parts.store.boots.get(node.uuid)?.agent === true
-  if (boots) await prepareRamdisk(parts, node, signal)
-  await setPower(parts, node, target, { signal })
+  const isBegun = boots && (await prepareRamdisk(parts, node, signal))
+  await setPower(parts, node, target, { signal, isBegun })
   return boots
 }
 
@@ -92,6 +95,7 @@ export async function switchWithAgent(
 export async function bootInstance(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
   const isRebooted = keepsPower(parts, node.record)
   if (!isRebooted) await setPower(parts, node, 'power off', { signal })
+  await cleanUpRamdisk(parts, node, signal)
   await endProcedureBoot(parts, node.uuid)
   const device = parts.store.boots.get(node.uuid)?.instance ? 'network' : 'disk'
   await bootFrom(parts, node, device, { persistent: true, signal })
@@ -110,10 +114,35 @@ async function waitForHand(parts: MachineParts, node: NodeHandle): Promise<void>
   parts.log.warn('machine has to be started by hand, and boots the deploy ramdisk then', { node: node.uuid })
 }
 
-async function prepareRamdisk(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
+/** @returns whether the boot has begun by it: what the machine is given has its number already */
+async function prepareRamdisk(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<boolean> {
   const boot = interfaceOf(parts, node.record, 'boot')
+  let isBegun = false
   await boot.prepareRamdisk({
     ...interfaceTask(parts, node.record, 'boot', signal),
     bootFrom: (device, o) => bootFrom(parts, node, device, { ...o, signal }),
+    async deployIso() {
+      if (!isBegun) {
+        await forgetAgent(parts, node)
+        await openWindow(parts, node.uuid)
+      }
+      isBegun = true
+      const number = parts.store.boots.get(node.uuid)?.window?.number_secret
+      const base = node.record.driver_info.external_http_url ?? parts.http_url()
+      return new URL(`${trimEnd(String(base), '/')}/boot/iso/${node.uuid}/${number}.iso`)
+    },
   })
+  return isBegun
+}
+
+/** A failure is noted: what is in a drive keeps nobody from booting from the disk. */
+async function cleanUpRamdisk(parts: MachineParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
+  const boot = interfaceOf(parts, node.record, 'boot')
+  if (!boot.cleanUpRamdisk) return
+  try {
+    await boot.cleanUpRamdisk(interfaceTask(parts, node.record, 'boot', signal))
+  } catch (error) {
+    signal.throwIfAborted()
+    parts.log.warn('virtual media stay attached', { node: node.uuid, reason: messageOf(error) })
+  }
 }
