@@ -131,6 +131,19 @@ export const conductor = {
     default: true,
     help: "Clean a machine before it becomes available: after an undeploy, and with provide. A node's automated_clean stands above it.",
   },
+  automatic_lessee: {
+    section: 'conductor',
+    type: 'boolean',
+    default: true,
+    help: 'Make the project of an instance (instance_info/project_id) the lessee of its node, from its deploy to its undeploy.',
+  },
+  automatic_lessee_source: {
+    section: 'conductor',
+    type: 'string',
+    choices: ['instance', 'request', 'none'],
+    default: 'instance',
+    help: 'Where that project is read. Requests carry none here, so that request does as much as none.',
+  },
   clean_step_priority_override: {
     section: 'conductor',
     type: 'list',

@@ -42,11 +42,26 @@ export async function deployRequest(
   }
   const user = withTemplates(parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? []), ofTemplates)
   check(user)
+  const lessee = lesseeOf(parts, node)
   const configdrive = await configDriveFor(request.configdrive, node, parts.background.stopping)
   return {
     instance_info: configdrive === undefined ? node.instance_info : merged(node.instance_info, { configdrive }),
-    internal: { ...DEPLOY_LEFTOVERS, user_deploy_steps: user.length > 0 ? user : undefined },
+    ...(lessee && { lessee }),
+    internal: {
+      ...DEPLOY_LEFTOVERS,
+      user_deploy_steps: user.length > 0 ? user : undefined,
+      ...(lessee && { automatic_lessee: true }),
+    },
   }
+}
+
+/** @source Ironic conductor/deployments.py apply_automatic_lessee: one that somebody gave the node stays */
+function lesseeOf(
+  { config: { conductor } }: ProcedureParts,
+  { lessee, instance_info: { project_id } }: Node,
+): string | undefined {
+  const isWanted = conductor.automatic_lessee && conductor.automatic_lessee_source === 'instance' && lessee === null
+  return isWanted && typeof project_id === 'string' && project_id !== '' ? project_id : undefined
 }
 
 /** @returns undefined: the request gives none, and an earlier config drive stays */

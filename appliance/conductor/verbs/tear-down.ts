@@ -18,7 +18,7 @@ const OF_INSTANCE = {
   ...SERVICE_LEFTOVERS,
   ...RESCUE_LEFTOVERS,
   ...IMAGE_LEFTOVERS,
-  ...cleared('instance', 'root_uuid_or_disk_id', 'is_whole_disk_image', 'deploy_boot_mode'),
+  ...cleared('instance', 'root_uuid_or_disk_id', 'is_whole_disk_image', 'deploy_boot_mode', 'automatic_lessee'),
 }
 
 /** The node is reserved and `deleting`; afterwards it is cleaned. May come again after a restart. */
@@ -36,11 +36,13 @@ export async function tearDown(parts: ProcedureParts, runner: StepRunner, node: 
     return
   }
   await releaseImage(parts, uuid)
-  const { allocation_uuid } = node.record
+  const { allocation_uuid, driver_internal_info } = node.record
   await node.move('clean', {
     error: null,
     instance_info: {},
     instance_uuid: null,
+    instance_name: null,
+    ...(driver_internal_info.automatic_lessee ? { lessee: null } : {}),
     allocation_uuid: null,
     deploy_step: {},
     internal: { ...OF_INSTANCE, ...boundBeyond(node.record, boundSecrets(parts)) },

@@ -92,6 +92,8 @@ export type InternalInfo = OfProcedures &
     original_deploy_interface?: string
     /** The cleaning's steps need no agent. */
     cleaning_disable_ramdisk?: boolean
+    /** The lessee came with the instance, and goes with it. */
+    automatic_lessee?: boolean
     /** The service is to boot no agent. */
     service_disable_ramdisk?: boolean
     /** The service has started the machine into the agent: its instance is to be started again. */

@@ -128,6 +128,17 @@ describe('a step hold', () => {
     assert.deepEqual(trial.steps(), ['deploy.hold', 'power.blink'])
   })
 
+  it('of a service is left by another service', async (t) => {
+    const { trial, uuid, ask } = await start(t)
+    await ask('service', { service_steps: stepsOf('deploy.hold', 'power.blink') })
+    await trial.untilState(uuid, 'service hold')
+
+    await ask('service', { service_steps: stepsOf('management.blink') })
+    await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(trial.steps(), ['deploy.hold', 'management.blink'])
+  })
+
   it('stays while the node is in maintenance, and goes on afterwards', async (t) => {
     const { trial, uuid, ask } = await start(t)
     await ask('service', { service_steps: stepsOf('deploy.hold') })

@@ -203,6 +203,35 @@ describe('config drive of a deploy', () => {
   })
 })
 
+describe('lessee of a node', () => {
+  const OURS = { ...INSTANCE, project_id: 'blue' }
+
+  it('is the project of its instance, from its deploy to its undeploy', async (t) => {
+    const trial = await startTrial(t)
+    const { uuid } = await trial.createNode({ instance_info: OURS, instance_name: 'web-1' })
+
+    await trial.conductor.provision(uuid, { target: 'active' })
+    const { lessee } = await trial.untilState(uuid, 'wait call-back')
+    await trial.conductor.provision(uuid, { target: 'deleted' })
+    const after = await trial.untilState(uuid, 'available')
+
+    assert.equal(lessee, 'blue')
+    assert.deepEqual([after.lessee, after.instance_name, after.driver_internal_info], [null, null, {}])
+  })
+
+  it('stays as somebody gave it, and as it is where the operator wants none', async (t) => {
+    const given = await startTrial(t)
+    const none = await startTrial(t, { ini: '[conductor]\nautomatic_lessee = false\n' })
+    const leased = await given.createNode({ instance_info: OURS, lessee: 'red' })
+    const free = await none.createNode({ instance_info: OURS })
+
+    await given.conductor.provision(leased.uuid, { target: 'active' })
+    await none.conductor.provision(free.uuid, { target: 'active' })
+
+    assert.deepEqual([given.node(leased.uuid).lessee, none.node(free.uuid).lessee], ['red', null])
+  })
+})
+
 describe('undeploy', () => {
   it('switches the machine off, forgets the instance, and makes the node available', async (t) => {
     const images = imagesOnPaper()

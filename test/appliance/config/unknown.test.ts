@@ -100,7 +100,7 @@ describe('an ini of Ironic', () => {
 
     assert.equal(
       summary && renderSummary(summary),
-      `ironic.conf holds options of Ironic: 15 options work here, 16 have no meaning on one box, 3 are not built here yet and without effect:
+      `ironic.conf holds options of Ironic: 16 options work here, 16 have no meaning on one box, 2 are not built here yet and without effect:
   No meaning on one box: they are about Ironic's own Python code.
     [DEFAULT] pybasedir (line 4)
   No meaning on one box: one process has no message bus and calls nobody by RPC.
@@ -122,7 +122,6 @@ describe('an ini of Ironic', () => {
     [neutron] cleaning_network (line 53)
   Not built here yet.
     [DEFAULT] default_resource_class (line 9)
-    [deploy] fast_track (line 30)
     [inspector] force_dhcp (line 59)
 `,
     )
