@@ -105,7 +105,8 @@ export function askedFields<R>(
 }
 
 function pageOf<R>(collection: Collection<R>, query: Query, minor: number, most: number): Page {
-  const { limit = most, marker, sort_key = 'id', sort_dir = 'asc' } = query as Partial<Page>
+  const { limit = most, marker, sort_dir = 'asc' } = query as Partial<Page>
+  const sort_key = (query as Partial<Page>).sort_key || 'id'
   if (limit <= 0) throw new InvalidParameterValue('Limit must be positive')
   if (sort_key !== 'id') {
     const field = fieldOf(collection.fields, sort_key)

@@ -61,7 +61,7 @@ export const writableNames = <R>(fields: Fields<R>, on: 'create' | 'patch'): str
 export function checkAsked<R>(fields: Fields<R>, names: readonly string[], minor: number): void {
   for (const name of names) {
     const field = fieldOf(fields, name)
-    if (!field) throw new InvalidParameterValue(`Field(s) "${name}" are not valid`)
+    if (!field) throw new InvalidParameterValue(`Field ${name} is not a valid field.`)
     if (!isServed(field, minor)) throw fieldTooNew(name, field)
   }
 }

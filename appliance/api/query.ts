@@ -12,9 +12,10 @@ export type ValuesOf<P extends Parameters> = { [K in keyof P]?: z.output<P[K]['s
 /** @throws InvalidParameterValue, NotAcceptable (a parameter of a later version) */
 export function readQuery<P extends Parameters>(call: Call, parameters: P): ValuesOf<P> {
   const values: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(call.req.query())) {
+  for (const [name, [value = '', ...more]] of Object.entries(call.req.queries())) {
     const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
     if (!parameter) throw new InvalidParameterValue(`Unexpected arguments: ${name}`)
+    if (more.length > 0) throw new InvalidParameterValue(`Expected one value for ${name}, and found ${more.length + 1}`)
     requireMinor(call.get('minor'), parameter.since ?? 0)
     values[name] = parse(parameter.schema, value, name)
   }

@@ -33,7 +33,7 @@ const FIELDS: Fields<Allocation> = {
   extra: objectField(dict),
   last_error: {},
   name: { write: text.nullable() },
-  node_uuid: {},
+  node_uuid: { sortable: false },
   owner: { since: 60, write: limitedText(255).nullable(), on: 'create' },
   resource_class: { write: limitedText(80).nullable(), on: 'create' },
   state: {},

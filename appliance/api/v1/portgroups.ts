@@ -25,7 +25,7 @@ const FIELDS: Fields<Portgroup> = {
   internal_info: { none: {}, sortable: false },
   mode: { since: 26, write: limitedText(255).nullable() },
   name: { write: text.nullable() },
-  node_uuid: { write: text },
+  node_uuid: { write: text, sortable: false },
   physical_network: { since: 102, write: limitedText(64).nullable() },
   properties: { since: 26, ...objectField(dict) },
   standalone_ports_supported: switchField(true),
@@ -36,7 +36,7 @@ export function portgroupResource(parts: ApiParts): Resource<Portgroup> {
   return {
     ...{ name: 'portgroups', noun: 'Portgroup', since: 23, named: 23, records: portgroups, fields: FIELDS },
     defaults: ['uuid', 'address', 'name'],
-    subresources: { ports: 24 },
+    subresources: { ports: 0 },
     filters: {
       ...filtersByNode<Portgroup>(parts, { shard: 106 }),
       address: filter(mac, ({ address }, wanted) => address === wanted),

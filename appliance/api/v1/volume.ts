@@ -22,7 +22,7 @@ const COMMON = {
   created_at: {},
   updated_at: {},
   extra: objectField(dict),
-  node_uuid: { write: text },
+  node_uuid: { write: text, sortable: false },
 } as const satisfies Fields<Base>
 
 export function connectorResource(parts: ApiParts): Resource<VolumeConnector> {

@@ -13,8 +13,9 @@ const KEYS =
   network_data network_interface owner parent_node power_interface power_state properties protected protected_reason
   provision_state provision_updated_at raid_config raid_interface rescue_interface reservation resource_class retired
   retired_reason secure_boot service_step shard storage_interface target_power_state target_provision_state
-  target_raid_config traits vendor_interface conductor allocation_uuid chassis_uuid links portgroups ports states volume
-  bios firmware`.split(/\s+/)
+  target_raid_config traits vendor_interface conductor allocation_uuid chassis_uuid links portgroups ports states volume`.split(
+    /\s+/,
+  )
 
 describe('POST /v1/nodes', () => {
   it('enrolls a node with the interfaces it names and the defaults for the others', async (t) => {
@@ -185,7 +186,7 @@ describe('GET /v1/nodes/{node}', () => {
     const early = await ask('GET', `${path}uuid`, undefined, { version: '1.7' })
 
     assert.deepEqual(Object.keys(answer.body), ['uuid', 'power_state', 'links'])
-    assert.deepEqual([unknown.status, unknown.fault], [400, 'Field(s) "colour" are not valid'])
+    assert.deepEqual([unknown.status, unknown.fault], [400, 'Field colour is not a valid field.'])
     assert.deepEqual([later.status, early.status], [406, 406])
   })
 

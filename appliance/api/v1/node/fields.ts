@@ -52,7 +52,7 @@ export const NODE_FIELDS: Fields<Node> = {
   allocation_uuid: { since: 52, sortable: false },
   automated_clean: { since: 47, write: nullable(flag) },
   boot_mode: { since: 75, write: nullable(text), on: 'create' },
-  chassis_uuid: { write: nullable(uuid) },
+  chassis_uuid: { write: nullable(uuid), sortable: false },
   clean_step: object({ since: 7, show: masked }),
   conductor: { since: 49, sortable: false },
   conductor_group: {
@@ -71,7 +71,7 @@ export const NODE_FIELDS: Fields<Node> = {
   driver_internal_info: object({ since: 3, show: masked }),
   extra: secretTable,
   fault: { since: 42 },
-  health: { since: 109, read: () => null, sortable: false },
+  health: { since: 109, read: () => null },
   inspection_finished_at: { since: 6 },
   inspection_started_at: { since: 6 },
   instance_info: secretTable,
@@ -112,5 +112,5 @@ export const NODE_FIELDS: Fields<Node> = {
 }
 
 /** Link lists of a whole node, with their first version. */
-export const NODE_SUBRESOURCES = { ports: 0, states: 14, portgroups: 24, volume: 32, bios: 40, firmware: 86 }
+export const NODE_SUBRESOURCES = { ports: 0, states: 14, portgroups: 24, volume: 32 }
 export const LIST_DEFAULTS = ['uuid', 'instance_uuid', 'maintenance', 'power_state', 'provision_state', 'name']

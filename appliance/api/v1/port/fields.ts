@@ -18,12 +18,12 @@ export const PORT_FIELDS: Fields<Port> = {
   is_smartnic: { since: 53, ...switchField(false) },
   local_link_connection: { since: 19, ...objectField(localLink), show: shownLink },
   name: { since: 88, write: limitedText(255).nullable() },
-  node_uuid: { write: text },
+  node_uuid: { write: text, sortable: false },
   physical_network: {
     since: 34,
     write: limitedText(64).min(1, 'A non-empty value is required when setting physical_network').nullable(),
   },
-  portgroup_uuid: { since: 24, write: uuid.nullable() },
+  portgroup_uuid: { since: 24, write: uuid.nullable(), sortable: false },
   pxe_enabled: { since: 19, ...switchField(true) },
   vendor: { since: 100, write: limitedText(32).nullable() },
 }

@@ -31,7 +31,7 @@ export function portResource(parts: ApiParts): Resource<Port> {
       node_uuid: filter(uuid, (port, wanted) => port.node_uuid === wanted),
       address: filter(mac, (port, wanted) => port.address === wanted),
       portgroup: filter(ident, (port, wanted) => port.portgroup_uuid === portgroups.find(wanted).uuid, 24),
-      description_contains: filter(text, (port, wanted) => port.description?.includes(wanted) ?? false, 97),
+      description_contains: filter(text, (port, wanted) => port.description?.includes(wanted) ?? false),
     },
     checkQuery({ node, node_uuid, portgroup, shard, conductor_groups, address }, isWithin) {
       if (asksForSeveral([isWithin || (node_uuid ?? node), portgroup, shard]))
