@@ -2,6 +2,7 @@
 import { messageOf } from '../../errors.ts'
 import type { StepResult, Task } from '../../plugin-api/index.ts'
 import { interfaceSteps } from '../interfaces/steps.ts'
+import { readMachine } from '../machine/readings.ts'
 import { readPowerState } from '../power/power.ts'
 import { overridesOf } from '../procedures/priorities.ts'
 import { leftovers } from '../procedures/procedure.ts'
@@ -38,7 +39,10 @@ export const VERIFY: Procedure = {
   /** The verb leads to manageable from other states at once. */
   passes: async (_parts, { record }) => record.provision_state !== 'verifying',
   open,
-  finish: async (_parts, node) => void (await node.move('done', { error: null, internal: leftovers('verify') })),
+  async finish(parts, node) {
+    await readMachine(parts, node, parts.background.stopping)
+    await node.move('done', { error: null, internal: leftovers('verify') })
+  },
   endFailure: async (_parts, node) => void (await node.update({ internal: leftovers('verify') })),
   isAbortable: () => false,
 }
