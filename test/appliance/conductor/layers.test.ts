@@ -70,6 +70,10 @@ describe("layers of pxe's own", () => {
       { provision_state: 'service wait', driver_internal_info: { user_service_steps: [step('burnin_network')] } },
       ['sshd', 'rackstrap-fio'],
     ],
+    'a rescue, to which those of the deploy interface do not belong': [
+      { provision_state: 'rescue wait', driver_internal_info: {} },
+      ['rackstrap-rescue'],
+    ],
   } as const satisfies Record<string, readonly [Partial<Node>, readonly string[]]>
   for (const [what, [node, expected]] of Object.entries(cases))
     it(`are there for ${what}`, async (t) => {
