@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { diskPath, openDisk, type Partition, rereadPartitions } from '../disk/disk-file.ts'
 import { eraseMetadata } from '../disk/erase-metadata.ts'
 import { blockFolder, knownPartitions } from '../disk/known-partitions.ts'
+import { isVirtualMedia } from '../disk/virtual-media.ts'
 import { discarded, eraseDisk, eraseNvme } from '../erase/erase-disk.ts'
 import { controllerOf } from '../erase/nvme.ts'
 import type { Erasing } from '../erase/secure-erase.ts'
@@ -73,7 +74,7 @@ async function eraseHeads(agent: AgentContext, context: CommandContext, { what, 
 export async function erasableDisks(
   agent: Pick<AgentContext, 'root' | 'node' | 'options' | 'screen'>,
 ): Promise<Disk[]> {
-  const disks = await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))
+  const disks = await offeredDisks(agent)
   if (disks.length === 0) agent.screen.say('There is no disk that this kernel knows, or may erase: nothing is erased.')
   await refuseShared(agent, await writableOf(agent, disks))
   return disks
@@ -87,6 +88,16 @@ async function eraseWhole(agent: AgentContext, disk: Disk, erasure: Erasure): Pr
   }
   await exclusively(agent, disk, (erasing, known) =>
     eraseDisk(erasing, known, { wishes, onBytes: (bytes) => erasure.add(bytes) }),
+  )
+}
+
+/** The machine's own, without those that the node keeps from it. */
+async function offeredDisks(agent: Pick<AgentContext, 'root' | 'node'>): Promise<Disk[]> {
+  const disks = withoutSkipped(await listDisks(agent.root), agent.node)
+  const isMedium = await Promise.all(disks.map((disk) => isVirtualMedia(agent.root, disk)))
+  return withoutVolumes(
+    agent,
+    disks.filter((_, index) => !isMedium[index]),
   )
 }
 
@@ -114,9 +125,7 @@ async function exclusively(agent: AgentContext, disk: Disk, erase: Erase): Promi
 async function keptBeside(agent: AgentContext, { name }: Disk): Promise<string[]> {
   const controller = controllerOf(name)
   if (controller === undefined) return []
-  const erasable = (await withoutVolumes(agent, withoutSkipped(await listDisks(agent.root), agent.node))).map(
-    (disk) => disk.name,
-  )
+  const erasable = (await offeredDisks(agent)).map((disk) => disk.name)
   const all = (await listDisks(agent.root)).map((disk) => disk.name)
   return all.filter((other) => controllerOf(other) === controller && !erasable.includes(other))
 }

@@ -20,7 +20,7 @@ type FakeDisk = {
   rotational?: boolean
   read_only?: boolean
   /** Left out: virtio. */
-  bus?: 'virtio' | 'sata'
+  bus?: 'virtio' | 'sata' | 'usb'
 }
 export type FakeMachineOptions = {
   disks?: readonly FakeDisk[]
@@ -114,7 +114,10 @@ async function addCard(root: string): Promise<void> {
 async function addDisk(root: string, disk: FakeDisk, index: number): Promise<void> {
   const { name, size_bytes, serial, model, rotational = false, read_only = false, bus = 'virtio' } = disk
   const number = index + 1
-  const behind = bus === 'virtio' ? `virtio${number}` : `ata${number}/host${number}/target${number}:0:0/${number}:0:0:0`
+  const scsi = `host${number}/target${number}:0:0/${number}:0:0:0`
+  const behind = { virtio: `virtio${number}`, sata: `ata${number}/${scsi}`, usb: `usb${number}/1-1/1-1:1.0/${scsi}` }[
+    bus
+  ]
   const folder = `sys/devices/pci0000:00/0000:00:${(4 + index).toString(16).padStart(2, '0')}.0/${behind}/block/${name}`
   await put(root, {
     [`${folder}/size`]: `${size_bytes / 512}\n`,

@@ -67,6 +67,26 @@ describe('erase_devices_metadata', () => {
     for (const { name } of TWO) assert.ok(await isOld(machine, name, 0, MIB), name)
   })
 
+  for (const at of [43, 71])
+    it(`leaves the medium by which a BMC hands over configuration, and no disk that only has its label (at ${at})`, async () => {
+      const disks = [
+        { name: 'sda', size_bytes: 2 * MIB, bus: 'usb' },
+        { name: 'sdb', size_bytes: 2 * MIB, bus: 'sata' },
+        { name: 'sdc', size_bytes: 128 * MIB, bus: 'usb' },
+      ] as const
+      await using machine = await makeMachine({ disks })
+      for (const { name } of disks) {
+        const sector = Buffer.alloc(512, 0xaa)
+        sector.write('ir-vfd-dev ', at, 'latin1')
+        await writeFile(machine.disk(name), sector, { flag: 'r+' })
+      }
+
+      await erase(machine, 'erase_devices_metadata')
+
+      assert.ok(await isOld(machine, 'sda', 0, 40))
+      for (const name of ['sdb', 'sdc']) assert.ok(await isZero(machine, name, 0, 512), name)
+    })
+
   it('tells what is wrong with a disk, and erases the others', async () => {
     await using machine = await makeMachine({ disks: TWO })
     await machine.fill('vdb', 0xaa, [[0, MIB]])
