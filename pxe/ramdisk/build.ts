@@ -33,7 +33,7 @@ export type BuildOptions = {
 const HERE = import.meta.dirname
 
 /**
- * Takes half a minute, or a second when only the agent, init, or the own files of layers have changed.
+ * Takes a minute or two, or a second when only the agent, init, or the own files of layers have changed.
  * @returns where it is, the digest of its recipe, the bytes that every machine fetches, and those of each layer
  * @throws PxeError  not root, a Debian package is missing on this box, no network, a layer that is none
  */

@@ -15,7 +15,7 @@ import type { Ramdisk } from './ramdisk.ts'
 import { run } from './run-program.ts'
 import type { BootedOptions } from './steel/booted.ts'
 import { type Hardware, startHardware } from './steel/hardware.ts'
-import type { Firmware } from './steel/machine.ts'
+import type { DiskBus, Firmware } from './steel/machine.ts'
 import { ADDRESS } from './steel/network.ts'
 import { UpstreamRegistry } from './upstream-registry.ts'
 
@@ -29,6 +29,8 @@ export type RackOptions = {
   /** Of each; or of one after the other. */
   memory_mib?: number | readonly number[]
   disk_bytes?: number
+  /** What their disks are behind; virtio. QEMU wakes up no machine with an NVMe disk: not with `resumes`. */
+  disk_bus?: DiskBus
   /** Machines have graphics cards. */
   screens?: boolean
   /** The machines' BMCs speak Redfish, too, on REDFISH_PORT. */
@@ -98,6 +100,7 @@ export async function startRack(options: RackOptions): Promise<Rack> {
         firmware,
         memory_mib,
         disk_bytes,
+        disk_bus: options.disk_bus,
         screens: options.screens,
         redfish: options.redfish,
         booted,

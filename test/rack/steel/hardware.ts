@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { bmcPort, serveHooks, startBmc, startRedfish } from './bmc.ts'
 import { BootedMachines, type BootedOptions } from './booted.ts'
-import { type Firmware, Machine } from './machine.ts'
+import { type DiskBus, type Firmware, Machine } from './machine.ts'
 import { createNetwork, type Network } from './network.ts'
 
 export type HardwareOptions = {
@@ -20,6 +20,7 @@ export type HardwareOptions = {
   firmware: Firmware
   memory_mib: number | readonly number[]
   disk_bytes: number
+  disk_bus?: DiskBus | undefined
   screens?: boolean | undefined
   /** The machines' BMCs speak Redfish, too. */
   redfish?: boolean | undefined
@@ -74,6 +75,7 @@ function createMachine(options: HardwareOptions, network: Network, tap: string, 
     firmware: options.firmware,
     memory_mib: memoryOf(options, index),
     disk_bytes: options.disk_bytes,
+    disk_bus: options.disk_bus,
     tap,
     enter: network.enter,
     folder,

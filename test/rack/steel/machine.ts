@@ -11,6 +11,7 @@ import { qmp } from './qmp.ts'
 
 export const FIRMWARES = ['bios', 'uefi'] as const
 export type Firmware = (typeof FIRMWARES)[number]
+export type DiskBus = 'virtio' | 'nvme'
 export type BootDevice = 'network' | 'disk' | 'cdrom'
 
 export type MachineOptions = {
@@ -20,6 +21,8 @@ export type MachineOptions = {
   memory_mib: number
   /** Sparse: takes no room until something is written. 0: a machine without a disk. */
   disk_bytes: number
+  /** virtio when left out. */
+  disk_bus?: DiskBus | undefined
   tap: string
   /** Runs a command in the rack's network namespace. */
   enter: readonly string[]
@@ -35,6 +38,7 @@ export type MachineOptions = {
   booted?: BootedMachines | undefined
 }
 
+const DISKS: Readonly<Record<DiskBus, string>> = { virtio: 'virtio-blk-pci', nvme: 'nvme,serial=steel' }
 const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd'
 const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd'
 /**
@@ -211,6 +215,7 @@ export class Machine {
 
   #arguments(isResumed: boolean): string[] {
     const { mac, firmware, memory_mib, tap, console, console_port, name, disk_bytes, screen } = this.options
+    const { disk_bus = 'virtio' } = this.options
     const disc = this.#disc
     this.#hasDrive = disc !== undefined
     const flash = (file: string, access: string) => ['-drive', `if=pflash,format=raw,file=${file}${access}`]
@@ -231,7 +236,7 @@ export class Machine {
       ...(disk_bytes > 0
         ? [
             ...['-drive', `if=none,id=steel,file=${this.disk},format=raw,discard=unmap,cache=unsafe`],
-            ...['-device', `virtio-blk-pci,id=disk,drive=steel,bootindex=${this.#bootIndex('disk')}`],
+            ...['-device', `${DISKS[disk_bus]},id=disk,drive=steel,bootindex=${this.#bootIndex('disk')}`],
           ]
         : []),
       ...(disc === undefined
