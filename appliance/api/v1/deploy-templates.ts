@@ -1,5 +1,6 @@
 /** The row of /v1/deploy_templates. What a template does at a deploy is the conductor's. */
 import { z } from 'zod'
+import { MethodNotAllowed } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { DeployTemplate } from '../../records/kinds/deploy-template.ts'
 import type { Fields } from '../fields.ts'
@@ -27,6 +28,7 @@ const FIELDS: Fields<DeployTemplate> = {
 }
 
 export const deployTemplateResource = ({ store }: ApiParts): Resource<DeployTemplate> => ({
+  refuseBefore: () => new MethodNotAllowed('The API version does not allow deploy templates', ['GET']),
   ...{ name: 'deploy_templates', noun: 'Deploy template', since: 55, named: 0, records: store.deploy_templates },
   ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {} },
   create: { required: ['name', 'steps'], draft: checked },

@@ -2,7 +2,7 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import { z } from 'zod'
 import { ACTION_NAMES, CONDITION_NAMES, checkRule } from '../../conductor/inspect-rules/check-rule.ts'
-import { InvalidParameterValue } from '../../errors.ts'
+import { InvalidParameterValue, MethodNotAllowed } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { InspectionRule, RuleAction, RuleCondition } from '../../records/kinds/inspection-rule.ts'
 import { filter } from '../collection.ts'
@@ -61,6 +61,7 @@ const FIELDS: Fields<InspectionRule> = {
 }
 
 export const inspectionRuleResource = ({ store }: ApiParts): Resource<InspectionRule> => ({
+  refuseBefore: () => new MethodNotAllowed('The API version does not allow inspection rules', ['GET']),
   ...{ name: 'inspection_rules', noun: 'Rule', since: 96, records: store.inspection_rules, deletesAll: true },
   fields: FIELDS,
   defaults: ['uuid', 'priority', 'phase', 'description'],

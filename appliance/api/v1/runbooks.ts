@@ -1,6 +1,6 @@
 /** The row of /v1/runbooks, and the traits of one. How one is used: node/runbook.ts. */
 import { z } from 'zod'
-import { InvalidParameterValue } from '../../errors.ts'
+import { InvalidParameterValue, MethodNotAllowed } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Runbook } from '../../records/kinds/runbook.ts'
 import { readBody, readJson } from '../body.ts'
@@ -36,6 +36,7 @@ const FIELDS: Fields<Runbook> = {
 }
 
 export const runbookResource = ({ store }: ApiParts): Resource<Runbook> => ({
+  refuseBefore: () => new MethodNotAllowed('The API version does not allow runbooks', ['GET']),
   ...{ name: 'runbooks', noun: 'Runbook', since: SINCE, named: 0, records: store.runbooks },
   ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {} },
   create: {

@@ -134,6 +134,8 @@ describe('deploy templates', () => {
     const { body } = await ask('POST', '/v1/deploy_templates', TEMPLATE)
 
     assert.equal((await ask('GET', '/v1/deploy_templates', undefined, { version: '1.54' })).status, 404)
+    assert.equal((await ask('POST', '/v1/deploy_templates', {}, { version: '1.54' })).status, 405)
+    assert.equal((await ask('DELETE', '/v1/deploy_templates/x', undefined, { version: '1.54' })).status, 405)
     assert.equal((await ask('DELETE', `/v1/deploy_templates/${body.uuid}`)).status, 204)
     const gone = await ask('GET', `/v1/deploy_templates/${body.uuid}`)
 

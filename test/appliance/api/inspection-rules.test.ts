@@ -171,5 +171,7 @@ describe('inspection rules', () => {
     assert.deepEqual((await ask('GET', '/v1/inspection_rules')).body, { inspection_rules: [] })
     assert.equal((await ask('GET', '/v1/inspection_rules/some-name')).status, 400)
     assert.equal((await ask('GET', '/v1/inspection_rules', undefined, { version: '1.95' })).status, 404)
+    assert.equal((await ask('POST', '/v1/inspection_rules', {}, { version: '1.95' })).status, 405)
+    assert.equal((await ask('DELETE', '/v1/inspection_rules/x', undefined, { version: '1.95' })).status, 405)
   })
 })

@@ -43,6 +43,8 @@ describe('runbooks', () => {
     assert.equal((await ask('POST', '/v1/runbooks', { ...RUNBOOK, description: 'x' }, old)).status, 406)
     assert.equal((await ask('GET', '/v1/runbooks/weekly/traits', undefined, old)).status, 404)
     assert.equal((await ask('GET', '/v1/runbooks', undefined, { version: '1.91' })).status, 404)
+    assert.equal((await ask('POST', '/v1/runbooks', {}, { version: '1.91' })).status, 405)
+    assert.equal((await ask('DELETE', '/v1/runbooks/x', undefined, { version: '1.91' })).status, 405)
   })
 
   it('are refused with steps that are none', async (t) => {
