@@ -210,6 +210,9 @@ async function startRack(config: Config, { log, stack, metrics }: Ground & { met
         log,
         machineBootOf: (mac, address): Promise<MachineBoot> => conductor.bootAsked(mac, address),
         isoBootOf: (node, number) => conductor.isoBootOf(node, number),
+        ...(config.auto_discovery.enabled && {
+          discoveryOf: (mac: string, address: string) => conductor.discoveryBootOf(mac, address),
+        }),
         onRefused: (node, reason) => conductor.bootRefused(node, reason),
         onBytes: (bytes) => metrics.countBytes('boot', bytes),
       })

@@ -4,11 +4,12 @@
 import { join } from 'node:path'
 import { checkRamdisk, isLasting } from './check-ramdisk.ts'
 import { type PxeConfig, PxeError } from './config.ts'
-import { renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
+import { renderDiscoveryScript, renderFirstScript, renderIpxeScript, renderRefusal } from './ipxe-script.ts'
 import type { DeployIso, DeployIsos } from './iso/deploy-iso.ts'
 import { parseMac } from './mac.ts'
 import type { MachineBoot } from './machine-boot.ts'
 import { MACHINE_FILES, packMachineFiles } from './machine-files.ts'
+import { INSPECT_LAYER } from './own-layers.ts'
 import { FILE_NAME, RAMDISK_LIST } from './ramdisk-files.ts'
 
 export type BootAnswer =
@@ -37,10 +38,25 @@ export type IsoBootOf = (node: string, number: string) => Extract<MachineBoot, {
  */
 export type MachineBootOf = (mac: string, address: string) => MachineBoot | Promise<MachineBoot>
 
-export type BootSources = { machineBootOf: MachineBootOf; isoBootOf?: IsoBootOf | undefined; isos: DeployIsos }
+/**
+ * For a machine that no port is of, once it has been asked for each of its cards.
+ * @returns undefined  it boots nothing of this box
+ */
+export type DiscoveryOf = (
+  mac: string,
+  address: string,
+) => Promise<{ parameters: readonly (readonly [string, string])[] } | undefined>
+
+export type BootSources = {
+  machineBootOf: MachineBootOf
+  isoBootOf?: IsoBootOf | undefined
+  /** Left out: an unknown machine boots nothing of this box. */
+  discoveryOf?: DiscoveryOf | undefined
+  isos: DeployIsos
+}
 
 /**
- * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/<mac>/<key>.cpio, /boot/files/<name>,
+ * /boot.ipxe, /boot/<mac>, /boot/<mac>.cpio, /boot/<mac>/<key>.cpio, /boot/files/<name>, /boot/discover/<mac>,
  * /boot/iso/<node>/<number>.iso.
  * @param address  of who asks, as plainAddress has it
  * @returns undefined  a path that is none of these
@@ -48,18 +64,22 @@ export type BootSources = { machineBootOf: MachineBootOf; isoBootOf?: IsoBootOf 
 export async function handleBoot(
   { path, address }: { path: string; address: string },
   config: PxeConfig,
-  { machineBootOf, isoBootOf, isos }: BootSources,
+  { machineBootOf, isoBootOf, discoveryOf, isos }: BootSources,
 ): Promise<BootAnswer | undefined> {
   const plain = pathOf(path)
   const [, node, number] = /^\/boot\/iso\/([0-9a-f-]{36})\/(~[\w-]+)\.iso$/.exec(plain) ?? []
   if (node !== undefined && number !== undefined) return isoOf(isoBootOf?.(node, number), isos)
+  const [, unknown] = /^\/boot\/discover\/([^/]+)$/.exec(plain) ?? []
+  if (unknown !== undefined) return discoveryScript({ mac: parseMac(unknown), address }, config, discoveryOf)
   const [, its = '', key] = /^\/boot\/([^/]+)\/(~[\w-]+)\.cpio$/.exec(plain) ?? []
   if (key !== undefined) return machineFiles({ mac: parseMac(its), key, address }, machineBootOf)
   const [, folder, name, more] = /^\/(boot\.ipxe|boot\/(?:files\/)?)([^/]*)(\/.*)?$/.exec(plain) ?? []
   if (folder === undefined || name === undefined || more !== undefined) return undefined
   if (folder === 'boot/files/') return bootFile(name, config)
   if (folder === 'boot.ipxe')
-    return name === '' ? { kind: 'script', text: renderFirstScript(config.http_url) } : undefined
+    return name === ''
+      ? { kind: 'script', text: renderFirstScript(config.http_url, { discovers: discoveryOf !== undefined }) }
+      : undefined
   const [, bare = '', archive] = /^(.*?)(\.cpio)?$/.exec(name) ?? []
   const mac = parseMac(bare)
   if (mac === undefined) return undefined
@@ -69,6 +89,19 @@ export async function handleBoot(
 
 async function isoOf(boot: ReturnType<IsoBootOf>, isos: DeployIsos): Promise<BootAnswer | undefined> {
   return boot && { kind: 'iso', name: 'deploy.iso', iso: await isos.of(boot), node: boot.node }
+}
+
+async function discoveryScript(
+  { mac, address }: { mac: string | undefined; address: string },
+  config: PxeConfig,
+  discoveryOf: DiscoveryOf | undefined,
+): Promise<BootAnswer | undefined> {
+  const boot = mac === undefined ? undefined : await discoveryOf?.(mac, address)
+  if (mac === undefined || !boot) return undefined
+  const layers = [INSPECT_LAYER]
+  const ramdisk = await checkRamdisk(config.ramdisk_path, { layers })
+  const text = renderDiscoveryScript({ ...boot, layers }, { http_url: config.http_url, mac, ramdisk })
+  return { kind: 'script', text, machine: { mac, boot: 'unknown' } }
 }
 
 type FilesAsked = { mac: string | undefined; key?: string; address: string }

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SendRoom } from '@appliance/ground/send-room'
 import type { PxeConfig, PxeLog } from './config.ts'
 import { Dnsmasq, type Health } from './dnsmasq/dnsmasq.ts'
-import type { IsoBootOf, MachineBootOf } from './handle-boot.ts'
+import type { DiscoveryOf, IsoBootOf, MachineBootOf } from './handle-boot.ts'
 import { serveBoot } from './http/serve-boot.ts'
 import { createDeployIsos } from './iso/deploy-iso.ts'
 import { type LayerSource, readLayer } from './ramdisk/layer.ts'
@@ -47,6 +47,8 @@ export type PxeGiven = {
   machineBootOf: MachineBootOf
   /** For machines that get the deploy ramdisk as virtual media; left out: none do. */
   isoBootOf?: IsoBootOf
+  /** Left out: an unknown machine boots nothing of this box. */
+  discoveryOf?: DiscoveryOf
   /** Called for each boot that this box refuses and will go on refusing, whoever asked for it. */
   onRefused?: (node: string, reason: string) => void
   /** Called for each chunk of a file that goes out. */

@@ -30,7 +30,7 @@ export type ScriptContext = {
  * The first script, the same for all: asks for each network card in turn, because only one of them may be enrolled.
  * Each answer sets `verdict`, so that "boot from disk" and "do not know this card" are told from "no answer".
  */
-export function renderFirstScript(http_url: string): string {
+export function renderFirstScript(http_url: string, { discovers = false } = {}): string {
   return lines(
     '#!ipxe',
     '',
@@ -52,11 +52,40 @@ export function renderFirstScript(http_url: string): string {
     ...retry('goto start'),
     '',
     ':none',
+    ...(discovers ? askToEnroll(http_url) : []),
     'echo No network card of this machine is known: nothing is deployed.',
     `prompt --timeout ${READING_TIME_MS} Going on to the next boot device in ${READING_TIME_MS / 1000} s; press any key to go on now. ||`,
     'exit 1',
     '',
     ...giveUp(`The appliance at ${http_url} did not answer. Is it running, and is the cable in the right port?`),
+  )
+}
+
+/** By the card that it boots from. Without an answer it goes on. */
+const askToEnroll = (http_url: string): string[] => [
+  'echo No network card of this machine is known: asking whether it is to be enrolled.',
+  `chain --timeout ${FETCH_TIMEOUT_MS} ${http_url}/boot/discover/\${netX/mac:hexhyp} ||`,
+]
+
+/** An unknown machine boots the agent once; where that fails, it goes on to its next boot device. @throws PxeError */
+export function renderDiscoveryScript(
+  { parameters, layers }: { parameters: readonly KernelParameter[]; layers: readonly string[] },
+  { http_url, mac, ramdisk }: ScriptContext,
+): string {
+  const cpios = [...ramdisk.core, ...layersOf(layers, ramdisk)]
+  const fetch = (command: string, name: string) =>
+    `${command} --timeout ${FETCH_TIMEOUT_MS} --name ${name} ${http_url}/boot/files/${name}`
+  return lines(
+    '#!ipxe',
+    '',
+    'echo Rackstrap: this unknown machine boots the agent, which tells what it is made of.',
+    'imgfree',
+    `${fetch('kernel', ramdisk.kernel)} ${commandLine(parameters, cpios, mac, ramdisk)} || goto leave`,
+    ...cpios.map((name) => `${fetch('initrd', name)} || goto leave`),
+    'boot ||',
+    '',
+    ':leave',
+    'exit 1',
   )
 }
 

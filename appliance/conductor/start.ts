@@ -15,6 +15,7 @@ import { publishedText } from './boot/published.ts'
 import { releaseFiles } from './boot/record.ts'
 import { claimBoot, mayFetch, START_AGAIN, THIS_BOX } from './boot/window.ts'
 import type { Conductor } from './conductor.ts'
+import { createDiscovery, type DiscoveryBoot } from './inspect/discovery.ts'
 import { createGoOn } from './inspect/go-on.ts'
 import { continueInspection } from './inspect/report.ts'
 import { boundSecrets } from './interfaces/bound-secrets.ts'
@@ -54,6 +55,8 @@ export type ConductorService = Conductor & {
    * @param address  as plainAddress has it; this box itself when left out
    */
   bootAsked(mac: string, address?: string): Promise<MachineBoot>
+  /** What a machine boots whose MAC no port has; undefined: nothing of this box. @param mac, address  as bootAsked */
+  discoveryBootOf(mac: string, address: string): Promise<DiscoveryBoot | undefined>
   /** What a plugin published under an address of a node, by the path of that address. */
   publishedText(path: string): { node: string; name: string; text: string } | undefined
   /**
@@ -85,6 +88,7 @@ export function startConductor(
   const runner = new StepRunner(parts, procedures)
   const powerSync = createPowerSync(parts)
   const provision = createProvision(parts, runner, procedures)
+  const discovery = createDiscovery(parts)
   const goOn = createGoOn({ ...parts, provision })
   const instanceFiles = createInstanceFiles(parts)
   const allocations = createAllocations(parts)
@@ -136,7 +140,8 @@ export function startConductor(
     vendor: createVendor(parts),
     raid: createRaid(parts),
     lookup: (query, asker = THIS_BOX) => lookup(parts, query, asker),
-    continueInspection: (report, asker = THIS_BOX) => continueInspection({ ...parts, runner }, report, asker),
+    continueInspection: (report, asker = THIS_BOX) =>
+      continueInspection({ ...parts, runner, discovery }, report, asker),
     async inventory(uuid) {
       const found = await parts.inspections.inventory(uuid)
       if (found) return found
@@ -176,6 +181,7 @@ export function startConductor(
       const missing = await instanceFiles.missing(boot.node)
       return missing === undefined ? boot : { ...boot, missing }
     },
+    discoveryBootOf: (mac, address) => discovery.bootFor(mac, address),
     publishedText: (path) => publishedText(parts, path),
     async mayFetch(uuid, address, key) {
       if (key !== undefined && !isFilesKey(parts, uuid, key)) return false

@@ -1,4 +1,4 @@
-/** Sections [inspector] and [inventory] of the configuration file, by Ironic's names. */
+/** Sections [inspector], [auto_discovery] and [inventory] of the configuration file, by Ironic's names. */
 import type { Options } from '../plugin-api/index.ts'
 
 export const inspector = {
@@ -73,6 +73,27 @@ export const inspector = {
     type: 'string',
     default: '',
     help: 'Kernel parameters of the ramdisk in an inspection, beside those of [pxe] kernel_append_params, e.g. ipa-collect-lldp=1 ipa-inspection-collectors=default,pci-devices.',
+  },
+} as const satisfies Options
+
+export const auto_discovery = {
+  enabled: {
+    section: 'auto_discovery',
+    type: 'boolean',
+    default: false,
+    help: "Have machines that no port is of boot the agent, and enroll them by its report. Whoever is on the rack's network can then become a node.",
+  },
+  driver: {
+    section: 'auto_discovery',
+    type: 'string',
+    help: 'Hardware type of the nodes that are enrolled so; needed with enabled.',
+  },
+  max_nodes: {
+    section: 'auto_discovery',
+    type: 'integer',
+    default: 100,
+    min: 1,
+    help: 'Enrolled so and still in the state enroll: no more are taken then.',
   },
 } as const satisfies Options
 

@@ -9,7 +9,7 @@ import { conductor } from './conductor-options.ts'
 import { deploy } from './deploy-options.ts'
 import { disk } from './disk-options.ts'
 import { inspection_rules } from './inspection-rules-options.ts'
-import { inspector, inventory } from './inspector-options.ts'
+import { auto_discovery, inspector, inventory } from './inspector-options.ts'
 import { interfaces } from './interface-options.ts'
 import { ipmi } from './ipmi-options.ts'
 import { oci } from './oci-options.ts'
@@ -340,6 +340,7 @@ export const SECTIONS = {
   ssl,
   conductor,
   inspector,
+  auto_discovery,
   inventory,
   agent,
   deploy,

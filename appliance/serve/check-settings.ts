@@ -58,9 +58,16 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
     ...problemsOfFolders(config, registry),
     problemOfPriorities(config),
     problemOfHooks(config),
+    problemOfDiscovery(config),
     noSuchDefault(config, loaded),
     ...noSuchChoice(settings),
   ].flatMap((problem) => (problem === undefined ? [] : [placed(source, problem)]))
+}
+
+function problemOfDiscovery({ auto_discovery: { enabled, driver }, DEFAULT }: Config): string | undefined {
+  const types = DEFAULT.enabled_hardware_types
+  if (!enabled || (driver !== undefined && types.includes(driver))) return undefined
+  return `[auto_discovery] driver is "${driver ?? ''}": with enabled = True, one of the enabled hardware types is expected (${types.join(', ')}).`
 }
 
 /** A plugin that is enabled and did not load is reported with the plugins. */

@@ -96,7 +96,8 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
     const { inventory, ...plugin_data } = await readBody(call, limit, 'data', INSPECTION_BODY)
     const report = { inventory, plugin_data, ...(node_uuid === undefined ? {} : { node_uuid }) }
     const node = await conductor.continueInspection(report, askerOf(call))
-    if (minor < CONTINUE_SINCE) return call.json({ uuid: node.uuid }, 202)
+    // A machine that has just been enrolled is in no boot of a node yet, and gets no token.
+    if (minor < CONTINUE_SINCE || node.provision_state === 'enroll') return call.json({ uuid: node.uuid }, 202)
     return call.body(
       answerOf(call, await conductor.lookup({ addresses: [], node_uuid: node.uuid }, askerOf(call))),
       202,

@@ -115,7 +115,10 @@ const apiUrlParameter = (api_url: string): KernelParameter => ['ipa-api-url', ap
 /**
  * Without an ipa-api-url the agent reports, and asks for nothing more. @source Ironic prepare_managed_inspection
  */
-const inspectionParameters = ({ config }: BootParts, api_url: string): readonly KernelParameter[] => [
+export const inspectionParameters = (
+  { config }: Pick<Parts, 'config'>,
+  api_url: string,
+): readonly KernelParameter[] => [
   ['ipa-inspection-callback-url', `${api_url}/v1/continue_inspection`],
   ...parametersOf(config.inspector.extra_kernel_params),
 ]
@@ -128,7 +131,7 @@ export function kernelAppendParams(config: Parts['config'], node: Node): string 
 }
 
 /** A text that no script can carry is left whole: rendering refuses it, and the machine's screen tells why. */
-function parametersOf(text: string): readonly KernelParameter[] {
+export function parametersOf(text: string): readonly KernelParameter[] {
   try {
     return parseKernelParameters(text)
   } catch (error) {

@@ -10,6 +10,7 @@ import { type Asker, claimLookup, START_AGAIN } from '../boot/window.ts'
 import type { Parts } from '../parts/parts.ts'
 import { handleOf } from '../states/node-handle.ts'
 import type { StepRunner } from '../steps/runner.ts'
+import type { Discovery } from './discovery.ts'
 import { itemsOf, macIn } from './hooks/hook.ts'
 
 /** `node_uuid`: what the agent believes to be its node. */
@@ -23,10 +24,12 @@ type ReportParts = Pick<Parts, 'store' | 'config' | 'log' | 'isLeased' | 'strang
  *   InsufficientStorage
  */
 export async function continueInspection(
-  parts: ReportParts & { runner: StepRunner },
+  parts: ReportParts & { runner: StepRunner; discovery: Discovery },
   { node_uuid, ...found }: InspectionReport,
   asker: Asker,
 ): Promise<Node> {
+  const enrolled = await parts.discovery.enroll(found, asker)
+  if (enrolled) return enrolled
   const { uuid } = findForReport(parts, found.inventory, node_uuid)
   const refusal = await claimLookup(parts, uuid, asker)
   if (refusal !== undefined) {

@@ -104,6 +104,8 @@ export type InternalInfo = OfProcedures &
     deploy_boot_mode?: string
     /** Who asked as its machine and was not it: how many times that was told, what was told last, and when. */
     refused_strangers?: { count: number; last: string; at: string }
+    /** An unknown machine that [auto_discovery] had enrolled. */
+    auto_discovered?: boolean
     /** A rule has said what the node goes on to once it is inspected. */
     after_inspection?: 'manageable' | 'available' | 'active'
     /** Ironic's, in records that come from it: removed with the instance. */

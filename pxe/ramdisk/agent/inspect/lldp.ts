@@ -9,8 +9,7 @@ type Card = { name: string; has_carrier: boolean }
 
 const FRAME_BYTES = 1600
 const HEADER_BYTES = 14
-/** The program has a moment to start and to end. */
-const GRACE_S = 5
+const ONE_FRAME = ['-c', '1', '-n', '-s', String(FRAME_BYTES), '-xx', '-Z', 'root']
 
 /** Cards on which nothing is heard have an empty list. All of them are listened to at one time. */
 export async function listen(
@@ -20,13 +19,9 @@ export async function listen(
   const heard = await Promise.all(
     cards.map(async ({ name, has_carrier }): Promise<[string, readonly Tlv[]]> => {
       if (!has_carrier) return [name, []]
-      const timeout_s = options.lldp_timeout_s
-      const args = ['-i', name, '-c', '1', '-n', '-s', String(FRAME_BYTES), '-xx', '-Z', 'root']
+      // Where nothing is heard the program is ended, and that is no failure of the inspection.
       const frame = programs
-        // Busybox's timeout ends it when nothing came, and then that is no failure.
-        .run('timeout', [String(timeout_s), 'tcpdump', ...args, 'ether proto 0x88cc'], {
-          timeout_s: timeout_s + GRACE_S,
-        })
+        .run('tcpdump', ['-i', name, ...ONE_FRAME, 'ether proto 0x88cc'], { timeout_s: options.lldp_timeout_s })
         .then(frameIn)
       return [name, await frame.then(tlvsIn).catch((error: unknown) => nothing(screen, name, error))]
     }),

@@ -28,7 +28,7 @@ async function inspecting(t: TestContext, more: string, inspections: Answer[] = 
   const cmdline = `ipa-inspection-callback-url=${ironic.url}/agent/~x/v1/continue_inspection BOOTIF=${MAC} ${more}`
   const machine = await makeMachine({
     cmdline,
-    programs: { dmesg: 'echo the kernel speaks', timeout: `cat <<'EOF'\n${TCPDUMP}EOF` },
+    programs: { dmesg: 'echo the kernel speaks', tcpdump: `cat <<'EOF'\n${TCPDUMP}EOF` },
   })
   const pci = join(machine.root, 'sys/bus/pci/devices/0000:00:03.0')
   await mkdir(pci, { recursive: true })
