@@ -8,7 +8,9 @@ import { named, operatorOf } from './evaluate.ts'
 import { pattern } from './patterns.ts'
 
 export const CONDITION_NAMES: readonly string[] = Object.keys(OPERATORS).flatMap((op) => [op, `!${op}`])
-export const ACTION_NAMES: readonly string[] = Object.keys(ACTIONS)
+/** Known, and not done: see `checkRule`. */
+const CALL = 'api-call'
+export const ACTION_NAMES: readonly string[] = [...Object.keys(ACTIONS), CALL]
 /** @source Ironic common/inspection_rules/validation.py InspectionPhase */
 export const PHASES: readonly string[] = ['main']
 
@@ -21,7 +23,15 @@ export function checkRule({ conditions_secret, actions_secret, phase }: Inspecti
     const args = checkArguments(OPERATORS, operatorOf(condition.op).op, condition.args)
     checkPattern(condition.op, args.regex)
   }
-  for (const action of actions_secret) checkArguments(ACTIONS, action.op, action.args)
+  for (const action of actions_secret) {
+    if (action.op === CALL) {
+      throw new InvalidParameterValue(
+        `${CALL} is not done by this appliance: with replacement fields in it, a machine would have this box ask any address. ` +
+          'Have what is to be told read the inventory of the node (GET /v1/nodes/{node}/inventory).',
+      )
+    }
+    checkArguments(ACTIONS, action.op, action.args)
+  }
 }
 
 /** @returns the arguments by name */

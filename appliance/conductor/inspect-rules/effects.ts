@@ -12,11 +12,9 @@ export type Edit =
   | { op: 'delete'; path: readonly string[] }
 /** Whose member the path's first part is. */
 export type Target = { on: 'node' } | { on: 'plugin_data' } | { on: 'port'; port: string }
-export type Call = { url: string; headers: Readonly<Record<string, string>>; timeout_s: number; retries: number }
 export type Effect =
   | (Target & { edit: Edit })
   | { on: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; message: string }
-  | { on: 'call'; call: Call }
 
 /** What the edit makes of the table; the table itself stays as it is. @throws Error  the path leads nowhere */
 export function edited(table: Json, { path, ...edit }: Edit): Json {

@@ -85,6 +85,10 @@ describe('inspection rules', () => {
       'missing required argument(s): value; unexpected argument(s): wert (of set-attribute, which takes path, value)',
     )
     assert.match(
+      await fault({ actions: [{ op: 'api-call', args: { url: 'http://a/{inventory[x]}' } }] }),
+      /^api-call is not done by this appliance: /,
+    )
+    assert.match(
       await fault({ conditions: [{ op: 'matches', args: ['a', '('] }] }),
       /^matches: '\(' is no regular expression that this appliance has: Invalid regular expression/,
     )
