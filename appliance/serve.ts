@@ -12,6 +12,7 @@ import { ConfigInvalid } from './config/read.ts'
 import { messageOf } from './errors.ts'
 import { createGuests } from './guest/guest.ts'
 import { bmcAddressesOf } from './hardware/bmc-addresses.ts'
+import { consolesOf } from './hardware/hardware.ts'
 import { createImages } from './images/create-images.ts'
 import { listenForJobs } from './jobs/jobs-socket.ts'
 import { certificateJobs, conductorJobs, startJobs } from './jobs/own-jobs.ts'
@@ -100,13 +101,16 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   })
   stack.defer(() => images.close())
 
+  const consoles = consolesOf(config, log)
+  stack.defer(() => consoles.close())
+  await consoles.sweep((uuid) => store.nodes.get(uuid) !== undefined)
   const mirror = config.registry.enabled ? await mirrorOf(settings, log, bmcAddresses) : undefined
   stack.defer(() => mirror?.stop())
   const mirror_port = (await mirror?.openForPulls()) ?? 0
   const conductor = startConductor({
     hostname: config.DEFAULT.host,
     ...{ store, config, log, images },
-    ...loadedOf(settings.config, log, settings.pluginSet),
+    ...loadedOf(settings.config, { log, consoles }, settings.pluginSet),
     ...(mirror && { registry: mirror.ofNodes }),
     guests: createGuests({
       ramdisk_path: config.pxe.ramdisk_path,
@@ -134,7 +138,7 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   })
   stack.defer(() => conductor.stop())
   const plugins = new LivePlugins({ file: settings.source, config, log }, settings.pluginSet, (set) =>
-    conductor.takePlugins(loadedOf(config, log, set)),
+    conductor.takePlugins(loadedOf(config, { log, consoles }, set)),
   )
 
   const tls = await openApiTls(config, log)

@@ -12,6 +12,7 @@ import type { Allocations } from './allocations/allocations.ts'
 import type { Asker } from './boot/window.ts'
 import type { InspectionReport } from './inspect/report.ts'
 import type { Driver } from './interfaces/choose.ts'
+import type { NodeConsole } from './machine/console.ts'
 import type { Management } from './machine/management.ts'
 import type { Raid } from './machine/raid.ts'
 import type { Vendor } from './machine/vendor.ts'
@@ -40,6 +41,7 @@ export type Conductor = {
   setBootDevice(uuid: string, device: string, persistent: boolean): Promise<void>
   readonly allocations: Omit<Allocations, 'recover'>
   readonly management: Management
+  readonly console: NodeConsole
   readonly vendor: Vendor
   readonly raid: Raid
   /**

@@ -21,6 +21,7 @@ import { continueInspection } from './inspect/report.ts'
 import { boundSecrets } from './interfaces/bound-secrets.ts'
 import { chooseInterfaces, drivers } from './interfaces/choose.ts'
 import { interfaceOf } from './interfaces/interface-of.ts'
+import { createNodeConsole, endConsole } from './machine/console.ts'
 import { createManagement } from './machine/management.ts'
 import { createRaid } from './machine/raid.ts'
 import { createVendor } from './machine/vendor.ts'
@@ -91,6 +92,7 @@ export function startConductor(
   const discovery = createDiscovery(parts)
   const goOn = createGoOn({ ...parts, provision })
   const instanceFiles = createInstanceFiles(parts)
+  const nodeConsole = createNodeConsole(parts)
   const allocations = createAllocations(parts)
   const reserved = async <T>(ident: string, work: (node: Node) => Promise<T>): Promise<T> => {
     const { uuid } = parts.store.nodes.find(ident)
@@ -110,6 +112,7 @@ export function startConductor(
       reserved(uuid, async (node) => {
         const result = await change(node)
         if (!parts.store.nodes.get(node.uuid)) {
+          await endConsole(parts, node)
           await releaseImage(parts, node.uuid)
           await releaseFiles(parts, node.uuid)
           await parts.inspections.remove(node.uuid)
@@ -137,6 +140,7 @@ export function startConductor(
       ),
     allocations,
     management: createManagement(parts),
+    console: nodeConsole,
     vendor: createVendor(parts),
     raid: createRaid(parts),
     lookup: (query, asker = THIS_BOX) => lookup(parts, query, asker),
@@ -157,6 +161,7 @@ export function startConductor(
       await parts.histories.sweep(isThere)
       await allocations.recover()
       await recover(parts, runner, () => true)
+      nodeConsole.restore()
       for (const { uuid } of parts.store.nodes.all()) goOn(uuid)
       for (const { uuid } of parts.store.boots.all()) {
         parts.background.run('files of an instance', uuid, async () => void (await instanceFiles.missing(uuid)))

@@ -6,6 +6,7 @@
 import type { Options, Values } from '../plugin-api/index.ts'
 import { api, ssl } from './api-options.ts'
 import { conductor } from './conductor-options.ts'
+import { console } from './console-options.ts'
 import { deploy } from './deploy-options.ts'
 import { disk } from './disk-options.ts'
 import { inspection_rules } from './inspection-rules-options.ts'
@@ -347,6 +348,7 @@ export const SECTIONS = {
   dhcp,
   pxe,
   oci,
+  console,
   ipmi,
   redfish,
   registry,

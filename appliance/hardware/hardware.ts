@@ -1,9 +1,11 @@
 /** The hardware types and implementations that the configuration enables: what a node names is what is called. */
+import { join } from 'node:path'
 import { createReach } from '@appliance/ground/reach'
 import type { Config } from '../config/options.ts'
 import { InvalidParameterValue } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Interfaces } from '../plugin-api/interfaces.ts'
+import { type Consoles, createConsoles } from './console/consoles.ts'
 import { allows, type Names, type Offer, settle, TYPES, type Type } from './enabled.ts'
 import { IMPLEMENTATIONS } from './implementations.ts'
 import { createIpmi } from './ipmi/ipmi.ts'
@@ -23,14 +25,29 @@ export type Hardware = {
 /** What a plugin brings; without an implementation it is only an offer, as deploy interfaces are. */
 export type Brought = Offer & { implementation?: Interfaces[Type] }
 export type HardwareOptions = {
-  config: Pick<Config, 'DEFAULT' | 'conductor' | 'deploy' | 'ipmi' | 'redfish'>
+  config: Pick<Config, 'DEFAULT' | 'conductor' | 'console' | 'deploy' | 'ipmi' | 'redfish'>
   log: Log
+  /** Those of the appliance, kept over a reload of its plugins. */
+  consoles?: Consoles
   /** In order of preference. */
   plugins?: readonly Brought[]
 }
 
+export const consolesOf = ({ DEFAULT, console }: Pick<Config, 'DEFAULT' | 'console'>, log: Log): Consoles =>
+  createConsoles({
+    log,
+    folder: join(DEFAULT.state_path, 'consoles'),
+    host: console.socat_address,
+    port_range: console.port_range,
+  })
+
 /** @throws InvalidParameterValue  with all that is wrong with the options */
-export function createHardware({ config, log, plugins = [] }: HardwareOptions): Hardware {
+export function createHardware({
+  config,
+  log,
+  consoles = consolesOf(config, log),
+  plugins = [],
+}: HardwareOptions): Hardware {
   const { enabled, allowed, problems } = settle(config, plugins)
   if (problems.length > 0) throw new InvalidParameterValue(problems.join('\n'))
   const reach = createReach({ allowed: config.DEFAULT.reachable_networks, option: '[DEFAULT] reachable_networks' })
@@ -40,7 +57,7 @@ export function createHardware({ config, log, plugins = [] }: HardwareOptions): 
     soft_power_off_timeout_s: config.conductor.soft_power_off_timeout,
   }
   const shared = {
-    log,
+    ...{ log, consoles },
     ipmi: createIpmi({ ...common, settings: config.ipmi }),
     redfish: createRedfish({ ...common, config: config.redfish }),
   }

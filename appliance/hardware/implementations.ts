@@ -6,7 +6,9 @@ import { noBios } from './bios/no-bios.ts'
 import { fakeBoot } from './boot/fake.ts'
 import { ipxeBoot } from './boot/ipxe.ts'
 import { redfishVirtualMediaBoot } from './boot/redfish-virtual-media.ts'
+import type { Consoles } from './console/consoles.ts'
 import { fakeConsole } from './console/fake.ts'
+import { ipmitoolSocatConsole } from './console/ipmitool-socat.ts'
 import { noConsole } from './console/no-console.ts'
 import { fakeFirmware } from './firmware/fake.ts'
 import { noFirmware } from './firmware/no-firmware.ts'
@@ -36,7 +38,7 @@ import { fakeVendor } from './vendor/fake.ts'
 import { noVendor } from './vendor/no-vendor.ts'
 
 /** What several implementations have in common. */
-type Shared = { log: Log; ipmi: Ipmi; redfish: Redfish }
+type Shared = { log: Log; consoles: Consoles; ipmi: Ipmi; redfish: Redfish }
 type Row<K extends keyof Interfaces> = Readonly<Record<string, (shared: Shared) => Interfaces[K]>>
 
 export const IMPLEMENTATIONS = {
@@ -46,7 +48,11 @@ export const IMPLEMENTATIONS = {
     ipxe: () => ipxeBoot,
     'redfish-virtual-media': ({ redfish }) => redfishVirtualMediaBoot(redfish),
   },
-  console: { fake: () => fakeConsole, 'no-console': () => noConsole },
+  console: {
+    fake: () => fakeConsole,
+    'ipmitool-socat': ({ ipmi, consoles }) => ipmitoolSocatConsole(ipmi, consoles),
+    'no-console': () => noConsole,
+  },
   firmware: { fake: () => fakeFirmware, 'no-firmware': () => noFirmware },
   inspect: { agent: () => agentInspect, fake: () => fakeInspect, 'no-inspect': () => noInspect },
   management: {

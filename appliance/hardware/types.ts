@@ -30,7 +30,12 @@ const REDFISH = {
 
 /** Ironic lets fake-hardware have any implementation; here it is held to its own lists, as every other. */
 export const HARDWARE_TYPES: Readonly<Record<string, Allowed>> = {
-  ipmi: { ...GENERIC, management: ['ipmitool', 'noop'], power: ['ipmitool'] },
+  ipmi: {
+    ...GENERIC,
+    console: ['no-console', 'ipmitool-socat'],
+    management: ['ipmitool', 'noop'],
+    power: ['ipmitool'],
+  },
   'fake-hardware': {
     bios: ['fake', 'no-bios'],
     boot: ['fake', 'ipxe'],

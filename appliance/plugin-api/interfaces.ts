@@ -221,6 +221,8 @@ export type ConsoleInterface<O extends Options = Options> = Implementation<O> & 
   stopConsole(task: InterfaceTask<O>): Promise<void>
   /** As the API shows it, e.g. {type: 'socat', url: 'tcp://...'}. */
   getConsole(task: InterfaceTask<O>): Promise<Json>
+  /** A deploy or another procedure begins: what the machine says from now on is recorded apart. */
+  beginRecord?(task: InterfaceTask<O>): Promise<void>
 }
 
 export type RescueInterface<O extends Options = Options> = Implementation<O> & {

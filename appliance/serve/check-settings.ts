@@ -56,6 +56,7 @@ export function problemsOf(settings: Omit<Settings, 'tables' | 'known' | 'warnin
     ...settings.hardwareProblems,
     ...problemsOfDhcp(config, box),
     ...problemsOfFolders(config, registry),
+    problemOfPortRange(config.console.port_range),
     problemOfPriorities(config),
     problemOfHooks(config),
     problemOfDiscovery(config),
@@ -92,4 +93,10 @@ function noSuchChoice({ plugins, pluginValues }: Pick<Settings, 'plugins' | 'plu
       )
     })
   })
+}
+
+function problemOfPortRange(range: string): string | undefined {
+  const [, first, last] = /^(\d{1,5}):(\d{1,5})$/.exec(range)?.map(Number) ?? []
+  if (range === '' || (first && last && first <= last && last <= 65535)) return undefined
+  return `[console] port_range is "${range}": expected FIRST:LAST, such as 10000:10100.`
 }

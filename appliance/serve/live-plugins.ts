@@ -2,6 +2,7 @@
 import type { ConductorOptions } from '../conductor/parts/parts.ts'
 import { createPluginProblems } from '../conductor/plugin/health.ts'
 import type { Config } from '../config/options.ts'
+import type { Consoles } from '../hardware/console/consoles.ts'
 import { createHardware } from '../hardware/hardware.ts'
 import type { OtherAnswers } from '../jobs/jobs-socket.ts'
 import type { Log } from '../log.ts'
@@ -83,11 +84,11 @@ const valuesIn =
 /** What the conductor works with. @throws InvalidParameterValue  with all that is wrong with the options */
 export const loadedOf = (
   config: Config,
-  log: Log,
+  { log, consoles }: { log: Log; consoles: Consoles },
   set: PluginSet,
 ): Pick<ConductorOptions, 'plugins' | 'hardware' | 'option_values'> => ({
   plugins: set.deploy.map(({ plugin }) => plugin),
-  hardware: createHardware({ config, log, plugins: set.brought }),
+  hardware: createHardware({ config, log, consoles, plugins: set.brought }),
   option_values: valuesIn(set),
 })
 

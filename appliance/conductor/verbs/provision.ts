@@ -1,6 +1,7 @@
 /** The verbs of PUT states/provision: what is checked before the answer, and what goes on in the background. */
 import { DeployFailure, InvalidParameterValue } from '../../errors.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { beginRecord } from '../machine/console.ts'
 import { unlessStopped } from '../parts/background.ts'
 import { stepShown } from '../procedures/procedure.ts'
 import type { ProvisionRequest } from '../procedures/request.ts'
@@ -54,6 +55,7 @@ function beginnings(parts: RunnerParts, runner: StepRunner, procedures: readonly
       async (node: NodeHandle, request: ProvisionRequest) => {
         const change = await check(parts, node.record, request)
         await node.move(verb, { error: null, ...stepShown(procedure.kind, {}), ...change })
+        await beginRecord(parts, node.record)
         // Where there is nothing to do, the answer tells of the node as it is then.
         return (await procedure.passes?.(parts, node)) ? undefined : () => runner.begin(node)
       },

@@ -9,6 +9,7 @@ import type { BootDevice, InterfaceTask } from '../../plugin-api/interfaces.ts'
 import { type BootMode, bootModeOf, warnOfCapabilities } from '../boot-mode.ts'
 import { type IpmiAccess, type IpmiDefaults, ipmiAccessOf } from './access.ts'
 import { bootDeviceCommands, IPMI_BOOT_DEVICES } from './boot-device.ts'
+import type { Command } from './command.ts'
 import { createIpmitool, IPMITOOL_TIMING, type IpmiSettings, type IpmitoolTiming } from './ipmitool.ts'
 
 export type IpmiOptions = {
@@ -43,6 +44,8 @@ export type Bmc = {
   signal: AbortSignal
   /** @returns what ipmitool wrote to stdout @throws BmcFailure */
   run(...commands: string[]): Promise<string>
+  /** For a session that lasts: how ipmitool is started with these arguments. @throws BmcFailure */
+  command(args: readonly string[]): Promise<Command>
 }
 export type Ipmi = {
   power_state_change_timeout_s: number
@@ -78,7 +81,7 @@ export function createIpmi(options: IpmiOptions): Ipmi {
     },
     open({ node, signal }) {
       const access = ipmiAccessOf(node, settings)
-      return { node, access, signal, run: (...commands) => ipmitool(access, commands, signal) }
+      return { node, access, signal, ...ipmitool.at(access, signal) }
     },
     async setBootDevice(bmc, device, persistent) {
       if (!IPMI_BOOT_DEVICES.includes(device))

@@ -6,13 +6,13 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { confined } from '@appliance/ground/confine'
 import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
 import { AddressRefused, type Reach } from '@appliance/ground/reach'
 import type { Config } from '../../config/options.ts'
 import { BmcFailure } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { IpmiAccess } from './access.ts'
+import { type Command, commandOf } from './command.ts'
 import { bmcOf, explainFailure, type IpmiFailure, tellsFailure } from './failure.ts'
 import { type KnownBmc, knownBmcs } from './known-bmcs.ts'
 import { probeBmc } from './rmcp-probe.ts'
@@ -50,14 +50,18 @@ export const IPMITOOL_TIMING: IpmitoolTiming = {
   probe_timeout_ms: 5_000,
 }
 
-/** @returns what ipmitool wrote to stdout @throws BmcFailure */
-export type Ipmitool = (access: IpmiAccess, commands: readonly string[], signal: AbortSignal) => Promise<string>
+export type Ipmitool = {
+  at(
+    access: IpmiAccess,
+    signal: AbortSignal,
+  ): {
+    /** @returns what ipmitool wrote to stdout @throws BmcFailure */
+    run(...commands: string[]): Promise<string>
+    /** As slow, and by the cipher suite, as the BMC is known to need it. @throws BmcFailure */
+    command(args: readonly string[]): Promise<Command>
+  }
+}
 
-/**
- * ipmitool looks under $HOME for a list of manufacturers before it parses /usr/share's 4 MB: ours is empty, and saves
- * 20 of 30 ms.
- */
-const HOME = join(import.meta.dirname, 'ipmitool-home')
 const KILL_AFTER_MS = 500
 const OUTPUT_LIMIT_BYTES = 64 * 1024
 
@@ -69,15 +73,36 @@ type Given = { log: Log; reach: Reach; settings: IpmiSettings }
 export function createIpmitool(given: Given, timing: IpmitoolTiming): Ipmitool {
   const turns = createKeyedMutex()
   const known = knownBmcs()
-  return (access, commands, signal) => {
-    const place = `${access.address} ${access.port}`
-    // Many BMCs lose commands that overlap.
-    return turns.run(
-      place,
-      () => runWithRetries({ ...given, timing, access, commands, signal, bmc: known.at(place) }),
-      signal,
-    )
+  return {
+    at(access, signal) {
+      const place = `${access.address} ${access.port}`
+      const call = (commands: readonly string[]): Call => ({
+        ...given,
+        ...{ timing, access, commands, signal, bmc: known.at(place) },
+      })
+      return {
+        // Many BMCs lose commands that overlap.
+        run: (...commands) => turns.run(place, () => runWithRetries(call(commands)), signal),
+        command: (args) => lastingCommand(call([]), args),
+      }
+    },
   }
+}
+
+async function lastingCommand(call: Call, args: readonly string[]): Promise<Command> {
+  const { access, bmc } = call
+  const address = await addressOf(call, args.join(' '))
+  if (typeof address !== 'string') throw new BmcFailure(address.message)
+  return commandOf(access, {
+    address,
+    suite: bmc.cipher_suite ?? access.cipher_suites[0],
+    args: [...waitArgs(call), ...args],
+  })
+}
+
+const waitArgs = (call: Call): string[] => {
+  const { packet_timeout_s, packet_tries } = paceOf(call)
+  return ['-N', String(packet_timeout_s), '-R', String(packet_tries)]
 }
 
 type Call = Given & {
@@ -91,7 +116,8 @@ type Call = Given & {
 async function runWithRetries(call: Call): Promise<string> {
   const { log, access, bmc, signal } = call
   const command = call.commands.join('; ')
-  const suites = bmc.cipher_suite ? [bmc.cipher_suite] : [...access.cipher_suites]
+  const known = access.cipher_suites.filter((suite) => suite === bmc.cipher_suite)
+  const suites = known.length > 0 ? known : [...access.cipher_suites]
   const deadline_ms = performance.now() + call.settings.command_retry_timeout * 1000
   let failure: IpmiFailure | undefined
   for (let tries = 1; ; tries++) {
@@ -147,16 +173,17 @@ async function runOnce(
   const address = await addressOf(call, command)
   if (typeof address !== 'string') return address
   await using script = await scriptOf(call.commands)
-  const { packet_timeout_s, packet_tries, process_timeout_ms } = paceOf(call)
-  const timingArgs = ['-N', String(packet_timeout_s), '-R', String(packet_tries)]
+  const { packet_timeout_s, process_timeout_ms } = paceOf(call)
   // Read when a program is run: execa is a hundred files.
   const { execa } = await import('execa')
-  const suiteArgs = suite === undefined ? [] : ['-C', suite]
-  const args = [...argsFor(access, address), ...suiteArgs, ...timingArgs, '-v', '-E', ...script.args]
-  const [program, programArgs] = withKgKey(access, args)
-  const result = await execa(...confined(program, programArgs, { reads: [HOME, ...script.files] }), {
-    // -E reads IPMI_PASSWORD; an empty one is the null password, without a prompt.
-    env: { IPMI_PASSWORD: access.password, ...kgKeyIn(access), LC_ALL: 'C', HOME, PATH: process.env.PATH },
+  const ipmitool = commandOf(access, {
+    address,
+    suite,
+    args: [...waitArgs(call), '-v', ...script.args],
+    reads: script.files,
+  })
+  const result = await execa(ipmitool.program, ipmitool.args, {
+    env: ipmitool.env,
     extendEnv: false,
     stdin: 'ignore',
     // The folder that the appliance was started from may be closed to its account.
@@ -216,25 +243,6 @@ async function addressOf({ access, reach }: Call, command: string): Promise<stri
     return explainFailure(access, command, { stderr: '', timedOut: true, packet_timeout_s: 0 }, { probe })
   }
 }
-
-/**
- * ipmitool reads a Kg key from its environment with -K. A key has any bytes, which Node would write there as UTF-8: a
- * shell makes them of octal digits. Others can read a command line, and an environment nobody else can.
- */
-const WITH_KG_KEY =
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: a parameter of the shell
-  'k=$(printf %b "$KG_KEY"X); IPMI_KGKEY=${k%X}; export IPMI_KGKEY; unset KG_KEY k; exec ipmitool -K "$@"'
-const withKgKey = ({ kg_key }: IpmiAccess, args: readonly string[]): [string, readonly string[]] =>
-  kg_key === '' ? ['ipmitool', args] : ['sh', ['-c', WITH_KG_KEY, 'sh', ...args]]
-
-function kgKeyIn({ kg_key }: IpmiAccess): Record<string, string> {
-  if (kg_key === '') return {}
-  const octal = [...Buffer.from(kg_key, 'hex')].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`)
-  return { KG_KEY: octal.join('') }
-}
-
-const argsFor = ({ args }: IpmiAccess, address: string) =>
-  args.map((arg, index) => (args[index - 1] === '-H' ? address : arg))
 
 /**
  * Several commands share one session, whose set-up costs a real BMC a second or two: ipmitool reads them from a file

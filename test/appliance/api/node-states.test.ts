@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { BASE, enrolled, type Json, openRig } from './rig.ts'
+import { setImmediate } from 'node:timers/promises'
+import { BASE, enrolled, type Json, openRig, type RigOptions } from './rig.ts'
 
-async function withNode(t: TestContext) {
-  const rig = await openRig(t)
+async function withNode(t: TestContext, options: RigOptions = {}) {
+  const rig = await openRig(t, options)
   const { uuid } = await enrolled(rig.ask, { name: 'n1', driver: 'fake-hardware' })
   return { ...rig, uuid, path: `/v1/nodes/${uuid}` }
 }
@@ -233,17 +234,29 @@ describe('states, maintenance and management of a node', () => {
     assert.equal((await ask('PUT', `${path}/states/power`, { target: 'rebooting' })).status, 202)
   })
 
-  const unsupported = [['states/console', 'console', 400]] as const
   it('says what its driver cannot do', async (t) => {
     const { ask, path } = await withNode(t)
 
-    for (const [verb, extension, code] of unsupported) {
-      const { status, fault } = await ask('PUT', `${path}/${verb}`, {})
+    const { status, fault } = await ask('PUT', `${path}/states/console`, { enabled: true })
 
-      const text = `Driver fake-hardware does not support ${extension} (disabled or not implemented).`
-      assert.deepEqual([status, fault], [code, text])
-    }
+    const text = 'Driver fake-hardware does not support console (disabled or not implemented).'
+    assert.deepEqual([status, fault], [400, text])
     const { body } = await ask('GET', `${path}/states/console`)
     assert.deepEqual(body, { console_enabled: false, console_info: null })
+  })
+
+  it('has its console switched on, shown and switched off', async (t) => {
+    const { ask, path, uuid, store } = await withNode(t, {
+      ini: '[DEFAULT]\nenabled_console_interfaces = fake,no-console\n',
+    })
+    const switched = async (enabled: boolean) => {
+      const { status } = await ask('PUT', `${path}/states/console`, { enabled })
+      for (let tries = 0; tries < 100 && store.nodes.find(uuid).reservation !== null; tries++) await setImmediate()
+      return [status, (await ask('GET', `${path}/states/console`)).body]
+    }
+
+    assert.deepEqual(await switched(true), [202, { console_enabled: true, console_info: {} }])
+    assert.deepEqual(await switched(false), [202, { console_enabled: false, console_info: null }])
+    assert.equal((await ask('PUT', `${path}/states/console`, {})).status, 400)
   })
 })

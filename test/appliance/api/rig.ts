@@ -44,7 +44,7 @@ export type Rig = {
   lines: LogLine[]
 }
 
-type RigOptions = {
+export type RigOptions = {
   api?: Partial<Config['api']>
   ini?: string
   network_data_schema?: unknown

@@ -146,7 +146,7 @@ describe('interface plugin that is not as it must be', () => {
     assert.equal(problemsOf(settings).length, 1)
     assert.match(
       problemsOf(settings)[0] ?? '',
-      /rackstrap\.conf:2: \[DEFAULT\] enabled_power_interfaces names "lever": expected some of agent, fake, ipmitool\.$/,
+      /rackstrap\.conf:2: \[DEFAULT\] enabled_power_interfaces names "lever": expected some of agent, fake, ipmitool, redfish\.$/,
     )
   })
 })

@@ -1,6 +1,5 @@
 /** /v1/nodes/{node}/management: the boot device and the NMI; and the console. */
 import { z } from 'zod'
-import { UnsupportedDriverExtension } from '../../../errors.ts'
 import { readBody } from '../../body.ts'
 import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App } from '../../parts.ts'
@@ -8,6 +7,8 @@ import { flag, text } from '../../schema.ts'
 import { nodeOf } from './names.ts'
 
 const BOOT_DEVICE_BODY = z.strictObject({ boot_device: text, persistent: flag.nullable().optional() })
+const CONSOLE_BODY = z.strictObject({ enabled: flag })
+
 export function addManagement(app: App, parts: ApiParts): void {
   const { conductor, config } = parts
   const bootDevice = '/v1/nodes/:node/management/boot_device'
@@ -21,12 +22,17 @@ export function addManagement(app: App, parts: ApiParts): void {
     await conductor.setBootDevice(uuid, body.boot_device, body.persistent ?? false)
     return call.body(null, 204)
   })
-  app.get('/v1/nodes/:node/states/console', (call) => {
-    nodeOf(call, parts)
-    return call.json({ console_enabled: false, console_info: null })
+  const consoleState = '/v1/nodes/:node/states/console'
+  app.get(consoleState, async (call) => {
+    const console_info = await conductor.console.get(nodeOf(call, parts).uuid)
+    return call.json({ console_enabled: console_info !== null, console_info })
   })
-  app.put('/v1/nodes/:node/states/console', (call) => {
-    throw new UnsupportedDriverExtension(nodeOf(call, parts).driver, 'console')
+  app.put(consoleState, async (call) => {
+    const { uuid } = nodeOf(call, parts)
+    const { enabled } = await readBody(call, config.api.max_json_body_size, 'console', CONSOLE_BODY)
+    await conductor.console.set(uuid, enabled)
+    call.header('location', `${call.get('base')}/v1/nodes/${uuid}/states/console`)
+    return call.body(null, 202)
   })
   app.put('/v1/nodes/:node/management/inject_nmi', async (call) => {
     servedSince(call, 29)

@@ -1,0 +1,91 @@
+/** A node's console: switched on and off, found again after a start, recorded anew with each procedure. */
+import { messageOf } from '../../errors.ts'
+import type { Json } from '../../plugin-api/index.ts'
+import type { InterfaceTask } from '../../plugin-api/interfaces.ts'
+import type { Node } from '../../records/kinds/node.ts'
+import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import { unlessStopped } from '../parts/background.ts'
+import type { Parts } from '../parts/parts.ts'
+import { BMC_DEADLINE_S, limited, type PowerParts } from '../power/power.ts'
+import { handleOf, type NodeHandle } from '../states/node-handle.ts'
+
+export type NodeConsole = {
+  /** @returns null  it is not enabled @throws UnsupportedDriverExtension, InvalidParameterValue */
+  get(uuid: string): Promise<Json | null>
+  /**
+   * What is wrong with the node's fields is told at once, the rest becomes its last_error.
+   * @throws UnsupportedDriverExtension, InvalidParameterValue, NodeLocked
+   */
+  set(uuid: string, enabled: boolean): Promise<void>
+  /** Those that were enabled before a restart. */
+  restore(): void
+}
+type ConsoleParts = PowerParts & Pick<Parts, 'background' | 'reservations' | 'hidden'>
+type Act<T> = (console: ReturnType<typeof consoleOf>, task: InterfaceTask) => Promise<T>
+
+const consoleOf = (parts: ConsoleParts, node: Node) => interfaceOf(parts, node, 'console')
+
+function called<T>(parts: ConsoleParts, node: Node, act: Act<T>): Promise<T> {
+  return limited(parts.background.stopping, BMC_DEADLINE_S, (limit) =>
+    act(consoleOf(parts, node), interfaceTask(parts, node, 'console', limit)),
+  )
+}
+
+/** @source Ironic conductor/manager.py set_console_mode, get_console_information */
+export function createNodeConsole(parts: ConsoleParts): NodeConsole {
+  return {
+    async get(uuid) {
+      const node = parts.store.nodes.find(uuid)
+      if (!node.console_enabled) return null
+      return called(parts, node, async (console, task) => {
+        await console.validate(task)
+        return console.getConsole(task)
+      })
+    },
+    async set(uuid, enabled) {
+      const node = handleOf(parts, uuid)
+      await called(parts, node.record, async (console, task) => console.validate(task))
+      if (node.record.console_enabled === enabled) return
+      const release = await parts.reservations.take(node.uuid)
+      parts.background.run('console', node.uuid, () =>
+        unlessStopped(parts, () => change(parts, node, enabled)).finally(release),
+      )
+    },
+    restore() {
+      for (const { uuid, console_enabled } of parts.store.nodes.all()) {
+        if (!console_enabled) continue
+        const node = handleOf(parts, uuid)
+        parts.background.run('console', uuid, () => unlessStopped(parts, () => change(parts, node, true)))
+      }
+    },
+  }
+}
+
+async function change(parts: ConsoleParts, node: NodeHandle, enabled: boolean): Promise<void> {
+  try {
+    await called(parts, node.record, (console, task) =>
+      enabled ? console.startConsole(task) : console.stopConsole(task),
+    )
+    if (node.record.console_enabled !== enabled) await node.update({ error: null, console_enabled: enabled })
+  } catch (cause) {
+    if (parts.background.stopping.aborted) return
+    const error = new Error(`Failed to ${enabled ? 'start' : 'stop'} the console: ${messageOf(cause)}`, { cause })
+    await node.update({ error, console_enabled: false })
+  }
+}
+
+/** A failure is noted, and holds nothing up. */
+export async function beginRecord(parts: ConsoleParts, node: Node): Promise<void> {
+  if (!node.console_enabled) return
+  await called(parts, node, async (console, task) => console.beginRecord?.(task)).catch((error: unknown) => {
+    parts.log.warn('console not recorded anew', { node: node.uuid, reason: messageOf(error) })
+  })
+}
+
+/** Before a node is removed. */
+export async function endConsole(parts: ConsoleParts, node: Node): Promise<void> {
+  if (!node.console_enabled) return
+  await called(parts, node, (console, task) => console.stopConsole(task)).catch((error: unknown) => {
+    parts.log.warn('console of a removed node not stopped', { node: node.uuid, reason: messageOf(error) })
+  })
+}
