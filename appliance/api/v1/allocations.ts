@@ -41,30 +41,24 @@ const FIELDS: Fields<Allocation> = {
 }
 
 export function allocationResource(parts: ApiParts): Resource<Allocation> {
-  const { allocations, nodes } = parts.store
-  const nodeNamed = (wanted: string) => {
-    const node = nodes.get(wanted) ?? nodes.by('name', wanted)
-    if (node) return node
-    // 404 would mean the allocation.
-    throw new InvalidParameterValue(`Node ${wanted.slice(0, 255)} could not be found.`)
-  }
+  const { allocations } = parts.store
   return {
     ...{ name: 'allocations', noun: 'Allocation', since: SINCE, named: SINCE, records: allocations, fields: FIELDS },
     refuseBefore: () => new MethodNotAllowed('The API version does not allow allocations', []),
     defaults: Object.keys(FIELDS),
     filters: {
-      node: filter(ident, ({ node_uuid }, wanted) => node_uuid === nodeNamed(wanted).uuid),
+      node: filter(ident, ({ node_uuid }, wanted) => node_uuid === nodeNamed(parts, wanted).uuid),
       resource_class: filter(text, ({ resource_class }, wanted) => resource_class === wanted),
       state: filter(text, ({ state }, wanted) => state === wanted),
       owner: filter(text, ({ owner }, wanted) => owner === wanted, 60),
     },
     candidates: ({ node }) =>
-      typeof node === 'string' ? allocations.where('node_uuid', nodeNamed(node).uuid) : allocations.all(),
+      typeof node === 'string' ? allocations.where('node_uuid', nodeNamed(parts, node).uuid) : allocations.all(),
     create: {
       also: { node: { schema: text.nullable() } },
-      draft: (given, { minor }) => draft(parts, given, { minor, nodeNamed }),
+      draft: (given, { minor }) => draft(parts, given, minor),
       async created({ uuid }, { node }) {
-        if (typeof node === 'string') return parts.conductor.allocations.backfill(uuid, nodeNamed(node).uuid)
+        if (typeof node === 'string') return parts.conductor.allocations.backfill(uuid, nodeNamed(parts, node).uuid)
         parts.conductor.allocations.begin(uuid)
         return undefined
       },
@@ -79,15 +73,20 @@ export function allocationResource(parts: ApiParts): Resource<Allocation> {
   }
 }
 
-type Drafting = { minor: number; nodeNamed(ident: string): Node }
+/** 404 would mean the allocation. @throws InvalidParameterValue */
+function nodeNamed({ store: { nodes } }: Pick<ApiParts, 'store'>, wanted: string): Node {
+  const node = nodes.get(wanted) ?? nodes.by('name', wanted)
+  if (node) return node
+  throw new InvalidParameterValue(`Node ${wanted.slice(0, 255)} could not be found.`)
+}
 
 /** @throws InvalidParameterValue */
-function draft({ store }: ApiParts, { node, ...given }: Json, { minor, nodeNamed }: Drafting): Partial<Allocation> {
+function draft({ store }: ApiParts, { node, ...given }: Json, minor: number): Partial<Allocation> {
   checkName(given.name, 'Cannot create allocation with invalid name')
   if (typeof node === 'string' && minor < 58) {
     throw new InvalidParameterValue('Cannot set node when creating an allocation in this API version')
   }
-  const taken = typeof node === 'string' ? nodeNamed(node) : undefined
+  const taken = typeof node === 'string' ? nodeNamed({ store }, node) : undefined
   const resource_class = given.resource_class || taken?.resource_class
   if (!resource_class && !taken) {
     throw new InvalidParameterValue('The resource_class field is mandatory when not backfilling')
@@ -115,21 +114,21 @@ function checkName(name: unknown, refusal: string): void {
 /** GET and DELETE of /v1/nodes/{node}/allocation. */
 export function addNodeAllocation(app: App, parts: ApiParts): void {
   const present = createPresent({ path: 'allocations', fields: FIELDS })
-  const of = (call: Call): Allocation => {
+  const of = (call: Call, node: (call: Call) => Node): Allocation => {
     servedSince(call, SINCE)
-    const [allocation] = parts.store.allocations.where('node_uuid', nodeOf(call, parts).uuid)
+    const [allocation] = parts.store.allocations.where('node_uuid', node(call).uuid)
     if (allocation) return allocation
     throw new NotFound(`Allocation for node ${call.req.param('node')} was not found`)
   }
   app.get('/v1/nodes/:node/allocation', (call) => {
-    const allocation = of(call)
+    const allocation = of(call, (call) => nodeNamed(parts, call.req.param('node') ?? ''))
     const { fields } = readQuery(call, { fields: { schema: commaList } })
     const [minor, base] = [call.get('minor'), call.get('base')]
     const names = fields ? askedFields({ fields: FIELDS }, fields, minor) : null
     return call.body(present(allocation, { minor, base, names }), 200, { 'content-type': 'application/json' })
   })
   app.delete('/v1/nodes/:node/allocation', async (call) => {
-    await parts.conductor.allocations.remove(of(call).uuid)
+    await parts.conductor.allocations.remove(of(call, (call) => nodeOf(call, parts)).uuid)
     return call.body(null, 204)
   })
 }

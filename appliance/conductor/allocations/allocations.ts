@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createKeyedMutex } from '@appliance/ground/keyed-mutex'
-import { Conflict, messageOf } from '../../errors.ts'
+import { Conflict, messageOf, NotFound } from '../../errors.ts'
 import type { Allocation } from '../../records/kinds/allocation.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { unlessStopped } from '../parts/background.ts'
@@ -146,7 +146,13 @@ async function bind(parts: Given, { uuid }: Node, { uuid: instance, traits }: Al
     const allocated = { allocation_uuid: instance, instance_uuid: instance }
     return { ...allocated, instance_info: { ...instance_info, traits } }
   })
-  return tell(parts, node, instance)
+  try {
+    return await tell(parts, node, instance)
+  } catch (error) {
+    // A node of nobody's could not be had by anybody.
+    await parts.store.nodes.update(uuid, { allocation_uuid: null, instance_uuid: null })
+    throw error
+  }
 }
 
 async function tell({ store, log }: Given, { uuid }: Node, allocation: string): Promise<Allocation> {
@@ -161,9 +167,11 @@ async function fail({ store, log }: Given, { uuid }: Allocation, cause: unknown)
       ? cause.message
       : `Unexpected exception during allocation: ${messageOf(cause)}`
   log.warn('allocation failed', { allocation: uuid, reason })
-  // Deleted meanwhile: nobody asks any more.
-  if (!store.allocations.get(uuid)) return
-  await store.allocations.update(uuid, { node_uuid: null, state: 'error', last_error: reason })
+  const failed = store.allocations.update(uuid, { node_uuid: null, state: 'error', last_error: reason })
+  await failed.catch((error: unknown) => {
+    // Deleted meanwhile: nobody asks any more.
+    if (!(error instanceof NotFound)) throw error
+  })
 }
 
 /** @throws Conflict. @source Ironic conductor/allocations.verify_node_for_deallocation */

@@ -64,6 +64,25 @@ describe('an allocation', () => {
     assert.deepEqual([state, last_error], ['error', reason])
   })
 
+  it('that is deleted while it looks for a node leaves none bound', async (t) => {
+    const { trial, node } = await scene(t)
+    for (let turn = 0; turn < 20; turn++) {
+      const { uuid } = await wanting(trial)
+
+      trial.conductor.allocations.begin(uuid)
+      for (let passed = 0; passed < turn; passed++) await new Promise(setImmediate)
+      await trial.conductor.allocations.remove(uuid)
+      await trial.untilState(node.uuid, 'available')
+
+      const { allocation_uuid, instance_uuid } = trial.node(node.uuid)
+      assert.deepEqual([allocation_uuid, instance_uuid, trial.store.allocations.size], [null, null, 0])
+    }
+    assert.deepEqual(
+      trial.lines.filter(({ message }) => message === 'job failed'),
+      [],
+    )
+  })
+
   it('is deleted with its instance, and its node is free again', async (t) => {
     const { trial, node } = await scene(t)
     const allocation = await wanting(trial)
