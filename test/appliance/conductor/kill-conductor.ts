@@ -70,7 +70,7 @@ const plugin: DeployPlugin = {
 }
 
 const store = await openStore({ state_path, log: createLog('error', () => {}) })
-const config = configOf('[DEFAULT]\nenabled_rescue_interfaces = agent\n')
+const config = configOf('[DEFAULT]\nenabled_rescue_interfaces = agent\nenabled_inspect_interfaces = agent\n')
 const conductor = startConductor({
   hostname: 'rackstrap',
   store,

@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Node } from '../../../appliance/records/kinds/node.ts'
 import { offer } from './cleaning.ts'
 import { FakeAgent } from './fake-agent.ts'
+import { INSPECTIONS } from './killed-inspection.ts'
 import { LIFE, type Scenario, type Situation } from './killed-life.ts'
 import { ConductorProcess } from './killed-process.ts'
 
@@ -36,6 +37,7 @@ const wroteOnce = (node: Node, { agent }: Situation) => {
 
 const SCENARIOS: readonly Scenario[] = [
   ...LIFE,
+  ...INSPECTIONS,
   {
     tells: 'deploying, before its first step: the deploy begins anew',
     hang_at: 'prepare',
@@ -230,7 +232,7 @@ async function reach(conductor: ConductorProcess, scenario: Scenario, index: num
     ...(scenario.thinksOn ? { onList: () => written } : {}),
   })
   const uuid = await conductor.ask<string>('create', from, mac, hang_at)
-  const situation = { uuid, agent, release }
+  const situation = { uuid, mac, agent, release }
   await conductor.ask('provision', uuid, target, scenario.more)
   await scenario.reach?.(conductor, situation)
   if (hang_at !== '') await conductor.untilLine('hangs', { node: uuid })

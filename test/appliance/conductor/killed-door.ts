@@ -18,6 +18,8 @@ export function openDoor({ conductor, store, calls: own }: Behind): void {
   const calls: Calls = {
     provision: (uuid: string, target: string, more: object = {}) => conductor.provision(uuid, { ...more, target }),
     lookup: (query: Parameters<typeof conductor.lookup>[0]) => conductor.lookup(query),
+    continueInspection: (report: Parameters<typeof conductor.continueInspection>[0]) =>
+      conductor.continueInspection(report),
     heartbeat: (...args: Parameters<typeof conductor.heartbeat>) => conductor.heartbeat(...args),
     node: async (uuid: string) => store.nodes.find(uuid),
     ...own,

@@ -4,7 +4,7 @@ import type { Node } from '../../../appliance/records/kinds/node.ts'
 import type { FakeAgent } from './fake-agent.ts'
 import type { ConductorProcess } from './killed-process.ts'
 
-export type Situation = { uuid: string; agent: FakeAgent; release: () => void }
+export type Situation = { uuid: string; mac: string; agent: FakeAgent; release: () => void }
 export type Scenario = {
   /** Where the node is when the appliance is killed, and what comes of it. */
   tells: string
