@@ -180,10 +180,11 @@ async function giveUp(parts: Parts, node: Node, found: PowerState | null, cause?
     `expected state '${power_state}'. Updating DB state to '${found ?? 'None'}' Switching node to maintenance mode.` +
     (cause === undefined ? '' : ` Error: ${messageOf(cause)}`)
   const error = new Error(text, { cause })
-  await handleOf(parts, uuid).update((now) =>
+  const after = await handleOf(parts, uuid).update((now) =>
     isSynced(now) && now.power_state === power_state
       ? { error, power_state: found, maintenance: true, maintenance_reason: text, fault: FAULT }
       : {},
   )
+  if (after.fault !== FAULT) return
   parts.log.error('node is in maintenance: its power state is lost', { node: uuid, reason: text })
 }

@@ -4,7 +4,7 @@ import type { ProcedureKind, Step } from '../../plugin-api/index.ts'
 import type { AskedStep, OfferedStep, PlannedStep, ProcedureInfo } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { internalOf, underWay } from './procedure.ts'
-import { isReserved } from './reserved.ts'
+import { checkReserved, isReserved } from './reserved.ts'
 
 /** A step that the appliance runs: of the node's interfaces, its deploy plugin included. */
 export type OwnStep = Step & { interface: string }
@@ -76,9 +76,8 @@ export function planSteps(
   for (const asked of sources.user) {
     const found = known.get(keyOf(asked))
     if (found) checkArguments(kind, asked, found.args)
-    else if (isReserved(asked)) {
-      // Its arguments were checked with the request.
-    } else if (sources.offered) throw unsupported(kind, asked, known.keys())
+    else if (isReserved(asked)) checkReserved(`${kind}_steps`, asked)
+    else if (sources.offered) throw unsupported(kind, asked, known.keys())
     else continue
     plan.set(placeOf(asked), asked)
   }
@@ -124,7 +123,10 @@ const askedSteps = (
 ): PlannedStep[] =>
   user.map((asked) => {
     const found = known.get(keyOf(asked))
-    if (!found && isReserved(asked)) return { ...asked, ...(rules.tells_abortable ? { abortable: true } : {}) }
+    if (!found && isReserved(asked)) {
+      checkReserved(`${kind}_steps`, asked)
+      return { ...asked, ...(rules.tells_abortable ? { abortable: true } : {}) }
+    }
     if (!found) throw unsupported(kind, asked, known.keys())
     checkArguments(kind, asked, found.args)
     return { ...found.planned, args: asked.args }

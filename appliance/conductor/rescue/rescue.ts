@@ -24,7 +24,8 @@ export const RESCUE: Procedure = {
       try {
         await validateRescue(parts, node)
         const instance_info = await withPassword(parts, node, rescue_password)
-        return { instance_info, internal: RESCUE_LEFTOVERS }
+        // Its end brings the machine back to the instance, also from a service that failed.
+        return { instance_info, internal: { ...RESCUE_LEFTOVERS, service_boots_agent: undefined } }
       } catch (error) {
         throw refusal('rescue', node, error)
       }

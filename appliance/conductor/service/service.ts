@@ -3,7 +3,7 @@ import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.t
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { keyOf, userSteps } from '../procedures/plan.ts'
-import { internalOf } from '../procedures/procedure.ts'
+import { internalOf, leftovers } from '../procedures/procedure.ts'
 import { parseAskedSteps } from '../procedures/request.ts'
 import { isReserved } from '../procedures/reserved.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -12,7 +12,7 @@ import { type Procedure, ProcedureFailure, type ProcedureParts } from '../steps/
 import { ownSteps } from '../steps/sources.ts'
 import { checkMaintenance } from '../validation/may-begin.ts'
 import { validateAgentBoot, validatePower } from '../validation/validate.ts'
-import { endServiceFailure, finishService, SERVICE_LEFTOVERS, serviceFailure } from './end.ts'
+import { endServiceFailure, finishService, serviceFailure } from './end.ts'
 
 const KIT: Kit = { agentFlow: () => [], imageInfo }
 
@@ -32,7 +32,8 @@ export const SERVICE: Procedure = {
         user_service_steps: parseAskedSteps('service_steps', 'asked', service_steps),
         service_disable_ramdisk: disable_ramdisk === true ? true : undefined,
       }
-      return { internal: { ...SERVICE_LEFTOVERS, ...asked } }
+      // Whether the machine is still in the agent of a service that failed stays known.
+      return { internal: { ...leftovers('service'), ...asked } }
     },
   },
   timeout: 'service_callback_timeout',

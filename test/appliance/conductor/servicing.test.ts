@@ -118,6 +118,23 @@ describe('service of steps of the agent', () => {
     assert.equal(driver_internal_info.service_boots_agent, undefined)
   })
 
+  it('that failed leave the machine to the next service, which brings it back to its instance', async (t) => {
+    const onStep = () => Promise.reject(stepFails('the fan stands still'))
+    const { trial, agent, uuid, hand, service, ended } = await active(t, { agent: { onStep } })
+    await service(['deploy.flash'])
+    await trial.untilState(uuid, 'service wait')
+    await agent.boot(trial.conductor)
+    await trial.untilState(uuid, 'service failed')
+    await ended()
+    await trial.store.nodes.update(uuid, { maintenance: false, fault: null })
+
+    await service(['power.blink'])
+    const node = await trial.untilState(uuid, 'active')
+
+    assert.deepEqual(hand.switched, ['power off', 'power on', 'power off', 'power on'])
+    assert.deepEqual([node.last_error, node.driver_internal_info.service_boots_agent], [null, undefined])
+  })
+
   it('are powered off after a failure with [conductor] poweroff_in_servicefail', async (t) => {
     const onStep = () => Promise.reject(stepFails('no'))
     const ini = '[conductor]\npoweroff_in_servicefail = true\n'
