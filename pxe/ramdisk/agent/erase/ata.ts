@@ -108,7 +108,7 @@ function hdparm({ file, programs }: Erasing, args: readonly string[], timeout_s?
 
 /** What `hdparm -I` prints below `Security:`. A disk without a word of it supports none. */
 export function parseSecurity(text: string): Security {
-  const lines = (text.split('\nSecurity: \n')[1] ?? '').split('\n')
+  const lines = (text.split(/\nSecurity: ?\n/)[1] ?? '').split('\n')
   const end = lines.findIndex((line) => !line.startsWith('\t'))
   const words = lines.slice(0, end < 0 ? undefined : end).map((line) => line.trim().replace(/\s+/g, ' '))
   const has = (word: string) => words.includes(word)

@@ -36,7 +36,41 @@ const words = ({ supported = true, enabled = false, locked = false, frozen = fal
     '\t2min for SECURITY ERASE UNIT. 2min for ENHANCED SECURITY ERASE UNIT.\n',
   ].join('\n')
 
+/** Of a SATA SSD and a laptop's disk, as their owners have published it. */
+const RECORDED = `\tNCQ priority information
+\t   *\tDeterministic read ZEROs after TRIM
+Security: 
+\tMaster password revision code = 65534
+\t\tsupported
+\tnot\tenabled
+\tnot\tlocked
+\tnot\tfrozen
+\tnot\texpired: security count
+\t\tsupported: enhanced erase
+\t2min for SECURITY ERASE UNIT. 2min for ENHANCED SECURITY ERASE UNIT.
+Logical Unit WWN Device Identifier: 5001b448bbc61f38
+`
+const RECORDED_FROZEN = `Security: 
+\tMaster password revision code = 65534
+\t\tsupported
+\tnot\tenabled
+\tnot\tlocked
+\t\tfrozen
+\tnot\texpired: security count
+\tnot\tsupported: enhanced erase
+HW reset results:
+\tCBLID- above Vih
+`
+
 describe('what hdparm says of security', () => {
+  it('is understood as real disks have it', () => {
+    const ready = { supported: true, enabled: false, locked: false, frozen: false, enhanced: true }
+
+    assert.deepEqual(parseSecurity(RECORDED), ready)
+    assert.deepEqual(parseSecurity(RECORDED.replace('Security: ', 'Security:')), ready)
+    assert.deepEqual(parseSecurity(`\n${RECORDED_FROZEN}`), { ...ready, frozen: true, enhanced: false })
+  })
+
   it('is read word by word', () => {
     const fresh = { supported: true, enabled: false, locked: false, frozen: false, enhanced: true }
 
