@@ -17,7 +17,7 @@ export type Ramdisk = {
 
 const LAYERS = 'plugins/*/layers/*'
 /** A layer's steps may import files of their plugin. */
-const SOURCES = ['pxe/ramdisk/**/*', 'pxe/agent-api.ts', `${LAYERS}/**/*`, 'plugins/*/*.ts']
+const SOURCES = ['pxe/ramdisk/**/*', 'pxe/agent-api.ts', 'pxe/own-layers.ts', `${LAYERS}/**/*`, 'plugins/*/*.ts']
 const BUILD_DEADLINE_S = 1800
 
 /**
