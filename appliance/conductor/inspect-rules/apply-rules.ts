@@ -6,7 +6,6 @@ import { ApartFailure, runApart } from '@appliance/ground/apart'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { act, Evaluated, Order, View } from './evaluate.ts'
-import { masked } from './masked.ts'
 import { type Found, outcomeOf, type RuleOutcome, type RuleParts } from './outcome.ts'
 import { attributesOf } from './settable.ts'
 
@@ -43,12 +42,12 @@ export async function applyRules(
   return outcomeOf(parts, { node, ports, found, evaluated })
 }
 
-async function evaluatedApart(order: Order, open: View, deadline_ms: number): Promise<Evaluated> {
+async function evaluatedApart(order: Order, view: View, deadline_ms: number): Promise<Evaluated> {
   try {
     return await runApart<typeof act>({
       module: new URL('./evaluate.ts', import.meta.url),
       order,
-      input: Buffer.from(JSON.stringify({ open, masked: masked(open) })),
+      input: Buffer.from(JSON.stringify(view)),
       ...{ memory_bytes: MEMORY_BYTES, deadline_ms, answer_bytes: ANSWER_BYTES },
     })
   } catch (error) {

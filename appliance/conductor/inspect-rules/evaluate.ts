@@ -8,6 +8,7 @@ import type { InspectionRule, RuleAction, RuleCondition } from '../../records/ki
 import { ACTIONS, RuleFailure, type Seen } from './actions.ts'
 import { type Arguments, OPERATORS, type Signature } from './conditions.ts'
 import { type Effect, edited } from './effects.ts'
+import { masked } from './masked.ts'
 import { type Context, formatted, NoSuchField } from './python-format.ts'
 
 /** What a rule sees: masked for one that is not to see secrets. */
@@ -27,9 +28,11 @@ export type Order = { rules: readonly Rule[]; masks: 'always' | 'never' | 'sensi
 const EFFECTS_LIMIT = 10_000
 const UNRESOLVED_LIMIT = 20
 
+/** Masks here as well: a report of many megabytes is copied in no process that others wait for. */
 export function act({ rules, masks }: Order, { input }: ApartGiven): Evaluated {
-  const { open, masked } = JSON.parse(input.toString()) as { open: View; masked: View }
-  return evaluate(rules, (rule) => (masks === 'never' || (masks === 'sensitive' && rule.sensitive) ? open : masked))
+  const open = JSON.parse(input.toString()) as View
+  const hidden = masked(open)
+  return evaluate(rules, (rule) => (masks === 'never' || (masks === 'sensitive' && rule.sensitive) ? open : hidden))
 }
 
 /** @param viewFor  one object for all rules that see the same: what one rule changes, the next sees */
