@@ -3,6 +3,7 @@
  * Read when a node becomes manageable and after steps that change it, and kept. Never sets anything.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { isSecretKey } from '@appliance/ground/secret-words'
 import { messageOf } from '../../errors.ts'
 import type { BiosSetting, FirmwareComponent, Interfaces } from '../../plugin-api/interfaces.ts'
 import { newReading, type Reading, type ToldComponent, type ToldSetting } from '../../records/kinds/reading.ts'
@@ -46,7 +47,7 @@ async function keepBios(parts: PowerParts, node: NodeHandle, signal: AbortSignal
   const bios = interfaceOf(parts, node.record, 'bios')
   if (!bios.getSettings) return
   const found = await bios.getSettings(interfaceTask(parts, node.record, 'bios', signal))
-  await keep(parts, node.uuid, ({ bios: before }) => ({ bios: told(before, found.map(whole), 'name') }))
+  await keep(parts, node.uuid, ({ bios: before }) => ({ bios: told(before, believed(found), 'name') }))
 }
 
 async function keepFirmware(parts: PowerParts, node: NodeHandle, signal: AbortSignal): Promise<void> {
@@ -54,7 +55,7 @@ async function keepFirmware(parts: PowerParts, node: NodeHandle, signal: AbortSi
   if (!firmware.getComponents) return
   const found = await firmware.getComponents(interfaceTask(parts, node.record, 'firmware', signal))
   await keep(parts, node.uuid, ({ firmware: before }) => {
-    const versions = found.map((each) => versioned(before, each))
+    const versions = found.slice(0, LIMITS.components).map((each) => versioned(before, each))
     return { firmware: told(before, versions, 'component') }
   })
 }
@@ -73,20 +74,26 @@ async function keep({ store }: PowerParts, uuid: string, change: (before: Readin
   await store.readings.update(uuid, change)
 }
 
-const whole = (setting: BiosSetting): Required<BiosSetting> => ({
-  attribute_type: null,
-  allowable_values: null,
-  lower_bound: null,
-  upper_bound: null,
-  min_length: null,
-  max_length: null,
-  read_only: null,
-  reset_required: null,
-  unique: null,
-  ...setting,
-})
+/** Of what a BMC tells: one that tells more is not believed. A server has some hundred settings. */
+const LIMITS = { settings: 2000, components: 500, characters: 1024 }
+const cut = (text: string | null) => text?.slice(0, LIMITS.characters) ?? null
 
-function versioned(before: readonly ToldComponent[], { component, current_version }: FirmwareComponent) {
+/** Each once, without the passwords that a BIOS may tell. */
+function believed(settings: readonly BiosSetting[]): Required<BiosSetting>[] {
+  const byName = new Map(settings.slice(0, LIMITS.settings).map((setting) => [cut(setting.name) ?? '', setting]))
+  return [...byName].map(([name, { value, attribute_type = null, allowable_values = null, ...bounds }]) => ({
+    ...{ lower_bound: null, upper_bound: null, min_length: null, max_length: null },
+    ...{ read_only: null, reset_required: null, unique: null },
+    ...bounds,
+    name,
+    value: attribute_type === 'Password' || isSecretKey(name) ? null : cut(value),
+    attribute_type,
+    allowable_values: allowable_values?.slice(0, LIMITS.settings).map((each) => cut(each) ?? '') ?? null,
+  }))
+}
+
+function versioned(before: readonly ToldComponent[], given: FirmwareComponent) {
+  const [component, current_version] = [cut(given.component) ?? '', cut(given.current_version)]
   const known = before.find((each) => each.component === component)
   const isFlashed = known !== undefined && known.current_version !== current_version
   return {

@@ -4,6 +4,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { createHardware } from '../../../appliance/hardware/hardware.ts'
 import { createLog } from '../../../appliance/log.ts'
 import type { Json } from '../../../appliance/plugin-api/index.ts'
+import type { BiosInterface } from '../../../appliance/plugin-api/interfaces.ts'
 import { configOf, startTrial } from './trial.ts'
 
 const INI = `[DEFAULT]
@@ -13,8 +14,15 @@ enabled_raid_interfaces = fake
 enabled_firmware_interfaces = fake
 `
 
-async function manageable(t: TestContext) {
-  const hardware = createHardware({ config: configOf(INI), log: createLog('error', () => {}) })
+async function manageable(t: TestContext, bios: Partial<BiosInterface> = {}) {
+  const made = createHardware({ config: configOf(INI), log: createLog('error', () => {}) })
+  const hardware: typeof made = {
+    ...made,
+    find(type, name) {
+      const found = made.find(type, name)
+      return found && type === 'bios' ? { ...found, ...bios } : found
+    },
+  }
   const trial = await startTrial(t, { ini: INI, hardware })
   const { uuid } = await trial.createNode({ provision_state: 'enroll' })
   const reading = () => trial.store.readings.get(uuid)
@@ -84,5 +92,33 @@ describe('a machine', () => {
     await clean({ interface: 'raid', step: 'delete_configuration', args: {} })
 
     assert.deepEqual(trial.node(uuid).raid_config.logical_disks, [])
+  })
+
+  it('that tells too much, the same twice, or a password, is not believed', async (t) => {
+    const told = [
+      { name: 'AdminPassword', value: 'tungsten' },
+      { name: 'Setup', value: 'tungsten', attribute_type: 'Password' as const },
+      ...Array.from({ length: 5_000 }, (_, index) => ({ name: `s${index}`, value: 'v'.repeat(5_000) })),
+    ]
+    const { reading } = await manageable(t, { getSettings: async () => [{ name: 's0', value: 'other' }, ...told] })
+
+    const { bios = [] } = reading() ?? {}
+    assert.deepEqual(
+      bios.slice(0, 3).map(({ name, value }) => [name, value?.length ?? null]),
+      [
+        ['s0', 1024],
+        ['AdminPassword', null],
+        ['Setup', null],
+      ],
+    )
+    assert.equal(bios.length, 1999)
+  })
+
+  it('that fails to tell is manageable all the same, and the log says why', async (t) => {
+    const { trial, reading } = await manageable(t, { getSettings: () => Promise.reject(new Error('no such table')) })
+
+    assert.deepEqual(reading()?.bios, [])
+    const [line] = trial.lines.filter(({ message }) => message === 'machine not read')
+    assert.deepEqual([line?.what, line?.reason], ['bios', 'The BMC failed: no such table'])
   })
 })
