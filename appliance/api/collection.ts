@@ -28,6 +28,8 @@ export type Collection<R> = {
   filters: Readonly<Record<string, Filter<R>>>
   /** Fields of a list that is not asked for more. */
   defaults: readonly string[]
+  /** Minor version since when a list may be asked for whole records; 43 when left out. */
+  detailSince?: number
   /** Names of the link lists that a record has besides `links`, with their first version. */
   subresources?: Readonly<Record<string, number>>
   present: Present<R>
@@ -77,7 +79,7 @@ function viewOf<R>(call: Call, collection: Collection<R>, query: Query, isDetail
   const { fields, detail } = query as { fields?: readonly string[]; detail?: boolean }
   const minor = call.get('minor')
   const base = call.get('base')
-  if (detail !== undefined && minor < 43) {
+  if (detail !== undefined && minor < (collection.detailSince ?? 43)) {
     throw new InvalidParameterValue(`Invalid query parameter ?detail=${detail ? 'True' : 'False'} received.`)
   }
   if (fields && detail) {

@@ -44,6 +44,8 @@ export type Resource<R extends Base> = {
   /** Fields of a list that is not asked for more. */
   defaults: readonly string[]
   filters: Readonly<Record<string, Filter<R>>>
+  /** Minor version since when a list may be asked for whole records; 43 when left out. */
+  detailSince?: number
   /** Names of the link lists that a whole record has besides `links`, e.g. ports, with their first version. */
   subresources?: Readonly<Record<string, number>>
   /** Whether each of them is in a list of its own once more. @source Ironic api/controllers/v1/chassis.py */

@@ -60,7 +60,7 @@ function volumeRow<R extends Volume>(parts: ApiParts, name: 'connectors' | 'targ
   const { node } = filtersByNode<R>(parts, { shard: 0 })
   const of = ({ uuid: node_uuid }: Node) => records.where('node_uuid', node_uuid)
   return {
-    ...{ name: `volume/${name}`, key: name, since: SINCE, records, filters: { node } },
+    ...{ name: `volume/${name}`, key: name, since: SINCE, detailSince: SINCE, records, filters: { node } },
     candidates: ({ node }) => (typeof node === 'string' ? of(parts.store.nodes.find(node)) : records.all()),
     within: [{ path: `nodes/:node/volume/${name}`, candidates: (call) => of(nodeOf(call, parts)) }],
     node: {

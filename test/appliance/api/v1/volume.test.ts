@@ -60,6 +60,8 @@ describe('/v1/volume/connectors', () => {
     assert.deepEqual((await ask('GET', `/v1/volume/connectors/${UUID}`)).body, made.body)
     for (const path of ['/v1/volume/connectors?node=n1', '/v1/nodes/n1/volume/connectors'])
       assert.deepEqual(listed(await ask('GET', path), 'connectors'), [UUID])
+    const whole = await ask('GET', '/v1/volume/connectors?detail=True', undefined, { version: '1.32' })
+    assert.deepEqual((whole.body.connectors as Json[])[0], made.body)
     const page = await ask('GET', '/v1/volume/connectors?limit=1')
     assert.deepEqual(Object.keys((page.body.connectors as Json[])[0] ?? {}).sort(), [
       ...['connector_id', 'links', 'node_uuid', 'type', 'uuid'],
