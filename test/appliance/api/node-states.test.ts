@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { BASE, enrolled, type Json, openRig, type RigOptions } from './rig.ts'
 
 async function withNode(t: TestContext, options: RigOptions = {}) {
@@ -251,8 +251,12 @@ describe('states, maintenance and management of a node', () => {
     })
     const switched = async (enabled: boolean) => {
       const { status } = await ask('PUT', `${path}/states/console`, { enabled })
-      for (let tries = 0; tries < 100 && store.nodes.find(uuid).reservation !== null; tries++) await setImmediate()
-      return [status, (await ask('GET', `${path}/states/console`)).body]
+      for (let tries = 0; tries < 500 && store.nodes.find(uuid).console_enabled !== enabled; tries++)
+        await setTimeout(20)
+      const shown = [`${path}/states/console`, `/v1/nodes/states/console/${uuid}`].map((each) => ask('GET', each))
+      const [one, other] = await Promise.all(shown)
+      assert.deepEqual(one?.body, other?.body)
+      return [status, one?.body]
     }
 
     assert.deepEqual(await switched(true), [202, { console_enabled: true, console_info: {} }])

@@ -22,21 +22,26 @@ export function addManagement(app: App, parts: ApiParts): void {
     await conductor.setBootDevice(uuid, body.boot_device, body.persistent ?? false)
     return call.body(null, 204)
   })
-  const consoleState = '/v1/nodes/:node/states/console'
-  app.get(consoleState, async (call) => {
+  // The second one is how Ironic's own routing answers, too, and its tempest plugin asks.
+  for (const path of ['/v1/nodes/:node/states/console', '/v1/nodes/states/console/:node']) addConsole(app, parts, path)
+  app.put('/v1/nodes/:node/management/inject_nmi', async (call) => {
+    servedSince(call, 29)
+    await conductor.management.injectNmi(nodeOf(call, parts).uuid)
+    return call.body(null, 204)
+  })
+}
+
+function addConsole(app: App, parts: ApiParts, path: string): void {
+  const { conductor, config } = parts
+  app.get(path, async (call) => {
     const console_info = await conductor.console.get(nodeOf(call, parts).uuid)
     return call.json({ console_enabled: console_info !== null, console_info })
   })
-  app.put(consoleState, async (call) => {
+  app.put(path, async (call) => {
     const { uuid } = nodeOf(call, parts)
     const { enabled } = await readBody(call, config.api.max_json_body_size, 'console', CONSOLE_BODY)
     await conductor.console.set(uuid, enabled)
     call.header('location', `${call.get('base')}/v1/nodes/${uuid}/states/console`)
     return call.body(null, 202)
-  })
-  app.put('/v1/nodes/:node/management/inject_nmi', async (call) => {
-    servedSince(call, 29)
-    await conductor.management.injectNmi(nodeOf(call, parts).uuid)
-    return call.body(null, 204)
   })
 }
