@@ -166,6 +166,20 @@ describe('an NVMe disk', () => {
       assert.ok((await machine.read('nvme0n2', 0, SIZE)).equals(Buffer.alloc(SIZE, 0xaa)))
     })
 
+  it('waits for the other namespaces of its controller, however many disks are erased at once', async () => {
+    await using machine = await machineWith({}, [DISK, 'nvme0n2'])
+
+    await erase(machine, 'erase_devices', {}, { disk_erasure_concurrency: 8 })
+
+    assert.deepEqual(
+      (await callsOf(machine)).map((call) => call.split(' ').slice(1, 3)),
+      ['nvme0n1', 'nvme0n2'].flatMap((name) => [
+        ['id-ctrl', name],
+        ['format', name],
+      ]),
+    )
+  })
+
   it('is overwritten where [deploy] enable_nvme_secure_erase is False, or the ramdisk has no nvme-cli', async () => {
     await using machine = await machineWith({})
     await erase(machine, 'erase_devices', {}, { agent_enable_nvme_secure_erase: false })
