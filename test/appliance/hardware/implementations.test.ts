@@ -15,7 +15,7 @@ import { REDFISH_OPTIONS } from './redfish/options.ts'
 
 const ELSEWHERE = [
   ...['power/agent', 'raid/agent', 'power/ipmitool', 'management/ipmitool'],
-  ...['power/redfish', 'management/redfish', 'boot/redfish-virtual-media'],
+  ...['power/redfish', 'management/redfish', 'boot/redfish-virtual-media', 'console/ipmitool-socat'],
 ]
 const log = createLog('error', () => {})
 const given = { log, reach: LOOPBACK_REACH, default_boot_mode: 'uefi' } as const
