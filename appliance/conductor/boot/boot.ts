@@ -11,6 +11,7 @@ import type { Boot, InstanceBoot } from '../../records/kinds/boot.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Parts } from '../parts/parts.ts'
 import { underWay } from '../procedures/procedure.ts'
+import { isFastTracked } from './fast-tracked.ts'
 import { layersFor } from './layers.ts'
 import { isSameKey } from './window.ts'
 
@@ -103,8 +104,11 @@ function agentParameters(parts: BootParts, node: Node, { window }: Boot): Kernel
   const { config } = parts
   const number_secret = window?.number_secret
   const api_url = `${agentApiUrl(parts)}${number_secret ? `/agent/${number_secret}` : ''}`
+  const isInspected = underWay(node)?.kind === 'inspect'
   return [
-    ...(underWay(node)?.kind === 'inspect' ? inspectionParameters(parts, api_url) : [apiUrlParameter(api_url)]),
+    ...(isInspected ? inspectionParameters(parts, api_url) : []),
+    // An agent that reports has no more to ask, unless the next procedure goes on with it.
+    ...(isInspected && !isFastTracked(parts, node) ? [] : [apiUrlParameter(api_url)]),
     ...(config.DEFAULT.debug ? [['ipa-debug', '1'] satisfies KernelParameter] : []),
     ...parametersOf(kernelAppendParams(config, node)),
   ]
@@ -112,9 +116,7 @@ function agentParameters(parts: BootParts, node: Node, { window }: Boot): Kernel
 
 const apiUrlParameter = (api_url: string): KernelParameter => ['ipa-api-url', api_url]
 
-/**
- * Without an ipa-api-url the agent reports, and asks for nothing more. @source Ironic prepare_managed_inspection
- */
+/** @source Ironic prepare_managed_inspection */
 export const inspectionParameters = (
   { config }: Pick<Parts, 'config'>,
   api_url: string,

@@ -2,10 +2,10 @@
  * Fast track: an agent that lives goes on from one procedure to the next, and its machine is not started anew. Who
  * counts as that agent is decided as in any other boot (boot/window.ts).
  */
-import { readBoolean } from '@appliance/ground/booleans'
 import { FAST_TRACK_STATES } from '../../agent/heartbeat.ts'
 import type { ProcedureKind } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { isFastTracked } from '../boot/fast-tracked.ts'
 import type { Parts } from '../parts/parts.ts'
 import { type PowerParts, readPowerState } from '../power/power.ts'
 import { internalOf, procedureOf } from '../procedures/procedure.ts'
@@ -13,10 +13,6 @@ import type { NodeHandle } from '../states/node-handle.ts'
 
 /** An inspection boots the agent for its report; a rescue and a service leave the machine to somebody else. */
 const KINDS: readonly ProcedureKind[] = ['deploy', 'clean']
-
-/** @source Ironic common/utils.py fast_track_enabled */
-const isFastTracked = ({ config }: Pick<Parts, 'config'>, { driver_info }: Pick<Node, 'driver_info'>): boolean =>
-  readBoolean(driver_info.fast_track) ?? config.deploy.fast_track
 
 /** An agent may call from the node though it is in no procedure. */
 export const isBetweenProcedures = (parts: Pick<Parts, 'config'>, node: Node): boolean =>

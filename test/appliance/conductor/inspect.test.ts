@@ -85,6 +85,16 @@ describe('inspect by the agent', () => {
     assert.ok(!others.some(([key]) => key === 'ipa-api-url'))
   })
 
+  it('gives both addresses where its agent is to go on with the next procedure', async (t) => {
+    const { trial, waiting } = await inspected(t, 'agent', { ini: '[deploy]\nfast_track = True\n' })
+
+    await waiting()
+    const boot = await trial.conductor.bootAsked(MAC)
+
+    const names = boot.kind === 'agent' ? boot.parameters.map(([name]) => name) : []
+    assert.deepEqual(names.slice(0, 2), ['ipa-inspection-callback-url', 'ipa-api-url'])
+  })
+
   it('takes its report: properties, ports and the inventory; then the machine is off', async (t) => {
     const { trial, hand, uuid, waiting, ports } = await inspected(t, 'agent')
     await waiting()
