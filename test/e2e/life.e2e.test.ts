@@ -129,10 +129,14 @@ async function isEntered(t: TestContext, node: Enrolled): Promise<void> {
   await assert.rejects(run(...curl(rack, `https://${address}:9999/v1/status`)), /curl/)
   const told = JSON.stringify(rack.appliance.lines.slice(from)) + (await readFile(machine.options.console, 'latin1'))
   assert.ok(!told.includes(PASSWORD), 'the password is in no log')
+
+  await reaches(node, 'active', () => rack.baremetal('node', 'unrescue', name))
+  const { power_state, instance_info } = await showNode(rack, name)
+  assert.deepEqual([power_state, machine.power, instance_info], ['power on', 'on', {}])
 }
 
 describe('machines with NVMe disks', () => {
-  it('are erased by their own format and burned in; worked in service, and entered by ssh in a rescue', {
+  it('are erased by their own format and burned in; worked in service, and entered by ssh in a rescue, until it ends', {
     timeout: PREPARE_DEADLINE_MS + DEPLOY_DEADLINE_MS,
   }, async (t) => {
     const machines = { machines: 2, disk_bytes: DISK_BYTES, disk_bus: 'nvme' } as const
