@@ -26,6 +26,8 @@ const INSPECTION_BODY = z.looseObject({
   }),
 })
 const HEARTBEAT_BODY = z.strictObject({
+  /** Where the path does not say. */
+  node_ident: text.optional(),
   callback_url: text,
   agent_token: text.nullable().optional(),
   agent_version: text.nullable().optional(),
@@ -106,15 +108,20 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
       },
     )
   })
-  app.post('/v1/heartbeat/:node', async (call) => {
+  const heartbeat = async (call: Call) => {
     guard(call)
-    const body = await readBody(call, config.api.max_json_body_size, 'heartbeat', HEARTBEAT_BODY)
-    const heartbeat = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as Heartbeat
+    const limit = config.api.max_json_body_size
+    const { node_ident, ...body } = await readBody(call, limit, 'heartbeat', HEARTBEAT_BODY)
+    const ident = call.req.param('node') ?? node_ident
+    if (ident === undefined) throw new InvalidParameterValue('Missing mandatory parameter: node_ident')
+    const told = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as Heartbeat
     for (const { fields, since, refusal } of HEARTBEAT_SINCE) {
-      const isSent = fields.some((name) => heartbeat[name] !== undefined)
+      const isSent = fields.some((name) => told[name] !== undefined)
       if (isSent && call.get('minor') < since) throw new InvalidParameterValue(refusal)
     }
-    await conductor.heartbeat(findNode(parts, call.req.param('node'), call.get('minor')).uuid, heartbeat, askerOf(call))
+    await conductor.heartbeat(findNode(parts, ident, call.get('minor')).uuid, told, askerOf(call))
     return call.body(null, 202)
-  })
+  }
+  app.post('/v1/heartbeat/:node', heartbeat)
+  app.post('/v1/heartbeat', heartbeat)
 }

@@ -107,11 +107,13 @@ export function createManagement(parts: ManagementParts): Management {
     attachVirtualMedia: (uuid, device, image) =>
       background(uuid, 'attachVirtualMedia', {
         act: (management, task) => management.attachVirtualMedia(task, device, image),
+        isCheckedLater: true,
         failed: (reason) => `Could not attach device ${device} to node ${uuid}: ${reason}`,
       }),
     detachVirtualMedia: (uuid, devices) =>
       background(uuid, 'detachVirtualMedia', {
         act: (management, task) => management.detachVirtualMedia(task, devices),
+        isCheckedLater: true,
         failed: (reason) => `Could not detach device(s) ${devices?.join(', ') ?? 'all'} from node ${uuid}: ${reason}`,
       }),
   }
@@ -132,12 +134,19 @@ async function called<T>(parts: ManagementParts, node: Node, act: Call<T>): Prom
   })
 }
 
-type Deed = { act: Call<void>; done?: Partial<Node>; failed(reason: string): string }
+type Deed = {
+  act: Call<void>
+  done?: Partial<Node>
+  failed(reason: string): string
+  /** That the interface cannot do it is the node's last_error, too. */
+  isCheckedLater?: true
+}
 
 /** What is wrong is told at once, what fails is the node's last_error. @source Ironic utils.run_node_action */
 function inBackground(parts: ManagementParts) {
-  const run = async (node: NodeHandle, { act, done, failed }: Deed) => {
+  const run = async (node: NodeHandle, member: keyof typeof EXTENSIONS, { act, done, failed }: Deed) => {
     try {
+      checkSupported(parts, node.record, member)
       await called(parts, node.record, act)
       if (done) await node.update(done)
     } catch (cause) {
@@ -149,14 +158,16 @@ function inBackground(parts: ManagementParts) {
     const node = handleOf(parts, uuid)
     const release = await parts.reservations.take(uuid)
     try {
-      checkSupported(parts, node.record, member)
+      if (!deed.isCheckedLater) checkSupported(parts, node.record, member)
       await called(parts, node.record, async () => {})
       await node.update({ error: null })
     } catch (error) {
       await release()
       throw error
     }
-    parts.background.run(EXTENSIONS[member], uuid, () => unlessStopped(parts, () => run(node, deed)).finally(release))
+    parts.background.run(EXTENSIONS[member], uuid, () =>
+      unlessStopped(parts, () => run(node, member, deed)).finally(release),
+    )
   }
 }
 

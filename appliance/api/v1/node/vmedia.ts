@@ -26,18 +26,21 @@ const BODY = z.strictObject({
 export function addVmedia(app: App, parts: ApiParts): void {
   const { conductor, config } = parts
   const path = '/v1/nodes/:node/vmedia'
+  // Whatever the method.
+  app.use(path, async (call, next) => {
+    servedSince(call, SINCE)
+    await next()
+  })
   app.get(path, async (call) => {
     servedSince(call, SHOWN_SINCE)
     return call.json(await conductor.management.virtualMedia(nodeOf(call, parts).uuid))
   })
   app.post(path, async (call) => {
-    servedSince(call, SINCE)
     const { device_type, image_url } = await readBody(call, config.api.max_json_body_size, 'vmedia', BODY)
     await conductor.management.attachVirtualMedia(nodeOf(call, parts).uuid, device_type, urlOf(image_url))
     return call.body(null, 204)
   })
   app.delete(path, async (call) => {
-    servedSince(call, SINCE)
     const { device_types } = readQuery(call, { device_types: { schema: commaList } })
     const devices = device_types?.length ? checked(device_types) : undefined
     await conductor.management.detachVirtualMedia(nodeOf(call, parts).uuid, devices)
