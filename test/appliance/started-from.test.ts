@@ -50,8 +50,9 @@ describe('a folder to start from that is gone', () => {
   it('does not keep ipmitool from running', () => {
     const { stdout, stderr } = runThere(`
       const timing = { ...IPMITOOL_TIMING, tries: 1 }
-      const access = { node: 'n', address: '127.0.0.1', port: 9, password: '', kg_key: '', args: ['-V'] }
-      console.log(await createIpmitool({ log: createLog('error', () => {}), reach: LOOPBACK_REACH }, timing)(access, ['x'], signal))`)
+      const settings = { command_retry_timeout: 9, min_command_interval: 0 }
+      const access = { node: 'n', address: '127.0.0.1', port: 9, password: '', kg_key: '', args: ['-V'], cipher_suites: [] }
+      console.log(await createIpmitool({ log: createLog('error', () => {}), reach: LOOPBACK_REACH, settings }, timing).at(access, signal).run('x'))`)
 
     assert.equal(stderr, '')
     assert.match(stdout, /^ipmitool version /)

@@ -31,9 +31,9 @@ function typeOf(state: ProvisionState): string {
   return (kind && TYPES[kind]) ?? OTHER_TYPES[state] ?? 'UNKNOWN'
 }
 
-/** @param node  as it was when that happened @param last_error  masked and cut already */
-export const rememberError = (parts: HistoryParts, node: Node, last_error: string): Promise<void> =>
-  remember(parts, node, { severity: 'ERROR', event_type: typeOf(node.provision_state), event: last_error })
+/** @param node  as it was when that happened @param text  masked and cut already */
+export const rememberError = (parts: HistoryParts, node: Node, text: string): Promise<void> =>
+  remember(parts, node, { severity: 'ERROR', event_type: typeOf(node.provision_state), event: text })
 
 /** @source Ironic conductor/utils.log_step_flow_history */
 export async function rememberSteps(parts: HistoryParts, node: Node, status: 'start' | 'end'): Promise<void> {
