@@ -23,7 +23,12 @@ const GENERIC = {
 /** What plain Redfish serves. */
 const REDFISH = {
   ...GENERIC,
+  bios: ['redfish', 'no-bios'],
   boot: ['ipxe', 'redfish-virtual-media'],
+  firmware: ['redfish', 'no-firmware'],
+  inspect: ['redfish', ...GENERIC.inspect],
+  raid: ['redfish', ...GENERIC.raid],
+  vendor: ['redfish', 'no-vendor'],
   management: ['redfish', 'noop'],
   power: ['redfish'],
 } as const

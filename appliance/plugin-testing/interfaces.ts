@@ -95,8 +95,13 @@ const SUITES: { readonly [K in Type]: Suite<K> } = {
         const { steps = [] } = make().implementation
 
         assert.deepEqual(
-          steps.map(({ step, of, priority, argsInfo }) => [step, of, priority, argsInfo?.settings?.required]),
-          [['update', ['clean'], 0, true]],
+          steps.map(({ step, of, priority, argsInfo }) => [
+            step,
+            of.includes('clean'),
+            priority,
+            argsInfo?.settings?.required,
+          ]),
+          [['update', true, 0, true]],
         )
       })
       it('tells each component once', async () => {

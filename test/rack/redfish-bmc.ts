@@ -47,12 +47,15 @@ const RESOURCES: Readonly<Record<string, Json>> = {
   [ROOT]: {
     '@odata.id': ROOT,
     Systems: { '@odata.id': '/redfish/v1/Systems' },
+    Registries: { '@odata.id': '/redfish/v1/Registries' },
+    UpdateService: { '@odata.id': '/redfish/v1/UpdateService' },
+    EventService: { '@odata.id': '/redfish/v1/EventService' },
     Managers: { '@odata.id': '/redfish/v1/Managers' },
     Links: { Sessions: { '@odata.id': SESSIONS } },
   },
   '/redfish/v1/Systems': { Members: [{ '@odata.id': SYSTEM }] },
   '/redfish/v1/Managers': { Members: [{ '@odata.id': '/redfish/v1/Managers/1' }] },
-  '/redfish/v1/Managers/1': { Id: '1', VirtualMedia: { '@odata.id': MEDIA } },
+  '/redfish/v1/Managers/1': { Id: '1', FirmwareVersion: '2.1', VirtualMedia: { '@odata.id': MEDIA } },
   [MEDIA]: { Members: [{ '@odata.id': `${MEDIA}/Floppy` }, { '@odata.id': `${MEDIA}/Cd` }] },
   [`${MEDIA}/Floppy`]: drive('Floppy', ['Floppy', 'USBStick']),
   [`${MEDIA}/Cd`]: drive('Cd', ['CD', 'DVD']),
@@ -65,8 +68,61 @@ const RESOURCES: Readonly<Record<string, Json>> = {
       },
     },
   },
+  [`${SYSTEM}/Bios`]: {
+    AttributeRegistry: 'BiosAttributeRegistry.v1',
+    Attributes: { BootMode: 'Uefi', NumCores: 4, Serial: 'x' },
+    '@Redfish.Settings': {
+      SettingsObject: { '@odata.id': `${SYSTEM}/Bios/Settings` },
+      SupportedApplyTimes: ['OnReset'],
+    },
+    Actions: { '#Bios.ResetBios': { target: `${SYSTEM}/Bios/Actions/Bios.ResetBios` } },
+  },
+  [`${SYSTEM}/Bios/Settings`]: { Attributes: {} },
+  '/redfish/v1/Registries': { Members: [{ '@odata.id': '/redfish/v1/Registries/BiosAttributeRegistry.v1' }] },
+  '/redfish/v1/Registries/BiosAttributeRegistry.v1': {
+    Location: [
+      { Language: 'de', Uri: '/redfish/v1/none' },
+      { Language: 'en', Uri: '/redfish/v1/Registries/bios.json' },
+    ],
+  },
+  '/redfish/v1/Registries/bios.json': {
+    RegistryEntries: {
+      Attributes: [
+        { AttributeName: 'BootMode', Type: 'Enumeration', Value: [{ ValueName: 'Uefi' }, { ValueName: 'Bios' }] },
+        { AttributeName: 'NumCores', Type: 'Integer', LowerBound: 0, UpperBound: 8 },
+        { AttributeName: 'Serial', Type: 'String', ReadOnly: true },
+      ],
+    },
+  },
+  [`${SYSTEM}/EthernetInterfaces`]: {
+    Members: [{ '@odata.id': `${SYSTEM}/EthernetInterfaces/1` }, { '@odata.id': `${SYSTEM}/EthernetInterfaces/2` }],
+  },
+  [`${SYSTEM}/EthernetInterfaces/1`]: { Id: '1', MACAddress: '52-54-00-AA-00-01', SpeedMbps: 10000 },
+  [`${SYSTEM}/EthernetInterfaces/2`]: { Id: '2', MACAddress: null },
+  '/redfish/v1/UpdateService': {
+    Actions: {
+      '#UpdateService.SimpleUpdate': { target: '/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate' },
+    },
+  },
+  '/redfish/v1/EventService': {
+    EventTypesForSubscription: ['Alert'],
+    Subscriptions: { '@odata.id': '/redfish/v1/EventService/Subscriptions' },
+  },
+  '/redfish/v1/EventService/Subscriptions': { Members: [{ '@odata.id': '/redfish/v1/EventService/Subscriptions/5' }] },
+  '/redfish/v1/EventService/Subscriptions/5': { Id: '5', Destination: 'https://a/', Secret: 'x' },
   [`${SYSTEM}/Storage`]: { Members: [{ '@odata.id': `${SYSTEM}/Storage/1` }] },
-  [`${SYSTEM}/Storage/1`]: { Id: '1', Drives: [{ '@odata.id': `${SYSTEM}/Storage/1/Drives/1` }] },
+  [`${SYSTEM}/Storage/1`]: {
+    Id: '1',
+    Drives: [1, 2, 3].map((bay) => ({ '@odata.id': `${SYSTEM}/Storage/1/Drives/${bay}` })),
+    Volumes: { '@odata.id': `${SYSTEM}/Storage/1/Volumes` },
+  },
+  [`${SYSTEM}/Storage/1/Volumes`]: { Members: [{ '@odata.id': `${SYSTEM}/Storage/1/Volumes/9` }] },
+  [`${SYSTEM}/Storage/1/Volumes/9`]: {
+    ...{ Id: '9', Name: 'old', RAIDType: 'RAID0', CapacityBytes: 10 * 1024 ** 3 },
+    Links: { Drives: [{ '@odata.id': `${SYSTEM}/Storage/1/Drives/3` }] },
+  },
+  [`${SYSTEM}/Storage/1/Drives/2`]: { Id: '2', Name: 'Bay 2', CapacityBytes: 100 * 1024 ** 3, MediaType: 'SSD' },
+  [`${SYSTEM}/Storage/1/Drives/3`]: { Id: '3', Name: 'Bay 3', CapacityBytes: 100 * 1024 ** 3, MediaType: 'SSD' },
   [`${SYSTEM}/Storage/1/Drives/1`]: {
     ...{ Id: '1', Name: 'Bay 1', Model: 'ST1', CapacityBytes: 1000, LocationIndicatorActive: false },
     Status: { Health: 'OK' },
@@ -86,6 +142,11 @@ const RESOURCES: Readonly<Record<string, Json>> = {
     Id: '1',
     PowerState: 'Off',
     Manufacturer: 'Acme',
+    BiosVersion: 'P1.0',
+    MemorySummary: { TotalSystemMemoryGiB: 64 },
+    ProcessorSummary: { Count: 2, Model: 'Acme 9' },
+    Bios: { '@odata.id': `${SYSTEM}/Bios` },
+    EthernetInterfaces: { '@odata.id': `${SYSTEM}/EthernetInterfaces` },
     UUID: '00000000-0000-0000-0000-000000000001',
     IndicatorLED: 'Off',
     SecureBoot: { '@odata.id': `${SYSTEM}/SecureBoot` },
@@ -180,6 +241,11 @@ export class RedfishBmc implements AsyncDisposable {
     if (!resource) return refused(404, 'Base.1.8.ResourceMissingAtURI', `There is nothing at ${path}.`)
     const headers: Record<string, string> = this.wantsTags ? { etag: `W/"${this.#tags}"` } : {}
     if (method === 'GET') return { status: 200, body: resource, headers }
+    if (method === 'DELETE') {
+      this.resources.delete(path)
+      return { status: 204 }
+    }
+    if (method === 'POST') return this.#make(path, request.body)
     if (method !== 'PATCH') return refused(405, 'Base.1.8.OperationNotAllowed', 'Not this way.')
     return this.#change(request, resource)
   }
@@ -191,6 +257,13 @@ export class RedfishBmc implements AsyncDisposable {
     this.#tags++
     merge(resource, body)
     return { status: 204 }
+  }
+
+  /** A new member of a collection. */
+  #make(path: string, body: Json): BmcAnswer {
+    const member = `${path}/new`
+    this.resources.set(member, { Id: 'new', ...body })
+    return { status: 201, headers: { location: member } }
   }
 
   #open({ body }: BmcRequest): BmcAnswer {

@@ -87,6 +87,8 @@ describe('management interface redfish', () => {
           ...{ identity: '1', name: 'Bay 1', model: 'ST1', capacity_bytes: 1000 },
           ...{ state: 'Enabled', health: 'OK' },
         },
+        'Bay 2:2@1': { identity: '2', name: 'Bay 2', capacity_bytes: 100 * 1024 ** 3 },
+        'Bay 3:3@1': { identity: '3', name: 'Bay 3', capacity_bytes: 100 * 1024 ** 3 },
       },
     })
   })
