@@ -5,7 +5,7 @@ import type { Indicator, IndicatorComponent, IndicatorState, Indicators } from '
 import type { Bmc } from './bmc.ts'
 import type { Resource } from './client.ts'
 import { linksAt, memberAt, textAt } from './members.ts'
-import { drivesOf } from './storage.ts'
+import { drivesOf, getAll } from './storage.ts'
 
 const WORDS: Readonly<Record<string, IndicatorState>> = { Lit: 'on', Off: 'off', Blinking: 'blinking' }
 const CHASSIS_LIMIT = 20
@@ -17,7 +17,7 @@ async function lightsOf(bmc: Bmc): Promise<readonly Light[]> {
   const chassis = linksAt(system.body, 'Links', 'Chassis').slice(0, CHASSIS_LIMIT)
   const found: readonly (readonly [IndicatorComponent, Resource])[] = [
     ['system', system],
-    ...(await Promise.all(chassis.map(async (link) => ['chassis', await bmc.get(link)] as const))),
+    ...(await getAll(bmc, chassis)).map((one) => ['chassis', one] as const),
     ...(await drivesOf(bmc, system)).map((drive) => ['disk', drive] as const),
   ]
   return found

@@ -1,6 +1,7 @@
 /** Controllers and drives of a system. */
 import type { Bmc } from './bmc.ts'
 import type { Resource } from './client.ts'
+import { RedfishFailure } from './failure.ts'
 import { linkAt, linksAt } from './members.ts'
 
 const CONTROLLERS_LIMIT = 20
@@ -20,11 +21,16 @@ export async function drivesOf(bmc: Bmc, system: Resource): Promise<readonly Res
   return getAll(bmc, [...new Set(links)].slice(0, DRIVES_LIMIT))
 }
 
-/** In their order. @throws RedfishFailure  one that cannot be read */
+/** In their order; links that lead nowhere are left out. @throws RedfishFailure  one that cannot be read otherwise */
 export async function getAll(bmc: Bmc, links: readonly string[]): Promise<readonly Resource[]> {
-  const found: Resource[] = []
+  const found: (Resource | undefined)[] = []
+  const getOne = (link: string) =>
+    bmc.get(link).catch((error) => {
+      if (error instanceof RedfishFailure && error.status === 404) return undefined
+      throw error
+    })
   for (let at = 0; at < links.length; at += AT_ONCE) {
-    found.push(...(await Promise.all(links.slice(at, at + AT_ONCE).map((link) => bmc.get(link)))))
+    found.push(...(await Promise.all(links.slice(at, at + AT_ONCE).map(getOne))))
   }
-  return found
+  return found.filter((each) => each !== undefined)
 }
