@@ -1,7 +1,7 @@
 /** Renders the tables of options: the sample file, the docs, and the values that a box would use. */
 import { isSecretKey, MASK } from '@appliance/ground/secret-words'
 import type { Option, Options } from '../plugin-api/index.ts'
-import { renderValue, type Value } from './values.ts'
+import { hasChoices, renderValue, type Value } from './values.ts'
 
 type Row = { name: string; option: Option }
 
@@ -75,8 +75,7 @@ export function renderValues(
       if (shown.has(key)) continue
       shown.add(key)
       const value = renderValue(option, values[name]).replaceAll('\n', '\n  ')
-      // What is one of a few words is no secret, whatever the name of the option: mask_secrets.
-      const isSecret = value !== '' && isSecretKey(name) && !('choices' in option && option.choices)
+      const isSecret = value !== '' && isSecretKey(name) && !hasChoices(option)
       const text = isSecret ? MASK : value
       sections.set(option.section, [...(sections.get(option.section) ?? []), `${name} = ${text}`.trimEnd()])
     }

@@ -22,6 +22,9 @@ export function parseValue(option: Option, text: string): Parsed {
   }
 }
 
+/** It is one of a few words, and so no secret, whatever the option is called. */
+export const hasChoices = (option: Option): boolean => option.type === 'string' && option.choices !== undefined
+
 function parseInteger(option: Extract<Option, { type: 'integer' }>, text: string): Parsed {
   const { min, max, unit } = option
   const value = /^[+-]?\d+(\.0+)?$/.test(text) ? Number(text) : Number.NaN

@@ -2,7 +2,7 @@
  * Who else could write what the appliance runs or believes, and who could read its secrets: the configuration, and the
  * files and folders that options with `holds` name. Reads nothing of them.
  */
-import type { Value } from '../config/values.ts'
+import { hasChoices, type Value } from '../config/values.ts'
 import type { Options } from '../plugin-api/index.ts'
 import { isReadByOthers, trustedAccounts, whoElseWrites } from '../plugin-host/trust.ts'
 
@@ -37,7 +37,9 @@ export function trustFindings({ state_path, file, tables }: Looked): { errors: s
 function configuration(file: string | undefined, tables: readonly Table[]): Named[] {
   if (file === undefined) return []
   const hasSecret = tables.some(({ options, values }) =>
-    Object.keys(options).some((name) => SECRET_OPTION.test(name) && Boolean(values[name])),
+    Object.entries(options).some(
+      ([name, option]) => SECRET_OPTION.test(name) && !hasChoices(option) && Boolean(values[name]),
+    ),
   )
   return [{ what: 'The configuration file', path: file, holds: hasSecret ? 'secret' : 'trust' }]
 }

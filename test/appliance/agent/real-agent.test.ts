@@ -91,6 +91,7 @@ describe("the appliance's client and the agent", { timeout: 30_000 }, () => {
       steps.map(({ step, priority }) => [step, priority]),
       [
         ['erase_devices_metadata', 0],
+        ['clean_uefi_nvram', 0],
         ['write_image', 0],
       ],
     )

@@ -87,6 +87,7 @@ describe('rackstrap jobs', () => {
       'JOB',
       'check-deadlines',
       'sync-power-states',
+      'recover-power-failures',
       'renew-certificate',
       'gc',
       'scrub',

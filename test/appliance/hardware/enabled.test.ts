@@ -62,7 +62,9 @@ describe('[DEFAULT] enabled_<type>_interfaces', () => {
   it('are refused with a name that nobody knows', () => {
     const { problems, warnings } = settled(['enabled_boot_interfaces = ipxe, pxee'])
 
-    assert.deepEqual(problems, ['[DEFAULT] enabled_boot_interfaces names "pxee": expected some of fake, ipxe.'])
+    assert.deepEqual(problems, [
+      '[DEFAULT] enabled_boot_interfaces names "pxee": expected some of fake, ipxe, redfish-virtual-media.',
+    ])
     assert.deepEqual(warnings, [])
   })
 

@@ -101,7 +101,7 @@ describe('interfaces ipmitool', () => {
       const lines: string[] = []
       const isShown = () => lines.some((line) => line.includes('ipmitool') && line.includes('-K'))
       // The program may be gone between two looks.
-      for (let tries = 0; tries < 20 && !isShown(); tries++) {
+      for (let tries = 0; tries < 200 && !isShown(); tries++) {
         const asking = ask({ ipmi_hex_kg_key: kg_key })
         const seen = commandLinesUntil(asking)
         assert.equal(await asking, 'power off')
