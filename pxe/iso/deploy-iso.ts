@@ -31,9 +31,9 @@ type AgentBoot = Extract<MachineBoot, { kind: 'agent' }>
 type IsoConfig = Pick<PxeConfig, 'ramdisk_path' | 'state_path'>
 
 /** For the kernel's command line and names of files; blanks fill it up. */
-export const CONFIG_BYTES = 16 * 1024
+const CONFIG_BYTES = 16 * 1024
 /** As many as packMachineFiles makes at most; an archive may end in zeros. */
-export const FILES_BYTES = 512 * 1024
+const FILES_BYTES = 512 * 1024
 
 export type DeployIsos = {
   /** @throws PxeError  in a sentence: what is wrong with the ramdisk, or which program is missing */

@@ -17,7 +17,7 @@ const TLS_VERSIONS = ['1.1', '1.2', '1.3'] as const
 const DEFAULT_ROOT = '/redfish/v1/'
 
 type RedfishNode = Pick<Node, 'uuid' | 'driver_info'>
-export type RedfishDefaults = Pick<Config['redfish'], 'auth_type' | 'verify_ca' | 'tls_minimum_version' | 'tls_ciphers'>
+type RedfishDefaults = Pick<Config['redfish'], 'auth_type' | 'verify_ca' | 'tls_minimum_version' | 'tls_ciphers'>
 
 /** How to reach one BMC, checked. */
 export type RedfishAccess = {

@@ -46,7 +46,7 @@ export type Bmc = {
   /** An error about this BMC. @param words  after "The BMC ... of node ... " */
   failure(words: string): RedfishFailure
 }
-export type BmcOptions = Pick<
+type BmcOptions = Pick<
   Bmc,
   'log' | 'config' | 'asked_boot_mode' | 'power_state_change_timeout_s' | 'soft_power_off_timeout_s'
 > & { task: RedfishTask }

@@ -20,10 +20,10 @@ const WANT_ALL: readonly string[] = ['american megatrends international', 'ami',
 const SUPERMICRO = 'supermicro'
 
 type Duration = 'Once' | 'Continuous'
-export type BootChange = { target?: string; enabled?: Duration | 'Disabled'; mode?: string; http_boot_uri?: string }
+type BootChange = { target?: string; enabled?: Duration | 'Disabled'; mode?: string; http_boot_uri?: string }
 
 /** What stands in the system; what is missing there, and stands in the settings for its next boot. */
-export type Boot = {
+type Boot = {
   target: string | undefined
   enabled: string | undefined
   mode: string | undefined
@@ -34,7 +34,7 @@ export type Boot = {
 
 const ALLOWED_TARGETS = 'BootSourceOverrideTarget@Redfish.AllowableValues'
 
-export async function readBoot(bmc: Bmc, system: Resource): Promise<Boot> {
+async function readBoot(bmc: Bmc, system: Resource): Promise<Boot> {
   const link = linkAt(system.body, '@Redfish.Settings', 'SettingsObject')
   const settings = link === undefined ? undefined : await bmc.get(link)
   const first = (name: string) => textAt(system.body, 'Boot', name) ?? textAt(settings?.body, 'Boot', name)
@@ -49,7 +49,7 @@ export async function readBoot(bmc: Bmc, system: Resource): Promise<Boot> {
 }
 
 /** Each member goes to where the BMC has it: to the settings for the next boot, or to the system. */
-export async function changeBoot(bmc: Bmc, system: Resource, boot: Boot, change: BootChange): Promise<void> {
+async function changeBoot(bmc: Bmc, system: Resource, boot: Boot, change: BootChange): Promise<void> {
   const { settings } = boot
   const ofSystem: Record<string, unknown> = {}
   const ofSettings: Record<string, unknown> = {}
@@ -78,8 +78,7 @@ const hasHttpUri = (...resources: readonly (Resource | undefined)[]) =>
 const vendorOf = (bmc: Bmc, system: Resource): string =>
   String(bmc.node.properties.vendor || textAt(system.body, 'Manufacturer') || '').toLowerCase()
 
-export const wantsAll = (bmc: Bmc, system: Resource): boolean =>
-  WANT_ALL.some((name) => vendorOf(bmc, system).includes(name))
+const wantsAll = (bmc: Bmc, system: Resource): boolean => WANT_ALL.some((name) => vendorOf(bmc, system).includes(name))
 
 /** Supermicro shows virtual media as a USB drive: from "Cd" it does not boot. */
 function targetFor(bmc: Bmc, system: Resource, boot: Boot, device: BootDevice): string {

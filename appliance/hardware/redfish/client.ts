@@ -33,7 +33,7 @@ export type Client = {
   /** Closes the session, too. */
   close(signal: AbortSignal): Promise<void>
 }
-export type ClientOptions = WireOptions & {
+type ClientOptions = WireOptions & {
   log: Log
   connection_attempts: number
   connection_retry_interval_s: number

@@ -8,7 +8,7 @@ import { linkAt } from './members.ts'
 import { here } from './place.ts'
 import type { Answer, Wire } from './wire.ts'
 
-export type Credentials = {
+type Credentials = {
   /** Opens a session first, where there is none. @throws RedfishFailure */
   headers(signal: AbortSignal): Promise<Headers>
   /**

@@ -41,7 +41,7 @@ function nothing(error: unknown): undefined {
   throw error
 }
 
-export type Update = { component: string; url: string }
+type Update = { component: string; url: string }
 
 /** @throws InvalidParameterValue */
 export function updatesIn(given: unknown): readonly Update[] {

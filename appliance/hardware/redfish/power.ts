@@ -33,7 +33,7 @@ const REACHES: Readonly<Record<Deed, PowerState>> = {
   'soft reset': 'power on',
 }
 
-export const powerIn = ({ body }: Resource): PowerState | null => STATES[textAt(body, 'PowerState') ?? ''] ?? null
+const powerIn = ({ body }: Resource): PowerState | null => STATES[textAt(body, 'PowerState') ?? ''] ?? null
 
 export const readPower = async (bmc: Bmc): Promise<PowerState | null> => powerIn(await bmc.system())
 

@@ -11,7 +11,7 @@ import { type RedfishAccess, redfishAccessOf } from './access.ts'
 import type { Bmc, RedfishTask } from './bmc.ts'
 import type { Client } from './client.ts'
 
-export type RedfishOptions = {
+type RedfishOptions = {
   log: Log
   /** Which addresses BMCs may have. */
   reach: Reach

@@ -4,7 +4,7 @@
  * @source DSP0266 section 12.2, asynchronous operations; sushy taskmonitor.py
  */
 import type { Client } from './client.ts'
-import { linkAt, listAt, memberAt, textAt } from './members.ts'
+import { linkAt, listAt, textAt } from './members.ts'
 import { here } from './place.ts'
 import type { Answer } from './wire.ts'
 
@@ -27,7 +27,7 @@ type Waiter = {
 }
 
 /** Where the task of an answer is; undefined: it is none. */
-export function taskOf(bmc: Waiter, answer: Answer): string | undefined {
+function taskOf(bmc: Waiter, answer: Answer): string | undefined {
   if (answer.status !== 202) return undefined
   // The monitor is in the header; the body is the task, which tells the same when it is asked.
   const link = answer.location ?? linkAt(answer.body, '@odata.id')
@@ -59,7 +59,7 @@ export async function finished(bmc: Waiter, begun: Answer): Promise<Answer> {
  * answers 200 always, and tells by its state.
  * @throws RedfishFailure  the task failed
  */
-export function isOver(bmc: Waiter, link: string, { status, body }: Answer): boolean {
+function isOver(bmc: Waiter, link: string, { status, body }: Answer): boolean {
   const state = textAt(body, 'TaskState')
   if (state !== undefined && FAILED.includes(state)) {
     throw bmc.failure(`failed in its task ${link} (${state})${wordsOf(body)}`)
@@ -79,10 +79,4 @@ function wordsOf(body: unknown): string {
     .map((each) => textAt(each, 'Message') ?? textAt(each, 'MessageId'))
     .filter((each) => each !== undefined)
   return words.length === 0 ? '.' : `: ${words.join(' ').slice(0, LONGEST_QUOTE)}`
-}
-
-/** In percent, where it tells. */
-export const percentOf = ({ body }: Answer): number | undefined => {
-  const percent = memberAt(body, 'PercentComplete')
-  return typeof percent === 'number' ? percent : undefined
 }
