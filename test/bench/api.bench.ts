@@ -8,21 +8,16 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
-import { createLog } from '../../appliance/log.ts'
-import { INTERFACE_TYPES, type Node, newNode } from '../../appliance/records/kinds/node.ts'
-import { newPort } from '../../appliance/records/kinds/port.ts'
-import { openStore } from '../../appliance/records/open-store.ts'
 import { CHECKOUT } from '../rack/cache.ts'
 import { startChild } from './child.ts'
+import { fill } from './many-nodes.ts'
 import { cpuSeconds, memoryMib, printTable, type Row, round, saveResult, secondsSince } from './measure.ts'
 
 /** As Ironic's clients ask. */
 const HEADERS = { accept: 'application/json', 'x-openstack-ironic-api-version': '1.115' }
 const READERS = 4
 const WRITERS = 64
-const FILL_AT_ONCE = 256
 const SETTLE_MS = 1_000
-const NO_PLUGIN_NEEDED = Object.fromEntries(INTERFACE_TYPES.map((type) => [type, 'noop']))
 
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg !== '--'),
@@ -30,39 +25,6 @@ const { values } = parseArgs({
   strict: false,
 })
 const seconds = Number(values.seconds)
-
-/** As many records as a rack, or a hall, would have; with what a node has when it has been deployed. */
-async function fill(state_path: string, count: number): Promise<string[]> {
-  const store = await openStore({ state_path, log: createLog('error') })
-  const uuids: string[] = []
-  const add = async (index: number) => {
-    const node = await store.nodes.create(nodeNumber(index))
-    const hex = index.toString(16).padStart(6, '0')
-    await store.ports.create(
-      newPort({ node_uuid: node.uuid, address: `52:54:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4)}` }),
-    )
-    uuids[index] = node.uuid
-  }
-  for (let from = 0; from < count; from += FILL_AT_ONCE) {
-    const length = Math.min(FILL_AT_ONCE, count - from)
-    await Promise.all(Array.from({ length }, (_, index) => add(from + index)))
-  }
-  await store.close()
-  return uuids
-}
-
-const nodeNumber = (index: number): Node =>
-  newNode({
-    name: `node-${index}`,
-    driver: 'fake-hardware',
-    interfaces: { ...NO_PLUGIN_NEEDED, deploy: 'direct', power: 'fake', management: 'fake' } as Node['interfaces'],
-    driver_info: { ipmi_address: '192.0.2.1', ipmi_username: 'admin', ipmi_password: `secret-${index}` },
-    properties: { cpu_arch: 'x86_64', memory_mb: 65536, local_gb: 960, capabilities: 'boot_mode:uefi' },
-    instance_info: { image_source: 'http://images.example/debian.raw', image_checksum: 'a3'.repeat(32) },
-    provision_state: 'active',
-    power_state: 'power on',
-    resource_class: 'baremetal',
-  })
 
 type Request = Parameters<Pool['request']>[0]
 type Load = { pid: number; pool: Pool; clients: number; request(turn: number): Request }

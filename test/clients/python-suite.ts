@@ -20,10 +20,8 @@ type Suite = {
   /** Packages that hold the tests, e.g. openstack.tests.functional.baremetal. */
   packages: readonly string[]
   env: NodeJS.ProcessEnv
-  /** Tests at one time: they wait for the appliance most of the time. */
+  /** Classes of tests at one time: they wait for the appliance most of the time. */
   jobs: number
-  /** The fixtures of a class are dear: its tests run in one process. */
-  wholeClasses?: boolean
   timeout_s: number
 }
 
@@ -62,8 +60,7 @@ export async function runSuite(suite: Suite, signal: AbortSignal): Promise<Told[
   const folder = await mkdtemp(join(tmpdir(), 'python-suite-'))
   try {
     const out = join(folder, 'told.jsonl')
-    const classes = suite.wholeClasses ? ['--whole-classes'] : []
-    const args = [RUNNER, '--jobs', String(suite.jobs), '--out', out, ...classes, ...suite.packages]
+    const args = [RUNNER, '--jobs', String(suite.jobs), '--out', out, ...suite.packages]
     const env = { ...process.env, ...suite.env, PYTHONWARNINGS: 'ignore' }
     await run(suite.python, args, { env, signal, timeout_s: suite.timeout_s, cwd: folder })
     const lines = (await readFile(out, 'utf8')).trim().split('\n')

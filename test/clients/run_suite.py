@@ -1,9 +1,9 @@
 """Runs the unit tests below some packages side by side, and writes one JSON object a test into a file.
 
-usage: run_suite.py --jobs N --out FILE [--whole-classes] [--only REGEX] PACKAGE...
+usage: run_suite.py --jobs N --out FILE [--only REGEX] PACKAGE...
 
-Each test runs in a process that was forked after the imports: an import of a client takes longer than most of its
-tests. What tests print goes to standard error.
+The tests of a class share its fixtures, and what they list: they run one after the other, in a process that was forked
+after the imports. What tests print goes to standard error.
 """
 import argparse
 import importlib
@@ -81,14 +81,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--jobs', type=int, default=4)
     parser.add_argument('--out', required=True)
-    parser.add_argument('--whole-classes', action='store_true')
     parser.add_argument('--only', default='')
     parser.add_argument('packages', nargs='+')
     args = parser.parse_args()
     units = {}
     for test in load(args.packages):
         if re.search(args.only, test.id()):
-            units.setdefault(test.id().rsplit('.', 1)[0] if args.whole_classes else test.id(), []).append(test)
+            units.setdefault(test.id().rsplit('.', 1)[0], []).append(test)
     UNITS.extend(units[name] for name in sorted(units))
     with multiprocessing.get_context('fork').Pool(args.jobs, maxtasksperchild=1) as pool:
         with open(args.out, 'w') as out:
