@@ -46,8 +46,7 @@ const NO_MEANING: readonly Group[] = [
     options: {
       DEFAULT: 'graceful_shutdown_timeout drain_shutdown_timeout backdoor_port backdoor_socket',
       api: 'api_workers middleware unix_socket unix_socket_mode',
-      conductor:
-        'workers_pool_size periodic_max_workers reserved_workers_pool_percentage sync_power_state_workers graceful_shutdown_timeout',
+      conductor: 'workers_pool_size periodic_max_workers reserved_workers_pool_percentage graceful_shutdown_timeout',
     },
   },
   {
@@ -82,7 +81,7 @@ const NO_MEANING: readonly Group[] = [
     },
   },
   {
-    why: 'no deploy boots from the network or keeps its object in a store: machines boot from their disk',
+    why: 'the deploy interface says what a machine boots, and config drives and logs are kept on this box, in no object store',
     options: {
       deploy: 'default_boot_option configdrive_use_object_store',
       conductor: 'configdrive_swift_container configdrive_swift_temp_url_duration configdrive_use_swift',

@@ -1,6 +1,7 @@
 /** What is said of an ini of Ironic or Bifrost, and of names that nobody knows. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { noMeaning } from '../../../appliance/config/ironic.ts'
 import { SECTIONS } from '../../../appliance/config/options.ts'
 import { readConfig, readConfigFile } from '../../../appliance/config/read.ts'
 import { ironicSummaryOf, renderSummary, warningsOf } from '../../../appliance/config/unknown.ts'
@@ -132,6 +133,14 @@ describe('an ini of Ironic', () => {
       'ironic.conf:15: [DEFAULT] defualt_deploy_interface is not known and has no effect: did you mean default_deploy_interface?',
       'ironic.conf:39: [conductor] send_sensor_datum is not known and has no effect',
     ])
+  })
+
+  it('names no option that is read here as one without a meaning', () => {
+    const options = TABLES.flatMap((table) => Object.entries(table))
+
+    const disowned = options.filter(([name, { section }]) => noMeaning(section, name) !== undefined)
+
+    assert.deepEqual(disowned, [])
   })
 
   it('has no summary when all of it is read here', () => {
