@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import { InvalidParameterValue, NotAcceptable } from '../errors.ts'
-import { flag } from './schema.ts'
+import { flag, uuid } from './schema.ts'
 
 export type Field<R> = {
   /** Minor version that brought it. */
@@ -26,6 +26,13 @@ export type Field<R> = {
   keep?(before: unknown, given: unknown): unknown
 }
 export type Fields<R> = Readonly<Record<string, Field<R>>>
+
+/** What every record has. */
+export const RECORD_FIELDS = {
+  uuid: { write: uuid.nullable(), on: 'create' },
+  created_at: {},
+  updated_at: {},
+} as const satisfies Fields<never>
 
 /** A field that is a table; removed, or set to null, it is empty. */
 export const objectField = <S extends z.ZodType>(table: S) => ({

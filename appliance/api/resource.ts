@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import type { Caller } from '../access/caller.ts'
-import { InvalidParameterValue, NotFound } from '../errors.ts'
+import { InvalidParameterValue, MethodNotAllowed, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Base } from '../records/kind.ts'
 import type { Node } from '../records/kinds/node.ts'
@@ -33,8 +33,8 @@ export type Resource<R extends Base> = {
   key?: string
   /** Minor version that brought it: below, there is no such path. */
   since?: number
-  /** What is told of a write below `since`; that the path is not found when left out. */
-  refuseBefore?(): Error
+  /** A write below `since` is 405 and told this; the path is not found when left out. */
+  refusedBefore?: { what: string; allow: readonly string[] }
   /** Minor version since when its records are found by name. They are found by uuid alone when left out. */
   named?: number
   /** As it begins a sentence: "Node ... could not be found." */
@@ -110,8 +110,11 @@ export function addResource<R extends Base>(app: App, parts: ApiParts, row: Reso
     return call.body(present(record, view), o.code ?? 200, JSON_TYPE)
   }
   const asked = (call: Call, query: Query = {}): Asked => {
-    if (call.get('minor') < (row.since ?? 0) && call.req.method !== 'GET' && row.refuseBefore) throw row.refuseBefore()
-    servedSince(call, row.since ?? 0)
+    const { since = 0, refusedBefore } = row
+    if (call.get('minor') < since && call.req.method !== 'GET' && refusedBefore) {
+      throw new MethodNotAllowed(`The API version does not allow ${refusedBefore.what}`, refusedBefore.allow)
+    }
+    servedSince(call, since)
     const [minor, caller, hasJsonSuffix] = [call.get('minor'), call.get('caller'), call.get('hasJsonSuffix')]
     return { minor, ident: call.req.param('ident') ?? '', query, caller, hasJsonSuffix }
   }

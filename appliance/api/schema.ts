@@ -25,6 +25,16 @@ const NOT_AN_OBJECT = /^Invalid input: expected object, .*/
 export const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value)
 export const isLogicalName = (value: unknown): boolean => typeof value === 'string' && LOGICAL_NAME.test(value)
 
+/**
+ * A name that records may have or not.
+ * @param refusal  begins the message, e.g. `Cannot create portgroup with invalid name`
+ * @throws InvalidParameterValue
+ */
+export function checkLogicalName(name: unknown, refusal: string): void {
+  if (typeof name !== 'string' || name === '' || isLogicalName(name)) return
+  throw new InvalidParameterValue(`${refusal} '${name.slice(0, 260)}'`)
+}
+
 export const text = z.string('expected a string')
 export const limitedText = (limit: number) => text.max(limit, `expected at most ${limit} characters`)
 export const uuid = text.regex(UUID, 'expected a UUID').transform((value) => value.toLowerCase())

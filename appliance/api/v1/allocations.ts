@@ -4,14 +4,14 @@ import type { Json } from '../../plugin-api/index.ts'
 import type { Allocation } from '../../records/kinds/allocation.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { askedFields, filter } from '../collection.ts'
-import { type Fields, objectField } from '../fields.ts'
+import { type Fields, objectField, RECORD_FIELDS } from '../fields.ts'
 import { givenValues } from '../json-patch.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { createPresent } from '../present.ts'
 import { readQuery } from '../query.ts'
 import type { Resource } from '../resource.ts'
-import { commaList, dict, ident, isLogicalName, limitedText, list, text, uuid } from '../schema.ts'
+import { checkLogicalName, commaList, dict, ident, limitedText, list, text } from '../schema.ts'
 import { nodeOf } from './node/names.ts'
 import { trait } from './node/traits.ts'
 
@@ -26,9 +26,7 @@ const NODES_LIMIT = 10_000
 
 /** @source Ironic api/controllers/v1/allocation.py */
 const FIELDS: Fields<Allocation> = {
-  uuid: { write: uuid.nullable(), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   candidate_nodes: listField(list(text).max(NODES_LIMIT, `expected at most ${NODES_LIMIT} nodes`)),
   extra: objectField(dict),
   last_error: {},
@@ -44,7 +42,7 @@ export function allocationResource(parts: ApiParts): Resource<Allocation> {
   const { allocations } = parts.store
   return {
     ...{ name: 'allocations', noun: 'Allocation', since: SINCE, named: SINCE, records: allocations, fields: FIELDS },
-    refuseBefore: () => new MethodNotAllowed('The API version does not allow allocations', []),
+    refusedBefore: { what: 'allocations', allow: [] },
     defaults: Object.keys(FIELDS),
     filters: {
       node: filter(ident, ({ node_uuid }, wanted) => node_uuid === nodeNamed(parts, wanted).uuid),
@@ -66,7 +64,9 @@ export function allocationResource(parts: ApiParts): Resource<Allocation> {
     patch: {
       check(patch, { minor }) {
         if (minor < 57) throw new MethodNotAllowed('The API version does not allow updating allocations', [])
-        for (const name of givenValues(patch, '/name')) checkName(name, 'Cannot update allocation with invalid name')
+        for (const name of givenValues(patch, '/name')) {
+          checkLogicalName(name, 'Cannot update allocation with invalid name')
+        }
       },
     },
     remove: ({ uuid }) => parts.conductor.allocations.remove(uuid),
@@ -82,7 +82,7 @@ function nodeNamed({ store: { nodes } }: Pick<ApiParts, 'store'>, wanted: string
 
 /** @throws InvalidParameterValue */
 function draft({ store }: ApiParts, { node, ...given }: Json, minor: number): Partial<Allocation> {
-  checkName(given.name, 'Cannot create allocation with invalid name')
+  checkLogicalName(given.name, 'Cannot create allocation with invalid name')
   if (typeof node === 'string' && minor < 58) {
     throw new InvalidParameterValue('Cannot set node when creating an allocation in this API version')
   }
@@ -104,11 +104,6 @@ function draft({ store }: ApiParts, { node, ...given }: Json, minor: number): Pa
     resource_class: resource_class ? String(resource_class) : null,
     candidate_nodes: found.flatMap((each) => each?.uuid ?? []),
   }
-}
-
-function checkName(name: unknown, refusal: string): void {
-  if (typeof name !== 'string' || name === '' || isLogicalName(name)) return
-  throw new InvalidParameterValue(`${refusal} '${name.slice(0, 260)}'`)
 }
 
 /** GET and DELETE of /v1/nodes/{node}/allocation. */

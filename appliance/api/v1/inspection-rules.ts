@@ -2,15 +2,15 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import { z } from 'zod'
 import { ACTION_NAMES, CONDITION_NAMES, checkRule } from '../../conductor/inspect-rules/check-rule.ts'
-import { InvalidParameterValue, MethodNotAllowed } from '../../errors.ts'
+import { InvalidParameterValue } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { InspectionRule, RuleAction, RuleCondition } from '../../records/kinds/inspection-rule.ts'
 import { filter } from '../collection.ts'
-import type { Field, Fields } from '../fields.ts'
+import { type Field, type Fields, RECORD_FIELDS, switchField } from '../fields.ts'
 import { type Patch, rootOf } from '../json-patch.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
-import { dict, flag, integer, limitedText, list, text, uuid } from '../schema.ts'
+import { dict, flag, integer, limitedText, list, text } from '../schema.ts'
 import { withSecretsKept } from './node/kept-secrets.ts'
 
 const several = z.union([list(z.unknown()), dict], 'expected a list or an object')
@@ -44,9 +44,7 @@ const hidden = (read: (rule: InspectionRule) => unknown, write: z.ZodType): Fiel
 
 /** @source Ironic api/schemas/v1/inspection_rule.py */
 const FIELDS: Fields<InspectionRule> = {
-  uuid: { write: uuid.nullable(), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   description: { write: limitedText(255).nullable() },
   priority: { write: priority, none: 0 },
   phase: {
@@ -55,13 +53,13 @@ const FIELDS: Fields<InspectionRule> = {
       .transform((value) => value ?? 'main'),
     none: 'main',
   },
-  sensitive: { write: flag.nullable().transform((value) => value ?? false), none: false },
+  sensitive: switchField(false),
   conditions: hidden((rule) => rule.conditions_secret, list(condition)),
   actions: hidden((rule) => rule.actions_secret, list(action).min(1, 'expected at least one action')),
 }
 
 export const inspectionRuleResource = ({ store }: ApiParts): Resource<InspectionRule> => ({
-  refuseBefore: () => new MethodNotAllowed('The API version does not allow inspection rules', ['GET']),
+  refusedBefore: { what: 'inspection rules', allow: ['GET'] },
   ...{ name: 'inspection_rules', noun: 'Rule', since: 96, records: store.inspection_rules, deletesAll: true },
   fields: FIELDS,
   defaults: ['uuid', 'priority', 'phase', 'description'],

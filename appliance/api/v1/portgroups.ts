@@ -4,20 +4,18 @@ import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { Portgroup } from '../../records/kinds/portgroup.ts'
 import { filter } from '../collection.ts'
-import { type Fields, objectField, switchField } from '../fields.ts'
+import { type Fields, objectField, RECORD_FIELDS, switchField } from '../fields.ts'
 import { givenValues } from '../json-patch.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
-import { dict, isLogicalName, limitedText, mac, text, uuid } from '../schema.ts'
+import { checkLogicalName, dict, limitedText, mac, text } from '../schema.ts'
 import { asksForSeveral, filtersByNode, nodeAfter } from './node/belonging.ts'
 import { nodeOf } from './node/names.ts'
 import { CONNECTIVITY_STATES } from './port/changes.ts'
 
 /** @source Ironic api/controllers/v1/portgroup.py */
 const FIELDS: Fields<Portgroup> = {
-  uuid: { write: uuid.nullable(), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   address: { write: mac.nullable() },
   category: { since: 103, write: limitedText(80).nullable() },
   dynamic_portgroup: { since: 111 },
@@ -64,14 +62,14 @@ export function portgroupResource(parts: ApiParts): Resource<Portgroup> {
     create: {
       required: ['node_uuid'],
       draft(given) {
-        checkName(given.name, 'Cannot create portgroup with invalid name')
+        checkLogicalName(given.name, 'Cannot create portgroup with invalid name')
         return given
       },
     },
     patch: {
       check(patch, { ident }) {
         for (const name of givenValues(patch, '/name')) {
-          checkName(name, `Portgroup ${ident}: Cannot change name to invalid name`)
+          checkLogicalName(name, `Portgroup ${ident}: Cannot change name to invalid name`)
         }
         if (patch.some(({ op, path }) => op === 'remove' && path === '/mode')) {
           throw new InvalidParameterValue("'mode' is a mandatory attribute and can not be removed")
@@ -108,9 +106,4 @@ function checkMove({ store }: ApiParts, uuid: string, node: Node): void {
       `Portgroup ${uuid} can not be associated with node ${node.uuid} because there are ports associated with this portgroup.`,
     )
   }
-}
-
-function checkName(name: unknown, refusal: string): void {
-  if (typeof name !== 'string' || name === '' || isLogicalName(name)) return
-  throw new InvalidParameterValue(`${refusal} '${name.slice(0, 260)}'`)
 }

@@ -1,49 +1,43 @@
 /** The row of /v1/runbooks, and the traits of one. How one is used: node/runbook.ts. */
 import { z } from 'zod'
-import { InvalidParameterValue, MethodNotAllowed } from '../../errors.ts'
-import type { Json } from '../../plugin-api/index.ts'
+import { InvalidParameterValue } from '../../errors.ts'
 import type { Runbook } from '../../records/kinds/runbook.ts'
 import { readBody, readJson } from '../body.ts'
-import type { Fields } from '../fields.ts'
+import { type Fields, RECORD_FIELDS, switchField } from '../fields.ts'
 import { givenValues, type Patch } from '../json-patch.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { findRecord, type Resource } from '../resource.ts'
-import { dict, flag, ident, limitedText, list, parse, uuid } from '../schema.ts'
+import { flag, ident, limitedText, list, parse } from '../schema.ts'
+import { secretTable } from './node/kept-secrets.ts'
 import { TRAITS_SINCE } from './node/runbook.ts'
 import { trait } from './node/traits.ts'
-import { checkOnce, masked, place, STEP, stepArgs, stepList, stepsKept } from './step-fields.ts'
+import { checkedSteps, place, STEP, stepArgs, stepsField } from './step-fields.ts'
 
 const SINCE = 92
 
-const switchable = { write: flag.nullable().transform((value) => value ?? false), none: false }
 /** @source Ironic api/controllers/v1/runbook.py RUNBOOK_SCHEMA_V112 */
 const FIELDS: Fields<Runbook> = {
-  uuid: { write: uuid.nullable(), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   name: { write: ident },
   description: { since: TRAITS_SINCE, write: limitedText(255).nullable() },
-  disable_ramdisk: switchable,
-  extra: { write: dict.nullable().transform((value) => value ?? {}), none: {}, show: masked, sortable: false },
+  disable_ramdisk: switchField(false),
+  extra: secretTable,
   owner: { write: limitedText(255).nullable() },
-  public: switchable,
-  steps: {
-    write: stepList(z.strictObject({ ...STEP, args: stepArgs.default({}), order: place }, 'expected an object')),
-    ...{ show: masked, keep: stepsKept, sortable: false },
-  },
+  public: switchField(false),
+  steps: stepsField(z.strictObject({ ...STEP, args: stepArgs.default({}), order: place }, 'expected an object')),
   traits: { since: TRAITS_SINCE, sortable: false },
 }
 
 export const runbookResource = ({ store }: ApiParts): Resource<Runbook> => ({
-  refuseBefore: () => new MethodNotAllowed('The API version does not allow runbooks', ['GET']),
+  refusedBefore: { what: 'runbooks', allow: ['GET'] },
   ...{ name: 'runbooks', noun: 'Runbook', since: SINCE, named: 0, records: store.runbooks },
   ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {} },
   create: {
     required: ['name', 'steps'],
     draft(given, { minor }) {
       if (minor < TRAITS_SINCE) parse(trait, given.name, 'runbook name')
-      return checked(given)
+      return checkedSteps(given)
     },
   },
   patch: {
@@ -51,15 +45,10 @@ export const runbookResource = ({ store }: ApiParts): Resource<Runbook> => ({
     change: (_runbook, fields, _asked, patch) => ({
       // Who says whether it is for all says that it is nobody's.
       ...(givenValues(patch, '/public').length > 0 && givenValues(patch, '/owner').length === 0 ? { owner: null } : {}),
-      ...checked(fields),
+      ...checkedSteps(fields),
     }),
   },
 })
-
-function checked(fields: Json): Partial<Runbook> {
-  if (fields.steps) checkOnce(fields.steps)
-  return fields
-}
 
 /** @source Ironic RunbooksController.patch */
 function checkOwner(runbook: Runbook, patch: Patch): void {

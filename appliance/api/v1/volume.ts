@@ -4,12 +4,12 @@ import type { Base } from '../../records/kind.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import type { VolumeConnector, VolumeTarget } from '../../records/kinds/volume.ts'
 import type { Records } from '../../records/store.ts'
-import { type Fields, objectField } from '../fields.ts'
+import { type Fields, objectField, RECORD_FIELDS } from '../fields.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { links } from '../present.ts'
 import type { Resource } from '../resource.ts'
-import { dict, integer, limitedText, text, uuid } from '../schema.ts'
+import { dict, integer, limitedText, text } from '../schema.ts'
 import { filtersByNode, nodeAfter } from './node/belonging.ts'
 import { secretTable } from './node/kept-secrets.ts'
 import { nodeOf } from './node/names.ts'
@@ -18,9 +18,7 @@ const SINCE = 32
 /** @source Ironic states.DELETE_ALLOWED_STATES */
 const DELETE_ALLOWED: readonly string[] = ['manageable', 'enroll', 'adopt failed']
 const COMMON = {
-  uuid: { write: uuid.nullable(), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   extra: objectField(dict),
   node_uuid: { write: text, sortable: false },
 } as const satisfies Fields<Base>

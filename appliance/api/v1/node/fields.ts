@@ -6,7 +6,7 @@
 import { maskSecrets } from '@appliance/ground/secret-words'
 import type { z } from 'zod'
 import { INTERFACE_TYPES, type InterfaceType, type Node } from '../../../records/kinds/node.ts'
-import { type Field, type Fields, objectField, switchField } from '../../fields.ts'
+import { type Field, type Fields, objectField, RECORD_FIELDS, switchField } from '../../fields.ts'
 import { flag, limitedText, text, uuid } from '../../schema.ts'
 import { secretTable } from './kept-secrets.ts'
 import { networkData } from './network-data.ts'
@@ -46,9 +46,7 @@ const interfaces = Object.fromEntries(
 
 /** @source Ironic api/controllers/v1/node.py (node_schema, PATCH_ALLOWED_FIELDS), utils.py (VERSIONED_FIELDS) */
 export const NODE_FIELDS: Fields<Node> = {
-  uuid: { write: nullable(uuid), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   allocation_uuid: { since: 52, sortable: false },
   automated_clean: { since: 47, write: nullable(flag) },
   boot_mode: { since: 75, write: nullable(text), on: 'create' },

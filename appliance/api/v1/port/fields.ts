@@ -1,14 +1,12 @@
 /** The port as the API tells it: every field, since which microversion, what may be written and how. */
 import type { Port } from '../../../records/kinds/port.ts'
-import { type Fields, objectField, switchField } from '../../fields.ts'
+import { type Fields, objectField, RECORD_FIELDS, switchField } from '../../fields.ts'
 import { dict, limitedText, mac, text, uuid } from '../../schema.ts'
 import { localLink, shownLink } from './local-link.ts'
 
 /** @source Ironic api/controllers/v1/port.py */
 export const PORT_FIELDS: Fields<Port> = {
-  uuid: { write: uuid.nullable(), on: 'create' },
-  created_at: {},
-  updated_at: {},
+  ...RECORD_FIELDS,
   address: { write: mac },
   category: { since: 101, write: limitedText(80).nullable() },
   available_for_dynamic_portgroup: { since: 111, ...switchField(true) },
