@@ -27,7 +27,7 @@ export async function readBios(bmc: Bmc): Promise<readonly BiosSetting[]> {
   const registry = await registryOf(bmc, bios)
   return Object.entries(tableAt(bios.body, 'Attributes')).map(([name, value]) => ({
     name,
-    value: value === null ? null : String(value),
+    value: value === null ? null : typeof value === 'object' ? JSON.stringify(value) : String(value),
     ...describedBy(registry.get(name)),
   }))
 }

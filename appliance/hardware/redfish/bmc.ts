@@ -33,6 +33,8 @@ export type Bmc = {
   manager(): Promise<Resource>
   /** @throws RedfishFailure */
   get(link: string): Promise<Resource>
+  /** As `get`, for one of many that are held at a time: what all of them have together is bounded. */
+  collect(link: string): Promise<Resource>
   /** Paths of a collection's members. */
   members(link: string): Promise<readonly string[]>
   /** Resolves when the BMC has done it, also when it does it in a task. @throws RedfishFailure */
@@ -54,6 +56,8 @@ type BmcOptions = Pick<
 /** Pages of one collection, and members of all of them. */
 const PAGES_LIMIT = 50
 const MEMBERS_LIMIT = 2_000
+/** Two hundred drives have some 2 MB. */
+const COLLECTED_LIMIT_BYTES = 32 * 1024 * 1024
 const SHOWN_SYSTEMS = 5
 
 export function createBmc(client: Client, { task, ...options }: BmcOptions): Bmc {
@@ -63,6 +67,14 @@ export function createBmc(client: Client, { task, ...options }: BmcOptions): Bmc
   const get = (link: string) => client.get(link, signal)
   const wait = (answer: Answer) => finished(bmc, answer)
 
+  let collected_bytes = 0
+  async function collect(link: string): Promise<Resource> {
+    const found = await get(link)
+    collected_bytes += found.size_bytes
+    if (collected_bytes <= COLLECTED_LIMIT_BYTES) return found
+    throw failure(`lists resources of more than ${COLLECTED_LIMIT_BYTES} bytes together.`)
+  }
+
   /** @throws RedfishFailure  a loop of pages */
   async function members(link: string): Promise<readonly string[]> {
     const found = new Set<string>()
@@ -71,7 +83,7 @@ export function createBmc(client: Client, { task, ...options }: BmcOptions): Bmc
       if (page >= PAGES_LIMIT || found.size > MEMBERS_LIMIT) {
         throw failure(`lists more than ${MEMBERS_LIMIT} members, or ${PAGES_LIMIT} pages, in ${link}.`)
       }
-      const { body }: Resource = await get(next)
+      const { body }: Resource = await collect(next)
       for (const member of linksAt(body, 'Members')) found.add(member)
       next = linkAt(body, 'Members@odata.nextLink')
     }
@@ -124,7 +136,7 @@ export function createBmc(client: Client, { task, ...options }: BmcOptions): Bmc
   const bmc: Bmc = {
     ...{ node, signal, remember, name, client, failure, ...options },
     root: () => client.root(signal),
-    ...{ system, manager, get, members },
+    ...{ system, manager, get, collect, members },
     patch: async (resource, change) => wait(await client.patch(resource, change, signal)),
     post: async (link, body) => wait(await client.send('POST', link, body, signal)),
     delete: async (link) => wait(await client.send('DELETE', link, undefined, signal)),

@@ -14,7 +14,7 @@ import { here } from './place.ts'
 import { type Answer, createWire, type Method, type WireOptions } from './wire.ts'
 
 /** A resource as the BMC told it. */
-export type Resource = { path: string; body: Json; etag: string | undefined }
+export type Resource = { path: string; body: Json; size_bytes: number; etag: string | undefined }
 
 export type Client = {
   access: RedfishAccess
@@ -199,7 +199,7 @@ function tagsOf(etag: string | undefined): readonly (string | undefined)[] {
   return strong === undefined ? [etag, undefined] : [etag, strong, undefined]
 }
 
-function resourceIn({ url, body, etag }: Answer): Resource {
+function resourceIn({ url, body, size_bytes, etag }: Answer): Resource {
   const table = isTable(body) ? body : {}
-  return { path: url.pathname + url.search, body: table, etag: etag ?? textAt(table, '@odata.etag') }
+  return { path: url.pathname + url.search, body: table, size_bytes, etag: etag ?? textAt(table, '@odata.etag') }
 }

@@ -17,15 +17,20 @@ export async function storageOf(bmc: Bmc, { body }: Resource): Promise<readonly 
 }
 
 export async function drivesOf(bmc: Bmc, system: Resource): Promise<readonly Resource[]> {
-  const links = (await storageOf(bmc, system)).flatMap(({ body }) => linksAt(body, 'Drives'))
-  return getAll(bmc, [...new Set(links)].slice(0, DRIVES_LIMIT))
+  return drivesAt(bmc, await storageOf(bmc, system))
+}
+
+/** Of these controllers. */
+export function drivesAt(bmc: Bmc, storages: readonly Resource[]): Promise<readonly Resource[]> {
+  const links = new Set(storages.flatMap(({ body }) => linksAt(body, 'Drives')))
+  return getAll(bmc, [...links].slice(0, DRIVES_LIMIT))
 }
 
 /** In their order; links that lead nowhere are left out. @throws RedfishFailure  one that cannot be read otherwise */
 export async function getAll(bmc: Bmc, links: readonly string[]): Promise<readonly Resource[]> {
   const found: (Resource | undefined)[] = []
   const getOne = (link: string) =>
-    bmc.get(link).catch((error) => {
+    bmc.collect(link).catch((error) => {
       if (error instanceof RedfishFailure && error.status === 404) return undefined
       throw error
     })

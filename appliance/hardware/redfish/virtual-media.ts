@@ -21,6 +21,7 @@ const EJECT_TRIES = 3
 /** On some Dell machines an image goes only a moment after it was ejected. */
 const PAUSE_S = 3
 const DRIVES_LIMIT = 20
+const MANAGERS_LIMIT = 10
 
 /** Of the system where it has drives, else of its managers: some show the same drives at both. */
 async function drivesOf(bmc: Bmc): Promise<readonly Resource[]> {
@@ -29,12 +30,13 @@ async function drivesOf(bmc: Bmc): Promise<readonly Resource[]> {
   const collections = ofSystem === undefined ? await collectionsOfManagers(bmc, system) : [ofSystem]
   const paths = (await Promise.all(collections.map((link) => bmc.members(link)))).flat()
   if (paths.length === 0) throw bmc.failure('shows no virtual media: neither the system nor its manager has any.')
-  return Promise.all(paths.slice(0, DRIVES_LIMIT).map((path) => bmc.get(path)))
+  return Promise.all(paths.slice(0, DRIVES_LIMIT).map((path) => bmc.collect(path)))
 }
 
 async function collectionsOfManagers(bmc: Bmc, system: Resource): Promise<readonly string[]> {
-  const linked = linksAt(system.body, 'Links', 'ManagedBy')
-  const managers = linked.length > 0 ? await Promise.all(linked.map((link) => bmc.get(link))) : [await bmc.manager()]
+  const linked = linksAt(system.body, 'Links', 'ManagedBy').slice(0, MANAGERS_LIMIT)
+  const managers =
+    linked.length > 0 ? await Promise.all(linked.map((link) => bmc.collect(link))) : [await bmc.manager()]
   return managers.map(({ body }) => linkAt(body, 'VirtualMedia')).filter((link) => link !== undefined)
 }
 

@@ -5,7 +5,7 @@ import type { RaidConfig } from '../../plugin-api/interfaces.ts'
 import type { Bmc } from './bmc.ts'
 import type { Resource } from './client.ts'
 import { linkAt, linksAt, numberAt, textAt } from './members.ts'
-import { getAll, storageOf } from './storage.ts'
+import { drivesAt, getAll, storageOf } from './storage.ts'
 
 const GIB = 1024 ** 3
 const VOLUMES_LIMIT = 100
@@ -31,7 +31,7 @@ async function controllersOf(bmc: Bmc): Promise<readonly Controller[]> {
     storages.map(async (storage): Promise<Controller[]> => {
       const volumes = linkAt(storage.body, 'Volumes')
       if (volumes === undefined) return []
-      return [{ storage, volumes, drives: await getAll(bmc, linksAt(storage.body, 'Drives')) }]
+      return [{ storage, volumes, drives: await drivesAt(bmc, [storage]) }]
     }),
   )
   if (found.flat().length === 0) throw bmc.failure('has no storage controller that keeps volumes.')
