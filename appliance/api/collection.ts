@@ -30,6 +30,8 @@ export type Collection<R> = {
   defaults: readonly string[]
   /** Minor version since when a list may be asked for whole records; 43 when left out. */
   detailSince?: number
+  /** What a marker looks like, of which no record has to be; a uuid when left out. An empty one is none. */
+  marker?: z.ZodType<string>
   /** Names of the link lists that a record has besides `links`, with their first version. */
   subresources?: Readonly<Record<string, number>>
   present: Present<R>
@@ -60,8 +62,13 @@ export function answerList<R extends { uuid: string }>(
   collection: Collection<R>,
   isDetail = false,
 ): Response {
-  const { fields: _, detail: __, ...page } = PAGE
-  const parameters: Record<string, Parameter> = { ...(isDetail ? page : PAGE), ...collection.filters }
+  const { fields, detail, ...others } = PAGE
+  const page = { ...others, ...(collection.marker ? { marker: { schema: collection.marker } } : {}) }
+  const parameters: Record<string, Parameter> = {
+    ...page,
+    ...(isDetail ? {} : { fields, detail }),
+    ...collection.filters,
+  }
   const query: Query = readQuery(call, parameters)
   collection.check?.(query)
   const view = viewOf(call, collection, query, isDetail)
@@ -117,13 +124,14 @@ function pageOf<R>(collection: Collection<R>, query: Query, minor: number, most:
     }
     checkAsked(collection.fields, [sort_key], minor)
   }
-  return { limit: Math.min(limit, most), sort_key, sort_dir, ...(marker === undefined ? {} : { marker }) }
+  return { limit: Math.min(limit, most), sort_key, sort_dir, ...(marker ? { marker } : {}) }
 }
 
 /** The page's records. The marker's own place counts whether or not the filters let it through. */
 function select<R extends { uuid: string }>(collection: Collection<R>, query: Query, page: Page) {
   const marker = page.marker === undefined ? undefined : collection.get(page.marker)
-  if (page.marker !== undefined && !marker) throw new NotFound(`${collection.noun} ${page.marker} could not be found.`)
+  if (page.marker !== undefined && !marker)
+    throw new NotFound(`${collection.noun} ${page.marker.slice(0, 60)} could not be found.`)
   const filters = Object.entries(collection.filters).filter(([name]) => query[name] !== undefined)
   const records: R[] = []
   let isPast = !marker

@@ -46,6 +46,8 @@ export type Resource<R extends Base> = {
   filters: Readonly<Record<string, Filter<R>>>
   /** Minor version since when a list may be asked for whole records; 43 when left out. */
   detailSince?: number
+  /** What a marker of its list looks like; a uuid when left out. */
+  marker?: z.ZodType<string>
   /** Names of the link lists that a whole record has besides `links`, e.g. ports, with their first version. */
   subresources?: Readonly<Record<string, number>>
   /** Whether each of them is in a list of its own once more. @source Ironic api/controllers/v1/chassis.py */

@@ -39,6 +39,8 @@ export const text = z.string('expected a string')
 export const limitedText = (limit: number) => text.max(limit, `expected at most ${limit} characters`)
 export const uuid = text.regex(UUID, 'expected a UUID').transform((value) => value.toLowerCase())
 export const ident = text.regex(LOGICAL_NAME, 'expected a UUID or a name')
+/** Of a list whose records Ironic looks for by whatever looks like a name. */
+export const anyMarker = ident.transform((value) => (UUID.test(value) ? value.toLowerCase() : value))
 export const mac = text.regex(MAC, 'expected a valid MAC address').transform((value) => value.toLowerCase())
 /** What is nested deeper would be neither shown nor masked whole. */
 export const dict = z

@@ -4,7 +4,7 @@ import type { DeployTemplate } from '../../records/kinds/deploy-template.ts'
 import { type Fields, RECORD_FIELDS } from '../fields.ts'
 import type { ApiParts } from '../parts.ts'
 import type { Resource } from '../resource.ts'
-import { limitedText } from '../schema.ts'
+import { anyMarker, limitedText } from '../schema.ts'
 import { secretTable } from './node/kept-secrets.ts'
 import { trait } from './node/traits.ts'
 import { checkedSteps, place, STEP, stepArgs, stepsField } from './step-fields.ts'
@@ -21,7 +21,7 @@ const FIELDS: Fields<DeployTemplate> = {
 export const deployTemplateResource = ({ store }: ApiParts): Resource<DeployTemplate> => ({
   refusedBefore: { what: 'deploy templates', allow: ['GET'] },
   ...{ name: 'deploy_templates', noun: 'Deploy template', since: 55, named: 0, records: store.deploy_templates },
-  ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {} },
+  ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {}, marker: anyMarker },
   create: { required: ['name', 'steps'], draft: checkedSteps },
   patch: { change: (_template, fields) => checkedSteps(fields) },
 })

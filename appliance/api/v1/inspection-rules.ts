@@ -54,7 +54,13 @@ const FIELDS: Fields<InspectionRule> = {
     none: 'main',
   },
   sensitive: switchField(false),
-  conditions: hidden((rule) => rule.conditions_secret, list(condition)),
+  conditions: hidden(
+    (rule) => rule.conditions_secret,
+    // The `baremetal` client says null for none.
+    list(condition)
+      .nullable()
+      .transform((value) => value ?? []),
+  ),
   actions: hidden((rule) => rule.actions_secret, list(action).min(1, 'expected at least one action')),
 }
 
@@ -63,6 +69,7 @@ export const inspectionRuleResource = ({ store }: ApiParts): Resource<Inspection
   ...{ name: 'inspection_rules', noun: 'Rule', since: 96, records: store.inspection_rules, deletesAll: true },
   fields: FIELDS,
   defaults: ['uuid', 'priority', 'phase', 'description'],
+  marker: text,
   filters: { phase: filter(text, (rule, wanted) => rule.phase === wanted) },
   create: { required: ['actions'], draft: (given) => checked(store.inspection_rules.draft({}), given) },
   patch: {

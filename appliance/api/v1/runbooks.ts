@@ -8,7 +8,7 @@ import { givenValues, type Patch } from '../json-patch.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
 import { findRecord, type Resource } from '../resource.ts'
-import { flag, ident, limitedText, list, parse } from '../schema.ts'
+import { anyMarker, flag, ident, limitedText, list, parse } from '../schema.ts'
 import { secretTable } from './node/kept-secrets.ts'
 import { TRAITS_SINCE } from './node/runbook.ts'
 import { trait } from './node/traits.ts'
@@ -32,7 +32,7 @@ const FIELDS: Fields<Runbook> = {
 export const runbookResource = ({ store }: ApiParts): Resource<Runbook> => ({
   refusedBefore: { what: 'runbooks', allow: ['GET'] },
   ...{ name: 'runbooks', noun: 'Runbook', since: SINCE, named: 0, records: store.runbooks },
-  ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {} },
+  ...{ fields: FIELDS, defaults: ['uuid', 'name'], filters: {}, marker: anyMarker },
   create: {
     required: ['name', 'steps'],
     draft(given, { minor }) {

@@ -30,6 +30,8 @@ describe('inspection rules', () => {
     assert.deepEqual((await ask('GET', `/v1/inspection_rules/${UUID}`)).body, created.body)
     const bare = await ask('POST', '/v1/inspection_rules', { actions: RULE.actions })
     assert.deepEqual([bare.status, bare.body.conditions, bare.body.priority], [201, [], 0])
+    const asBaremetal = await ask('POST', '/v1/inspection_rules', { actions: RULE.actions, conditions: null })
+    assert.deepEqual([asBaremetal.status, asBaremetal.body.conditions], [201, []])
     const again = await ask('POST', '/v1/inspection_rules', { ...RULE, uuid: UUID })
     assert.deepEqual([again.status, again.fault], [409, `A rule with UUID ${UUID} already exists.`])
   })

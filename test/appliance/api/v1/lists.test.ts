@@ -26,7 +26,7 @@ const REFUSED: readonly (readonly [query: string, fault: RegExp, status?: number
   ['sort_dir=ASC', /Acceptable values are 'asc' or 'desc'$/],
   ['sort_key=nothing', /^The sort_key value "nothing" is an invalid field for sorting$/],
   ['sort_key=uuid&sort_key=created_at', /^Expected one value for sort_key/],
-  ['marker=n1', /^Schema error for marker/],
+  ['marker=a%20b', /^Schema error for marker/],
   [`marker=${UUID}`, /could not be found\.$/, 404],
   ['fields=nothing', /^Field nothing is not a valid field\.$/],
   ['detail=maybe', /^Schema error for detail/],
@@ -34,7 +34,34 @@ const REFUSED: readonly (readonly [query: string, fault: RegExp, status?: number
   ['colour=red', /^Unexpected arguments: colour$/],
 ]
 
+const MARKERS: readonly (readonly [path: string, marker: string, status: number])[] = [
+  ...LISTS.map(([path]) => [path, 'n1', path === 'deploy_templates' ? 404 : 400] as const),
+  ...([
+    ['runbooks', 'n1', 404],
+    ['inspection_rules', 'n1', 404],
+    ['inspection_rules', 'a%20b', 404],
+  ] as const),
+  ...([
+    ['deploy_templates', '', 400],
+    ['runbooks', '', 400],
+    ['inspection_rules', '', 200],
+    ['nodes', '', 400],
+  ] as const),
+]
+
 describe('a list of records', () => {
+  it('is asked for a marker that is no uuid, and says where it looked for it', async (t) => {
+    const { ask } = await openRig(t)
+
+    for (const [path, marker, expected] of MARKERS) {
+      const { status, fault } = await ask('GET', `/v1/${path}?marker=${marker}`)
+
+      assert.equal(status, expected, `${path} ${marker}`)
+      if (status === 404) assert.match(fault, /^(Deploy template|Runbook|Rule) (n1|a b) could not be found\.$/)
+      if (status === 400) assert.match(fault, /^Schema error for marker/)
+    }
+  })
+
   for (const path of new Set(LISTS.map(([path]) => path))) {
     it(`checks what is asked of it: ${path}`, async (t) => {
       const { ask } = await openRig(t)
