@@ -6,7 +6,8 @@ import type { App, Call } from './parts.ts'
 /** @throws MethodNotAllowed, NotFound */
 export function refuseUnrouted(app: App, call: Call): never {
   const allowed = methodsOf(app, call.req.path)
-  if (allowed.length === 0 || allowed.includes(call.req.method)) throw notServed(call)
+  const isThere = allowed.length > 0 || leadsOn(app, call.req.path)
+  if (!isThere || allowed.includes(call.req.method)) throw notServed(call)
   throw new MethodNotAllowed(`The method ${call.req.method} is not allowed for this resource.`, allowed)
 }
 
@@ -18,6 +19,14 @@ function methodsOf(app: App, path: string): string[] {
   const methods = routes.map(({ method }) => method)
   return [...new Set(methods.includes('GET') ? ['GET', 'HEAD', ...methods] : methods)]
 }
+
+/** Whether a path is only the way to others, as /v1/nodes/{node}/management is: no method is allowed there. */
+const leadsOn = (app: App, path: string): boolean =>
+  app.routes.some(({ path: pattern }) => {
+    const segments = path.split('/')
+    const way = pattern.split('/').slice(0, segments.length)
+    return way.length < pattern.split('/').length && way.at(-1) === segments.at(-1) && matches(way.join('/'), segments)
+  })
 
 function matches(pattern: string, segments: readonly string[]): boolean {
   const parts = pattern.split('/')

@@ -24,7 +24,7 @@ import { addIndicators } from './v1/node/indicators.ts'
 import { addManagement } from './v1/node/management.ts'
 import { addReadings } from './v1/node/readings.ts'
 import { addReads } from './v1/node/reads.ts'
-import { addMaintenance, addStates } from './v1/node/states.ts'
+import { addMaintenance, addStates, addValidate } from './v1/node/states.ts'
 import { addTraits } from './v1/node/traits.ts'
 import { addVifs } from './v1/node/vifs.ts'
 import { addVmedia } from './v1/node/vmedia.ts'
@@ -46,6 +46,7 @@ export function createApi(parts: ApiParts, rowsOf: typeof resourcesOf = resource
   const rows = rowsOf(parts)
   const collections = rows.filter(({ name }) => !name.includes('/')).map(({ name, since = 1 }) => [name, since])
   addRoot(app, { ...Object.fromEntries(collections), ...OTHERS })
+  addValidate(app, parts)
   for (const row of rows) addResource(app, parts, row)
   addStates(app, parts)
   addMaintenance(app, parts)

@@ -5,6 +5,7 @@ import { type JsonLimits, JsonMeter, JsonTooMuch } from '@appliance/ground/json-
 import type { z } from 'zod'
 import { ApplianceError, InvalidParameterValue, PayloadTooLarge } from '../errors.ts'
 import type { Call } from './parts.ts'
+import { rawQuery } from './query.ts'
 import { parse } from './schema.ts'
 
 /**
@@ -28,6 +29,22 @@ export async function readBody<S extends z.ZodType>(
   schema: S,
 ): Promise<z.output<S>> {
   return parse(schema, await readJson(call, limit_kib), what)
+}
+
+/**
+ * What is asked of a node, in the body or in the query; the body's word counts where both have one.
+ * @source Ironic: pecan hands a controller both, whatever the method
+ * @throws PayloadTooLarge, InvalidParameterValue
+ */
+export async function readArguments<S extends z.ZodType>(
+  call: Call,
+  limit_kib: number,
+  what: string,
+  schema: S,
+): Promise<z.output<S>> {
+  const body = await readJson(call, limit_kib)
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body)
+  return parse(schema, isObject ? { ...rawQuery(call), ...body } : body, what)
 }
 
 /** @throws PayloadTooLarge, InvalidParameterValue, ServiceUnavailable */

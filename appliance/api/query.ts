@@ -12,12 +12,21 @@ export type ValuesOf<P extends Parameters> = { [K in keyof P]?: z.output<P[K]['s
 /** @throws InvalidParameterValue, NotAcceptable (a parameter of a later version) */
 export function readQuery<P extends Parameters>(call: Call, parameters: P): ValuesOf<P> {
   const values: Record<string, unknown> = {}
-  for (const [name, [value = '', ...more]] of Object.entries(call.req.queries())) {
+  for (const [name, given] of Object.entries(call.req.queries())) {
     const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
     if (!parameter) throw new InvalidParameterValue(`Unexpected arguments: ${name}`)
-    if (more.length > 0) throw new InvalidParameterValue(`Expected one value for ${name}, and found ${more.length + 1}`)
+    const value = theOne(name, given)
     requireMinor(call.get('minor'), parameter.since ?? 0)
     values[name] = parse(parameter.schema, value, name)
   }
   return values as ValuesOf<P>
+}
+
+/** What nobody has looked at yet. @throws InvalidParameterValue */
+export const rawQuery = (call: Call): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(call.req.queries()).map(([name, given]) => [name, theOne(name, given)]))
+
+function theOne(name: string, [value = '', ...more]: readonly string[]): string {
+  if (more.length > 0) throw new InvalidParameterValue(`Expected one value for ${name}, and found ${more.length + 1}`)
+  return value
 }

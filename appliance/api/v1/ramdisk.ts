@@ -3,7 +3,7 @@ import { plainAddress } from '@appliance/ground/plain-address'
 import { z } from 'zod'
 import type { Asker, Heartbeat } from '../../conductor/conductor.ts'
 import { Forbidden, InvalidParameterValue, NotFound } from '../../errors.ts'
-import { readBody } from '../body.ts'
+import { readArguments, readBody } from '../body.ts'
 import { bootNumberIn } from '../boot-number.ts'
 import { servedSince } from '../not-served.ts'
 import type { ApiParts, App, Call } from '../parts.ts'
@@ -111,7 +111,7 @@ export function addRamdisk(app: App, parts: ApiParts, isServed: boolean): void {
   const heartbeat = async (call: Call) => {
     guard(call)
     const limit = config.api.max_json_body_size
-    const { node_ident, ...body } = await readBody(call, limit, 'heartbeat', HEARTBEAT_BODY)
+    const { node_ident, ...body } = await readArguments(call, limit, 'heartbeat', HEARTBEAT_BODY)
     const ident = call.req.param('node') ?? node_ident
     if (ident === undefined) throw new InvalidParameterValue('Missing mandatory parameter: node_ident')
     const told = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as Heartbeat

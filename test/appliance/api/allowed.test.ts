@@ -27,6 +27,20 @@ describe('a method that a path does not have', () => {
     }
   })
 
+  it('is 405 on a path that only leads to others, whatever the method', async (t) => {
+    const { ask } = await openRig(t)
+    const { uuid } = await enrolled(ask)
+
+    for (const path of [`/v1/nodes/${uuid}/management`, '/v1/drivers/ipmi/raid']) {
+      for (const method of ['GET', 'PUT', 'DELETE']) {
+        const { status, headers, fault } = await ask(method, path)
+
+        assert.deepEqual([status, headers.get('allow')], [405, ''], `${method} ${path}`)
+        assert.equal(fault, `The method ${method} is not allowed for this resource.`)
+      }
+    }
+  })
+
   it('is 404 on a path that is none', async (t) => {
     const { ask } = await openRig(t)
     const { uuid } = await enrolled(ask)

@@ -222,6 +222,47 @@ describe('states, maintenance and management of a node', () => {
     assert.equal(wrong.fault, "Schema error for boot_device: 'boot_device' is a required property")
   })
 
+  it('is asked by the query as by the body, whose word counts', async (t) => {
+    const { ask, path, uuid, conductor, store } = await withNode(t)
+
+    const answers = [
+      await ask('PUT', `${path}/management/boot_device?boot_device=pxe&persistent=true`),
+      await ask('PUT', `${path}/management/boot_device?boot_device=pxe`, { boot_device: 'disk' }),
+      await ask('PUT', `${path}/states/power?target=power%20on&timeout=60`),
+      await ask('PUT', `${path}/states/provision?target=manage`),
+      await ask('PUT', `${path}/maintenance?reason=tea`),
+    ]
+
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [204, 204, 202, 202, 202],
+    )
+    assert.deepEqual(conductor.asked, [
+      { verb: 'setBootDevice', uuid, with: { device: 'pxe', persistent: true } },
+      { verb: 'setBootDevice', uuid, with: { device: 'disk', persistent: false } },
+      { verb: 'power', uuid, with: { target: 'power on', timeout_s: 60 } },
+      { verb: 'provision', uuid, with: { target: 'manage' } },
+    ])
+    assert.equal(store.nodes.find(uuid).maintenance_reason, 'tea')
+    const odd = await ask('PUT', `${path}/states/power?target=power%20on&colour=red`)
+    assert.match(odd.fault, /Additional properties are not allowed \('colour' was unexpected\)$/)
+    const twice = await ask('PUT', `${path}/states/power?target=rebooting&target=rebooting`)
+    assert.equal(twice.fault, 'Expected one value for target, and found 2')
+  })
+
+  it('validates what the query names', async (t) => {
+    const { ask, path, uuid } = await withNode(t)
+    const validate = (query: string, version?: string) =>
+      ask('GET', `/v1/nodes/validate${query}`, undefined, version === undefined ? {} : { version })
+
+    const { body } = await ask('GET', `${path}/validate`)
+
+    for (const query of ['?node=n1', `?node=${uuid}`, `?node_uuid=${uuid}`])
+      assert.deepEqual((await validate(query)).body, body, query)
+    assert.deepEqual([(await validate('')).status, (await validate('?node_uuid=n1')).status], [400, 400])
+    assert.deepEqual([(await validate('?node=n2')).status, (await validate('?node=n1', '1.4')).status], [404, 406])
+  })
+
   it('switches no machine off that must not be: that is 409', async (t) => {
     const { ask, path, store, uuid } = await withNode(t)
     await store.nodes.update(uuid, { disable_power_off: true })

@@ -1,7 +1,7 @@
 /** /v1/nodes/{node}/management/indicators: the lamps of a machine. One is named `led@system`. */
 import { z } from 'zod'
 import { InvalidParameterValue } from '../../../errors.ts'
-import { readBody } from '../../body.ts'
+import { readArguments } from '../../body.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
 import { links } from '../../present.ts'
 import { text } from '../../schema.ts'
@@ -31,7 +31,7 @@ export function addIndicators(app: App, parts: ApiParts): void {
   })
   app.put(`${path}/:indicator`, async (call) => {
     const { uuid } = nodeOf(call, parts)
-    const { state } = await readBody(call, config.api.max_json_body_size, 'indicator', BODY)
+    const { state } = await readArguments(call, config.api.max_json_body_size, 'indicator', BODY)
     await conductor.management.setIndicatorState(uuid, named(call), state)
     return call.body(null, 204)
   })

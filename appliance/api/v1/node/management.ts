@@ -1,6 +1,6 @@
 /** /v1/nodes/{node}/management: the boot device and the NMI; and the console. */
 import { z } from 'zod'
-import { readBody } from '../../body.ts'
+import { readArguments } from '../../body.ts'
 import { servedSince } from '../../not-served.ts'
 import type { ApiParts, App } from '../../parts.ts'
 import { flag, text } from '../../schema.ts'
@@ -18,7 +18,7 @@ export function addManagement(app: App, parts: ApiParts): void {
   )
   app.put(bootDevice, async (call) => {
     const { uuid } = nodeOf(call, parts)
-    const body = await readBody(call, config.api.max_json_body_size, 'boot_device', BOOT_DEVICE_BODY)
+    const body = await readArguments(call, config.api.max_json_body_size, 'boot_device', BOOT_DEVICE_BODY)
     await conductor.setBootDevice(uuid, body.boot_device, body.persistent ?? false)
     return call.body(null, 204)
   })
@@ -39,7 +39,7 @@ function addConsole(app: App, parts: ApiParts, path: string): void {
   })
   app.put(path, async (call) => {
     const { uuid } = nodeOf(call, parts)
-    const { enabled } = await readBody(call, config.api.max_json_body_size, 'console', CONSOLE_BODY)
+    const { enabled } = await readArguments(call, config.api.max_json_body_size, 'console', CONSOLE_BODY)
     await conductor.console.set(uuid, enabled)
     call.header('location', `${call.get('base')}/v1/nodes/${uuid}/states/console`)
     return call.body(null, 202)

@@ -3,13 +3,14 @@ import { z } from 'zod'
 import { Conflict, InvalidParameterValue, InvalidStateRequested, NotAcceptable, NotFound } from '../../../errors.ts'
 import type { PowerTarget } from '../../../plugin-api/interfaces.ts'
 import type { Node, ProvisionState } from '../../../records/kinds/node.ts'
-import { readBody, readJson } from '../../body.ts'
+import { readArguments, readJson } from '../../body.ts'
 import { fieldValue, isServed } from '../../fields.ts'
 import { requireMinor } from '../../microversions.ts'
 import type { ApiParts, App, Call } from '../../parts.ts'
-import { flag, integer, text } from '../../schema.ts'
+import { readQuery } from '../../query.ts'
+import { flag, ident, integer, isUuid, text, uuid } from '../../schema.ts'
 import { NODE_FIELDS } from './fields.ts'
-import { nodeOf } from './names.ts'
+import { findNode, NAMED_SINCE, nodeOf } from './names.ts'
 import { checkProvision, PROVISION_BODY } from './provision.ts'
 import { readRaidConfig } from './raid-schema.ts'
 import { withRunbook } from './runbook.ts'
@@ -44,14 +45,14 @@ export function addStates(app: App, parts: ApiParts): void {
   app.get('/v1/nodes/:node/states', (call) => call.json(statesOf(nodeOf(call, parts), call.get('minor'))))
   app.put('/v1/nodes/:node/states/provision', async (call) => {
     const node = nodeOf(call, parts)
-    const body = await readBody(call, config.api.max_json_body_size_provision, 'provision', PROVISION_BODY)
+    const body = await readArguments(call, config.api.max_json_body_size_provision, 'provision', PROVISION_BODY)
     const minor = call.get('minor')
     await conductor.provision(node.uuid, checkProvision(node, withRunbook(parts, node, body, minor), minor))
     return accepted(call)
   })
   app.put('/v1/nodes/:node/states/power', async (call) => {
     const node = nodeOf(call, parts)
-    const { target, timeout } = await readBody(call, limit, 'power', POWER_BODY)
+    const { target, timeout } = await readArguments(call, limit, 'power', POWER_BODY)
     checkPower(node, { target, timeout: timeout ?? undefined, minor: call.get('minor') })
     await conductor.power(node.uuid, target as PowerTarget, timeout ?? undefined)
     return accepted(call)
@@ -64,7 +65,7 @@ export function addStates(app: App, parts: ApiParts): void {
   })
   app.put('/v1/nodes/:node/states/boot_mode', async (call) => {
     const node = nodeOf(call, parts)
-    const { target } = await readBody(call, limit, 'boot_mode', z.strictObject({ target: text }))
+    const { target } = await readArguments(call, limit, 'boot_mode', z.strictObject({ target: text }))
     checkBootChange(node, call)
     if (target !== 'uefi' && target !== 'bios') {
       throw new InvalidParameterValue(
@@ -76,12 +77,24 @@ export function addStates(app: App, parts: ApiParts): void {
   })
   app.put('/v1/nodes/:node/states/secure_boot', async (call) => {
     const node = nodeOf(call, parts)
-    const { target } = await readBody(call, limit, 'secure_boot', z.strictObject({ target: flag }))
+    const { target } = await readArguments(call, limit, 'secure_boot', z.strictObject({ target: flag }))
     checkBootChange(node, call)
     await conductor.management.changeSecureBoot(node.uuid, target)
     return accepted(call)
   })
-  app.get('/v1/nodes/:node/validate', async (call) => call.json(await conductor.validate(nodeOf(call, parts).uuid)))
+}
+
+/** Stands before the nodes themselves, of which none is named so. */
+export function addValidate(app: App, parts: ApiParts): void {
+  const validate = async (call: Call, { uuid }: Node) => call.json(await parts.conductor.validate(uuid))
+  app.get('/v1/nodes/validate', (call) => {
+    const { node_uuid, node } = readQuery(call, { node: { schema: ident }, node_uuid: { schema: uuid } })
+    const asked = node_uuid ?? node
+    if (asked === undefined) throw new InvalidParameterValue('Missing mandatory parameter: node')
+    if (!isUuid(asked)) requireMinor(call.get('minor'), NAMED_SINCE)
+    return validate(call, findNode(parts, asked, call.get('minor')))
+  })
+  app.get('/v1/nodes/:node/validate', (call) => validate(call, nodeOf(call, parts)))
 }
 
 export function addMaintenance(app: App, { conductor, store, config }: ApiParts): void {
@@ -92,7 +105,7 @@ export function addMaintenance(app: App, { conductor, store, config }: ApiParts)
   }
   app.put('/v1/nodes/:node/maintenance', async (call) => {
     const body = z.strictObject({ reason: text.nullable().optional() })
-    const { reason = null } = await readBody(call, config.api.max_json_body_size, 'maintenance', body)
+    const { reason = null } = await readArguments(call, config.api.max_json_body_size, 'maintenance', body)
     return setMaintenance(call, { maintenance: true, maintenance_reason: reason })
   })
   app.delete('/v1/nodes/:node/maintenance', (call) =>
