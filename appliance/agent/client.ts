@@ -4,8 +4,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseJson as parseAnyJson } from '@appliance/ground/json-meter'
 import { AddressRefused, type Reach } from '@appliance/ground/reach'
+import { readLimited } from '@appliance/ground/read-limited'
 import { trimEnd } from '@appliance/ground/trim-end'
-import type { Dispatcher } from 'undici'
 import { AgentFailure, ApplianceError, messageOf } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
@@ -69,7 +69,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
         signal,
       })
       status = response.statusCode
-      text = await readLimited(response.body, call.node.uuid)
+      const refusal = () =>
+        new AgentFailure(`The agent of node ${call.node.uuid} answered more than ${ANSWER_LIMIT_BYTES} bytes`)
+      text = (await readLimited(response.body, ANSWER_LIMIT_BYTES, refusal)).toString('utf8')
     } catch (error) {
       if (error instanceof ApplianceError) throw error
       call.signal.throwIfAborted()
@@ -181,20 +183,6 @@ const NODE_ADVICE = /; if the root CA is installed locally.*$/
 function reasonOf(error: unknown): string {
   const cause = error instanceof AggregateError ? error.errors[0] : error
   return messageOf(cause).replace(NODE_ADVICE, '') || 'the connection broke'
-}
-
-async function readLimited(body: Dispatcher.ResponseData['body'], node: string): Promise<string> {
-  const chunks: Buffer[] = []
-  let size_bytes = 0
-  for await (const chunk of body) {
-    size_bytes += (chunk as Buffer).length
-    if (size_bytes > ANSWER_LIMIT_BYTES) {
-      body.destroy()
-      throw new AgentFailure(`The agent of node ${node} answered more than ${ANSWER_LIMIT_BYTES} bytes`)
-    }
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parseJson(call: Call, status: number, text: string): unknown {

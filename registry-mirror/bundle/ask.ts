@@ -2,10 +2,12 @@
  * One HTTP request to a registry, its body and its answer as streams; every silence has a deadline. Knows no
  * endpoint.
  */
+
 import { once } from 'node:events'
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request } from '@appliance/ground/http'
 import { parseJson } from '@appliance/ground/json-meter'
+import { readLimited } from '@appliance/ground/read-limited'
 import { BundleError } from './format.ts'
 
 /** Where a registry listens. */
@@ -72,16 +74,8 @@ export function discard({ body }: Answer): undefined {
 }
 
 /** @throws BundleError  more than that */
-export async function readAll(body: AsyncIterable<Uint8Array>, limit_bytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes > limit_bytes) throw new BundleError(`More than ${limit_bytes} bytes came where fewer are expected.`)
-  }
-  return Buffer.concat(chunks, bytes)
-}
+export const readAll = (body: AsyncIterable<Uint8Array>, limit_bytes: number): Promise<Buffer> =>
+  readLimited(body, limit_bytes, () => new BundleError(`More than ${limit_bytes} bytes came where fewer are expected.`))
 
 /** The registry's own message, if there is one. */
 export async function refusalOf(answer: Answer, what: string): Promise<BundleError> {

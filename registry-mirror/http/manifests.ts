@@ -1,6 +1,7 @@
 /** Manifests: end-3, end-7 and end-9 of the specification. */
 
 import { isKnown } from '@appliance/ground/range'
+import { readLimited } from '@appliance/ground/read-limited'
 import type { Digest } from '../oci/digest.ts'
 import { algorithmOf, digestOf } from '../oci/digest.ts'
 import { digestInvalid, manifestTooLarge, manifestUnknown, tooManyTags } from '../oci/errors.ts'
@@ -85,12 +86,7 @@ async function freshenBlobs({ storage }: Exchange, { name, reference }: { name: 
 async function bodyOf({ request }: Exchange): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > MANIFEST_LIMIT_BYTES)
     throw manifestTooLarge(MANIFEST_LIMIT_BYTES)
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    chunks.push(chunk)
-    bytes += chunk.length
-    if (bytes > MANIFEST_LIMIT_BYTES) throw manifestTooLarge(MANIFEST_LIMIT_BYTES)
-  }
-  return Buffer.concat(chunks, bytes)
+  // The answer goes out on the same connection.
+  const body = request.iterator({ destroyOnReturn: false })
+  return readLimited(body, MANIFEST_LIMIT_BYTES, () => manifestTooLarge(MANIFEST_LIMIT_BYTES))
 }

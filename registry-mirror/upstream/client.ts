@@ -1,6 +1,8 @@
 /** Asks one upstream over HTTP: authenticates, follows redirects, enforces deadlines. Caches nothing but tokens. */
+
 import { openedLater } from '@appliance/ground/opened-later'
 import { AddressRefused, type Reach } from '@appliance/ground/reach'
+import { readLimited } from '@appliance/ground/read-limited'
 import type { Agent, Dispatcher } from 'undici'
 import type { UpstreamConfig } from '../config/config.ts'
 import type { Credentials } from '../oci/secret.ts'
@@ -179,18 +181,12 @@ export class UpstreamClient {
   }
 
   async #text({ body }: UpstreamAnswer): Promise<string> {
-    const chunks: Buffer[] = []
-    let bytes = 0
+    const refusal = () => new Error(`more than ${TOKEN_LIMIT_BYTES} bytes for a token`)
     try {
-      for await (const chunk of body) {
-        chunks.push(chunk)
-        bytes += chunk.length
-        if (bytes > TOKEN_LIMIT_BYTES) throw new Error(`more than ${TOKEN_LIMIT_BYTES} bytes for a token`)
-      }
+      return (await readLimited(body, TOKEN_LIMIT_BYTES, refusal)).toString()
     } catch (error) {
       throw this.failureOf(error)
     }
-    return Buffer.concat(chunks).toString()
   }
 
   async #follow(question: Question, authorization: string | undefined): Promise<UpstreamAnswer> {

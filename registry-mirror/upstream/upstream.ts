@@ -1,6 +1,7 @@
 /** The questions to one upstream. Each answer is checked before the caller sees it. Stores nothing. */
 
 import { parseJson } from '@appliance/ground/json-meter'
+import { readLimited } from '@appliance/ground/read-limited'
 import { createSemaphore, type Semaphore } from '@appliance/ground/semaphore'
 import type { UpstreamConfig } from '../config/config.ts'
 import { isAllowed } from '../config/upstream.ts'
@@ -215,20 +216,13 @@ export class Upstream {
   }
 
   async #whole({ headers, body }: UpstreamAnswer, limit_bytes: number, what: string): Promise<Buffer> {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    try {
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        chunks.push(chunk)
-        bytes += chunk.length
-        if (bytes > limit_bytes) throw this.#lie(what, `sends more than ${limit_bytes} bytes`)
-      }
-    } catch (error) {
+    const refusal = () => this.#lie(what, `sends more than ${limit_bytes} bytes`)
+    const bytes = await readLimited(body, limit_bytes, refusal).catch((error: unknown) => {
       throw this.client.failureOf(error)
-    }
+    })
     const told = lengthOf(headers)
-    if (told !== undefined && told !== bytes) throw this.#lie(what, `sends ${bytes} bytes, not ${told}`)
-    return Buffer.concat(chunks, bytes)
+    if (told !== undefined && told !== bytes.length) throw this.#lie(what, `sends ${bytes.length} bytes, not ${told}`)
+    return bytes
   }
 
   /** Only of this upstream. RFC 8288. */

@@ -5,11 +5,11 @@
 
 import { isIP } from 'node:net'
 import { readBoolean } from '@appliance/ground/booleans'
-import { hasMembers } from '@appliance/ground/exact-number'
 import { InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
 import type { BoundSecrets } from '../../plugin-api/bound-secrets.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { infoText } from '../driver-info.ts'
 
 const PRIV_LEVELS = ['ADMINISTRATOR', 'CALLBACK', 'OPERATOR', 'USER'] as const
 const PROTOCOL_VERSIONS = ['2.0', '1.5'] as const
@@ -109,22 +109,22 @@ const DEFAULTS: IpmiDefaults = { disable_boot_timeout: true, cipher_suite_versio
 /** @throws MissingParameterValue, InvalidParameterValue  with Ironic's words where it has the check */
 export function ipmiAccessOf(node: IpmiNode, defaults: IpmiDefaults = DEFAULTS): IpmiAccess {
   const info = node.driver_info
-  if (!text(info, 'ipmi_address')) {
+  if (!infoText(info, 'ipmi_address')) {
     throw new MissingParameterValue("Missing the following IPMI credentials in node's driver_info: ['ipmi_address'].")
   }
   const version = oneOf(
-    text(info, 'ipmi_protocol_version') || '2.0',
+    infoText(info, 'ipmi_protocol_version') || '2.0',
     PROTOCOL_VERSIONS,
     (value, valid) => `Invalid IPMI protocol version value ${value}, the valid value can be one of ${valid}`,
   )
-  const username = text(info, 'ipmi_username')
+  const username = infoText(info, 'ipmi_username')
   const port = portOf(info)
   const access = {
     node: node.uuid,
     address: addressOf(node),
     port,
     username,
-    password: text(info, 'ipmi_password'),
+    password: infoText(info, 'ipmi_password'),
     kg_key: kgKeyOf(node),
     force_boot_device: flag(info, 'ipmi_force_boot_device', false),
     disable_boot_timeout: flag(info, 'ipmi_disable_boot_timeout', defaults.disable_boot_timeout),
@@ -142,20 +142,8 @@ export function ipmiAccessOf(node: IpmiNode, defaults: IpmiDefaults = DEFAULTS):
   return { ...access, args, cipher_suites: cipherSuitesOf(node, version, defaults) }
 }
 
-/** Numbers are welcome: the CLI parses `--driver-info ipmi_password=1234` as JSON. */
-function text(info: Json, key: string): string {
-  const value = info[key]
-  if (value === undefined || value === null) return ''
-  if (hasMembers(value)) throw new InvalidParameterValue(`driver_info/${key} is an object: expected a string.`)
-  const string = String(value)
-  if (/\p{Cc}/u.test(string)) {
-    throw new InvalidParameterValue(`driver_info/${key} holds a control character (a line break?): remove it.`)
-  }
-  return string
-}
-
 function flag(info: Json, key: string, otherwise: boolean): boolean {
-  const value = text(info, key)
+  const value = infoText(info, key)
   return value === '' ? otherwise : (readBoolean(value) ?? false)
 }
 
@@ -177,7 +165,7 @@ const HOSTNAME =
   /^(?=.{1,255}$)(?=.*[a-z0-9])[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/i
 
 function addressOf(node: IpmiNode): string {
-  const address = text(node.driver_info, 'ipmi_address')
+  const address = infoText(node.driver_info, 'ipmi_address')
   if (isIP(address) || HOSTNAME.test(address)) return address
   throw new InvalidParameterValue(
     `Invalid IPMI address "${address}" for node ${node.uuid}. Must be a valid IP address or hostname.`,
@@ -185,7 +173,7 @@ function addressOf(node: IpmiNode): string {
 }
 
 function portOf(info: Json): number {
-  const given = text(info, 'ipmi_port')
+  const given = infoText(info, 'ipmi_port')
   if (given === '') return DEFAULT_PORT
   const port = /^\d{1,5}$/.test(given) ? Number(given) : Number.NaN
   if (port >= 1 && port <= 65535) return port
@@ -202,7 +190,7 @@ function refuseTooLong(node: IpmiNode, key: string, value: string, limit_bytes: 
 
 function privilegeOf(info: Json): string {
   return oneOf(
-    text(info, 'ipmi_priv_level') || 'ADMINISTRATOR',
+    infoText(info, 'ipmi_priv_level') || 'ADMINISTRATOR',
     PRIV_LEVELS,
     (value, valid) => `Invalid privilege level value:${value}, the valid value can be one of ${valid}`,
   )
@@ -217,7 +205,7 @@ function cipherSuitesOf(
   { cipher_suite_versions }: IpmiDefaults,
 ): readonly string[] {
   const info = node.driver_info
-  const given = text(info, 'ipmi_cipher_suite')
+  const given = infoText(info, 'ipmi_cipher_suite')
   if (given !== '' && !/^\d{1,3}$/.test(given)) {
     throw new InvalidParameterValue(`Invalid cipher suite ${given}, expected a number`)
   }
@@ -241,7 +229,7 @@ const acceptsInsecure = (info: Json) => flag(info, 'ipmi_accept_insecure', false
 
 /** Zeros at its end are what a shorter key is filled up with. IPMI 2.0 section 13.31. */
 function kgKeyOf({ uuid, driver_info }: IpmiNode): string {
-  const key = text(driver_info, 'ipmi_hex_kg_key')
+  const key = infoText(driver_info, 'ipmi_hex_kg_key')
   if (key.length % 2 !== 0) throw new InvalidParameterValue('Number of ipmi_hex_kg_key characters is not even')
   if (!/^[0-9a-f]*$/i.test(key) || key.length > 2 * KG_KEY_LIMIT_BYTES) {
     throw new InvalidParameterValue(
@@ -257,7 +245,7 @@ function kgKeyOf({ uuid, driver_info }: IpmiNode): string {
 }
 
 function bridgingArgs(info: Json): string[] {
-  const given = text(info, 'ipmi_bridging') || 'no'
+  const given = infoText(info, 'ipmi_bridging') || 'no'
   if (!Object.hasOwn(BRIDGING_NEEDS, given)) {
     throw new InvalidParameterValue(
       `Invalid value for ipmi_bridging: ${given}, the valid value can be one of: ['single', 'dual', 'no']`,
@@ -265,13 +253,13 @@ function bridgingArgs(info: Json): string[] {
   }
   const type = given as keyof typeof BRIDGING_NEEDS
   const needs: readonly string[] = BRIDGING_NEEDS[type]
-  const missing = needs.filter((key) => text(info, key) === '')
+  const missing = needs.filter((key) => infoText(info, key) === '')
   if (missing.length > 0) throw new MissingParameterValue(`['${missing.join("', '")}'] not provided`)
   if (type === 'no') return []
   return BRIDGING.filter(
-    ([key]) => text(info, key) !== '' && (needs.includes(key) || key === 'ipmi_local_address'),
+    ([key]) => infoText(info, key) !== '' && (needs.includes(key) || key === 'ipmi_local_address'),
   ).flatMap(([key, option]) => {
-    const value = text(info, key)
+    const value = infoText(info, key)
     if (/^(0x[0-9a-f]{1,2}|\d{1,3})$/i.test(value)) return [option, value]
     throw new InvalidParameterValue(`driver_info/${key} is "${value}": expected a number, such as 0x20.`)
   })

@@ -5,12 +5,11 @@
  */
 import { isIPv6 } from 'node:net'
 import { readBoolean } from '@appliance/ground/booleans'
-import { hasMembers } from '@appliance/ground/exact-number'
 import type { Config } from '../../config/options.ts'
 import { InvalidParameterValue, MissingParameterValue } from '../../errors.ts'
 import type { BoundSecrets } from '../../plugin-api/bound-secrets.ts'
-import type { Json } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { infoText } from '../driver-info.ts'
 
 const AUTH_TYPES = ['basic', 'session', 'auto'] as const
 const TLS_VERSIONS = ['1.1', '1.2', '1.3'] as const
@@ -74,25 +73,13 @@ export function redfishAccessOf(node: RedfishNode, defaults: RedfishDefaults): R
     node: node.uuid,
     ...addressOf(node),
     system: systemOf(node),
-    username: text(info, 'redfish_username'),
-    password: text(info, 'redfish_password'),
+    username: infoText(info, 'redfish_username'),
+    password: infoText(info, 'redfish_password'),
     verify_ca: verifyCaOf(node, defaults),
     auth_type: oneOf(node, 'redfish_auth_type', AUTH_TYPES, defaults.auth_type) ?? 'auto',
     tls_minimum_version: oneOf(node, 'redfish_tls_minimum_version', TLS_VERSIONS, defaults.tls_minimum_version),
-    tls_ciphers: text(info, 'redfish_tls_ciphers') || defaults.tls_ciphers,
+    tls_ciphers: infoText(info, 'redfish_tls_ciphers') || defaults.tls_ciphers,
   }
-}
-
-/** Numbers are welcome: the CLI parses `--driver-info redfish_password=1234` as JSON. */
-function text(info: Json, key: string): string {
-  const value = info[key]
-  if (value === undefined || value === null) return ''
-  if (hasMembers(value)) throw new InvalidParameterValue(`driver_info/${key} is an object: expected a string.`)
-  const string = String(value)
-  if (/\p{Cc}/u.test(string)) {
-    throw new InvalidParameterValue(`driver_info/${key} holds a control character (a line break?): remove it.`)
-  }
-  return string
 }
 
 function addressOf(node: RedfishNode): Pick<RedfishAccess, 'origin' | 'root'> {
@@ -140,7 +127,7 @@ function oneOf<T extends string>(
   valid: readonly T[],
   otherwise: string | undefined,
 ): T | undefined {
-  const given = text(node.driver_info, key) || otherwise
+  const given = infoText(node.driver_info, key) || otherwise
   if (given === undefined) return undefined
   const found = valid.find((each) => each === given)
   if (found !== undefined) return found

@@ -9,6 +9,7 @@ import { gunzip } from 'node:zlib'
 import { parseJson } from '@appliance/ground/json-meter'
 import { openedLater } from '@appliance/ground/opened-later'
 import type { Reach } from '@appliance/ground/reach'
+import { readLimited } from '@appliance/ground/read-limited'
 import type { Agent, Dispatcher } from 'undici'
 import { InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { RedfishAccess } from './access.ts'
@@ -90,8 +91,8 @@ export function createWire(access: RedfishAccess, options: WireOptions): Wire {
         bodyTimeout: read_timeout_s * 1000,
         signal: limit,
       })
-      const bytes = await readLimited(access, response.body)
-      return await answerOf(url, response, bytes)
+      const refusal = () => new RedfishFailure(`${bmcOf(access)} answered more than ${ANSWER_LIMIT_BYTES} bytes.`)
+      return await answerOf(url, response, await readLimited(response.body, ANSWER_LIMIT_BYTES, refusal))
     } catch (error) {
       if (error instanceof RedfishFailure) throw error
       signal.throwIfAborted()
@@ -99,20 +100,6 @@ export function createWire(access: RedfishAccess, options: WireOptions): Wire {
     }
   }
   return { exchange, close: () => agent.close() }
-}
-
-async function readLimited(access: RedfishAccess, body: Dispatcher.ResponseData['body']): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size_bytes = 0
-  for await (const chunk of body) {
-    size_bytes += (chunk as Buffer).length
-    if (size_bytes > ANSWER_LIMIT_BYTES) {
-      body.destroy()
-      throw new RedfishFailure(`${bmcOf(access)} answered more than ${ANSWER_LIMIT_BYTES} bytes.`)
-    }
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks)
 }
 
 async function answerOf(url: URL, { statusCode, headers }: Dispatcher.ResponseData, bytes: Buffer): Promise<Answer> {
