@@ -1,9 +1,11 @@
-/** openstacksdk's own functional tests for bare metal, as they come from PyPI, against an appliance. */
+/** Clients of Ironic as they come from PyPI, against an appliance whose nodes are records. */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { startBox } from '../attacks/box.ts'
+import { startSession } from './baremetal.ts'
+import { scenario } from './baremetal-scenario.ts'
 import { FAKE_INTERFACES } from './fake-interfaces.ts'
 import { counts, ensurePython, failures, runSuite } from './python-suite.ts'
 
@@ -41,5 +43,22 @@ describe("openstacksdk's functional tests for bare metal", () => {
 
     assert.equal(failures(told), '')
     assert.deepEqual(counts(told), { passed: TESTS, failed: 0, skipped: 0 })
+  })
+})
+
+/** With fakes they do nothing, or answer what no driver of records has. */
+const NOT_RUN = ['node boot mode set', 'node inject nmi', 'node secure boot off', 'node secure boot on']
+
+describe('the baremetal client', () => {
+  it('keeps a rack, by each command that it has', async (t) => {
+    const python = await ensurePython(PACKAGES, t.signal)
+    const box = await startBox(t, FAKE_INTERFACES)
+    const client = startSession(t, python, box.api)
+
+    await scenario(client.run)
+
+    const all = await client.commands()
+    const left = all.filter((command) => !client.ran.some((ran) => `${ran} `.startsWith(`${command} `)))
+    assert.deepEqual(left, NOT_RUN)
   })
 })
