@@ -22,23 +22,26 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 
 export const NO_SUCH_NODE = 'Resource could not be found.'
 
+type LookupOptions = {
+  restrict_lookup: boolean
+  isBetween?(node: Node): boolean
+  /** The agent is of the boot that this box has begun of it. */
+  isBooted?(uuid: string): boolean
+}
+
 /**
  * A node that does not exist and one in the wrong state give the same answer: it tells a stranger nothing.
  * @param options.isBetween  an agent may call from it between its procedures, too
  * @throws InvalidParameterValue  neither a MAC nor a uuid; NotFound
  */
-export function findForLookup(
-  store: Store,
-  query: LookupQuery,
-  options: { restrict_lookup: boolean; isBetween?: (node: Node) => boolean },
-): Node {
+export function findForLookup(store: Store, query: LookupQuery, options: LookupOptions): Node {
   const addresses = query.addresses
     .map((address) => address.trim().toLowerCase().replaceAll('-', ':'))
     .filter((a) => MAC.test(a))
   if (addresses.length === 0 && !query.node_uuid) {
     throw new InvalidParameterValue("At least one of 'addresses' and 'node_uuid' parameters is required")
   }
-  const node = query.node_uuid ? store.nodes.get(query.node_uuid) : nodeOfAddresses(store, addresses)
+  const node = query.node_uuid ? store.nodes.get(query.node_uuid) : nodeOfAddresses(store, addresses, options.isBooted)
   const isInState = (found: Node) => LOOKUP_STATES.has(found.provision_state) || options.isBetween?.(found)
   if (!node || (options.restrict_lookup && !isInState(node))) {
     throw new NotFound(NO_SUCH_NODE)
@@ -46,11 +49,18 @@ export function findForLookup(
   return node
 }
 
-/** Addresses of two nodes name neither of them. */
-function nodeOfAddresses(store: Store, addresses: readonly string[]): Node | undefined {
-  const uuids = new Set(addresses.flatMap((address) => store.ports.by('address', address)?.node_uuid ?? []))
-  const [uuid, ...others] = uuids
-  return uuid !== undefined && others.length === 0 ? store.nodes.get(uuid) : undefined
+/**
+ * Addresses of two nodes name neither of them, unless the boot tells which: the agent of another machine may have told
+ * of cards that it does not have.
+ */
+function nodeOfAddresses(
+  store: Store,
+  addresses: readonly string[],
+  isBooted: LookupOptions['isBooted'],
+): Node | undefined {
+  const uuids = [...new Set(addresses.flatMap((address) => store.ports.by('address', address)?.node_uuid ?? []))]
+  const uuid = uuids.length > 1 ? uuids.find((each) => isBooted?.(each)) : uuids[0]
+  return uuid === undefined ? undefined : store.nodes.get(uuid)
 }
 
 export type AgentConfigOptions = {

@@ -6,7 +6,7 @@ import { agentConfig, findForLookup, type LookupQuery, NO_SUCH_NODE } from '../a
 import { InvalidParameterValue, NotFound } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Node } from '../records/kinds/node.ts'
-import { type Asker, claimLookup, isLeasedToNode, START_AGAIN } from './boot/window.ts'
+import { type Asker, claimLookup, isBootOf, isLeasedToNode, START_AGAIN } from './boot/window.ts'
 import type { Heartbeat } from './conductor.ts'
 import type { Parts } from './parts/parts.ts'
 import { handleOf } from './states/node-handle.ts'
@@ -30,6 +30,7 @@ export async function lookup(
   const found = findForLookup(parts.store, query, {
     restrict_lookup: api.restrict_lookup,
     isBetween: (node) => isBetween(parts, node),
+    isBooted: (uuid) => isBootOf(parts, uuid, asker),
   })
   const refusal = await claimLookup(parts, found.uuid, asker)
   if (refusal !== undefined) {

@@ -32,6 +32,10 @@ export const newKey = () => `~${randomBytes(KEY_BYTES).toString('base64url')}`
 
 export const isSameKey = (known: string, given: string): boolean => known !== '' && isSameText(known, given)
 
+/** Whether who asks brings the number of the boot that the node is in. */
+export const isBootOf = ({ store }: BootRecords, uuid: string, { number }: Asker): boolean =>
+  number !== undefined && isSameKey(store.boots.get(uuid)?.window?.number_secret ?? '', number)
+
 /** The machine is about to be started: what it is given from now on is of this boot. Durable when it resolves. */
 export const openWindow = (parts: BootRecords, uuid: string): Promise<void> =>
   setBoot(parts, uuid, () => ({ asked: null, window: { number_secret: newKey(), agent_address: null } }))

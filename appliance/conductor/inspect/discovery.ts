@@ -2,9 +2,13 @@
  * Unknown machines, where [auto_discovery] has them enrolled: which may boot the agent, and what their reports become.
  * Off unless an operator says so.
  */
+import { isIP } from 'node:net'
+import { plainAddress } from '@appliance/ground/plain-address'
+import { createSemaphore } from '@appliance/ground/semaphore'
 import type { KernelParameter } from '@appliance/pxe'
 import { NO_SUCH_NODE } from '../../agent/lookup.ts'
 import { ApplianceError, InvalidParameterValue, messageOf, NotFound } from '../../errors.ts'
+import { bmcAddressesOf } from '../../hardware/bmc-addresses.ts'
 import type { Found } from '../../records/inspections.ts'
 import { type Node, newNode } from '../../records/kinds/node.ts'
 import { newPort } from '../../records/kinds/port.ts'
@@ -37,6 +41,8 @@ type Pending = { mac: string; address: string; at: number }
 
 export function createDiscovery(parts: Parts, now = Date.now): Discovery {
   const pending = new Map<string, Pending>()
+  /** No two machines take the last place, or the same BMC. */
+  const turns = createSemaphore(1)
   const { auto_discovery: options, api } = parts.config
   const isFull = () => {
     let enrolled = 0
@@ -56,8 +62,8 @@ export function createDiscovery(parts: Parts, now = Date.now): Discovery {
       if (isLeased === false) return refuse(`its address is not the one that DHCP gave it`, { mac, address })
       if (isFull()) return refuse(`[auto_discovery] max_nodes is reached: ${options.max_nodes}`, { mac, address })
       for (const [key, { at }] of pending) if (now() - at > PENDING_MS) pending.delete(key)
-      if (pending.size >= PENDING_LIMIT) return refuse('too many unknown machines boot at one time', { mac, address })
       for (const [key, one] of pending) if (one.mac === mac) pending.delete(key)
+      if (pending.size >= PENDING_LIMIT) return refuse('too many unknown machines boot at one time', { mac, address })
       const number = newKey()
       pending.set(number, { mac, address, at: now() })
       return {
@@ -72,23 +78,38 @@ export function createDiscovery(parts: Parts, now = Date.now): Discovery {
       if (number === undefined || !boot || !options.enabled) return undefined
       const macs = itemsOf(found.inventory.interfaces).flatMap(({ mac_address }) => macIn(mac_address) ?? [])
       const isIt = macs.includes(boot.mac) && (!api.check_machine_address || boot.address === address)
-      if (!isIt || isFull() || macs.some((mac) => parts.store.ports.by('address', mac))) {
-        refuse('who reports is not the machine that was booted, or no more are taken', { mac: boot.mac, address })
-        throw new NotFound(NO_SUCH_NODE)
+      const driver_info = bmcOf(parts, options.driver ?? '', found.inventory.bmc_address)
+      const refused = (reason: string) => {
+        refuse(reason, { mac: boot.mac, address })
+        return new NotFound(NO_SUCH_NODE)
       }
-      pending.delete(number)
-      return enrollNode(parts, boot.mac, found)
+      const node = await turns.run(async () => {
+        if (!isIt || isFull() || macs.some((mac) => parts.store.ports.by('address', mac))) {
+          throw refused('who reports is not the machine that was booted, or no more are taken')
+        }
+        if (hasNode(parts, driver_info)) throw refused('a node has the BMC that it says is its own')
+        if (!pending.delete(number)) throw refused('it has reported already')
+        return createNode(parts, driver_info)
+      })
+      return enrollNode(parts, node, boot.mac, found)
     },
   }
 }
 
-/** @throws InvalidParameterValue  hooks or rules refuse it: then there is no such node */
-async function enrollNode(parts: Parts, mac: string, { inventory, plugin_data }: Found): Promise<Node> {
+function createNode(parts: Parts, driver_info: Node['driver_info']): Promise<Node> {
   const driver = parts.config.auto_discovery.driver ?? ''
   const interfaces = chooseInterfaces(parts, driver, {})
-  const driver_info = bmcOf(parts, driver, inventory.bmc_address)
   const driver_internal_info = { auto_discovered: true }
-  const { uuid } = await parts.store.nodes.create(newNode({ driver, interfaces, driver_info, driver_internal_info }))
+  return parts.store.nodes.create(newNode({ driver, interfaces, driver_info, driver_internal_info }))
+}
+
+/** @throws InvalidParameterValue  hooks or rules refuse it: then there is no such node */
+async function enrollNode(
+  parts: Parts,
+  { uuid, driver }: Node,
+  mac: string,
+  { inventory, plugin_data }: Found,
+): Promise<Node> {
   const release = await parts.reservations.take(uuid)
   try {
     await parts.store.ports.create(newPort({ address: mac, node_uuid: uuid }))
@@ -107,9 +128,26 @@ async function enrollNode(parts: Parts, mac: string, { inventory, plugin_data }:
   }
 }
 
-/** Where the hardware type knows such a field, as ipmi_address. */
-function bmcOf(parts: Parts, driver: string, address: unknown): Node['driver_info'] {
+/**
+ * Where the hardware type knows such a field, as ipmi_address. An address alone: a stranger's URL would say how safely
+ * the BMC is spoken to.
+ */
+function bmcOf(parts: Parts, driver: string, told: unknown): Node['driver_info'] {
   const key = `${driver}_address`
   const isKnown = drivers(parts).some(({ name, properties }) => name === driver && Object.hasOwn(properties, key))
-  return isKnown && typeof address === 'string' && address !== '' ? { [key]: address } : {}
+  const address = typeof told === 'string' ? plainAddress(told) : ''
+  return isKnown && isIP(address) !== 0 && !NO_BMC.includes(address) ? { [key]: address } : {}
+}
+
+/** What agents say of a machine without one. */
+const NO_BMC: readonly string[] = ['0.0.0.0', '::']
+
+/** Who says that the BMC of another machine is its own would have that one switched. */
+function hasNode({ store }: Parts, driver_info: Node['driver_info']): boolean {
+  const addresses = bmcAddressesOf(driver_info)
+  if (addresses.length === 0) return false
+  for (const node of store.nodes.all()) {
+    if (bmcAddressesOf(node.driver_info).some((address) => addresses.includes(plainAddress(address)))) return true
+  }
+  return false
 }

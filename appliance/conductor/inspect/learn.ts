@@ -4,11 +4,18 @@ import type { Found } from '../../records/inspections.ts'
 import { newPort, type Port } from '../../records/kinds/port.ts'
 import { applyRules } from '../inspect-rules/apply-rules.ts'
 import type { Parts } from '../parts/parts.ts'
+import { inTurn } from '../parts/turns.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
 import type { DraftPort, Inspection } from './hooks/hook.ts'
 import { runHooks } from './hooks/run.ts'
 
-export type LearnParts = Pick<Parts, 'store' | 'config' | 'log' | 'inspections' | 'hardware' | 'plugins' | 'hostname'>
+export type LearnParts = Pick<
+  Parts,
+  'store' | 'config' | 'log' | 'inspections' | 'hardware' | 'plugins' | 'hostname' | 'turns' | 'background'
+>
+
+/** Each is a process with up to 256 MiB: many machines may report at one time. */
+const RULES_AT_ONCE = 2
 
 /**
  * The node is reserved. May come again after a restart: what is there already is found so.
@@ -27,7 +34,10 @@ export async function learn(parts: LearnParts, node: NodeHandle, found: Found): 
   await node.update({ properties: inspection.properties })
   // Logs may be as large as all the rest, and are no property of the machine.
   const { logs: _logs, ...hooked } = inspection.plugin_data
-  const outcome = await applyRules(parts, node.record, { inventory: found.inventory, plugin_data: hooked })
+  const turn = { plugin: 'inspection rules', signal: parts.background.stopping, progress() {} }
+  const outcome = await inTurn(parts.turns, turn, RULES_AT_ONCE, () =>
+    applyRules(parts, node.record, { inventory: found.inventory, plugin_data: hooked }),
+  )
   for (const [port, change] of outcome.ports) await parts.store.ports.update(port, change)
   await node.update({
     ...outcome.node,

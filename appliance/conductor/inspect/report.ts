@@ -6,7 +6,7 @@ import { bmcAddressesOf } from '../../hardware/bmc-addresses.ts'
 import type { Json } from '../../plugin-api/index.ts'
 import type { Found } from '../../records/inspections.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { type Asker, claimLookup, START_AGAIN } from '../boot/window.ts'
+import { type Asker, claimLookup, isBootOf, START_AGAIN } from '../boot/window.ts'
 import type { Parts } from '../parts/parts.ts'
 import { handleOf } from '../states/node-handle.ts'
 import type { StepRunner } from '../steps/runner.ts'
@@ -30,7 +30,7 @@ export async function continueInspection(
 ): Promise<Node> {
   const enrolled = await parts.discovery.enroll(found, asker)
   if (enrolled) return enrolled
-  const { uuid } = findForReport(parts, found.inventory, node_uuid)
+  const { uuid } = findForReport(parts, found.inventory, { node_uuid, asker })
   const refusal = await claimLookup(parts, uuid, asker)
   if (refusal !== undefined) {
     await parts.strangers.note(uuid, `Inspection report of node ${uuid} ${refusal}: not taken. ${START_AGAIN}`)
@@ -48,7 +48,12 @@ export async function continueInspection(
 }
 
 /** @source Ironic inspect_utils.lookup_node: whatever is wrong with the question, the answer is the same */
-function findForReport({ store }: Pick<Parts, 'store'>, inventory: Json, node_uuid: string | undefined): Node {
+function findForReport(
+  parts: Pick<Parts, 'store'>,
+  inventory: Json,
+  { node_uuid, asker }: { node_uuid: string | undefined; asker: Asker },
+): Node {
+  const { store } = parts
   const macs = itemsOf(inventory.interfaces).flatMap(({ mac_address }) => macIn(mac_address) ?? [])
   const bmcs = [inventory.bmc_address, inventory.bmc_v6address].flatMap((address) =>
     typeof address === 'string' && address !== '' ? [plainAddress(address)] : [],
@@ -60,8 +65,10 @@ function findForReport({ store }: Pick<Parts, 'store'>, inventory: Json, node_uu
   const named = node_uuid === undefined ? undefined : store.nodes.get(node_uuid)
   if (node_uuid !== undefined && !named) throw unknown()
   const byMac = new Set(macs.flatMap((mac) => store.ports.by('address', mac)?.node_uuid ?? []))
-  if (byMac.size > 1) throw unknown()
-  const [known = named?.uuid] = byMac
+  // The agent of another machine may have told of cards that it does not have: the boot tells whose they are.
+  const booted = byMac.size > 1 ? [...byMac].find((uuid) => isBootOf(parts, uuid, asker)) : undefined
+  if (byMac.size > 1 && booted === undefined) throw unknown()
+  const [known = named?.uuid] = booted === undefined ? byMac : [booted]
   if (named && known !== named.uuid) throw unknown()
   // Addresses of BMCs are compared also then: a wrong one would have the inspection change the wrong node.
   const byBmc = bmcs.length === 0 ? new Set<string>() : waitingWithBmc(store, bmcs)

@@ -1,5 +1,5 @@
 /** properties/accelerators. @source Ironic hooks/accelerators.py, known_accelerators.yaml */
-import { type Hook, itemsOf } from './hook.ts'
+import { type Hook, itemsOf, textIn } from './hook.ts'
 
 /** By vendor and product, as PCI has them. */
 const KNOWN: Readonly<Record<string, string>> = {
@@ -19,9 +19,9 @@ export const accelerators: Hook = {
     const devices = told.length > 0 ? told : itemsOf(inventory.pci_devices)
     if (devices.length === 0) return warn('no PCI devices are told: add the collector pci-devices')
     const found = devices.flatMap(({ vendor_id, product_id, bus }) => {
-      const device_info = KNOWN[`${vendor_id}:${product_id}`]
+      const device_info = KNOWN[`${textIn(vendor_id)}:${textIn(product_id)}`]
       if (device_info === undefined) return []
-      return [{ vendor_id, device_id: product_id, type: 'GPU', device_info, pci_address: bus }]
+      return [{ vendor_id, device_id: product_id, type: 'GPU', device_info, pci_address: textIn(bus) ?? null }]
     })
     properties.accelerators = found.slice(0, LIMIT)
   },

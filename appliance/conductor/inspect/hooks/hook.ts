@@ -67,3 +67,9 @@ export function macIn(value: unknown): string | undefined {
 /** The text when it is one of at most so many characters. */
 export const textIn = (value: unknown, limit = 255): string | undefined =>
   typeof value === 'string' && value !== '' && value.length <= limit ? value : undefined
+
+/** The number, also where a text has it. */
+export function numberIn(value: unknown): number | undefined {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
+}

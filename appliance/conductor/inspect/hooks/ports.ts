@@ -1,5 +1,6 @@
 /** The machine's cards become ports of its node. @source Ironic hooks/ports.py */
-import type { DraftPort, Hook, Inspection } from './hook.ts'
+import type { Json } from '../../../plugin-api/index.ts'
+import { type DraftPort, type Hook, type Inspection, textIn } from './hook.ts'
 import { type FoundCard, foundCards } from './validate-interfaces.ts'
 
 export const ports: Hook = {
@@ -18,9 +19,9 @@ export const ports: Hook = {
 
 function addPorts(inspection: Inspection): void {
   const { ports: known } = inspection
-  for (const { mac_address: address, pxe_enabled, client_id } of foundCards(inspection, 'valid_interfaces')) {
-    if (known.has(address)) continue
-    known.set(address, { address, pxe_enabled, extra: client_id ? { 'client-id': client_id } : {} })
+  for (const card of foundCards(inspection, 'valid_interfaces')) {
+    const { mac_address: address, pxe_enabled } = card
+    if (!known.has(address)) known.set(address, { address, pxe_enabled, extra: clientIdOf(card) })
   }
 }
 
@@ -33,11 +34,15 @@ function expectedMacs(inspection: Inspection): ReadonlySet<string> | undefined {
 }
 
 function updated({ options }: Inspection, port: DraftPort, card: FoundCard | undefined): DraftPort {
-  const client_id = card?.client_id
   return {
     ...port,
     ...(options.update_pxe_enabled && { pxe_enabled: card?.pxe_enabled ?? false }),
-    // Some sources cannot tell it.
-    ...(client_id ? { extra: { ...port.extra, 'client-id': client_id } } : {}),
+    ...(card && { extra: { ...port.extra, ...clientIdOf(card) } }),
   }
+}
+
+/** Some sources cannot tell it. */
+function clientIdOf({ client_id }: FoundCard): Json {
+  const told = textIn(client_id)
+  return told === undefined ? {} : { 'client-id': told }
 }

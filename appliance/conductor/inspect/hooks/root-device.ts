@@ -6,7 +6,7 @@ import { isObject } from '@appliance/ground/json'
 import { chooseRootDevice, type Disk } from '@appliance/pxe'
 import { DeployFailure, messageOf } from '../../../errors.ts'
 import type { Json } from '../../../plugin-api/index.ts'
-import { type Hook, type Inspection, itemsOf, textIn } from './hook.ts'
+import { type Hook, type Inspection, itemsOf, numberIn, textIn } from './hook.ts'
 
 const GIB = 1024 ** 3
 
@@ -15,7 +15,7 @@ export const rootDevice: Hook = {
     const { plugin_data, properties, options, warn } = inspection
     const disk = hasHints(properties) ? chosen(inspection) : plugin_data.root_disk
     if (disk !== undefined) plugin_data.root_disk = disk
-    const size = isObject(disk) ? Number(disk.size) : 0
+    const size = isObject(disk) ? (numberIn(disk.size) ?? 0) : 0
     const whole_gb = Number.isSafeInteger(size) && size > 0 ? Math.floor(size / GIB) : 0
     if (whole_gb === 0) warn('there is no root device of at least 1 GiB')
     // Partitions take room of their own.
@@ -41,8 +41,8 @@ function chosen({ node, inventory, properties }: Inspection): Disk {
 /** What was told of a disk, with what may be compared. */
 function diskIn(told: Json): Disk[] {
   const name = textIn(told.name)
-  const size = Number(told.size)
-  if (name === undefined || !Number.isSafeInteger(size)) return []
+  const size = numberIn(told.size)
+  if (name === undefined || size === undefined || !Number.isSafeInteger(size)) return []
   const text = (key: keyof Disk) => textIn(told[key]) ?? null
   const number = (key: keyof Disk) => (Number.isSafeInteger(told[key]) ? Number(told[key]) : 512)
   return [

@@ -1,11 +1,11 @@
 /** Hooks that set one property each: what the machine has of CPUs and memory. */
-import { type Hook, InvalidNodeInventory, memberOf } from './hook.ts'
+import { type Hook, InvalidNodeInventory, memberOf, numberIn } from './hook.ts'
 
 /** @source Ironic hooks/cpus.py */
 export const cpus: Hook = {
   run({ inventory, properties, warn }) {
-    const count = Number(memberOf(inventory, 'cpu').count)
-    if (Number.isSafeInteger(count) && count > 0) properties.cpus = count
+    const count = numberIn(memberOf(inventory, 'cpu').count)
+    if (count !== undefined && Number.isSafeInteger(count) && count > 0) properties.cpus = count
     else warn('no number of CPUs is told')
   },
 }
