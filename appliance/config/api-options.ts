@@ -129,6 +129,24 @@ export const api = {
     default: true,
     help: "Serve lookup and heartbeat at [api] host_ip, too, to whoever asks. The rack's side always serves them.",
   },
+  disallow_clean_steps: {
+    section: 'api',
+    type: 'list',
+    default: ['vendor.send_raw'],
+    help: 'Steps (interface.step) that no cleaning runs: a request that names one is refused. Such steps of an automated cleaning are left out.',
+  },
+  disallow_deploy_steps: {
+    section: 'api',
+    type: 'list',
+    default: ['vendor.send_raw'],
+    help: 'Steps (interface.step) that no deploy runs: a request that names one is refused. Such steps of interfaces and of deploy templates are left out.',
+  },
+  disallow_service_steps: {
+    section: 'api',
+    type: 'list',
+    default: ['vendor.send_raw'],
+    help: 'Steps (interface.step) that no service runs: a request that names one is refused.',
+  },
   network_data_schema: {
     section: 'api',
     type: 'string',

@@ -88,6 +88,10 @@ const NO_MEANING: readonly Group[] = [
       agent: 'deploy_logs_swift_container deploy_logs_swift_days_to_expire',
     },
   },
+  {
+    why: 'only the hash of a rescue password is stored, so that no agent can be given the password itself',
+    options: { conductor: 'require_rescue_password_hashed' },
+  },
   { why: '/healthz and /metrics of the API are always on', sections: ['healthcheck', 'metrics', 'metrics_statsd'] },
   {
     why: 'the API is asked directly, without a proxy of oslo in front',

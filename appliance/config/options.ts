@@ -80,6 +80,12 @@ const DEFAULT = {
     default: [],
     help: 'npm packages that are plugins, in the node_modules of state_path: npm install --prefix STATE_PATH NAME.',
   },
+  default_portgroup_mode: {
+    section: 'DEFAULT',
+    type: 'string',
+    default: 'active-backup',
+    help: 'Mode of a bond that is created without one.',
+  },
   force_raw_images: { section: 'DEFAULT', type: 'boolean', default: true, help: 'Convert images to raw in the cache.' },
   raw_image_growth_factor: {
     section: 'DEFAULT',

@@ -63,7 +63,7 @@ export function portgroupResource(parts: ApiParts): Resource<Portgroup> {
       required: ['node_uuid'],
       draft(given) {
         checkLogicalName(given.name, 'Cannot create portgroup with invalid name')
-        return given
+        return { ...given, mode: String(given.mode || parts.config.DEFAULT.default_portgroup_mode) }
       },
     },
     patch: {

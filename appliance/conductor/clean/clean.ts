@@ -7,6 +7,7 @@ import type { Node } from '../../records/kinds/node.ts'
 import { validateRamdisk } from '../boot/ramdisk.ts'
 import { merged } from '../parts/parts.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
+import { checkAllowed } from '../procedures/disallowed.ts'
 import { keyOf } from '../procedures/plan.ts'
 import { prioritiesOf } from '../procedures/priorities.ts'
 import { internalOf } from '../procedures/procedure.ts'
@@ -36,6 +37,7 @@ export const CLEAN: Procedure = {
       checkConcurrency(parts, 'max_concurrent_clean', ['cleaning', 'clean wait'])
       checkMaintenance(node, 'cleaning')
       const asked = cleanRequest(request)
+      checkAllowed(parts.config, 'clean', asked.user_clean_steps ?? [])
       try {
         await validateCleaning(parts, { ...node, driver_internal_info: merged(node.driver_internal_info, asked) })
       } catch (error) {

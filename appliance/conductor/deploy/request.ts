@@ -7,6 +7,7 @@ import type { AskedStep } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { merged } from '../parts/parts.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
+import { checkAllowed } from '../procedures/disallowed.ts'
 import { type ProvisionRequest, parseAskedSteps } from '../procedures/request.ts'
 import { templateSteps, withTemplates } from '../procedures/templates.ts'
 import type { NodeChange } from '../states/node-handle.ts'
@@ -40,7 +41,9 @@ export async function deployRequest(
       cause: error,
     })
   }
-  const user = withTemplates(parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? []), ofTemplates)
+  const asked = parseAskedSteps('deploy_steps', 'all', request.deploy_steps ?? [])
+  checkAllowed(parts.config, 'deploy', asked)
+  const user = withTemplates(asked, ofTemplates)
   check(user)
   const lessee = lesseeOf(parts, node)
   const configdrive = await configDriveFor(request.configdrive, node, parts.background.stopping)

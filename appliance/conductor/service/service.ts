@@ -2,6 +2,7 @@
 import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.ts'
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
+import { checkAllowed } from '../procedures/disallowed.ts'
 import { keyOf, userSteps } from '../procedures/plan.ts'
 import { internalOf, leftovers } from '../procedures/procedure.ts'
 import { parseAskedSteps } from '../procedures/request.ts'
@@ -32,6 +33,7 @@ export const SERVICE: Procedure = {
         user_service_steps: parseAskedSteps('service_steps', 'asked', service_steps),
         service_disable_ramdisk: disable_ramdisk === true ? true : undefined,
       }
+      checkAllowed(parts.config, 'service', asked.user_service_steps)
       // Whether the machine is still in the agent of a service that failed stays known.
       return { internal: { ...leftovers('service'), ...asked } }
     },

@@ -6,6 +6,7 @@ import type { Node } from '../../records/kinds/node.ts'
 import { interfaceSteps } from '../interfaces/steps.ts'
 import { askPlugin, checkedSteps } from '../plugin/faults.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
+import { allowedOf } from '../procedures/disallowed.ts'
 import { keyOf, type OwnStep, offeredSteps, planSteps, userSteps } from '../procedures/plan.ts'
 import { isReserved } from '../procedures/reserved.ts'
 import type { Procedure, ProcedureParts } from './procedure.ts'
@@ -32,13 +33,14 @@ export const planFor = (
   procedure: Procedure,
   node: Node,
   { offered, done, user = userSteps(node) }: Given,
-): PlannedStep[] =>
-  planSteps(
-    procedure.kind,
-    procedure.rules(parts, node),
-    { own: ownSteps(parts, procedure, node), offered, user },
-    done,
-  )
+): PlannedStep[] => {
+  const { kind } = procedure
+  const allowed = <S extends { interface: string; step: string }>(steps: readonly S[]) =>
+    allowedOf(parts.config, kind, steps)
+  const own = allowed(ownSteps(parts, procedure, node))
+  const sources = { own, offered: offered && allowed(offered), user: allowed(user) }
+  return planSteps(kind, procedure.rules(parts, node), sources, done)
+}
 
 /** @throws DeployFailure  after an upgrade, or with other plugins, the step may be gone */
 export function stepFor(parts: ProcedureParts, procedure: Procedure, node: Node, planned: PlannedStep): Step {

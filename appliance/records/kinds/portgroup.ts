@@ -25,7 +25,7 @@ export const PORTGROUPS: Kind<Portgroup, 'address' | 'name', 'node_uuid'> = {
   defaults: {
     address: null,
     name: null,
-    // @source Ironic [DEFAULT] default_portgroup_mode
+    // Of documents; a new record's is [DEFAULT] default_portgroup_mode.
     mode: 'active-backup',
     properties: {},
     standalone_ports_supported: true,

@@ -94,6 +94,17 @@ describe('automated cleaning', () => {
     assert.deepEqual(trial.steps(), ['deploy.erase_devices', 'deploy.erase_devices_express'])
   })
 
+  it('leaves out what [api] disallow_clean_steps names, of the agent as of plugins', async (t) => {
+    const cleans = [offer('erase_devices_metadata', 99), offer('wash', 50), offer('wax', 40)]
+    const ini = '[api]\ndisallow_clean_steps = deploy.wash\n'
+
+    const { trial, agent, uuid } = await cleaning(t, { agent: { cleans }, ini })
+    await agent.boot(trial.conductor)
+    await trial.untilState(uuid, 'available')
+
+    assert.deepEqual(trial.steps(), ['deploy.erase_devices_metadata', 'deploy.wax'])
+  })
+
   it('only boots the agent when no step has a priority', async (t) => {
     const { trial, agent, uuid } = await cleaning(t, { agent: { cleans: [offer('never', 0)] } })
     await agent.boot(trial.conductor)
@@ -300,6 +311,25 @@ describe('manual cleaning', () => {
       code: 400,
       message: `The cleaning operation can't be performed on node ${uuid} because it's in maintenance mode.`,
     })
+  })
+
+  it('is refused for a step that [api] disallow_clean_steps names, while reserved ones and others are done', async (t) => {
+    const ini = '[api]\ndisallow_clean_steps = deploy.erase_devices, power.hold\n'
+    const { trial, uuid } = await manageable(t, { ini })
+
+    for (const [of, name] of [
+      ['deploy', 'erase_devices'],
+      ['power', 'hold'],
+    ]) {
+      await assert.rejects(trial.conductor.provision(uuid, asked(step('wait'), { interface: of, step: name })), {
+        code: 400,
+        message:
+          `clean step '${of}.${name}' is not allowed. ` +
+          'Disallowed by operator configuration [api]disallow_clean_steps.',
+      })
+    }
+
+    assert.equal(trial.node(uuid).provision_state, 'manageable')
   })
 
   it('is refused for a node without a port, and beyond [conductor] max_concurrent_clean', async (t) => {

@@ -10,8 +10,12 @@ const RAID: AskedStep = { interface: 'raid', step: 'apply_configuration', priori
 const WRITE = { interface: 'deploy', step: 'write_image', priority: 0, reboot_requested: false }
 const OFFERS = [WRITE, { interface: 'raid', step: 'apply_configuration', priority: 0, reboot_requested: false }]
 
-async function scene(t: TestContext, templates: Record<string, readonly AskedStep[]>, fields: Partial<Node> = {}) {
-  const trial = await startTrial(t)
+async function scene(
+  t: TestContext,
+  templates: Record<string, readonly AskedStep[]>,
+  { ini, ...fields }: Partial<Node> & { ini?: string } = {},
+) {
+  const trial = await startTrial(t, ini === undefined ? {} : { ini })
   const { deploy_templates } = trial.store
   for (const [name, steps] of Object.entries(templates)) {
     await deploy_templates.create(deploy_templates.draft({ name, steps }))
@@ -66,6 +70,21 @@ describe('deploy templates', () => {
 
     const { user_deploy_steps } = trial.node(uuid).driver_internal_info
     assert.deepEqual(user_deploy_steps, [{ ...RAID, priority: 44 }])
+  })
+
+  it('do without a step that [api] disallow_deploy_steps names, which no request may name', async (t) => {
+    const ini = '[api]\ndisallow_deploy_steps = raid.apply_configuration\n'
+    const { trial, uuid, deploy, goOn } = await scene(t, { CUSTOM_RAID: [RAID] }, { ini })
+
+    await assert.rejects(deploy([{ ...RAID, priority: 44 }]), {
+      code: 400,
+      message: /^deploy step 'raid\.apply_configuration' is not allowed\. /,
+    })
+    await deploy()
+    await goOn()
+    await trial.untilState(uuid, 'active')
+
+    assert.equal(trial.steps().includes('raid.apply_configuration'), false)
   })
 
   it('with a step that nobody has fail the deploy once the agent has told its own', async (t) => {

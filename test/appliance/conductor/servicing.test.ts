@@ -70,6 +70,17 @@ describe('service of steps of the agent', () => {
     assert.deepEqual([agent_url, service_steps, service_boots_agent], [undefined, undefined, undefined])
   })
 
+  it('is refused for a step that [api] disallow_service_steps names', async (t) => {
+    const { trial, uuid, service } = await active(t, { ini: '[api]\ndisallow_service_steps = deploy.flash\n' })
+
+    await assert.rejects(service(['power.blink', 'deploy.flash']), {
+      code: 400,
+      message:
+        "service step 'deploy.flash' is not allowed. Disallowed by operator configuration [api]disallow_service_steps.",
+    })
+    assert.equal(trial.node(uuid).provision_state, 'active')
+  })
+
   it('fails where the request has disable_ramdisk set, and boots nothing', async (t) => {
     const { trial, uuid, hand, service } = await active(t)
 

@@ -40,6 +40,17 @@ describe('/v1/portgroups', () => {
     assert.deepEqual(shown.body, made.body)
   })
 
+  it('is in the mode of [DEFAULT] default_portgroup_mode when it has none', async (t) => {
+    const { ask } = await openRig(t, { ini: 'default_portgroup_mode = 802.3ad\n' })
+    const node_uuid = (await enrolled(ask)).uuid
+    const modeOf = async (fields: object) => (await ask('POST', '/v1/portgroups', { node_uuid, ...fields })).body.mode
+
+    assert.deepEqual(
+      [await modeOf({}), await modeOf({ mode: null }), await modeOf({ mode: '' }), await modeOf({ mode: '4' })],
+      ['802.3ad', '802.3ad', '802.3ad', '4'],
+    )
+  })
+
   it('cuts its fields by microversion', async (t) => {
     const { ask } = await withGroup(t)
     const keys = async (version: string) =>
