@@ -7,3 +7,11 @@ const line = (type: string) =>
 
 /** More of a configuration; the first of each is the default. */
 export const FAKE_INTERFACES = `[DEFAULT]\n${TYPES.map(line).join('')}`
+
+/** And nodes of hardware type ipmi, which some suites make: nobody asks their BMCs. */
+export const FAKE_AND_IPMI = `${FAKE_INTERFACES}enabled_hardware_types = fake-hardware, ipmi
+enabled_boot_interfaces = fake, ipxe
+enabled_deploy_interfaces = fake, direct
+enabled_raid_interfaces = fake, agent, no-raid
+enabled_storage_interfaces = fake, noop
+`

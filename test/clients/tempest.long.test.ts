@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { startBox } from '../attacks/box.ts'
-import { FAKE_INTERFACES } from './fake-interfaces.ts'
+import { FAKE_AND_IPMI } from './fake-interfaces.ts'
 import { startKeystone } from './keystone.ts'
 import { counts, ensurePython, failures, runSuite } from './python-suite.ts'
 
@@ -18,11 +18,6 @@ const SKIPS = [
   'The fake-graphical console interface is not enabled.',
   'These tests rely on fake-graphical beingincluded in enabled_console_interfaces',
 ]
-
-/** Some tests give a node another driver. */
-const WITH_IPMI =
-  'enabled_hardware_types = fake-hardware, ipmi\nenabled_boot_interfaces = fake, ipxe\n' +
-  'enabled_deploy_interfaces = fake, direct\nenabled_storage_interfaces = fake, noop\n'
 
 /** A class takes two for itself while it runs. */
 const accounts = Array.from({ length: JOBS * 2 }, (_, index) => [
@@ -64,7 +59,7 @@ driver = fake-hardware
 describe("tempest's tests.api.admin of Ironic's plugin", () => {
   it('all pass, but for those of services and consoles that are not here', async (t) => {
     const python = await ensurePython('tempest.txt', t.signal)
-    const box = await startBox(t, `${FAKE_INTERFACES}${WITH_IPMI}`)
+    const box = await startBox(t, FAKE_AND_IPMI)
     const keystone = await startKeystone(t, box.api)
     const folder = join(box.state_path, 'tempest')
     await mkdir(folder)

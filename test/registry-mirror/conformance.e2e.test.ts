@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { cached, cacheFolder } from '../rack/cache.ts'
+import { cached } from '../rack/cache.ts'
+import { go, goEnvironment, withoutGo } from '../rack/go.ts'
 import { suiteRegistry, temporaryFolder } from './registry.ts'
 
 const execute = promisify(execFile)
@@ -17,19 +18,13 @@ const execute = promisify(execFile)
 const VERSION = 'v0.0.0-20260831232431-97274622c111'
 const BUILD_DEADLINE_MS = 300_000
 const RUN_DEADLINE_MS = 120_000
-/** Where Go is installed by hand, and Debian's. */
-const GO_FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/go/bin', '/usr/lib/go/bin']
-
-const go = GO_FOLDERS.map((folder) => join(folder, 'go')).find((path) => existsSync(path))
-const skip = go === undefined && 'CONFORMANCE NOT PROVEN: the Go toolchain (1.24 or newer) is not installed'
-if (skip) console.error(`\n*** ${skip} ***\n`)
+const skip = withoutGo('CONFORMANCE')
 
 function conformanceSuite(): Promise<string> {
   return cached('oci-conformance', VERSION, async (folder) => {
     await mkdir(folder, { recursive: true })
-    const own = join(cacheFolder(), 'go')
     await execute(String(go), ['install', `github.com/opencontainers/distribution-spec/conformance@${VERSION}`], {
-      env: { ...process.env, CGO_ENABLED: '0', GOBIN: folder, GOFLAGS: '-modcacherw', GOCACHE: own },
+      env: { ...goEnvironment(), GOBIN: folder },
       timeout: BUILD_DEADLINE_MS,
     })
   })
