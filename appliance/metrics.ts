@@ -5,6 +5,11 @@ export type Metrics = {
   readonly registry: Registry
   /** A gauge that is read when somebody asks for the metrics: a number for each value of `label`. */
   gauge(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void
+  /** The same with several labels. */
+  samples<L extends string>(
+    about: { name: string; help: string; labels: readonly L[] },
+    read: () => Iterable<Readonly<Record<L, string>> & { value: number }>,
+  ): void
   countBytes(kind: 'image' | 'boot', bytes: number): void
   /** @param busy_s  processor time of its thread since it was observed before */
   observeEventLoop(delay_s: number, busy_s: number): void
@@ -68,6 +73,18 @@ export function createMetrics(): Metrics {
         collect() {
           this.reset()
           for (const [of, value] of Object.entries(read())) this.set({ [label]: of }, value)
+        },
+      })
+    },
+    samples: ({ name, help, labels }, read) => {
+      new Gauge({
+        name,
+        help,
+        labelNames: labels,
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const { value, ...given } of read()) this.set(given as never, value)
         },
       })
     },

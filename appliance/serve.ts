@@ -158,12 +158,13 @@ async function assemble(settings: Settings, ground: Ground): Promise<Appliance> 
   stack.defer(() => api.close())
 
   await conductor.recover()
-  const own = [...conductorJobs(conductor, config.conductor), ...certificateJobs([mirror, tls])]
+  const own = [...conductorJobs(conductor, config.conductor, config.sensor_data), ...certificateJobs([mirror, tls])]
   const jobs = startJobs(own, log)
   stack.defer(() => jobs.close())
   const engines = [jobs, ...(mirror ? [mirror.jobs] : [])]
   stack.defer(await listenForJobs(config.DEFAULT.state_path, engines, log, answersAbout(plugins)))
   gauges(metrics, store, jobs)
+  if (config.sensor_data.send_sensor_data) metrics.samples(SENSORS, () => conductor.sensors.values())
   await pxe.start()
   const reason = await problemOfRamdisk(config.pxe.ramdisk_path)
   if (reason !== undefined) log.warn('no machine can be deployed or cleaned', { reason })
@@ -265,6 +266,12 @@ function healthOf({ settings, store, pxe, mirror, plugins, conductor }: Watched)
     ...(mirror && { registry: await mirrorHealth(settings.registry.storage_path, mirror.upstreams()) }),
   })
 }
+
+const SENSORS = {
+  name: 'rackstrap_node_sensor',
+  help: 'What a machine measured of itself when it was read last.',
+  labels: ['node', 'name', 'type', 'sensor', 'field'],
+} as const
 
 function gauges(metrics: Metrics, { nodes }: Store, jobs: Jobs): void {
   metrics.gauge('rackstrap_job_failed', '1: the last run of a job failed.', 'job', () =>

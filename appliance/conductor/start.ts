@@ -24,6 +24,7 @@ import { interfaceOf } from './interfaces/interface-of.ts'
 import { createNodeConsole, endConsole } from './machine/console.ts'
 import { createManagement } from './machine/management.ts'
 import { createRaid } from './machine/raid.ts'
+import { createSensorReader, type SensorReader } from './machine/sensors.ts'
 import { createVendor } from './machine/vendor.ts'
 import { createBackground, unlessStopped } from './parts/background.ts'
 import { CodeInUse, type PluginCode } from './parts/code-in-use.ts'
@@ -74,6 +75,7 @@ export type ConductorService = Conductor & {
   /** Fails each node that has waited too long. Each wait has a timer, too. */
   checkDeadlines(): Promise<void>
   syncPowerStates(): Promise<void>
+  readonly sensors: SensorReader
   /** Nodes that went into maintenance for their BMC, and whose BMC answers again, come out of it. */
   recoverPowerFailures(): Promise<void>
   /** Within seconds. What is under way goes on after the next start. */
@@ -211,6 +213,7 @@ export function startConductor(
       await recover(parts, runner, isOrphan)
     },
     syncPowerStates: powerSync.sync,
+    sensors: createSensorReader(parts),
     recoverPowerFailures: powerSync.recover,
     async stop() {
       await parts.background.stop()

@@ -15,6 +15,7 @@ import { interfaces } from './interface-options.ts'
 import { ipmi } from './ipmi-options.ts'
 import { oci } from './oci-options.ts'
 import { redfish } from './redfish-options.ts'
+import { sensor_data } from './sensor-options.ts'
 
 const DEFAULT = {
   state_path: {
@@ -357,6 +358,7 @@ export const SECTIONS = {
   console,
   ipmi,
   redfish,
+  sensor_data,
   registry,
   inspection_rules,
 } as const

@@ -7,13 +7,14 @@ import type { Log } from '../log.ts'
 
 const DAY_S = 24 * 3600
 
-type Conductor = Pick<ConductorService, 'checkDeadlines' | 'syncPowerStates' | 'recoverPowerFailures'>
+type Conductor = Pick<ConductorService, 'checkDeadlines' | 'syncPowerStates' | 'recoverPowerFailures' | 'sensors'>
 type Intervals = Pick<
   Config['conductor'],
   'check_provision_state_interval' | 'sync_power_state_interval' | 'power_failure_recovery_interval'
 >
 
-export const conductorJobs = (conductor: Conductor, config: Intervals): Job[] => [
+/** @param sensors  [sensor_data] */
+export const conductorJobs = (conductor: Conductor, config: Intervals, sensors: Config['sensor_data']): Job[] => [
   {
     name: 'check-deadlines',
     interval_s: config.check_provision_state_interval,
@@ -29,6 +30,15 @@ export const conductorJobs = (conductor: Conductor, config: Intervals): Job[] =>
     interval_s: config.power_failure_recovery_interval,
     run: withoutCounts(() => conductor.recoverPowerFailures()),
   },
+  ...(sensors.send_sensor_data
+    ? [
+        {
+          name: 'read-sensors',
+          interval_s: sensors.interval,
+          run: withoutCounts(() => conductor.sensors.read()),
+        },
+      ]
+    : []),
 ]
 
 type Server = { renewCertificate(): Promise<void> }

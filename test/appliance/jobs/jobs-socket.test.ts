@@ -20,13 +20,18 @@ async function program(t: TestContext) {
     checkDeadlines: async () => {},
     syncPowerStates: async () => {},
     recoverPowerFailures: async () => {},
+    sensors: { read: async () => {}, values: () => [] },
   }
   const intervals = {
     check_provision_state_interval: 59,
     sync_power_state_interval: 0,
     power_failure_recovery_interval: 300,
   }
-  const own = startJobs(conductorJobs(conductor, intervals), log)
+  const sensors = {
+    ...{ send_sensor_data: false, interval: 600, workers: 4, wait_timeout: 300 },
+    enable_for_undeployed_nodes: false,
+  }
+  const own = startJobs(conductorJobs(conductor, intervals, sensors), log)
   const close = await listenForJobs(folder, [own, certificate], log)
   t.after(() => Promise.all([close(), own.close(), certificate.close()]))
   return folder
