@@ -31,6 +31,20 @@ export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key) && !HA
 export const isSecretMember = (key: string, value: unknown): boolean =>
   value !== null && value !== undefined && typeof value !== 'boolean' && isSecretKey(key)
 
+/**
+ * The value of a pair that names a secret: `{"path": "driver_info/ipmi_password", "value": "x"}` of an inspection rule,
+ * `{"name": "AdminPassword", "value": "x"}` of BIOS settings.
+ */
+export function isNamedSecret(table: object, key: string): boolean {
+  if (key !== 'value') return false
+  const { name, path } = table as { name?: unknown; path?: unknown }
+  return [name, path].some((said) =>
+    typeof said === 'string'
+      ? isSecretKey(said)
+      : Array.isArray(said) && said.some((part) => typeof part === 'string' && isSecretKey(part)),
+  )
+}
+
 /** Most texts have nothing of what is looked for, which two quick looks tell. */
 const SIGNS = /[=@"']|(?:authorization|cookie)\s*:/i
 const QUICK = new RegExp(`:\\/\\/[^/\\s]*@|${WORDS}|auth\\b|config_?drive|signature|[?&;]sig=|_sig=`, 'i')
@@ -80,6 +94,9 @@ export function maskSecrets(value: unknown, leaf: (value: unknown) => unknown = 
   if (Array.isArray(shown)) return shown.map(inside)
   if (!hasMembers(shown) || shown instanceof Error) return shown
   return Object.fromEntries(
-    Object.entries(shown).map(([key, item]) => [key, isSecretMember(key, item) ? MASK : inside(item)]),
+    Object.entries(shown).map(([key, item]) => [
+      key,
+      isSecretMember(key, item) || (isNamedSecret(shown, key) && isSecretMember('secret', item)) ? MASK : inside(item),
+    ]),
   )
 }

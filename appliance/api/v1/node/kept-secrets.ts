@@ -3,7 +3,7 @@
  * no secret either: it is left out.
  */
 import { hasMembers } from '@appliance/ground/exact-number'
-import { isSecretKey, MASK, maskSecrets, maskText } from '@appliance/ground/secret-words'
+import { isNamedSecret, isSecretKey, MASK, maskSecrets, maskText } from '@appliance/ground/secret-words'
 import type { Json } from '../../../plugin-api/index.ts'
 import { objectField } from '../../fields.ts'
 import { dict } from '../../schema.ts'
@@ -22,7 +22,7 @@ export function withSecretsKept(before: unknown, given: unknown): unknown {
   if (!isObject(given)) return textKept(before, given)
   const entries = Object.entries(given).flatMap(([key, value]): [string, unknown][] => {
     const was = isObject(before) && Object.hasOwn(before, key) ? before[key] : undefined
-    if (value === MASK && isSecretKey(key)) return was === undefined ? [] : [[key, was]]
+    if (value === MASK && (isSecretKey(key) || isNamedSecret(given, key))) return was === undefined ? [] : [[key, was]]
     return [[key, withSecretsKept(was, value)]]
   })
   return Object.fromEntries(entries)
