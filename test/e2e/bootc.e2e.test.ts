@@ -1,6 +1,6 @@
 /**
- * A container becomes the operating system of machines, from the appliance's own mirror: installed once, written many
- * times, upgraded.
+ * A container becomes the operating system of a machine, from the appliance's own mirror. More machines of the same
+ * image, rebuilds and upgrades are in bootc.long.test.ts.
  */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -12,10 +12,10 @@ import { PREPARE_DEADLINE_MS, showNode } from './racks.ts'
 const MEMORY_MIB = 1024
 
 describe('a bootable container', () => {
-  it('is pulled once, installed once by the appliance, and written to each machine, upstream alive or not', {
-    timeout: PREPARE_DEADLINE_MS + 2 * INSTALL_DEADLINE_MS,
+  it('is pulled once, installed by the appliance, and written to a machine', {
+    timeout: PREPARE_DEADLINE_MS + INSTALL_DEADLINE_MS,
   }, async (test) => {
-    const containers = await containerRack(test, { machines: 2, memory_mib: MEMORY_MIB, isPrivate: true })
+    const containers = await containerRack(test, { memory_mib: MEMORY_MIB, isPrivate: true })
     const { rack, image } = containers
     const [alice, bob] = [await createKey('alice'), await createKey('bob')]
     const keys = `${alice.text}\n${bob.text}`
@@ -32,11 +32,6 @@ describe('a bootable container', () => {
     const { reference, digest } = image
     assert.deepEqual(Object(node.driver_internal_info).container_image, { reference, digest, manifest_digest: digest })
 
-    await rack.upstream?.cut()
-    const second = await deployContainer(containers, 1, instance_info)
-
-    test.diagnostic(`second: ${JSON.stringify(second.timeline.stages)}`)
-    assertDeployed(containers, 'rack-2', second.report, keys)
     const log = await readFile(rack.appliance.options.log, 'utf8')
     for (const secret of ['rack-password', PULL_SECRET, SECRET])
       assert.ok(!log.includes(secret), `${secret} stands in the log`)

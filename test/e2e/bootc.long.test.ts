@@ -12,6 +12,7 @@ import {
   NAME,
   nextReport,
   onMachine,
+  PULL_SECRET,
 } from './bootc.ts'
 import { assertStartedByEntry, PREPARE_DEADLINE_MS, showNode } from './racks.ts'
 
@@ -47,6 +48,27 @@ describe('a host that was installed from a container', () => {
     assert.deepEqual([upgraded.version, upgraded.reference], ['2', image.reference])
     assert.notEqual(upgraded.digest, image.digest)
     assert.equal(upgraded.keys, key.text)
+  })
+})
+
+describe('a bootable container', () => {
+  it('is installed once by the appliance, and written to a second machine while upstream is dead', {
+    timeout: TIMEOUT_MS,
+  }, async (test) => {
+    const containers = await containerRack(test, { machines: 2, memory_mib: 1024, isPrivate: true })
+    const key = await createKey('alice')
+    const instance_info = {
+      ...{ bootc_install: 'appliance', bootc_authorized_keys: key.text },
+      image_pull_secret: PULL_SECRET,
+    }
+    const first = await deployContainer(containers, 0, instance_info)
+    await containers.rack.upstream?.cut()
+
+    const second = await deployContainer(containers, 1, instance_info)
+
+    for (const { timeline } of [first, second]) test.diagnostic(JSON.stringify(timeline.stages))
+    assertDeployed(containers, 'rack-1', first.report, key.text)
+    assertDeployed(containers, 'rack-2', second.report, key.text)
   })
 })
 
