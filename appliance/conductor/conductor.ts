@@ -19,7 +19,7 @@ import type { Vendor } from './machine/vendor.ts'
 import type { ProvisionRequest } from './procedures/request.ts'
 import type { ValidationResult } from './validation/validate.ts'
 
-export type { Asker, Driver, Found, Heartbeat, InspectionReport }
+export type { Asker, Driver, Heartbeat }
 export type Conductor = {
   readonly hostname: string
   drivers(): readonly Driver[]

@@ -13,7 +13,7 @@ import { ApplianceError, InvalidParameterValue } from '../errors.ts'
 import type { Json } from '../plugin-api/index.ts'
 import type { Answer, Order } from './child.ts'
 
-export type RenderRequest = {
+type RenderRequest = {
   template: string
   variables: Json
   /** Begins the message: instance_info/ks_template. */

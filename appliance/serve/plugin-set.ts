@@ -11,7 +11,7 @@ import type { Manifest } from '../plugin-host/manifest.ts'
 import { trustedAccounts } from '../plugin-host/trust.ts'
 import { loadInterfacePlugins } from './interface-plugins.ts'
 
-export type PluginTable = {
+type PluginTable = {
   /** The name of a deploy plugin, or `<kind>/<name>`: the conductor asks for its values with it. */
   key: string
   options: Options

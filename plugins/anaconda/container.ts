@@ -13,7 +13,7 @@ type Container = Extract<Source, { kind: 'container' }>
 const LABELS = ['containers.bootc', 'ostree.bootable']
 
 /** @throws task.failure; what the registry says */
-export function registryOf(task: AnacondaTask): ContainerRegistry {
+function registryOf(task: AnacondaTask): ContainerRegistry {
   if (task.registry) return task.registry
   throw task.failure(
     `Node ${task.node.uuid} cannot be installed from a container: it comes by way of this appliance's registry mirror, and [registry] enabled is false.`,

@@ -11,7 +11,7 @@ import { PREPARE_DEADLINE_MS, rackFor, showNode } from './racks.ts'
 
 /** Python unpacks and hashes the image, which takes minutes where the machine's processor is emulated. */
 export const ANSIBLE_DEADLINE_MS = 1_200_000
-export const ENABLED = { DEFAULT: { enabled_deploy_interfaces: 'direct, ansible' } }
+const ENABLED = { DEFAULT: { enabled_deploy_interfaces: 'direct, ansible' } }
 export const PARTITION_IMAGE: Pick<DeployOptions, 'instance_info' | 'node'> = {
   instance_info: { image_type: 'partition', root_gb: '2', swap_mb: '64', ephemeral_gb: '1' },
   node: { deploy_interface: 'ansible', property: ['capabilities=disk_label:gpt'] },

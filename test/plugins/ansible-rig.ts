@@ -22,7 +22,7 @@ const SSHD = '/usr/sbin/sshd'
 const DEADLINE_MS = 20_000
 /** undefined: what these tests need is here. */
 export const LACKING = [SSHD, '/usr/bin/ansible-playbook'].find((file) => !existsSync(file))
-export const ACCOUNT = userInfo().username
+const ACCOUNT = userInfo().username
 
 /** As Ironic's playbooks begin. */
 const ADD_NODES = `- hosts: conductor

@@ -12,7 +12,7 @@ export const CONDITION_NAMES: readonly string[] = Object.keys(OPERATORS).flatMap
 const CALL = 'api-call'
 export const ACTION_NAMES: readonly string[] = [...Object.keys(ACTIONS), CALL]
 /** @source Ironic common/inspection_rules/validation.py InspectionPhase */
-export const PHASES: readonly string[] = ['main']
+const PHASES: readonly string[] = ['main']
 
 /** @throws InvalidParameterValue */
 export function checkRule({ conditions_secret, actions_secret, phase }: InspectionRule): void {

@@ -43,7 +43,7 @@ const traits: Check = (value) => {
 }
 
 /** What the node is asked for when its inspection is done. */
-export const AFTERWARDS = ['manageable', 'available', 'active'] as const
+const AFTERWARDS = ['manageable', 'available', 'active'] as const
 export type Afterwards = (typeof AFTERWARDS)[number]
 const afterwards: Check = (value) => {
   if (value === null || value === undefined || AFTERWARDS.some((state) => state === value)) return value ?? null

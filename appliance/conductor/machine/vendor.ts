@@ -9,7 +9,7 @@ import { limited, type PowerParts } from '../power/power.ts'
 
 /** `result`: of a method that is not async, JSON or undefined. */
 type VendorAnswer = { async: boolean; result?: unknown }
-export type VendorCall = { method: string; http_method: string; args: Json }
+type VendorCall = { method: string; http_method: string; args: Json }
 /** As the API shows it. @source Ironic drivers/base.py _passthru */
 type ShownMethod = Omit<VendorMethod, 'check' | 'call' | 'require_exclusive_lock'> & {
   attach: boolean

@@ -14,8 +14,8 @@ import { BmcFailure, messageOf } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 
 /** @returns a process that writes what the machine says, and reads what is typed @throws BmcFailure */
-export type OpenSession = (signal: AbortSignal) => Promise<ChildProcess>
-export type Console = {
+type OpenSession = (signal: AbortSignal) => Promise<ChildProcess>
+type Console = {
   open: OpenSession
   /** 0: any of the range that is free. */
   port: number

@@ -7,7 +7,7 @@ import type { Probed, ProbeResult } from './rmcp-probe.ts'
  * Whether the same command may succeed in a moment. patiently: it will, once the BMC is ready; otherwise: with another
  * cipher suite.
  */
-export type Retry = 'no' | 'once' | 'patiently' | 'otherwise'
+type Retry = 'no' | 'once' | 'patiently' | 'otherwise'
 export type IpmiFailure = { message: string; retry: Retry }
 
 type Rule = {

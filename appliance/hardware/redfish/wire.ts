@@ -16,7 +16,7 @@ import type { RedfishAccess } from './access.ts'
 import { bmcOf, connectionFailure, RedfishFailure } from './failure.ts'
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
-export type Request = {
+type Request = {
   method: Method
   url: URL
   headers: Readonly<Record<string, string>>

@@ -3,7 +3,7 @@ import type { Json } from '../../plugin-api/index.ts'
 import type { Base, Kind } from '../kind.ts'
 
 /** Once for each item of a list; a table is one item. */
-export type RuleLoop = readonly unknown[] | Json
+type RuleLoop = readonly unknown[] | Json
 
 export type RuleCondition = {
   /** An operator; `!` before it turns it round. */

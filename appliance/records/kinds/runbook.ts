@@ -2,7 +2,7 @@
 import type { Json } from '../../plugin-api/index.ts'
 import type { Base, Kind } from '../kind.ts'
 
-export type RunbookStep = { interface: string; step: string; args: Json; order: number }
+type RunbookStep = { interface: string; step: string; args: Json; order: number }
 
 export type Runbook = Base & {
   name: string

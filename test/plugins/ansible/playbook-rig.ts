@@ -27,7 +27,7 @@ export type PlaybookRig = AsyncDisposable & {
    */
   play(playbook: string, ironic: object, o?: PlayOptions): Promise<string>
 }
-export type PlayOptions = {
+type PlayOptions = {
   tags?: string
   /** Further variables. */
   vars?: object

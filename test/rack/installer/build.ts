@@ -14,7 +14,7 @@ import { ensureOsImage } from '../os-image/build.ts'
 import { ensureRamdisk } from '../ramdisk.ts'
 import { run } from '../run-program.ts'
 
-export type Installer = { folder: string; kernel: string; ramdisk: string; stage2: string }
+type Installer = { folder: string; kernel: string; ramdisk: string; stage2: string }
 /** What machines are installed with by a kickstart. */
 export type Installation = {
   installer: Installer

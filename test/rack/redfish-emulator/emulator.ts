@@ -16,7 +16,7 @@ const PREPARE_TIMEOUT_S = 300
 const START_DEADLINE_MS = 60_000
 const LOOK_INTERVAL_MS = 100
 
-export type EmulatedSystem = { uuid: string; name: string; mac: string; boot_mode: 'UEFI' | 'Legacy' }
+type EmulatedSystem = { uuid: string; name: string; mac: string; boot_mode: 'UEFI' | 'Legacy' }
 export type EmulatorOptions = {
   /** Its own: certificate, state, images that were inserted. */
   folder: string
@@ -34,7 +34,7 @@ export type EmulatorOptions = {
 export type Emulator = { certificate: string; stop(): Promise<void> }
 
 /** @returns the Python that has it @throws CommandFailed  PyPI does not give it */
-export async function ensureEmulator(signal: AbortSignal): Promise<string> {
+async function ensureEmulator(signal: AbortSignal): Promise<string> {
   const folder = await cached('sushy-tools', '2.2.0', async (work) => {
     const limits = { signal, timeout_s: PREPARE_TIMEOUT_S }
     await run('python3', ['-m', 'venv', work], limits)

@@ -7,7 +7,7 @@ import { type Hook, itemsOf, memberOf, textIn } from './hook.ts'
  * What is there already stays; a part that is no key:value goes. The form stays, too: a text, or an object.
  * @source Ironic common/utils.get_updated_capabilities
  */
-export function addCapabilities(properties: Json, more: Readonly<Record<string, string>>): void {
+function addCapabilities(properties: Json, more: Readonly<Record<string, string>>): void {
   const { capabilities: known } = properties
   if (isObject(known)) {
     properties.capabilities = { ...known, ...more }
@@ -62,7 +62,7 @@ function nameOf(aliases: readonly string[], { vendor_id, product_id }: Json): st
 }
 
 /** @returns undefined  it is none */
-export function aliasOf(text: string): Readonly<Record<'vendor_id' | 'product_id' | 'name', string>> | undefined {
+function aliasOf(text: string): Readonly<Record<'vendor_id' | 'product_id' | 'name', string>> | undefined {
   try {
     const alias: unknown = JSON.parse(text)
     const isOne =

@@ -1,6 +1,6 @@
 /** What plugins do wrong, and at which point of their life; and the plugins that do it, one for each row. */
 
-export type Point = 'validate' | 'prepare' | 'deploySteps' | 'run' | 'resume' | 'cleanUp'
+type Point = 'validate' | 'prepare' | 'deploySteps' | 'run' | 'resume' | 'cleanUp'
 type Fault = { fault: string; code: string; points: readonly Point[]; says: RegExp }
 
 const ALL = ['validate', 'prepare', 'deploySteps', 'run', 'resume', 'cleanUp'] as const
@@ -8,7 +8,7 @@ const IN_STEPS = ['prepare', 'run', 'resume'] as const
 const RESULTS = ['run', 'resume'] as const
 const forever = 'return new Promise(() => {})'
 
-export const FAULTS: readonly Fault[] = [
+const FAULTS: readonly Fault[] = [
   { fault: 'throws', code: "throw new TypeError('mine')", points: ALL, says: /threw TypeError: mine/ },
   { fault: 'throws-a-text', code: "throw 'a text'", points: ALL, says: /threw "a text"/ },
   { fault: 'throws-nothing', code: 'throw undefined', points: ALL, says: /threw undefined/ },
