@@ -192,7 +192,10 @@ class Running {
     this.#viewers.add(socket)
     socket.once('close', () => this.#viewers.delete(socket))
     socket.on('data', (bytes: Buffer) => {
-      this.#session?.stdin?.write(bytes.filter((byte) => byte !== this.#console.without))
+      const keys = this.#session?.stdin
+      // A serial line is slow. Who pours into it is let go.
+      if ((keys?.writableLength ?? 0) > UNREAD_LIMIT_BYTES) socket.destroy()
+      else keys?.write(bytes.filter((byte) => byte !== this.#console.without))
     })
   }
 }
@@ -203,6 +206,8 @@ class RecordFile {
   readonly #log: Log
   #stream: WriteStream | undefined
   #bytes = 0
+  /** Bytes that are still to be written. */
+  #waiting = 0
   #turn: Promise<void> = Promise.resolve()
 
   constructor(path: string, log: Log) {
@@ -211,11 +216,18 @@ class RecordFile {
   }
 
   write(bytes: Buffer): void {
+    // The disk does not keep up, or is full.
+    if (this.#waiting > UNREAD_LIMIT_BYTES) return
+    this.#waiting += bytes.length
     if (this.#bytes + bytes.length > RECORD_LIMIT_BYTES) void this.anew()
     this.#bytes += bytes.length
     this.#turn = this.#turn.then(async () => {
+      this.#waiting -= bytes.length
       this.#stream ??= await this.#open()
-      this.#stream.write(bytes)
+      if (this.#stream.write(bytes)) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      for (const event of ['drain', 'error', 'close']) this.#stream.once(event, () => resolve())
+      await promise
     })
   }
 
