@@ -14,7 +14,6 @@ const NO_MEANING: readonly Group[] = [
     options: {
       DEFAULT:
         'transport_url rpc_transport rpc_response_timeout rpc_ping_enabled rpc_thread_pool_size control_exchange executor_thread_pool_size use_rpc_for_database versioned_notifications_topics notification_level rpc_conn_pool_size conn_pool_min_size conn_pool_ttl',
-      sensor_data: 'workers',
     },
   },
   {

@@ -131,7 +131,7 @@ describe('an ini of Ironic', () => {
   it('has its typing errors told by line, each', () => {
     assert.deepEqual(warningsOf(readConfigFile('ironic.conf', INI), TABLES), [
       'ironic.conf:15: [DEFAULT] defualt_deploy_interface is not known and has no effect: did you mean default_deploy_interface?',
-      'ironic.conf:39: [conductor] send_sensor_datum is not known and has no effect',
+      'ironic.conf:39: [conductor] send_sensor_datum is not known and has no effect: did you mean [sensor_data] send_sensor_data?',
     ])
   })
 
