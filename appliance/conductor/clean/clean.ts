@@ -8,7 +8,7 @@ import { validateRamdisk } from '../boot/ramdisk.ts'
 import { merged } from '../parts/parts.ts'
 import { pluginOf } from '../plugin/plugin-of.ts'
 import { checkAllowed } from '../procedures/disallowed.ts'
-import { keyOf } from '../procedures/plan.ts'
+import { duringStep } from '../procedures/plan.ts'
 import { prioritiesOf } from '../procedures/priorities.ts'
 import { internalOf } from '../procedures/procedure.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
@@ -61,13 +61,7 @@ export const CLEAN: Procedure = {
       'Timeout reached while cleaning the node. Please check if the ramdisk responsible for the cleaning is running on the node. ' +
       `Failed on step ${step} ([conductor] clean_callback_timeout ${limit_s} s): ${missing}`,
     /** @source Ironic conductor/cleaning.py get_last_error */
-    aborted({ clean_step: { interface: of, step } }) {
-      const during =
-        typeof of === 'string' && typeof step === 'string'
-          ? ` during or after the completion of step "${keyOf({ interface: of, step })}"`
-          : ''
-      return `By request, the clean operation was aborted${during}`
-    },
+    aborted: ({ clean_step }) => `By request, the clean operation was aborted${duringStep(clean_step)}`,
   },
   /** @source Ironic conductor/steps.py _get_cleaning_steps */
   rules: ({ config }, node) => ({

@@ -1,6 +1,6 @@
 /** The one planner: which steps a node goes through, and in what order, whatever the procedure. Runs none of them. */
 import { InvalidParameterValue } from '../../errors.ts'
-import type { ProcedureKind, Step } from '../../plugin-api/index.ts'
+import type { Json, ProcedureKind, Step } from '../../plugin-api/index.ts'
 import type { AskedStep, OfferedStep, PlannedStep, ProcedureInfo } from '../../records/kinds/internal-info.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { internalOf, underWay } from './procedure.ts'
@@ -44,6 +44,12 @@ export type PlanRules = {
 const INTERFACES = ['vendor', 'power', 'management', 'firmware', 'deploy', 'bios', 'raid']
 
 export const keyOf = (step: { interface: string; step: string }) => `${step.interface}.${step.step}`
+
+/** The end of a sentence about an abort. @param shown  the node's field of the step; {}: none had begun */
+export const duringStep = ({ interface: of, step }: Json): string =>
+  typeof of === 'string' && typeof step === 'string'
+    ? ` during or after the completion of step "${keyOf({ interface: of, step })}"`
+    : ''
 
 const internal = <F extends keyof ProcedureInfo>(node: Node, field: F): ProcedureInfo[F] | undefined => {
   const procedure = underWay(node)

@@ -3,7 +3,7 @@ import { ApplianceError, InvalidParameterValue, messageOf } from '../../errors.t
 import type { Kit, StepResult, Task } from '../../plugin-api/index.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { checkAllowed } from '../procedures/disallowed.ts'
-import { keyOf, userSteps } from '../procedures/plan.ts'
+import { duringStep, keyOf, userSteps } from '../procedures/plan.ts'
 import { internalOf, leftovers } from '../procedures/procedure.ts'
 import { parseAskedSteps } from '../procedures/request.ts'
 import { isReserved } from '../procedures/reserved.ts'
@@ -50,13 +50,7 @@ export const SERVICE: Procedure = {
       'Timeout reached while servicing the node. Please check if the ramdisk responsible for the servicing is running on the node. ' +
       `Failed on step ${step} ([conductor] service_callback_timeout ${limit_s} s): ${missing}`,
     /** @source Ironic conductor/servicing.py get_last_error */
-    aborted({ service_step: { interface: of, step } }) {
-      const during =
-        typeof of === 'string' && typeof step === 'string'
-          ? ` during or after the completion of step "${keyOf({ interface: of, step })}"`
-          : ''
-      return `By request, the service operation was aborted${during}`
-    },
+    aborted: ({ service_step }) => `By request, the service operation was aborted${duringStep(service_step)}`,
   },
   rules: () => ({ steps: 'asked', tells_abortable: true }),
   pluginSteps: (_parts, plugin, node) => plugin.serviceSteps?.(KIT, internalOf(node, 'service', 'kept') ?? {}) ?? [],
