@@ -1,13 +1,12 @@
 /** A node's console: switched on and off, found again after a start, recorded anew with each procedure. */
 import { messageOf } from '../../errors.ts'
 import type { Json } from '../../plugin-api/index.ts'
-import type { InterfaceTask } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import { unlessStopped } from '../parts/background.ts'
 import type { Parts } from '../parts/parts.ts'
-import { BMC_DEADLINE_S, limited, type PowerParts } from '../power/power.ts'
+import type { PowerParts } from '../power/power.ts'
 import { handleOf, type NodeHandle } from '../states/node-handle.ts'
+import { callInterface } from './call-interface.ts'
 
 export type NodeConsole = {
   /** @returns null  it is not enabled @throws UnsupportedDriverExtension, InvalidParameterValue */
@@ -21,30 +20,22 @@ export type NodeConsole = {
   restore(): void
 }
 type ConsoleParts = PowerParts & Pick<Parts, 'background' | 'reservations' | 'hidden'>
-type Act<T> = (console: ReturnType<typeof consoleOf>, task: InterfaceTask) => Promise<T>
-
-const consoleOf = (parts: ConsoleParts, node: Node) => interfaceOf(parts, node, 'console')
-
-function called<T>(parts: ConsoleParts, node: Node, act: Act<T>): Promise<T> {
-  return limited(parts.background.stopping, BMC_DEADLINE_S, (limit) =>
-    act(consoleOf(parts, node), interfaceTask(parts, node, 'console', limit)),
-  )
-}
-
 /** @source Ironic conductor/manager.py set_console_mode, get_console_information */
 export function createNodeConsole(parts: ConsoleParts): NodeConsole {
   return {
     async get(uuid) {
       const node = parts.store.nodes.find(uuid)
       if (!node.console_enabled) return null
-      return called(parts, node, async (console, task) => {
+      return callInterface(parts, { node, type: 'console' }, async (console, task) => {
         await console.validate(task)
         return console.getConsole(task)
       })
     },
     async set(uuid, enabled) {
       const node = handleOf(parts, uuid)
-      await called(parts, node.record, async (console, task) => console.validate(task))
+      await callInterface(parts, { node: node.record, type: 'console' }, async (console, task) =>
+        console.validate(task),
+      )
       if (node.record.console_enabled === enabled) return
       const release = await parts.reservations.take(node.uuid)
       parts.background.run('console', node.uuid, () =>
@@ -63,7 +54,7 @@ export function createNodeConsole(parts: ConsoleParts): NodeConsole {
 
 async function change(parts: ConsoleParts, node: NodeHandle, enabled: boolean): Promise<void> {
   try {
-    await called(parts, node.record, (console, task) =>
+    await callInterface(parts, { node: node.record, type: 'console' }, (console, task) =>
       enabled ? console.startConsole(task) : console.stopConsole(task),
     )
     if (node.record.console_enabled !== enabled) await node.update({ error: null, console_enabled: enabled })
@@ -77,15 +68,19 @@ async function change(parts: ConsoleParts, node: NodeHandle, enabled: boolean): 
 /** A failure is noted, and holds nothing up. */
 export async function beginRecord(parts: ConsoleParts, node: Node): Promise<void> {
   if (!node.console_enabled) return
-  await called(parts, node, async (console, task) => console.beginRecord?.(task)).catch((error: unknown) => {
-    parts.log.warn('console not recorded anew', { node: node.uuid, reason: messageOf(error) })
-  })
+  await callInterface(parts, { node, type: 'console' }, async (console, task) => console.beginRecord?.(task)).catch(
+    (error: unknown) => {
+      parts.log.warn('console not recorded anew', { node: node.uuid, reason: messageOf(error) })
+    },
+  )
 }
 
 /** Before a node is removed. */
 export async function endConsole(parts: ConsoleParts, node: Node): Promise<void> {
   if (!node.console_enabled) return
-  await called(parts, node, (console, task) => console.stopConsole(task)).catch((error: unknown) => {
-    parts.log.warn('console of a removed node not stopped', { node: node.uuid, reason: messageOf(error) })
-  })
+  await callInterface(parts, { node, type: 'console' }, (console, task) => console.stopConsole(task)).catch(
+    (error: unknown) => {
+      parts.log.warn('console of a removed node not stopped', { node: node.uuid, reason: messageOf(error) })
+    },
+  )
 }

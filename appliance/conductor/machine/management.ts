@@ -14,11 +14,12 @@ import type {
   VirtualMediaDevice,
 } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
+import { interfaceOf } from '../interfaces/interface-of.ts'
 import { unlessStopped } from '../parts/background.ts'
 import type { Parts } from '../parts/parts.ts'
-import { BMC_DEADLINE_S, limited, type PowerParts } from '../power/power.ts'
+import type { PowerParts } from '../power/power.ts'
 import { handleOf, type NodeHandle } from '../states/node-handle.ts'
+import { callInterface } from './call-interface.ts'
 
 /** Those without a result are done when the promise resolves, `change...` and virtual media in the background. */
 export type Management = {
@@ -126,9 +127,7 @@ function checkSupported(parts: ManagementParts, node: Node, member: keyof typeof
 }
 
 async function called<T>(parts: ManagementParts, node: Node, act: Call<T>): Promise<T> {
-  const management = interfaceOf(parts, node, 'management')
-  return limited(parts.background.stopping, BMC_DEADLINE_S, async (limit) => {
-    const task = interfaceTask(parts, node, 'management', limit)
+  return callInterface(parts, { node, type: 'management' }, async (management, task) => {
     await management.validate(task)
     return act(management as Required<ManagementInterface>, task)
   })

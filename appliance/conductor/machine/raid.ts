@@ -5,8 +5,9 @@ import type { RaidConfig } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
 import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import type { Parts } from '../parts/parts.ts'
-import { BMC_DEADLINE_S, limited, type PowerParts } from '../power/power.ts'
+import type { PowerParts } from '../power/power.ts'
 import type { NodeHandle } from '../states/node-handle.ts'
+import { callInterface } from './call-interface.ts'
 
 export type Raid = {
   /** @param wanted  by Ironic's schema; {} takes it away. @throws NotFound (no RAID), InvalidParameterValue */
@@ -40,10 +41,8 @@ export function createRaid(parts: RaidParts): Raid {
  */
 async function check(parts: RaidParts, node: Node, wanted: RaidConfig): Promise<void> {
   rootVolumeOf(wanted)
-  const raid = interfaceOf(parts, node, 'raid')
   try {
-    await limited(parts.background.stopping, BMC_DEADLINE_S, async (limit) => {
-      const task = interfaceTask(parts, node, 'raid', limit)
+    await callInterface(parts, { node, type: 'raid' }, async (raid, task) => {
       await raid.validate(task)
       await raid.validateConfiguration?.(task, wanted)
     })

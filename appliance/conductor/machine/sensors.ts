@@ -2,9 +2,9 @@
 import { messageOf } from '../../errors.ts'
 import type { Sensors } from '../../plugin-api/interfaces.ts'
 import type { Node } from '../../records/kinds/node.ts'
-import { interfaceOf, interfaceTask } from '../interfaces/interface-of.ts'
 import type { Parts } from '../parts/parts.ts'
-import { limited, type PowerParts } from '../power/power.ts'
+import type { PowerParts } from '../power/power.ts'
+import { callInterface } from './call-interface.ts'
 
 /** `type` and `sensor` by Ironic's names: Temperature, CPU1@1U. */
 export type SensorValue = { node: string; name: string; type: string; sensor: string; field: string; value: number }
@@ -61,9 +61,8 @@ function isAsked({ config, hardware }: SensorParts, node: Node): boolean {
 }
 
 function askSensors(parts: SensorParts, node: Node): Promise<Sensors> {
-  return limited(parts.background.stopping, parts.config.sensor_data.wait_timeout, async (limit) => {
-    const management = interfaceOf(parts, node, 'management')
-    const task = interfaceTask(parts, node, 'management', limit)
+  const deadline_s = parts.config.sensor_data.wait_timeout
+  return callInterface(parts, { node, type: 'management', deadline_s }, async (management, task) => {
     await management.validate(task)
     return (await management.getSensors?.(task)) ?? {}
   })
